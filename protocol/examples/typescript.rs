@@ -1,0 +1,21 @@
+//! Prints the TypeScript declarations of every type that the page uses. `cargo xtask types`
+//! writes them to `www/js/protocol.d.ts`; `cargo xtask check` fails when that file is stale.
+
+use tequio_protocol::{api, ids, page};
+use ts_rs::{Config, TS};
+
+fn main() {
+    let config = Config::default();
+    println!("// Generated from the `protocol` crate by `cargo xtask types`; not to be edited.\n");
+    for declaration in [
+        ids::TaskId::decl(&config),
+        ids::WorkerId::decl(&config),
+        page::FromPage::decl(&config),
+        page::ToPage::decl(&config),
+        api::WorkerView::decl(&config),
+        api::ErrorBody::decl(&config),
+        api::ErrorDetail::decl(&config),
+    ] {
+        println!("export {declaration}\n");
+    }
+}

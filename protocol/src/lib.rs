@@ -1,0 +1,14 @@
+//! What travels between Tequio's parts, and what is computed: messages, ops, limits.
+//!
+//! Types only. Nothing in here does I/O, reads a clock or draws a random number, and everything
+//! builds for the server's target as for the browser's, so that both ends of the wire are one
+//! piece of code. Read [`message`] for the protocol, [`op`] for what a task computes.
+
+pub mod api;
+pub mod ids;
+pub mod limits;
+pub mod message;
+pub mod number;
+pub mod op;
+pub mod page;
+pub mod text;

@@ -1,0 +1,82 @@
+//! Every limit on what travels or waits, each with its unit in its name and its reason beside it.
+//!
+//! One file for all parts, so that limits which depend on each other are read together.
+
+use std::time::Duration;
+
+// ---- Frames ---------------------------------------------------------------------------------
+
+/// The longest text frame that either side accepts. A lease of 65,536 results of 16 digits fits;
+/// a peer cannot make the other hold more than this for one message.
+pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
+
+/// The longest `agent` that is kept. Real ones are under 300 characters; the rest is cut.
+pub const AGENT_CHARS_MAX: usize = 512;
+
+/// The longest piece of a peer's text that a log line or an error quotes.
+pub const QUOTE_CHARS_MAX: usize = 120;
+
+/// The largest integer that every JSON reader keeps exactly: 2^53 - 1.
+pub const INTEGER_MAX: u64 = (1 << 53) - 1;
+
+// ---- The worker -----------------------------------------------------------------------------
+
+/// Tasks that a worker in plain mode keeps waiting while it computes. Tequio's server sends one
+/// at a time; other servers may not wait for the answer.
+pub const PLAIN_TASKS_WAITING_MAX: usize = 256;
+
+/// The ceiling of the first reconnection delay.
+pub const BACKOFF_BASE: Duration = Duration::from_millis(500);
+
+/// The ceiling of every later delay: long enough to be no load on a server with a thousand tabs,
+/// short enough that a classroom is back before somebody reloads by hand.
+pub const BACKOFF_MAX: Duration = Duration::from_secs(30);
+
+/// A connection that has lasted this long was a real one: the next loss starts from the base.
+pub const BACKOFF_RESET_AFTER: Duration = Duration::from_secs(10);
+
+/// How long a socket may take to open. Browsers wait minutes for a host that answers nothing.
+pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
+
+/// The shortest time between two connection attempts, whoever asks for them: `online` events and
+/// a person's clicks on "now" come in bursts.
+pub const CONNECT_INTERVAL_MIN: Duration = Duration::from_millis(250);
+
+// ---- The server's connections ---------------------------------------------------------------
+
+/// Messages that wait for one connection to take them. A peer that reads nothing is closed when
+/// they are exceeded, so that it costs others nothing.
+pub const OUTBOX_MESSAGES_MAX: usize = 64;
+
+/// Events of all sessions that wait for the dispatcher. A full queue makes sessions wait, which
+/// stops them reading: the pressure reaches the peer's socket.
+pub const DISPATCHER_EVENTS_MAX: usize = 4096;
+
+/// The read buffer of a socket. tungstenite's default of 128 KiB is paid for by every idle tab.
+pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Bytes that wait in a socket's write buffer before a write fails. Twice a frame: one being
+/// written, one behind it.
+pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
+
+/// How often the server pings. A frozen tab still answers (the browser does), a pulled cable not.
+pub const PING_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Silence after which a peer is given up: two pings unanswered and a margin.
+pub const SILENCE_MAX: Duration = Duration::from_secs(50);
+
+/// How long one write to a peer may take before it is given up.
+pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// How long a peer may take to answer a close, and all of them together when the server stops.
+pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a client may take to send the headers of a request (slow headers hold a socket).
+pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Ignored or refused messages of one connection that are logged one by one; after them, each
+/// time that their number has doubled. A flood must not fill a disk with log.
+pub const NOISE_LOGGED_MAX: u64 = 10;
+
+/// Refused messages that one connection gets answers to. Beyond, it is noise and is closed.
+pub const REFUSALS_MAX: u64 = 1000;

@@ -1,0 +1,97 @@
+//! What the page and its coordinator (the dedicated worker that holds the socket) tell each other,
+//! and what the coordinator and its compute worker do: JavaScript objects with a `type`, posted
+//! between them. The page is checked against the TypeScript made of these types.
+
+use crate::ids::TaskId;
+use serde::{Deserialize, Serialize};
+
+/// From the page to the coordinator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromPage {
+    /// Begin; the answer to [`ToPage::Ready`], sent once.
+    Start {
+        /// The server's socket, `ws://` or `wss://`.
+        url: String,
+    },
+    /// Connect now instead of when the countdown ends: a click on "now", or the `online` event.
+    RetryNow,
+}
+
+/// From the coordinator to the page.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToPage {
+    /// The coordinator listens. It speaks first: what is posted before this is lost.
+    Ready,
+    /// A connection is being opened.
+    Connecting {
+        /// How many attempts since the last connection that lasted, this one included.
+        attempt: u32,
+    },
+    /// The connection is open.
+    Connected,
+    /// The connection is closed, or did not open; the next attempt comes by itself.
+    Disconnected {
+        /// Why, for people: the close code and its reason.
+        reason: String,
+        /// Milliseconds until the next attempt.
+        retry_in_ms: f64,
+    },
+    /// A task arrived and is computed or waits for its turn.
+    Task {
+        /// Its id.
+        task_id: TaskId,
+        /// What is computed, for people.
+        text: String,
+    },
+    /// A result was sent.
+    Result {
+        /// Its task.
+        task_id: TaskId,
+        /// What was computed, for people.
+        text: String,
+        /// The number, for people: every digit that it has.
+        result: String,
+        /// How long it took to compute, in milliseconds.
+        duration_ms: f64,
+    },
+    /// Something that a person should know and that stops nothing.
+    Notice {
+        /// What happened.
+        text: String,
+    },
+    /// The worker cannot go on; the page says why.
+    Failed {
+        /// What happened.
+        text: String,
+    },
+}
+
+/// From the coordinator to its compute worker.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum ToCompute {
+    /// Compute one input; answered by [`FromCompute::Computed`].
+    Compute {
+        /// As in [`RepeatMultiply`](crate::op::RepeatMultiply), and checked by its reader again.
+        input: crate::op::RepeatMultiply,
+    },
+}
+
+/// From the compute worker to the coordinator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum FromCompute {
+    /// The compute worker listens.
+    Ready,
+    /// The answer to [`ToCompute::Compute`].
+    Computed {
+        /// The number itself: posting objects, unlike JSON, keeps infinities and NaN.
+        result: f64,
+        /// How long it took, in milliseconds.
+        duration_ms: f64,
+    },
+}
