@@ -112,11 +112,11 @@ impl fmt::Display for RepeatMultiply {
 }
 
 fn initial<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    deserializer.deserialize_any(Finite("initial must be a finite number"))
+    deserializer.deserialize_f64(Finite("initial must be a finite number"))
 }
 
 fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-    deserializer.deserialize_any(Finite("factor must be a finite number"))
+    deserializer.deserialize_f64(Finite("factor must be a finite number"))
 }
 
 fn times<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {

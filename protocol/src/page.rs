@@ -1,5 +1,5 @@
 //! What the page and its coordinator (the dedicated worker that holds the socket) tell each other,
-//! and what the coordinator and its compute worker do: JavaScript objects with a `type`, posted
+//! and what the coordinator and its compute worker do: JavaScript objects, posted
 //! between them. The page is checked against the TypeScript made of these types.
 
 use crate::ids::TaskId;
@@ -71,8 +71,11 @@ pub enum ToPage {
 }
 
 /// From the coordinator to its compute worker.
+///
+/// This and [`FromCompute`] are tagged from outside, `{"compute":{..}}`: serde reads a tag inside
+/// by way of a buffer in which a JavaScript number `-0` becomes the integer 0.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum ToCompute {
     /// Compute one input; answered by [`FromCompute::Computed`].
     Compute {
@@ -83,7 +86,7 @@ pub enum ToCompute {
 
 /// From the compute worker to the coordinator.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[serde(rename_all = "snake_case")]
 pub enum FromCompute {
     /// The compute worker listens.
     Ready,

@@ -1,0 +1,10 @@
+//! A Tequio worker.
+//!
+//! [`worker`] is the whole behaviour, as a state machine that does no I/O, reads no clock and
+//! draws no randomness: a shell feeds it events and carries out the actions that it returns. The
+//! shell for browsers is `web`, which exists on wasm32 alone.
+
+pub mod backoff;
+#[cfg(target_arch = "wasm32")]
+pub mod web;
+pub mod worker;

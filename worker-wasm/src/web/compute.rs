@@ -1,0 +1,27 @@
+//! The part that computes, and does nothing else: an op may take as long as it likes here without
+//! holding up the socket or the page.
+
+use super::{log_error, now_ms, post};
+use tequio_protocol::page::{FromCompute, ToCompute};
+use wasm_bindgen::JsCast;
+use web_sys::DedicatedWorkerGlobalScope;
+
+pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
+    let answers = scope.clone();
+    let listener = post::listener(move |ToCompute::Compute { input }| {
+        let before = now_ms(&answers);
+        let result = input.compute();
+        let duration_ms = now_ms(&answers) - before;
+        answer(&answers, &FromCompute::Computed { result, duration_ms });
+    });
+    scope.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+    // It listens as long as the worker lives, and is ended with it.
+    listener.forget();
+    answer(&scope, &FromCompute::Ready);
+}
+
+fn answer(scope: &DedicatedWorkerGlobalScope, message: &FromCompute) {
+    if let Err(error) = scope.post_message(&post::to_js(message)) {
+        log_error(&format!("tequio: the coordinator cannot be told: {error:?}"));
+    }
+}

@@ -1,0 +1,67 @@
+//! One WebSocket, whose events become the worker's. Dropping it closes it and unhooks its
+//! listeners, so that an old socket is never heard again and no closure outlives its socket.
+
+use crate::worker::Event;
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
+
+pub(super) struct Socket {
+    socket: WebSocket,
+    // Held because the browser calls them.
+    _opened: Closure<dyn FnMut()>,
+    _message: Closure<dyn FnMut(MessageEvent)>,
+    _closed: Closure<dyn FnMut(CloseEvent)>,
+}
+
+impl Socket {
+    /// Begins to open a socket; `tell` hears of it later, never before this returns. Errs where
+    /// the browser does not even try: a bad URL, or one that the page may not use.
+    pub(super) fn open(
+        url: &str,
+        tell: impl Fn(Event) + Clone + 'static,
+    ) -> Result<Socket, JsValue> {
+        let socket = WebSocket::new(url)?;
+        socket.set_binary_type(BinaryType::Arraybuffer);
+        let opened = {
+            let tell = tell.clone();
+            Closure::new(move || tell(Event::Opened))
+        };
+        let message = {
+            let tell = tell.clone();
+            Closure::new(move |event: MessageEvent| tell(read(&event.data())))
+        };
+        let closed = Closure::new(move |event: CloseEvent| {
+            tell(Event::Closed { code: event.code(), reason: event.reason() });
+        });
+        // No `error` listener: a browser says nothing in it, and `close` always follows.
+        socket.set_onopen(Some(opened.as_ref().unchecked_ref()));
+        socket.set_onmessage(Some(message.as_ref().unchecked_ref()));
+        socket.set_onclose(Some(closed.as_ref().unchecked_ref()));
+        Ok(Socket { socket, _opened: opened, _message: message, _closed: closed })
+    }
+
+    pub(super) fn send(&self, text: &str) -> Result<(), JsValue> {
+        self.socket.send_with_str(text)
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        self.socket.set_onopen(None);
+        self.socket.set_onmessage(None);
+        self.socket.set_onclose(None);
+        // Errs only for a bad code or reason, and there is none.
+        self.socket.close().expect("closing without a code is always allowed");
+    }
+}
+
+fn read(data: &JsValue) -> Event {
+    match data.as_string() {
+        Some(text) => Event::Text(text),
+        None => {
+            let bytes =
+                data.dyn_ref::<js_sys::ArrayBuffer>().map_or(0, js_sys::ArrayBuffer::byte_length);
+            Event::Binary { bytes: bytes as usize }
+        }
+    }
+}

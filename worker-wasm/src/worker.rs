@@ -1,0 +1,539 @@
+//! The worker's behaviour: connect, take tasks, compute them one by one, answer, reconnect.
+//!
+//! A shell calls [`Worker::handle`] with each [`Event`] and carries out the [`Action`]s in their
+//! order; at [`Worker::next_timeout`] it sends [`Event::Timeout`]. Times are durations since an
+//! origin that the shell chooses once.
+
+use crate::backoff::Backoff;
+use std::collections::VecDeque;
+use std::time::Duration;
+use tequio_protocol::limits::{
+    AGENT_CHARS_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT, FRAME_BYTES_MAX,
+    PLAIN_TASKS_WAITING_MAX,
+};
+use tequio_protocol::message::{
+    DurationMs, ErrorCode, ErrorMessage, MessageKind, ReadError, ServerMessage, Task, TaskResult,
+    WorkerMessage,
+};
+use tequio_protocol::number::Number;
+use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::page::ToPage;
+use tequio_protocol::text::{printable, quote};
+
+/// What happens to a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Event {
+    /// The shell is ready: begin.
+    Start,
+    /// The socket asked for by the last [`Action::Connect`] is open.
+    Opened,
+    /// A text frame arrived.
+    Text(String),
+    /// A binary frame arrived.
+    Binary {
+        /// Its length.
+        bytes: usize,
+    },
+    /// The socket closed, or never opened.
+    Closed {
+        /// The close code, as the browser gives it (1006 where there was no close frame).
+        code: u16,
+        /// The reason that the server gave, if any.
+        reason: String,
+    },
+    /// The input of the last [`Action::Compute`] is computed.
+    Computed {
+        /// The result.
+        result: f64,
+        /// How long it took.
+        duration_ms: f64,
+    },
+    /// The input of the last [`Action::Compute`] cannot be computed.
+    ComputeFailed {
+        /// Why.
+        reason: String,
+    },
+    /// A person, or the browser's `online` event, asks to connect at once.
+    RetryNow,
+    /// The time of [`Worker::next_timeout`] has come.
+    Timeout,
+}
+
+/// What a shell does for a worker.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Open a new socket.
+    Connect,
+    /// Let go of the socket; nothing more is heard of it.
+    Disconnect,
+    /// Send a text frame.
+    Send(String),
+    /// Compute; there is never more than one under way.
+    Compute(RepeatMultiply),
+    /// Tell the person, on the page and on the console.
+    Tell(ToPage),
+}
+
+/// A worker's state.
+#[derive(Debug)]
+pub struct Worker {
+    agent: String,
+    backoff: Backoff,
+    link: Link,
+    /// Connections opened so far: tells a task of an earlier one from one of the present.
+    connection: u64,
+    /// Attempts since the last connection that lasted.
+    attempts: u32,
+    last_attempt: Duration,
+    waiting: VecDeque<Task>,
+    computing: Option<Computing>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Link {
+    Idle,
+    Connecting { give_up_at: Duration },
+    Open { since: Duration },
+    Waiting { until: Duration },
+}
+
+#[derive(Debug)]
+struct Computing {
+    task: Task,
+    connection: u64,
+}
+
+impl Worker {
+    /// A worker that calls itself `agent` and whose delays follow from `seed`.
+    pub fn new(agent: &str, seed: u64) -> Worker {
+        Worker {
+            agent: printable(agent, AGENT_CHARS_MAX),
+            backoff: Backoff::new(seed),
+            link: Link::Idle,
+            connection: 0,
+            attempts: 0,
+            last_attempt: Duration::ZERO,
+            waiting: VecDeque::new(),
+            computing: None,
+        }
+    }
+
+    /// What to do about `event`, which happened at `now`.
+    pub fn handle(&mut self, event: Event, now: Duration) -> Vec<Action> {
+        let mut actions = Vec::new();
+        match (event, self.link) {
+            (Event::Start, Link::Idle) => self.connect(now, &mut actions),
+            (Event::Opened, Link::Connecting { .. }) => self.opened(now, &mut actions),
+            (Event::Text(text), Link::Open { .. }) => self.read(&text, &mut actions),
+            (Event::Binary { bytes }, Link::Open { .. }) => {
+                notice(&mut actions, format!("Ignored a binary frame of {bytes} bytes"));
+            }
+            (Event::Closed { code, reason }, Link::Connecting { .. } | Link::Open { .. }) => {
+                self.lost(closed_because(code, &reason), now, &mut actions);
+            }
+            (Event::Computed { result, duration_ms }, _) => {
+                self.computed(Number(result), DurationMs::new(duration_ms), &mut actions);
+            }
+            (Event::ComputeFailed { reason }, _) => self.compute_failed(&reason, &mut actions),
+            (Event::RetryNow, Link::Waiting { until }) => {
+                let until = until.min(now.max(self.last_attempt + CONNECT_INTERVAL_MIN));
+                self.link = Link::Waiting { until };
+                self.timeout(now, &mut actions);
+            }
+            (Event::Timeout, _) => self.timeout(now, &mut actions),
+            // What arrives for a link that is no longer in that state is late, and harmless.
+            _ => {}
+        }
+        actions
+    }
+
+    /// When to send [`Event::Timeout`], if ever.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        match self.link {
+            Link::Connecting { give_up_at } => Some(give_up_at),
+            Link::Waiting { until } => Some(until),
+            Link::Idle | Link::Open { .. } => None,
+        }
+    }
+
+    fn connect(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.attempts = self.attempts.saturating_add(1);
+        self.last_attempt = now;
+        self.link = Link::Connecting { give_up_at: now + CONNECT_TIMEOUT };
+        actions.push(Action::Tell(ToPage::Connecting { attempt: self.attempts }));
+        actions.push(Action::Connect);
+    }
+
+    fn opened(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.connection += 1;
+        self.link = Link::Open { since: now };
+        actions.push(Action::Tell(ToPage::Connected));
+    }
+
+    /// The link is gone: what waited is the server's to give again; what is computed is finished,
+    /// since it cannot be interrupted, and dropped.
+    fn lost(&mut self, reason: String, now: Duration, actions: &mut Vec<Action>) {
+        if let Link::Open { since } = self.link
+            && now.saturating_sub(since) >= BACKOFF_RESET_AFTER
+        {
+            self.backoff.reset();
+            self.attempts = 0;
+        }
+        self.waiting.clear();
+        let until = (now + self.backoff.draw()).max(self.last_attempt + CONNECT_INTERVAL_MIN);
+        self.link = Link::Waiting { until };
+        let retry_in_ms = (until - now).as_secs_f64() * 1000.0;
+        actions.push(Action::Disconnect);
+        actions.push(Action::Tell(ToPage::Disconnected { reason, retry_in_ms }));
+    }
+
+    fn timeout(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        match self.link {
+            Link::Connecting { give_up_at } if now >= give_up_at => {
+                let seconds = CONNECT_TIMEOUT.as_secs();
+                self.lost(format!("no answer within {seconds} s"), now, actions);
+            }
+            Link::Waiting { until } if now >= until => self.connect(now, actions),
+            _ => {}
+        }
+    }
+
+    fn read(&mut self, text: &str, actions: &mut Vec<Action>) {
+        if text.len() > FRAME_BYTES_MAX {
+            let bytes = text.len();
+            return notice(
+                actions,
+                format!("Ignored a frame of {bytes} bytes; the limit is {FRAME_BYTES_MAX}"),
+            );
+        }
+        match ServerMessage::read(text) {
+            Ok(ServerMessage::Task(task)) => self.take(task, actions),
+            Ok(ServerMessage::Error(error)) => {
+                notice(actions, format!("The server says: {}", quote(&error.message)));
+            }
+            Err(ReadError::Invalid { kind: MessageKind::Task, task_id, reason }) => {
+                notice(actions, format!("Refused a task: {reason}"));
+                refuse(actions, ErrorCode::BadTask, reason, task_id);
+            }
+            Err(error) => notice(actions, format!("Ignored a frame: {error}")),
+        }
+    }
+
+    fn take(&mut self, task: Task, actions: &mut Vec<Action>) {
+        if self.waiting.len() >= PLAIN_TASKS_WAITING_MAX {
+            let message = format!("{PLAIN_TASKS_WAITING_MAX} tasks wait already");
+            notice(actions, format!("Refused task {}: {message}", task.task_id));
+            return refuse(actions, ErrorCode::TooManyTasks, message, Some(task.task_id));
+        }
+        let (task_id, text) = (task.task_id, task.input.to_string());
+        actions.push(Action::Tell(ToPage::Task { task_id, text }));
+        self.waiting.push_back(task);
+        self.compute_next(actions);
+    }
+
+    fn compute_next(&mut self, actions: &mut Vec<Action>) {
+        if self.computing.is_none()
+            && let Some(task) = self.waiting.pop_front()
+        {
+            actions.push(Action::Compute(task.input));
+            self.computing = Some(Computing { task, connection: self.connection });
+        }
+    }
+
+    fn computed(&mut self, result: Number, duration: DurationMs, actions: &mut Vec<Action>) {
+        if let Some(task) = self.finish() {
+            let message = WorkerMessage::Result(TaskResult {
+                task_id: task.task_id,
+                result: Some(result),
+                duration_ms: Some(duration),
+                agent: Some(self.agent.clone()),
+            });
+            actions.push(Action::Send(message.write()));
+            actions.push(Action::Tell(ToPage::Result {
+                task_id: task.task_id,
+                text: task.input.to_string(),
+                result: result.to_string(),
+                duration_ms: duration.get(),
+            }));
+        }
+        self.compute_next(actions);
+    }
+
+    fn compute_failed(&mut self, reason: &str, actions: &mut Vec<Action>) {
+        if let Some(task) = self.finish() {
+            notice(actions, format!("Task {} failed: {reason}", task.task_id));
+            refuse(actions, ErrorCode::ComputeFailed, reason.to_owned(), Some(task.task_id));
+        }
+        self.compute_next(actions);
+    }
+
+    /// The task that was computed, if the connection that it came from is still open.
+    fn finish(&mut self) -> Option<Task> {
+        let Computing { task, connection } = self.computing.take()?;
+        let open = matches!(self.link, Link::Open { .. });
+        (open && connection == self.connection).then_some(task)
+    }
+}
+
+fn notice(actions: &mut Vec<Action>, text: String) {
+    actions.push(Action::Tell(ToPage::Notice { text }));
+}
+
+fn refuse(
+    actions: &mut Vec<Action>,
+    code: ErrorCode,
+    message: String,
+    task_id: Option<tequio_protocol::ids::TaskId>,
+) {
+    let error = ErrorMessage { code, message, task_id };
+    actions.push(Action::Send(WorkerMessage::Error(error).write()));
+}
+
+/// The close code and reason, for people (codes: RFC 6455, section 7.4.1).
+fn closed_because(code: u16, reason: &str) -> String {
+    let meaning = match code {
+        1000 => "closed",
+        1001 => "the server is going away",
+        1006 => "no connection",
+        1009 => "a message was too long",
+        1011 => "the server failed",
+        1012 => "the server restarts",
+        _ => "closed by the server",
+    };
+    if reason.is_empty() {
+        format!("{meaning} ({code})")
+    } else {
+        format!("{meaning} ({code} {})", quote(reason))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tequio_protocol::limits::{BACKOFF_BASE, BACKOFF_MAX};
+
+    const TASK: &str =
+        r#"{"type":"task","op":"repeat_multiply","task_id":1,"initial":3,"factor":2,"times":10}"#;
+
+    /// A worker on virtual time.
+    struct Bench {
+        worker: Worker,
+        now: Duration,
+    }
+
+    impl Bench {
+        fn new(seed: u64) -> Bench {
+            Bench { worker: Worker::new("Test/1.0", seed), now: Duration::ZERO }
+        }
+
+        fn connected(seed: u64) -> Bench {
+            let mut bench = Bench::new(seed);
+            bench.handle(Event::Start);
+            bench.handle(Event::Opened);
+            bench
+        }
+
+        fn handle(&mut self, event: Event) -> Vec<Action> {
+            self.worker.handle(event, self.now)
+        }
+
+        fn text(&mut self, text: &str) -> Vec<Action> {
+            self.handle(Event::Text(text.to_owned()))
+        }
+
+        fn computed(&mut self, result: f64) -> Vec<Action> {
+            self.handle(Event::Computed { result, duration_ms: 0.25 })
+        }
+
+        fn close(&mut self) -> Vec<Action> {
+            self.handle(Event::Closed { code: 1006, reason: String::new() })
+        }
+
+        /// Lets time pass to the next timeout and returns how long that was.
+        fn pass(&mut self) -> (Duration, Vec<Action>) {
+            let at = self.worker.next_timeout().expect("a worker without a link waits for a time");
+            let passed = at.saturating_sub(self.now);
+            self.now = at;
+            (passed, self.handle(Event::Timeout))
+        }
+    }
+
+    fn sent(actions: &[Action]) -> Vec<&str> {
+        let text = |action| match action {
+            &Action::Send(ref text) => Some(text.as_str()),
+            _ => None,
+        };
+        actions.iter().filter_map(text).collect()
+    }
+
+    fn notices(actions: &[Action]) -> Vec<&str> {
+        let text = |action| match action {
+            &Action::Tell(ToPage::Notice { ref text }) => Some(text.as_str()),
+            _ => None,
+        };
+        actions.iter().filter_map(text).collect()
+    }
+
+    #[test]
+    fn a_task_is_computed_and_answered_with_five_keys() {
+        let mut bench = Bench::connected(1);
+        let actions = bench.text(TASK);
+        let input = RepeatMultiply::new(3.0, 2.0, 10).unwrap();
+        assert!(actions.contains(&Action::Compute(input)));
+        let actions = bench.computed(3072.0);
+        assert_eq!(
+            sent(&actions),
+            [
+                r#"{"type":"result","task_id":1,"result":3072.0,"duration_ms":0.25,"agent":"Test/1.0"}"#
+            ]
+        );
+        assert!(
+            matches!(&actions[1], Action::Tell(ToPage::Result { result, .. }) if result == "3072")
+        );
+    }
+
+    #[test]
+    fn tasks_are_computed_one_by_one_in_order() {
+        let mut bench = Bench::connected(1);
+        bench.text(TASK);
+        let second = TASK.replace("\"task_id\":1", "\"task_id\":2");
+        assert!(!bench.text(&second).iter().any(|a| matches!(a, Action::Compute(_))));
+        let actions = bench.computed(1.0);
+        assert!(sent(&actions)[0].contains("\"task_id\":1"));
+        assert!(actions.iter().any(|a| matches!(a, Action::Compute(_))));
+        assert!(sent(&bench.computed(1.0))[0].contains("\"task_id\":2"));
+    }
+
+    #[test]
+    fn more_tasks_than_are_kept_are_refused_one_by_one() {
+        let mut bench = Bench::connected(1);
+        for _ in 0..=PLAIN_TASKS_WAITING_MAX {
+            assert!(sent(&bench.text(TASK)).is_empty());
+        }
+        let actions = bench.text(TASK);
+        assert!(sent(&actions)[0].contains(r#""code":"too_many_tasks""#));
+        assert!(sent(&actions)[0].contains(r#""task_id":1"#));
+    }
+
+    #[test]
+    fn bad_tasks_are_answered_and_rubbish_is_ignored() {
+        let mut bench = Bench::connected(1);
+        for times in ["-1", "1.5", "\"x\"", "null", "1e300"] {
+            let actions = bench.text(&TASK.replace("10}", &format!("{times}}}")));
+            assert!(sent(&actions)[0].contains(r#""code":"bad_task""#), "{actions:?}");
+            assert!(sent(&actions)[0].contains(r#""task_id":1"#), "{actions:?}");
+            assert_eq!(notices(&actions).len(), 1);
+        }
+        let actions = bench.text(&TASK.replace("repeat_multiply", "mine_bitcoin"));
+        assert!(sent(&actions)[0].contains("mine_bitcoin"));
+        for rubbish in
+            ["", "hello", "[1]", "{}", r#"{"type":"chat"}"#, &TASK.replace("10}", "NaN}")]
+        {
+            let actions = bench.text(rubbish);
+            assert!(sent(&actions).is_empty() && notices(&actions).len() == 1, "{rubbish}");
+        }
+        assert_eq!(notices(&bench.text(&" ".repeat(FRAME_BYTES_MAX + 1))).len(), 1);
+        assert_eq!(notices(&bench.handle(Event::Binary { bytes: 3 })).len(), 1);
+        assert!(bench.text(TASK).iter().any(|a| matches!(a, Action::Compute(_))), "still usable");
+    }
+
+    #[test]
+    fn a_failed_computation_is_reported_and_the_next_begins() {
+        let mut bench = Bench::connected(1);
+        bench.text(TASK);
+        bench.text(TASK);
+        let actions = bench.handle(Event::ComputeFailed { reason: "trap".to_owned() });
+        assert!(sent(&actions)[0].contains(r#""code":"compute_failed""#));
+        assert!(actions.iter().any(|a| matches!(a, Action::Compute(_))));
+    }
+
+    #[test]
+    fn a_result_of_a_lost_connection_is_never_sent() {
+        let mut bench = Bench::connected(1);
+        bench.text(TASK);
+        bench.close();
+        bench.pass();
+        bench.handle(Event::Opened);
+        assert!(!bench.text(TASK).iter().any(|a| matches!(a, Action::Compute(_))), "still busy");
+        let actions = bench.computed(1.0);
+        assert!(sent(&actions).is_empty());
+        assert!(actions.iter().any(|a| matches!(a, Action::Compute(_))));
+        assert_eq!(sent(&bench.computed(1.0)).len(), 1);
+    }
+
+    #[test]
+    fn a_socket_that_opens_and_shuts_is_no_storm_and_never_given_up() {
+        for seed in 0..20 {
+            let mut bench = Bench::connected(seed);
+            let mut last_attempt = Duration::ZERO;
+            for _ in 0..100 {
+                bench.close();
+                let (_, actions) = bench.pass();
+                assert!(actions.contains(&Action::Connect));
+                assert!(bench.now - last_attempt >= CONNECT_INTERVAL_MIN);
+                assert!(bench.now - last_attempt <= BACKOFF_MAX);
+                last_attempt = bench.now;
+                bench.handle(Event::Opened);
+            }
+            assert!(bench.now > 94 * BACKOFF_MAX / 4, "the delays have grown: {:?}", bench.now);
+        }
+    }
+
+    #[test]
+    fn a_connection_that_lasted_starts_the_backoff_again() {
+        let mut bench = Bench::connected(3);
+        for _ in 0..10 {
+            bench.close();
+            bench.pass();
+            bench.handle(Event::Opened);
+        }
+        bench.now += BACKOFF_RESET_AFTER;
+        let actions = bench.close();
+        let Some(Action::Tell(ToPage::Disconnected { retry_in_ms, .. })) = actions.last() else {
+            panic!("{actions:?}");
+        };
+        assert!(*retry_in_ms <= BACKOFF_BASE.as_secs_f64() * 1000.0);
+        let (_, actions) = bench.pass();
+        assert_eq!(actions[0], Action::Tell(ToPage::Connecting { attempt: 1 }));
+    }
+
+    #[test]
+    fn now_means_now_but_not_twice_in_a_moment() {
+        let mut bench = Bench::connected(1);
+        for _ in 0..8 {
+            bench.close();
+            bench.pass();
+        }
+        bench.close();
+        assert!(bench.handle(Event::RetryNow).is_empty(), "the last attempt was this very moment");
+        let (passed, actions) = bench.pass();
+        assert_eq!(passed, CONNECT_INTERVAL_MIN);
+        assert!(actions.contains(&Action::Connect));
+        bench.now += Duration::from_secs(1);
+        bench.close();
+        assert!(bench.handle(Event::RetryNow).contains(&Action::Connect));
+        assert!(bench.handle(Event::RetryNow).is_empty(), "it is connecting already");
+    }
+
+    #[test]
+    fn a_socket_that_never_opens_is_let_go() {
+        let mut bench = Bench::new(1);
+        bench.handle(Event::Start);
+        bench.now = CONNECT_TIMEOUT / 2;
+        assert!(bench.handle(Event::Timeout).is_empty(), "a timer may fire early");
+        let (_, actions) = bench.pass();
+        assert_eq!(actions[0], Action::Disconnect);
+        assert!(bench.handle(Event::Opened).is_empty(), "too late");
+        assert!(bench.pass().1.contains(&Action::Connect));
+    }
+
+    #[test]
+    fn the_reason_of_a_loss_is_told_in_words() {
+        let mut bench = Bench::connected(1);
+        let actions = bench.handle(Event::Closed { code: 1001, reason: "server stops".to_owned() });
+        let Some(Action::Tell(ToPage::Disconnected { reason, .. })) = actions.last() else {
+            panic!("{actions:?}");
+        };
+        assert_eq!(reason, "the server is going away (1001 server stops)");
+    }
+}
