@@ -80,3 +80,9 @@ pub const NOISE_LOGGED_MAX: u64 = 10;
 
 /// Refused messages that one connection gets answers to. Beyond, it is noise and is closed.
 pub const REFUSALS_MAX: u64 = 1000;
+
+/// Connections that the console's list names; the rest are counted.
+pub const CONNECTIONS_LISTED_MAX: usize = 40;
+
+/// The pause after the system refuses a new connection (no file descriptors left, mostly).
+pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);

@@ -1,0 +1,130 @@
+//! `tequio serve`.
+
+use crate::web::{self, Config};
+use anyhow::Context;
+use clap::Args;
+use std::io::{self, IsTerminal};
+use std::net::SocketAddr;
+use tequio_protocol::op::RepeatMultiply;
+use tokio::net::TcpListener;
+use tracing::info;
+use tracing_subscriber::{EnvFilter, fmt::time::ChronoLocal};
+
+#[derive(Debug, Args)]
+pub(super) struct Serve {
+    /// The address and port to listen on; port 0 takes a free one
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8765")]
+    listen: SocketAddr,
+
+    /// The task that everyone is sent on connecting
+    #[arg(long, value_name = "INITIAL,FACTOR,TIMES", value_parser = parse_welcome)]
+    #[arg(default_value = "1.0000054,1.00000043,1000000", allow_hyphen_values = true)]
+    welcome: RepeatMultiply,
+
+    /// Send no task on connecting
+    #[arg(long, conflicts_with = "welcome")]
+    no_welcome: bool,
+}
+
+impl Serve {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        write_log_lines();
+        let listener = TcpListener::bind(self.listen)
+            .await
+            .map_err(|error| anyhow::anyhow!("{}", cannot_listen(self.listen, &error)))?;
+        let address = listener.local_addr().context("the listening address is unknown")?;
+        info!("Listening on ws://{address} · open http://{address}");
+        let stop = stop_signal().context("signals cannot be listened for")?;
+        let welcome = (!self.no_welcome).then_some(self.welcome);
+        web::serve(listener, Config { welcome }, stop).await;
+        info!("Stopped");
+        Ok(())
+    }
+}
+
+/// Log lines on stderr, `RUST_LOG` choosing which (`info` unless it says otherwise).
+fn write_log_lines() {
+    let filter = EnvFilter::builder()
+        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
+        .from_env_lossy();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_target(false)
+        .with_timer(ChronoLocal::new("%H:%M:%S%.3f".to_owned()))
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
+}
+
+fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
+    match error.kind() {
+        io::ErrorKind::AddrInUse => format!(
+            "{address} is in use: another program, or another tequio, listens there; \
+             choose another port with --listen {}:PORT",
+            address.ip()
+        ),
+        io::ErrorKind::PermissionDenied => {
+            format!("{address} may not be listened on: ports below 1024 need privileges")
+        }
+        _ => format!("cannot listen on {address}: {error}"),
+    }
+}
+
+/// Ends at the first Ctrl-C, or the signal with which a system stops its services.
+fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut terminate = signal(SignalKind::terminate())?;
+        Ok(async move {
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+            }
+        })
+    }
+    #[cfg(not(unix))]
+    {
+        let mut interrupt = tokio::signal::windows::ctrl_c()?;
+        Ok(async move {
+            interrupt.recv().await;
+        })
+    }
+}
+
+fn parse_welcome(text: &str) -> Result<RepeatMultiply, String> {
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    let [initial, factor, times] = parts[..] else {
+        return Err(format!("expected INITIAL,FACTOR,TIMES, got {} values", parts.len()));
+    };
+    let number = |name, text: &str| {
+        text.parse::<f64>().map_err(|_| format!("{name} must be a number, not `{text}`"))
+    };
+    let times = times
+        .parse()
+        .map_err(|_| format!("times must be an integer from 0 to 2^53 - 1, not `{times}`"))?;
+    RepeatMultiply::new(number("initial", initial)?, number("factor", factor)?, times)
+        .map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_welcome_is_three_values_in_range() {
+        assert_eq!(parse_welcome("3, -2,10"), Ok(RepeatMultiply::new(3.0, -2.0, 10).unwrap()));
+        for (text, said) in [
+            ("1,2", "got 2 values"),
+            ("a,2,3", "initial must be a number, not `a`"),
+            ("1,NaN,3", "factor must be a finite number"),
+            ("1,2,-3", "times must be an integer"),
+            ("1,2,1.5", "times must be an integer"),
+            ("1,2,9007199254740992", "9007199254740991"),
+        ] {
+            let error = parse_welcome(text).unwrap_err();
+            assert!(error.contains(said), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,290 @@
+//! One connection: frames of a link become events of the dispatcher, and its messages frames.
+//!
+//! A link is anything that carries WebSocket frames; a real one lives in [`crate::web`], a test
+//! brings its own.
+
+use crate::dispatcher::{Dispatcher, Outbox, Peer, Stopped};
+use std::time::Duration;
+use tequio_protocol::ids::{TaskId, WorkerId};
+use tequio_protocol::limits::{
+    CLOSE_TIMEOUT, NOISE_LOGGED_MAX, PING_INTERVAL, REFUSALS_MAX, SILENCE_MAX, WRITE_TIMEOUT,
+};
+use tequio_protocol::message::{
+    ErrorCode, ErrorMessage, ReadError, ServerMessage, WorkerMessage, close_code,
+};
+use tequio_protocol::text::quote;
+use tokio::sync::watch;
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
+use tracing::warn;
+
+/// A frame of a WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A text message.
+    Text(String),
+    /// A binary message, of which only the length matters: there are none in the protocol.
+    Binary {
+        /// Its length.
+        bytes: usize,
+    },
+    /// A ping from here, or a ping or pong from there (a link answers pings by itself).
+    Heartbeat,
+    /// The closing frame.
+    Close(Close),
+}
+
+/// What a closing frame says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// The close code; 1005 where the frame had none.
+    pub code: u16,
+    /// The reason, which may be empty.
+    pub reason: String,
+}
+
+/// Why a link can carry no more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// A message over [`FRAME_BYTES_MAX`](tequio_protocol::limits::FRAME_BYTES_MAX) arrived.
+    #[error("a message over the limit: {0}")]
+    TooBig(String),
+    /// Text that is not UTF-8 arrived.
+    #[error("text that is not UTF-8")]
+    NotUtf8,
+    /// Bytes that are no WebSocket frame arrived.
+    #[error("no WebSocket frame: {0}")]
+    Malformed(String),
+    /// The connection broke.
+    #[error("connection lost: {0}")]
+    Lost(String),
+}
+
+/// What carries frames.
+pub trait Link: Send {
+    /// The next frame, or `None` when the link is closed. Cancelling loses nothing.
+    fn receive(&mut self) -> impl Future<Output = Option<Result<Frame, LinkError>>> + Send;
+    /// Sends a frame.
+    fn send(&mut self, frame: Frame) -> impl Future<Output = Result<(), LinkError>> + Send;
+}
+
+/// Becomes `true` when the server stops.
+pub type Stopping = watch::Receiver<bool>;
+
+/// Serves one connection to its end.
+pub async fn run(
+    link: impl Link,
+    peer: Peer,
+    dispatcher: Dispatcher,
+    stopping: Stopping,
+) -> Result<(), Stopped> {
+    let (worker, outbox) = dispatcher.connected(peer).await?;
+    let mut session = Session { link, worker, dispatcher: dispatcher.clone(), refusals: 0 };
+    let end = session.serve(outbox, stopping).await;
+    let reason = session.finish(end).await;
+    dispatcher.disconnected(worker, reason).await
+}
+
+struct Session<L> {
+    link: L,
+    worker: WorkerId,
+    dispatcher: Dispatcher,
+    refusals: u64,
+}
+
+/// How a connection ends.
+#[derive(Debug)]
+enum End {
+    /// The peer closes.
+    Theirs(Close),
+    /// We close, and tell the peer why.
+    Ours(Close),
+    /// There is nobody to tell.
+    Lost(String),
+}
+
+impl End {
+    fn ours(code: u16, reason: impl Into<String>) -> End {
+        End::Ours(Close { code, reason: reason.into() })
+    }
+}
+
+impl From<LinkError> for End {
+    fn from(error: LinkError) -> End {
+        let reason = error.to_string();
+        match error {
+            LinkError::TooBig(_) => End::ours(close_code::TOO_BIG, reason),
+            LinkError::NotUtf8 => End::ours(close_code::INVALID_TEXT, reason),
+            LinkError::Malformed(_) => End::ours(close_code::PROTOCOL, reason),
+            LinkError::Lost(reason) => End::Lost(format!("1006 connection lost: {reason}")),
+        }
+    }
+}
+
+impl From<Stopped> for End {
+    fn from(_: Stopped) -> End {
+        End::ours(close_code::GOING_AWAY, "the server stops")
+    }
+}
+
+impl<L: Link> Session<L> {
+    async fn serve(&mut self, mut outbox: Outbox, mut stopping: Stopping) -> End {
+        let mut ping = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard_at = Instant::now();
+        loop {
+            let step = tokio::select! {
+                frame = self.link.receive() => {
+                    heard_at = Instant::now();
+                    self.received(frame).await
+                }
+                message = outbox.recv() => self.deliver(message).await,
+                _ = ping.tick() => self.check_silence(heard_at.elapsed()).await,
+                () = stopped(&mut stopping) => Err(Stopped.into()),
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    async fn received(&mut self, frame: Option<Result<Frame, LinkError>>) -> Result<(), End> {
+        match frame {
+            Some(Ok(Frame::Text(text))) => self.read(&text).await,
+            Some(Ok(Frame::Binary { bytes })) => {
+                let message = format!("a binary frame of {bytes} bytes: messages are JSON text");
+                self.refuse(ErrorCode::BinaryFrame, message, None).await
+            }
+            Some(Ok(Frame::Heartbeat)) => Ok(self.dispatcher.heard(self.worker).await?),
+            Some(Ok(Frame::Close(close))) => Err(End::Theirs(close)),
+            Some(Err(error)) => Err(error.into()),
+            None => Err(End::Lost("1006 connection lost".to_owned())),
+        }
+    }
+
+    async fn read(&mut self, text: &str) -> Result<(), End> {
+        match WorkerMessage::read(text) {
+            Ok(WorkerMessage::Result(result)) => {
+                Ok(self.dispatcher.result(self.worker, result).await?)
+            }
+            Ok(WorkerMessage::Error(error)) => {
+                warn!("[#{}] says: {}", self.worker, quote(&error.message));
+                Ok(self.dispatcher.heard(self.worker).await?)
+            }
+            Err(error) if error.is_foreign() => self.ignore(&error, text).await,
+            Err(ReadError::Invalid { task_id, reason, .. }) => {
+                self.refuse(ErrorCode::BadResult, reason, task_id).await
+            }
+            Err(error) => self.ignore(&error, text).await,
+        }
+    }
+
+    /// Logs what was not meant for us, and leaves it unanswered.
+    async fn ignore(&mut self, error: &ReadError, text: &str) -> Result<(), End> {
+        self.log_noise(&format!("ignored: {error}: {}", quote(text)));
+        self.count_noise().await
+    }
+
+    /// Logs what was wrong, and answers it.
+    async fn refuse(
+        &mut self,
+        code: ErrorCode,
+        message: String,
+        task_id: Option<TaskId>,
+    ) -> Result<(), End> {
+        self.log_noise(&format!("refused: {message}"));
+        self.count_noise().await?;
+        self.send(&ServerMessage::Error(ErrorMessage { code, message, task_id })).await
+    }
+
+    fn log_noise(&self, line: &str) {
+        let count = self.refusals + 1;
+        if count <= NOISE_LOGGED_MAX {
+            warn!("[#{}] {line}", self.worker);
+        } else if count.is_power_of_two() {
+            warn!("[#{}] {line} ({count} such messages so far)", self.worker);
+        }
+    }
+
+    async fn count_noise(&mut self) -> Result<(), End> {
+        self.refusals += 1;
+        if self.refusals > REFUSALS_MAX {
+            let reason = format!("more than {REFUSALS_MAX} messages that had to be refused");
+            return Err(End::ours(close_code::NOISE, reason));
+        }
+        Ok(self.dispatcher.refused(self.worker).await?)
+    }
+
+    async fn deliver(&mut self, message: Option<ServerMessage>) -> Result<(), End> {
+        match message {
+            Some(message) => self.send(&message).await,
+            None => Err(End::ours(close_code::SLOW, "messages wait, and nothing is read")),
+        }
+    }
+
+    async fn check_silence(&mut self, silence: Duration) -> Result<(), End> {
+        if silence > SILENCE_MAX {
+            let reason = format!("silent for {} s", silence.as_secs());
+            return Err(End::ours(close_code::SILENT, reason));
+        }
+        self.write(Frame::Heartbeat).await
+    }
+
+    async fn send(&mut self, message: &ServerMessage) -> Result<(), End> {
+        self.write(Frame::Text(message.write())).await
+    }
+
+    async fn write(&mut self, frame: Frame) -> Result<(), End> {
+        match timeout(WRITE_TIMEOUT, self.link.send(frame)).await {
+            Ok(sent) => Ok(sent?),
+            Err(_) => {
+                let reason = format!("{} reads nothing", close_code::SLOW);
+                Err(End::Lost(reason))
+            }
+        }
+    }
+
+    /// Closes the link as `end` asks, and says how it ended in the words of the console.
+    async fn finish(&mut self, end: End) -> String {
+        match end {
+            End::Theirs(close) => describe(&close),
+            End::Lost(reason) => reason,
+            End::Ours(close) => {
+                let reason = describe(&close);
+                // Whatever goes wrong in here, the link is dropped next, which ends it for good.
+                timeout(CLOSE_TIMEOUT, self.close(close)).await.ok();
+                reason
+            }
+        }
+    }
+
+    async fn close(&mut self, close: Close) {
+        if self.link.send(Frame::Close(close)).await.is_err() {
+            return;
+        }
+        // The peer reads our reason only if its own last frames are taken off the wire.
+        while let Some(Ok(frame)) = self.link.receive().await {
+            if matches!(frame, Frame::Close(_)) {
+                return;
+            }
+        }
+    }
+}
+
+async fn stopped(stopping: &mut Stopping) {
+    // An error means that the server is gone altogether, which is as good a reason to stop.
+    stopping.wait_for(|stopping| *stopping).await.ok();
+}
+
+/// A close code and its reason; where there is none, what the code means (RFC 6455, section 7.4.1).
+fn describe(close: &Close) -> String {
+    let meaning = match close.code {
+        1000 => "normal closure",
+        close_code::GOING_AWAY => "going away",
+        1005 => "no status",
+        _ => "no reason given",
+    };
+    match close.reason.as_str() {
+        "" => format!("{} {meaning}", close.code),
+        reason => format!("{} {}", close.code, quote(reason)),
+    }
+}
