@@ -359,18 +359,16 @@ mod tests {
     }
 
     fn sent(actions: &[Action]) -> Vec<&str> {
-        let text = |action| match action {
-            &Action::Send(ref text) => Some(text.as_str()),
-            _ => None,
-        };
+        fn text(action: &Action) -> Option<&str> {
+            if let Action::Send(text) = action { Some(text) } else { None }
+        }
         actions.iter().filter_map(text).collect()
     }
 
     fn notices(actions: &[Action]) -> Vec<&str> {
-        let text = |action| match action {
-            &Action::Tell(ToPage::Notice { ref text }) => Some(text.as_str()),
-            _ => None,
-        };
+        fn text(action: &Action) -> Option<&str> {
+            if let Action::Tell(ToPage::Notice { text }) = action { Some(text) } else { None }
+        }
         actions.iter().filter_map(text).collect()
     }
 

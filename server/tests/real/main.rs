@@ -1,0 +1,8 @@
+//! The server as others meet it: real sockets, the real binary, and sessions on virtual time.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers as well")]
+
+mod console;
+mod plain;
+mod session;
+mod support;
