@@ -1,1 +1,54 @@
-fn main() {}
+//! Every chore of this repository, for a person and for CI alike: `cargo xtask --help`.
+//!
+//! A fresh machine needs rustup, and Node for all but `serve` and `dist`; whatever else a chore
+//! needs, it sets up, or says plainly what is missing.
+
+mod check;
+mod page;
+mod run;
+mod serve;
+mod test;
+mod tools;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Every chore of Tequio")]
+struct Xtask {
+    #[command(subcommand)]
+    chore: Chore,
+}
+
+#[derive(Debug, Subcommand)]
+enum Chore {
+    /// Build the page and the release server, and run it on 127.0.0.1:8765
+    Serve {
+        /// What `tequio serve` is given, such as --listen 127.0.0.1:9000
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+    /// Run every test, those in a real browser included
+    Test,
+    /// Run the page under `trunk serve` in a real browser (needs trunk and wasm-bindgen-cli)
+    Trunk,
+    /// Check formatting, lints, the page's types, and that generated files are up to date
+    Check,
+    /// Write the TypeScript declarations of the types that the page shares with the server
+    Types,
+    /// Leave one file that is all of Tequio: the release server with the page inside
+    Dist,
+    /// Take the README's screenshots
+    Screenshots,
+}
+
+fn main() -> anyhow::Result<()> {
+    match Xtask::parse().chore {
+        Chore::Serve { arguments } => serve::serve(&arguments),
+        Chore::Test => test::test(),
+        Chore::Trunk => test::trunk(),
+        Chore::Check => check::check(),
+        Chore::Types => check::write_types(),
+        Chore::Dist => serve::dist(),
+        Chore::Screenshots => test::screenshots(),
+    }
+}

@@ -1,0 +1,51 @@
+//! What can be checked without running anything.
+
+use crate::run::{cargo, command, output, root, run, step};
+use crate::tools::{WASM_TARGET, node_packages, npx, wasm_target};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+
+/// The declarations that the page's types come from, and the file that holds them.
+const TYPES: &str = "www/js/protocol.d.ts";
+
+/// Checks everything.
+pub(crate) fn check() -> Result<()> {
+    wasm_target()?;
+    step("formatting", || run(cargo().args(["fmt", "--all", "--check"])))?;
+    step("lints", || {
+        let deny = ["--", "-D", "warnings"];
+        run(cargo().args(["clippy", "--workspace", "--all-targets"]).args(deny))?;
+        run(cargo()
+            .args(["clippy", "--package", "tequio-protocol", "--all-targets"])
+            .args(["--features", "typescript"])
+            .args(deny))
+    })?;
+    step("lints (WebAssembly)", || {
+        run(cargo()
+            .args(["clippy", "--package", "tequio-protocol", "--package", "tequio-worker"])
+            .args(["--target", WASM_TARGET, "--", "-D", "warnings"]))
+    })?;
+    step("generated types", || {
+        let written = fs::read_to_string(root().join(TYPES)).unwrap_or_default();
+        ensure!(written == types()?, "{TYPES} is out of date: run `cargo xtask types`");
+        Ok(())
+    })?;
+    node_packages()?;
+    step("the page's types", || {
+        run(command(npx()).args(["tsc", "--project", "."]).current_dir(root().join("www")))
+    })
+}
+
+/// Writes the declarations.
+pub(crate) fn write_types() -> Result<()> {
+    fs::write(root().join(TYPES), types()?).with_context(|| format!("writing {TYPES}"))
+}
+
+fn types() -> Result<String> {
+    output(cargo().args(["run", "--quiet", "--package", "tequio-protocol"]).args([
+        "--features",
+        "typescript",
+        "--example",
+        "typescript",
+    ]))
+}

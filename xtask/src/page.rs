@@ -1,0 +1,124 @@
+//! Assembles the page in `target/page`: the files of `www/` as they are, and the workers' wasm.
+//! The same files, under the same names, are what trunk makes of `www/index.html`.
+
+use crate::run::{cargo, root, run, step, target_dir};
+use crate::tools::{WASM_TARGET, wasm_target};
+use anyhow::{Context, Result};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use wasm_bindgen_cli_support::Bindgen;
+
+/// What of `www/` is the page; the rest is for its developers.
+const FILES: &[&str] = &["index.html", "style.css"];
+const FOLDERS: &[&str] = &["js"];
+
+/// The script that starts the wasm in a worker, as trunk's `data-loader-shim` writes it.
+const LOADER: &str = "import init from './worker.js';await init();";
+
+/// The most that the worker's wasm may weigh, in bytes: it travels to every tab.
+const WASM_BYTES_MAX: usize = 400 * 1024;
+
+/// Builds the page.
+pub(crate) fn build() -> Result<()> {
+    wasm_target()?;
+    step("worker (WebAssembly)", || {
+        run(cargo()
+            .args(["build", "--quiet", "--package", "tequio-worker", "--bin", "worker"])
+            .args(["--target", WASM_TARGET, "--profile", "wasm-release"]))
+    })?;
+    step("page", assemble)
+}
+
+fn assemble() -> Result<()> {
+    let www = root().join("www");
+    let mut files = BTreeMap::new();
+    for name in FILES {
+        add(&mut files, &www, Path::new(name))?;
+    }
+    for folder in FOLDERS {
+        add_folder(&mut files, &www, Path::new(folder))?;
+    }
+    add_worker(&mut files)?;
+    // The server's build looks here, wherever cargo's own target folder may be.
+    write_all(&root().join("target/page"), &files)
+}
+
+/// The page's files, by their path in it.
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+fn add(files: &mut Files, www: &Path, name: &Path) -> Result<()> {
+    let path = www.join(name);
+    let content = fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
+    files.insert(name.to_owned(), content);
+    Ok(())
+}
+
+fn add_folder(files: &mut Files, www: &Path, folder: &Path) -> Result<()> {
+    let path = www.join(folder);
+    for entry in fs::read_dir(&path).with_context(|| format!("reading {}", path.display()))? {
+        let entry = entry?;
+        let name = folder.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            add_folder(files, www, &name)?;
+        } else if !entry.file_name().to_string_lossy().ends_with(".d.ts") {
+            add(files, www, &name)?;
+        }
+    }
+    Ok(())
+}
+
+fn add_worker(files: &mut Files) -> Result<()> {
+    let wasm = target_dir().join(WASM_TARGET).join("wasm-release/worker.wasm");
+    let mut output = Bindgen::new()
+        .input_path(&wasm)
+        .web(true)?
+        .typescript(false)
+        .remove_name_section(true)
+        .remove_producers_section(true)
+        .generate_output()
+        .with_context(|| format!("wasm-bindgen on {}", wasm.display()))?;
+    let module = output.wasm_mut().emit_wasm();
+    anyhow::ensure!(
+        module.len() <= WASM_BYTES_MAX,
+        "the worker's wasm is {} bytes; the budget is {WASM_BYTES_MAX}",
+        module.len()
+    );
+    files.insert("worker.js".into(), output.js().as_bytes().to_vec());
+    files.insert("worker_bg.wasm".into(), module);
+    files.insert("worker_loader.js".into(), LOADER.as_bytes().to_vec());
+    Ok(())
+}
+
+/// Makes `dir` hold these files and no others. What is the same is not touched, so that a server
+/// which embeds them is not built again for nothing.
+fn write_all(dir: &Path, files: &Files) -> Result<()> {
+    remove_others(dir, dir, files)?;
+    for (name, content) in files {
+        let path = dir.join(name);
+        if fs::read(&path).is_ok_and(|old| old == *content) {
+            continue;
+        }
+        let parent = path.parent().context("a file lies in a folder")?;
+        fs::create_dir_all(parent)
+            .and_then(|()| fs::write(&path, content))
+            .with_context(|| format!("writing {}", path.display()))?;
+    }
+    Ok(())
+}
+
+fn remove_others(dir: &Path, top: &Path, files: &Files) -> Result<()> {
+    if !dir.is_dir() {
+        return Ok(());
+    }
+    for entry in fs::read_dir(dir)? {
+        let path = entry?.path();
+        let name = path.strip_prefix(top).context("an entry lies in its folder")?;
+        if path.is_dir() {
+            remove_others(&path, top, files)?;
+        } else if !files.contains_key(name) {
+            fs::remove_file(&path).with_context(|| format!("removing {}", path.display()))?;
+        }
+    }
+    Ok(())
+}

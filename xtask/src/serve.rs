@@ -1,0 +1,37 @@
+//! The release server: built with the page inside, and run.
+
+use crate::page;
+use crate::run::{built, cargo, command, run, step};
+use anyhow::{Context, Result};
+use std::process::Command;
+
+/// Builds all and becomes `tequio serve`.
+pub(crate) fn serve(arguments: &[String]) -> Result<()> {
+    build()?;
+    become_process(command(built("release", "tequio")).arg("serve").args(arguments))
+}
+
+/// Builds all and says where it is.
+pub(crate) fn dist() -> Result<()> {
+    build()?;
+    println!("{}", built("release", "tequio").display());
+    Ok(())
+}
+
+fn build() -> Result<()> {
+    page::build()?;
+    step("server", || run(cargo().args(["build", "--release", "--package", "tequio-server"])))
+}
+
+/// Ctrl-C, and the exit code, are then the server's own.
+#[cfg(unix)]
+fn become_process(command: &mut Command) -> Result<()> {
+    use std::os::unix::process::CommandExt;
+    Err(command.exec()).context("tequio could not be started")
+}
+
+#[cfg(not(unix))]
+fn become_process(command: &mut Command) -> Result<()> {
+    let status = command.status().context("tequio could not be started")?;
+    std::process::exit(status.code().unwrap_or(1))
+}

@@ -1,0 +1,84 @@
+//! Tests: cargo's, and those that drive the page in a real browser against the real server.
+
+use crate::page;
+use crate::run::{built, cargo, command, root, run, step, target_dir};
+use crate::tools::{chromium, node_packages, on_path};
+use anyhow::{Context, Result, ensure};
+use std::fs;
+use std::path::PathBuf;
+use std::process::Command;
+
+/// Every test.
+pub(crate) fn test() -> Result<()> {
+    let browser = Browser::set_up()?;
+    step("cargo test", || run(cargo().args(["test", "--workspace"])))?;
+    step("browser tests", || browser.run(&tests_in("www/tests")?))
+}
+
+/// The page as trunk serves it.
+pub(crate) fn trunk() -> Result<()> {
+    let trunk = on_path("trunk").context(
+        "trunk is not on PATH: `cargo install trunk --version 0.21.14 --locked` installs it",
+    )?;
+    let mut browser = Browser::set_up()?;
+    browser.variables.push(("TRUNK", trunk));
+    step("trunk test", || browser.run(&tests_in("www/tests/trunk")?))
+}
+
+/// The pictures in the README.
+pub(crate) fn screenshots() -> Result<()> {
+    let browser = Browser::set_up()?;
+    step("screenshots", || run(&mut browser.node(&["www/tests/screenshots.mjs".into()])))
+}
+
+/// What browser tests need: a browser, the page, and programs to run against.
+struct Browser {
+    variables: Vec<(&'static str, PathBuf)>,
+}
+
+impl Browser {
+    fn set_up() -> Result<Browser> {
+        let chrome = chromium()?;
+        node_packages()?;
+        page::build()?;
+        step("server (debug)", || {
+            run(cargo().args(["build", "--package", "tequio-server", "--bin", "tequio"]))?;
+            run(cargo().args(["build", "--package", "tequio-protocol", "--example", "compute"]))
+        })?;
+        let artifacts = target_dir().join("artifacts");
+        fs::create_dir_all(&artifacts).context("target/artifacts")?;
+        Ok(Browser {
+            variables: vec![
+                ("CHROME", chrome),
+                ("TEQUIO_BIN", built("debug", "tequio")),
+                ("TEQUIO_COMPUTE", built("debug/examples", "compute")),
+                ("TEQUIO_ARTIFACTS", artifacts),
+            ],
+        })
+    }
+
+    /// Runs test files, one after the other: two cores are soon too few for several browsers.
+    fn run(&self, files: &[PathBuf]) -> Result<()> {
+        let mut node = self.node(&["--test".into(), "--test-concurrency=1".into()]);
+        run(node.args(files))
+    }
+
+    fn node(&self, arguments: &[PathBuf]) -> Command {
+        let mut node = command("node");
+        node.args(arguments).envs(self.variables.iter().map(|(name, value)| (name, value)));
+        node
+    }
+}
+
+fn tests_in(folder: &str) -> Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(root().join(folder)).with_context(|| folder.to_owned())? {
+        let path = entry?.path();
+        if path.to_string_lossy().ends_with(".test.mjs") {
+            files.push(path);
+        }
+    }
+    ensure!(!files.is_empty(), "{folder} holds no test");
+    files.sort();
+    Ok(files)
+}
