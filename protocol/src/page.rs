@@ -40,7 +40,7 @@ pub enum ToPage {
         /// Milliseconds until the next attempt.
         retry_in_ms: f64,
     },
-    /// A task arrived and is computed or waits for its turn.
+    /// A task is being computed, in its turn.
     Task {
         /// Its id.
         task_id: TaskId,
@@ -58,6 +58,8 @@ pub enum ToPage {
         /// How long it took to compute, in milliseconds.
         duration_ms: f64,
     },
+    /// Nothing is left to compute.
+    Idle,
     /// Something that a person should know and that stops nothing.
     Notice {
         /// What happened.

@@ -225,19 +225,20 @@ impl Worker {
             notice(actions, format!("Refused task {}: {message}", task.task_id));
             return refuse(actions, ErrorCode::TooManyTasks, message, Some(task.task_id));
         }
-        let (task_id, text) = (task.task_id, task.input.to_string());
-        actions.push(Action::Tell(ToPage::Task { task_id, text }));
         self.waiting.push_back(task);
-        self.compute_next(actions);
+        if self.computing.is_none() {
+            self.compute_next(actions);
+        }
     }
 
     fn compute_next(&mut self, actions: &mut Vec<Action>) {
-        if self.computing.is_none()
-            && let Some(task) = self.waiting.pop_front()
-        {
-            actions.push(Action::Compute(task.input));
-            self.computing = Some(Computing { task, connection: self.connection });
-        }
+        let Some(task) = self.waiting.pop_front() else {
+            return actions.push(Action::Tell(ToPage::Idle));
+        };
+        let (task_id, text) = (task.task_id, task.input.to_string());
+        actions.push(Action::Tell(ToPage::Task { task_id, text }));
+        actions.push(Action::Compute(task.input));
+        self.computing = Some(Computing { task, connection: self.connection });
     }
 
     fn computed(&mut self, result: Number, duration: DurationMs, actions: &mut Vec<Action>) {

@@ -254,8 +254,7 @@ impl Drop for Compute {
 
 fn console_line(message: &ToPage) -> Option<String> {
     match message {
-        ToPage::Ready => None,
-        ToPage::Connecting { attempt: 1 } => None,
+        ToPage::Ready | ToPage::Idle | ToPage::Connecting { attempt: 1 } => None,
         ToPage::Connecting { attempt } => Some(format!("🔄 Reconnecting (attempt {attempt})")),
         ToPage::Connected => Some("✅ Connected".to_owned()),
         ToPage::Disconnected { reason, retry_in_ms } => {

@@ -1,0 +1,54 @@
+// @ts-check
+// Every word that the page says. Another language is another object of the same shape.
+
+export const strings = {
+  tagline: "This tab computes for others while it is open.",
+  tab: "Your tab",
+  computing: "Computing",
+  idle: "Nothing at the moment; the next task comes by itself.",
+  count: "Results sent",
+  results: "Last results",
+  noResults: "Nothing yet. The first result follows the first task.",
+  columns: { task: "Task", input: "Input", result: "Result", duration: "Time" },
+  log: "Log",
+  retryNow: "Try now",
+
+  state: {
+    starting: "Starting",
+    connecting: "Connecting",
+    connected: "Connected",
+    waiting: "Not connected",
+    failed: "This tab cannot compute",
+  },
+
+  /** @param {string} url */
+  server: (url) => `Server ${url}`,
+  /** @param {number} seconds */
+  countdown: (seconds) => `Next attempt in ${seconds} s`,
+  /** @param {number} ms */
+  duration: (ms) => (ms < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${(ms / 1000).toFixed(2)} s`),
+
+  logged: {
+    /** @param {number} attempt */
+    connecting: (attempt) => (attempt === 1 ? "Connecting" : `Connecting, attempt ${attempt}`),
+    connected: "Connected",
+    /** @param {string} reason @param {number} seconds */
+    disconnected: (reason, seconds) =>
+      `Closed: ${reason}. Next attempt in ${seconds.toFixed(1)} s`,
+    /** @param {number} id @param {string} text */
+    task: (id, text) => `Task ${id} received: ${text}`,
+    /** @param {number} id @param {string} result */
+    result: (id, result) => `Result of task ${id} sent: ${result}`,
+  },
+
+  error: {
+    /** @param {string} text */
+    badServer: (text) =>
+      `The address's server=${text} is no server. It should look like server=ws://192.168.1.20:8765`,
+    noWorker:
+      "The worker's script could not be loaded. Reload the page; if that does not help, the server's page is incomplete.",
+    /** @param {number} seconds */
+    silentWorker: (seconds) =>
+      `The worker has not started for ${seconds} s. This browser may lack WebAssembly or module workers: try a newer one.`,
+  },
+};
