@@ -1,0 +1,142 @@
+// @ts-check
+// A tab that works for servers that nobody here wrote: well-behaved, talking rubbish, or falling
+// over again and again.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import {
+  Browser,
+  NO_CONNECTION,
+  Server,
+  WELCOME,
+  WELCOME_RESULT,
+  foreignServer,
+  inState,
+  resultsSent,
+  until,
+} from "./support.mjs";
+
+test("a classroom's server gets the five keys that it expects", async () => {
+  const page = await Server.start({ args: ["--no-welcome"] });
+  /** @type {string[]} */
+  const answers = [];
+  /** @type {string[]} */
+  const paths = [];
+  const classroom = await foreignServer((socket, _, path) => {
+    paths.push(path);
+    socket.send(WELCOME);
+    socket.on("message", (data) => answers.push(String(data)));
+  });
+  const browser = await Browser.start();
+  const tab = await browser.open(`${page.page}?server=${classroom.url}`);
+  await until("the result comes", () => answers.length > 0);
+  await resultsSent(tab, 1);
+  const answer = JSON.parse(answers[0]);
+  assert.deepEqual(Object.keys(answer), ["type", "task_id", "result", "duration_ms", "agent"]);
+  assert.equal(String(answer.result), WELCOME_RESULT);
+  assert.equal(answer.agent, await tab.evaluate(() => navigator.userAgent));
+  assert.ok(answer.duration_ms >= 0);
+  assert.deepEqual([answers.length, paths], [1, ["/"]]);
+  await browser.close();
+  classroom.close();
+  await page.kill();
+});
+
+test("rubbish from a server is ignored or answered, and the tab goes on", async () => {
+  const page = await Server.start({ args: ["--no-welcome"] });
+  const ignored = ["", "no JSON", "[]", '{"type":"chat"}', WELCOME.replace("1000000}", "NaN}")];
+  const refused = ["-1", "1.5", '"x"', "null"].map((times, index) =>
+    WELCOME.replace('"task_id":1', `"task_id":${index + 10}`).replace("1000000}", `${times}}`),
+  );
+  /** @type {any[]} */
+  const answers = [];
+  const rude = await foreignServer((socket) => {
+    for (const frame of [...ignored, Buffer.from([1, 2, 3]), ...refused, " ".repeat(1_100_000)]) {
+      socket.send(frame);
+    }
+    socket.send(WELCOME);
+    socket.on("message", (data) => answers.push(JSON.parse(String(data))));
+  });
+  const browser = await Browser.start();
+  const tab = await browser.open(`${page.page}?server=${rude.url}`);
+  await resultsSent(tab, 1);
+  await until("everything is answered", () => answers.length === refused.length + 1);
+  assert.deepEqual(
+    answers.slice(0, -1).map(({ type, code, task_id }) => ({ type, code, task_id })),
+    refused.map((_, index) => ({ type: "error", code: "bad_task", task_id: index + 10 })),
+  );
+  assert.equal(String(answers.at(-1).result), WELCOME_RESULT);
+  const log = await tab.locator("#log").textContent();
+  for (const said of ["Ignored a binary frame of 3 bytes", "times must be an integer", "1100000"]) {
+    assert.ok(log?.includes(said), said);
+  }
+  await browser.close();
+  rude.close();
+  await page.kill();
+});
+
+test("a socket that is shut at once is tried ever more seldom, and never given up", async () => {
+  const page = await Server.start({ args: ["--no-welcome"] });
+  /** @type {number[]} */
+  const opened = [];
+  const shutting = await foreignServer((socket, connection) => {
+    opened.push(performance.now());
+    if (connection < 6) {
+      socket.close(1013, "try again later");
+    } else {
+      socket.send(WELCOME);
+    }
+  });
+  const browser = await Browser.start();
+  const tab = await browser.open(`${page.page}?server=${shutting.url}`);
+  await resultsSent(tab, 1);
+  await inState(tab, "connected");
+  assert.equal(opened.length, 7);
+
+  const delays = browser.console
+    .map((line) => /❌ Closed: .*1013 try again later.*; next attempt in ([\d.]+) s/.exec(line)?.[1])
+    .filter((delay) => delay !== undefined)
+    .map(Number);
+  assert.equal(delays.length, 6);
+  delays.forEach((delay, index) => {
+    assert.ok(delay <= Math.min(30, 0.5 * 2 ** index) + 0.05, `delay ${index}: ${delay} s`);
+  });
+  for (let index = 1; index < opened.length; index += 1) {
+    // A little less than the limit: the clocks of two processes look at different moments.
+    assert.ok(opened[index] - opened[index - 1] > 200, "no two attempts in a moment");
+  }
+  await browser.close(NO_CONNECTION);
+  shutting.close();
+  await page.kill();
+});
+
+test("a hundred lost connections leave nothing behind", async () => {
+  const page = await Server.start({ args: ["--no-welcome"] });
+  const falling = await foreignServer((socket, connection) => {
+    socket.send(WELCOME);
+    socket.on("message", () => {
+      if (connection < 100) {
+        socket.close(1012);
+      }
+    });
+  });
+  const browser = await Browser.start();
+  const tab = await browser.open(`${page.page}?server=${falling.url}`);
+  const session = await tab.context().newCDPSession(tab);
+  // Asking for "now" again and again: also that must be no storm, but one attempt at a time.
+  await until("it has reconnected a hundred times", async () => {
+    await tab.evaluate(() => window.dispatchEvent(new Event("online")));
+    return falling.connections() > 100;
+  });
+  await resultsSent(tab, 101);
+  await inState(tab, "connected");
+  const coordinator = tab.workers().find((worker) => worker.url().includes("worker_loader"));
+  assert.ok(coordinator, "the coordinator lives");
+  assert.equal(tab.workers().length, 2, "one coordinator and one compute worker");
+  assert.ok((await tab.locator("#results tbody tr").count()) <= 20);
+  assert.ok((await tab.locator("#log li").count()) <= 200);
+  await session.detach();
+  await browser.close(NO_CONNECTION);
+  falling.close();
+  await page.kill();
+});

@@ -1,0 +1,177 @@
+// @ts-check
+// What browser tests share: the real server, a real Chromium, and other people's servers.
+
+import assert from "node:assert/strict";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
+import { createInterface } from "node:readline";
+import { chromium } from "playwright-core";
+import { WebSocketServer } from "ws";
+
+/** How long a test waits for what must come. It is no measure of speed. */
+export const PATIENCE_MS = 60_000;
+
+/** The welcome task as every server of the kind sends it, to the letter. */
+export const WELCOME =
+  '{"type":"task","op":"repeat_multiply","task_id":1,"initial":1.0000054,"factor":1.00000043,"times":1000000}';
+export const WELCOME_RESULT = "1.5372656826974733";
+
+/** @param {string} name */
+export function variable(name) {
+  const value = process.env[name];
+  assert.ok(value, `${name} is not set; \`cargo xtask test\` sets what these tests need`);
+  return value;
+}
+
+/** A real server: `tequio serve` in a process of its own. */
+export class Server {
+  /** @type {string[]} Every line of its console so far. */
+  lines = [];
+
+  /** @param {import("node:child_process").ChildProcess} child @param {string} program */
+  constructor(child, program) {
+    this.child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      assert.ok(stream, `${program}'s output is piped`);
+      createInterface({ input: stream }).on("line", (line) => this.lines.push(line));
+    }
+    this.ended = once(child, "exit");
+  }
+
+  /** Starts one. @param {{ port?: number, args?: string[] }} [options] Port 0 takes a free one. */
+  static async start({ port = 0, args = [] } = {}) {
+    const program = variable("TEQUIO_BIN");
+    const child = spawn(program, ["serve", "--listen", `127.0.0.1:${port}`, ...args], {
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    const server = new Server(child, program);
+    await server.line(/Listening on/);
+    return server;
+  }
+
+  get port() {
+    const line = this.lines.find((line) => line.includes("Listening on"));
+    return Number(/ws:\/\/127\.0\.0\.1:(\d+)/.exec(line ?? "")?.[1]);
+  }
+
+  get page() {
+    return `http://127.0.0.1:${this.port}/`;
+  }
+
+  /** The first line that matches, when it comes. @param {RegExp} pattern */
+  async line(pattern) {
+    return until(`the console says ${pattern}`, () => {
+      assert.equal(this.child.exitCode, null, `it ended: ${this.lines.join("\n")}`);
+      return this.lines.find((line) => pattern.test(line));
+    });
+  }
+
+  /** @returns {Promise<import("../js/protocol.js").WorkerView[]>} */
+  async workers() {
+    return (await fetch(`${this.page}api/workers`)).json();
+  }
+
+  /** Ends it at once and without a word, as `kill -9` does. */
+  async kill() {
+    this.child.kill("SIGKILL");
+    await this.ended;
+  }
+}
+
+/** A browser whose pages may log no error but those that a test expects. */
+export class Browser {
+  /** @type {string[]} */
+  errors = [];
+  /** @type {string[]} */
+  console = [];
+
+  /** @param {import("playwright-core").Browser} browser */
+  constructor(browser) {
+    this.browser = browser;
+  }
+
+  static async start() {
+    const switches =
+      "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run " +
+      "--disable-background-networking --disable-component-update --disable-sync";
+    return new Browser(
+      await chromium.launch({ executablePath: variable("CHROME"), args: switches.split(" ") }),
+    );
+  }
+
+  /** @param {string} url @param {import("playwright-core").BrowserContextOptions} [options] */
+  async open(url, options) {
+    const page = await this.browser.newPage(options);
+    page.setDefaultTimeout(PATIENCE_MS);
+    page.on("pageerror", (error) => this.errors.push(String(error)));
+    page.on("console", (message) => {
+      this.console.push(message.text());
+      if (message.type() === "error") {
+        this.errors.push(message.text());
+      }
+    });
+    await page.goto(url);
+    return page;
+  }
+
+  /** Closes it; then no error may have been logged but those that `expected` matches.
+   * @param {RegExp} [expected] */
+  async close(expected) {
+    await this.browser.close();
+    assert.deepEqual(
+      this.errors.filter((error) => !expected?.test(error)),
+      [],
+    );
+  }
+}
+
+/** What a browser logs by itself when a socket does not open. */
+export const NO_CONNECTION = /WebSocket connection to .* failed/;
+
+/** Somebody else's server. `serve` is called with each socket and its number from 0.
+ * @param {(socket: import("ws").WebSocket, connection: number, path: string) => void} serve */
+export async function foreignServer(serve) {
+  const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
+  await once(server, "listening");
+  let connections = 0;
+  server.on("connection", (socket, request) => serve(socket, connections++, request.url ?? ""));
+  const address = server.address();
+  assert.ok(address && typeof address === "object");
+  return {
+    url: `ws://127.0.0.1:${address.port}`,
+    connections: () => connections,
+    close: () => {
+      server.clients.forEach((socket) => socket.terminate());
+      server.close();
+    },
+  };
+}
+
+/** Waits until `probe` gives something that is neither false nor undefined, and gives that.
+ * @template T
+ * @param {string} what
+ * @param {() => T | Promise<T>} probe
+ * @returns {Promise<NonNullable<T>>} */
+export async function until(what, probe) {
+  const deadline = performance.now() + PATIENCE_MS;
+  for (;;) {
+    const got = await probe();
+    if (got !== undefined && got !== null && got !== false) {
+      return got;
+    }
+    assert.ok(performance.now() < deadline, `waited in vain until ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** @param {import("playwright-core").Page} page @param {string} state */
+export async function inState(page, state) {
+  await page.locator(`#state[data-state="${state}"]`).waitFor();
+}
+
+/** @param {import("playwright-core").Page} page @param {number} count */
+export async function resultsSent(page, count) {
+  await until(`${count} results are sent`, async () => {
+    return Number(await page.locator("#result-count").textContent()) >= count;
+  });
+}

@@ -1,0 +1,148 @@
+// @ts-check
+// The main job: tabs that open the page compute, against the real server.
+
+import assert from "node:assert/strict";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import { test } from "node:test";
+import {
+  Browser,
+  NO_CONNECTION,
+  Server,
+  WELCOME_RESULT,
+  inState,
+  resultsSent,
+  until,
+  variable,
+} from "./support.mjs";
+
+test("three tabs give three results over three connections", async () => {
+  const server = await Server.start();
+  const browser = await Browser.start();
+  const tabs = await Promise.all([1, 2, 3].map(() => browser.open(server.page)));
+  await Promise.all(tabs.map((tab) => resultsSent(tab, 1)));
+  const agent = await tabs[0].evaluate(() => navigator.userAgent);
+  assert.match(agent, /Mozilla\/5\.0/);
+
+  for (const id of [1, 2, 3]) {
+    const line = await server.line(new RegExp(`\\[#${id}\\] result `));
+    assert.ok(line.includes(`result task_id=1 result=${WELCOME_RESULT} duration_ms=`), line);
+    assert.ok(line.endsWith(` agent=${agent}`), line);
+  }
+  const workers = await server.workers();
+  assert.deepEqual(
+    workers.map(({ id, path, results, refused }) => ({ id, path, results, refused })),
+    [1, 2, 3].map((id) => ({ id, path: "/ws", results: 1, refused: 0 })),
+  );
+  assert.equal(new Set(workers.map((worker) => worker.address)).size, 3);
+
+  const cells = await tabs[0].locator("#results tbody td").allTextContents();
+  assert.deepEqual(cells.slice(0, 3), ["1", "1.0000054 × 1.00000043^1000000", WELCOME_RESULT]);
+  for (const said of ["✅ Connected", "🧮 Task received", "📤 Result sent"]) {
+    assert.equal(browser.console.filter((line) => line.startsWith(said)).length, 3, said);
+  }
+
+  await tabs[1].close();
+  await server.line(/#\d disconnected \(1001 going away\)/);
+  await server.line(/Connected \(2\): /);
+  await browser.close();
+  await server.kill();
+});
+
+test("tabs come back by themselves when the server is killed and started again", async () => {
+  const first = await Server.start();
+  const browser = await Browser.start();
+  const tabs = await Promise.all([1, 2, 3].map(() => browser.open(first.page)));
+  await Promise.all(tabs.map((tab) => resultsSent(tab, 1)));
+  await first.kill();
+  await Promise.all(tabs.map((tab) => inState(tab, "waiting")));
+
+  const second = await Server.start({ port: first.port });
+  await Promise.all(tabs.map((tab) => resultsSent(tab, 2)));
+  const workers = await second.workers();
+  assert.deepEqual(
+    workers.map((worker) => worker.results),
+    [1, 1, 1],
+  );
+  for (const said of ["❌ Closed", "🔄 Reconnecting"]) {
+    assert.ok(browser.console.some((line) => line.startsWith(said)), said);
+  }
+  await browser.close(NO_CONNECTION);
+  await second.kill();
+});
+
+test("a server that is not there yet is waited for, and tried at once when asked", async () => {
+  const placeholder = await Server.start();
+  const page = await Server.start();
+  await placeholder.kill();
+  const browser = await Browser.start();
+  const tab = await browser.open(`${page.page}?server=ws://127.0.0.1:${placeholder.port}`);
+
+  // A delay long enough for a click, which the backoff gives after a few attempts.
+  const attempts = () => browser.console.filter((line) => line.startsWith("🔄")).length;
+  await until("the next attempt is seconds away", async () => {
+    const text = await tab.locator("#countdown").textContent();
+    return (await tab.locator("#retry").isVisible()) && /in ([4-9]|\d\d) s/.test(text ?? "");
+  });
+  const before = attempts();
+  await tab.locator("#retry-now").click();
+  await until("it was tried at once", () => attempts() === before + 1);
+
+  const server = await Server.start({ port: placeholder.port });
+  await resultsSent(tab, 1);
+  await inState(tab, "connected");
+  await browser.close(NO_CONNECTION);
+  await server.kill();
+  await page.kill();
+});
+
+test("a server's address that is none is said in the page", async () => {
+  const server = await Server.start();
+  const browser = await Browser.start();
+  for (const bad of ["nowhere", "ftp://127.0.0.1", "<img src=x onerror=alert(1)>"]) {
+    const tab = await browser.open(`${server.page}?server=${encodeURIComponent(bad)}`);
+    await inState(tab, "failed");
+    const said = await tab.locator("#computing").textContent();
+    assert.ok(said?.includes(`server=${bad} is no server`), said ?? "");
+  }
+  await browser.close();
+  await server.kill();
+});
+
+test("the page is accessible, and looks as it should, by day and by night", async () => {
+  const server = await Server.start();
+  const browser = await Browser.start();
+  const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    for (const width of [360, 390, 1280]) {
+      // The policy of the page forbids foreign scripts, axe's included.
+      const tab = await browser.open(server.page, {
+        colorScheme,
+        bypassCSP: true,
+        viewport: { width, height: 860 },
+      });
+      await resultsSent(tab, 1);
+      await tab.screenshot({
+        path: join(variable("TEQUIO_ARTIFACTS"), `page-${colorScheme}-${width}.png`),
+        fullPage: true,
+      });
+      const overflows = await tab.evaluate(
+        () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
+      );
+      assert.equal(overflows, false, `no sideways scrolling at ${width} px`);
+      await tab.evaluate(readFileSync(axe, "utf8"));
+      const violations = await tab.evaluate(async () => {
+        // @ts-expect-error axe was put into the page above.
+        const { violations } = await window.axe.run();
+        return violations.map(
+          (/** @type {{ id: string, nodes: { html: string }[] }} */ found) =>
+            `${found.id}: ${found.nodes.map((node) => node.html).join(", ")}`,
+        );
+      });
+      assert.deepEqual(violations, [], `${colorScheme}, ${width} px`);
+    }
+  }
+  await browser.close();
+  await server.kill();
+});
