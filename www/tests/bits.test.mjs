@@ -50,7 +50,7 @@ const line = ({ initial, factor, times }) =>
 /** @param {number | string} result As it travels. */
 const bits = (result) => new BigUint64Array(Float64Array.of(Number(result)).buffer)[0];
 
-test("a browser and the native build agree in every bit", async () => {
+test("a browser and the native build agree in every bit", async (t) => {
   const all = inputs();
   const native = execFileSync(variable("TEQUIO_COMPUTE"), {
     input: all.map(line).join("\n"),
@@ -62,10 +62,10 @@ test("a browser and the native build agree in every bit", async () => {
     .map((text) => JSON.parse(text));
   assert.equal(expected.length, all.length);
 
-  const page = await Server.start({ args: ["--no-welcome"] });
+  const page = await Server.start(t, { args: ["--no-welcome"] });
   /** @type {Map<number, number | string>} */
   const got = new Map();
-  const asking = await foreignServer((socket) => {
+  const asking = await foreignServer(t, (socket) => {
     let asked = 0;
     const ask = () => {
       if (asked < all.length) {
@@ -84,9 +84,9 @@ test("a browser and the native build agree in every bit", async () => {
       ask();
     });
   });
-  const browser = await Browser.start();
+  const browser = await Browser.start(t);
   await browser.open(`${page.page}?server=${asking.url}`);
-  await until("all is answered", () => got.size === all.length);
+  await until("all is answered", () => { return got.size === all.length});
 
   const wrong = all.filter((_, index) => bits(got.get(index) ?? "") !== bits(expected[index]));
   assert.deepEqual(wrong, []);
@@ -95,6 +95,4 @@ test("a browser and the native build agree in every bit", async () => {
   assert.ok(expected.some((result) => Object.is(result, -0)), "a negative zero is among them");
 
   await browser.close();
-  asking.close();
-  await page.kill();
 });

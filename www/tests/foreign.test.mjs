@@ -16,18 +16,18 @@ import {
   until,
 } from "./support.mjs";
 
-test("a classroom's server gets the five keys that it expects", async () => {
-  const page = await Server.start({ args: ["--no-welcome"] });
+test("a classroom's server gets the five keys that it expects", async (t) => {
+  const page = await Server.start(t, { args: ["--no-welcome"] });
   /** @type {string[]} */
   const answers = [];
   /** @type {string[]} */
   const paths = [];
-  const classroom = await foreignServer((socket, _, path) => {
+  const classroom = await foreignServer(t, (socket, _, path) => {
     paths.push(path);
     socket.send(WELCOME);
     socket.on("message", (data) => answers.push(String(data)));
   });
-  const browser = await Browser.start();
+  const browser = await Browser.start(t);
   const tab = await browser.open(`${page.page}?server=${classroom.url}`);
   await until("the result comes", () => answers.length > 0);
   await resultsSent(tab, 1);
@@ -38,26 +38,24 @@ test("a classroom's server gets the five keys that it expects", async () => {
   assert.ok(answer.duration_ms >= 0);
   assert.deepEqual([answers.length, paths], [1, ["/"]]);
   await browser.close();
-  classroom.close();
-  await page.kill();
 });
 
-test("rubbish from a server is ignored or answered, and the tab goes on", async () => {
-  const page = await Server.start({ args: ["--no-welcome"] });
+test("rubbish from a server is ignored or answered, and the tab goes on", async (t) => {
+  const page = await Server.start(t, { args: ["--no-welcome"] });
   const ignored = ["", "no JSON", "[]", '{"type":"chat"}', WELCOME.replace("1000000}", "NaN}")];
   const refused = ["-1", "1.5", '"x"', "null"].map((times, index) =>
     WELCOME.replace('"task_id":1', `"task_id":${index + 10}`).replace("1000000}", `${times}}`),
   );
   /** @type {any[]} */
   const answers = [];
-  const rude = await foreignServer((socket) => {
+  const rude = await foreignServer(t, (socket) => {
     for (const frame of [...ignored, Buffer.from([1, 2, 3]), ...refused, " ".repeat(1_100_000)]) {
       socket.send(frame);
     }
     socket.send(WELCOME);
     socket.on("message", (data) => answers.push(JSON.parse(String(data))));
   });
-  const browser = await Browser.start();
+  const browser = await Browser.start(t);
   const tab = await browser.open(`${page.page}?server=${rude.url}`);
   await resultsSent(tab, 1);
   await until("everything is answered", () => answers.length === refused.length + 1);
@@ -71,15 +69,13 @@ test("rubbish from a server is ignored or answered, and the tab goes on", async 
     assert.ok(log?.includes(said), said);
   }
   await browser.close();
-  rude.close();
-  await page.kill();
 });
 
-test("a socket that is shut at once is tried ever more seldom, and never given up", async () => {
-  const page = await Server.start({ args: ["--no-welcome"] });
+test("a socket that is shut at once is tried ever more seldom, and never given up", async (t) => {
+  const page = await Server.start(t, { args: ["--no-welcome"] });
   /** @type {number[]} */
   const opened = [];
-  const shutting = await foreignServer((socket, connection) => {
+  const shutting = await foreignServer(t, (socket, connection) => {
     opened.push(performance.now());
     if (connection < 6) {
       socket.close(1013, "try again later");
@@ -87,7 +83,7 @@ test("a socket that is shut at once is tried ever more seldom, and never given u
       socket.send(WELCOME);
     }
   });
-  const browser = await Browser.start();
+  const browser = await Browser.start(t);
   const tab = await browser.open(`${page.page}?server=${shutting.url}`);
   await resultsSent(tab, 1);
   await inState(tab, "connected");
@@ -106,13 +102,11 @@ test("a socket that is shut at once is tried ever more seldom, and never given u
     assert.ok(opened[index] - opened[index - 1] > 200, "no two attempts in a moment");
   }
   await browser.close(NO_CONNECTION);
-  shutting.close();
-  await page.kill();
 });
 
-test("a hundred lost connections leave nothing behind", async () => {
-  const page = await Server.start({ args: ["--no-welcome"] });
-  const falling = await foreignServer((socket, connection) => {
+test("a hundred lost connections leave nothing behind", async (t) => {
+  const page = await Server.start(t, { args: ["--no-welcome"] });
+  const falling = await foreignServer(t, (socket, connection) => {
     socket.send(WELCOME);
     socket.on("message", () => {
       if (connection < 100) {
@@ -120,7 +114,7 @@ test("a hundred lost connections leave nothing behind", async () => {
       }
     });
   });
-  const browser = await Browser.start();
+  const browser = await Browser.start(t);
   const tab = await browser.open(`${page.page}?server=${falling.url}`);
   const session = await tab.context().newCDPSession(tab);
   // Asking for "now" again and again: also that must be no storm, but one attempt at a time.
@@ -137,6 +131,4 @@ test("a hundred lost connections leave nothing behind", async () => {
   assert.ok((await tab.locator("#log li").count()) <= 200);
   await session.detach();
   await browser.close(NO_CONNECTION);
-  falling.close();
-  await page.kill();
 });

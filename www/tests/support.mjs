@@ -38,13 +38,16 @@ export class Server {
     this.ended = once(child, "exit");
   }
 
-  /** Starts one. @param {{ port?: number, args?: string[] }} [options] Port 0 takes a free one. */
-  static async start({ port = 0, args = [] } = {}) {
+  /** Starts one, which ends with the test.
+   * @param {import("node:test").TestContext} t
+   * @param {{ port?: number, args?: string[] }} [options] Port 0 takes a free one. */
+  static async start(t, { port = 0, args = [] } = {}) {
     const program = variable("TEQUIO_BIN");
     const child = spawn(program, ["serve", "--listen", `127.0.0.1:${port}`, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const server = new Server(child, program);
+    t.after(() => server.kill());
     await server.line(/Listening on/);
     return server;
   }
@@ -90,13 +93,17 @@ export class Browser {
     this.browser = browser;
   }
 
-  static async start() {
+  /** Starts one, which ends with the test. @param {import("node:test").TestContext} t */
+  static async start(t) {
     const switches =
       "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run " +
       "--disable-background-networking --disable-component-update --disable-sync";
-    return new Browser(
-      await chromium.launch({ executablePath: variable("CHROME"), args: switches.split(" ") }),
-    );
+    const browser = await chromium.launch({
+      executablePath: variable("CHROME"),
+      args: switches.split(" "),
+    });
+    t.after(() => browser.close());
+    return new Browser(browser);
   }
 
   /** @param {string} url @param {import("playwright-core").BrowserContextOptions} [options] */
@@ -128,23 +135,22 @@ export class Browser {
 /** What a browser logs by itself when a socket does not open. */
 export const NO_CONNECTION = /WebSocket connection to .* failed/;
 
-/** Somebody else's server. `serve` is called with each socket and its number from 0.
+/** Somebody else's server, which ends with the test. `serve` is called with each socket and its
+ * number from 0.
+ * @param {import("node:test").TestContext} t
  * @param {(socket: import("ws").WebSocket, connection: number, path: string) => void} serve */
-export async function foreignServer(serve) {
+export async function foreignServer(t, serve) {
   const server = new WebSocketServer({ host: "127.0.0.1", port: 0 });
   await once(server, "listening");
   let connections = 0;
   server.on("connection", (socket, request) => serve(socket, connections++, request.url ?? ""));
+  t.after(() => {
+    server.clients.forEach((socket) => socket.terminate());
+    server.close();
+  });
   const address = server.address();
   assert.ok(address && typeof address === "object");
-  return {
-    url: `ws://127.0.0.1:${address.port}`,
-    connections: () => connections,
-    close: () => {
-      server.clients.forEach((socket) => socket.terminate());
-      server.close();
-    },
-  };
+  return { url: `ws://127.0.0.1:${address.port}`, connections: () => connections };
 }
 
 /** Waits until `probe` gives something that is neither false nor undefined, and gives that.

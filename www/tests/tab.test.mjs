@@ -17,9 +17,9 @@ import {
   variable,
 } from "./support.mjs";
 
-test("three tabs give three results over three connections", async () => {
-  const server = await Server.start();
-  const browser = await Browser.start();
+test("three tabs give three results over three connections", async (t) => {
+  const server = await Server.start(t);
+  const browser = await Browser.start(t);
   const tabs = await Promise.all([1, 2, 3].map(() => browser.open(server.page)));
   await Promise.all(tabs.map((tab) => resultsSent(tab, 1)));
   const agent = await tabs[0].evaluate(() => navigator.userAgent);
@@ -47,18 +47,17 @@ test("three tabs give three results over three connections", async () => {
   await server.line(/#\d disconnected \(1001 going away\)/);
   await server.line(/Connected \(2\): /);
   await browser.close();
-  await server.kill();
 });
 
-test("tabs come back by themselves when the server is killed and started again", async () => {
-  const first = await Server.start();
-  const browser = await Browser.start();
+test("tabs come back by themselves when the server is killed and started again", async (t) => {
+  const first = await Server.start(t);
+  const browser = await Browser.start(t);
   const tabs = await Promise.all([1, 2, 3].map(() => browser.open(first.page)));
   await Promise.all(tabs.map((tab) => resultsSent(tab, 1)));
   await first.kill();
   await Promise.all(tabs.map((tab) => inState(tab, "waiting")));
 
-  const second = await Server.start({ port: first.port });
+  const second = await Server.start(t, { port: first.port });
   await Promise.all(tabs.map((tab) => resultsSent(tab, 2)));
   const workers = await second.workers();
   assert.deepEqual(
@@ -69,14 +68,13 @@ test("tabs come back by themselves when the server is killed and started again",
     assert.ok(browser.console.some((line) => line.startsWith(said)), said);
   }
   await browser.close(NO_CONNECTION);
-  await second.kill();
 });
 
-test("a server that is not there yet is waited for, and tried at once when asked", async () => {
-  const placeholder = await Server.start();
-  const page = await Server.start();
+test("a server that is not there yet is waited for, and tried at once when asked", async (t) => {
+  const placeholder = await Server.start(t);
+  const page = await Server.start(t);
   await placeholder.kill();
-  const browser = await Browser.start();
+  const browser = await Browser.start(t);
   const tab = await browser.open(`${page.page}?server=ws://127.0.0.1:${placeholder.port}`);
 
   // A delay long enough for a click, which the backoff gives after a few attempts.
@@ -89,17 +87,16 @@ test("a server that is not there yet is waited for, and tried at once when asked
   await tab.locator("#retry-now").click();
   await until("it was tried at once", () => attempts() === before + 1);
 
-  const server = await Server.start({ port: placeholder.port });
+  const server = await Server.start(t, { port: placeholder.port });
   await resultsSent(tab, 1);
   await inState(tab, "connected");
   await browser.close(NO_CONNECTION);
   await server.kill();
-  await page.kill();
 });
 
-test("a server's address that is none is said in the page", async () => {
-  const server = await Server.start();
-  const browser = await Browser.start();
+test("a server's address that is none is said in the page", async (t) => {
+  const server = await Server.start(t);
+  const browser = await Browser.start(t);
   for (const bad of ["nowhere", "ftp://127.0.0.1", "<img src=x onerror=alert(1)>"]) {
     const tab = await browser.open(`${server.page}?server=${encodeURIComponent(bad)}`);
     await inState(tab, "failed");
@@ -107,12 +104,11 @@ test("a server's address that is none is said in the page", async () => {
     assert.ok(said?.includes(`server=${bad} is no server`), said ?? "");
   }
   await browser.close();
-  await server.kill();
 });
 
-test("the page is accessible, and looks as it should, by day and by night", async () => {
-  const server = await Server.start();
-  const browser = await Browser.start();
+test("the page is accessible, and looks as it should, by day and by night", async (t) => {
+  const server = await Server.start(t);
+  const browser = await Browser.start(t);
   const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     for (const width of [360, 390, 1280]) {
@@ -144,5 +140,4 @@ test("the page is accessible, and looks as it should, by day and by night", asyn
     }
   }
   await browser.close();
-  await server.kill();
 });

@@ -74,6 +74,7 @@ fn add_worker(files: &mut Files) -> Result<()> {
         .input_path(&wasm)
         .web(true)?
         .typescript(false)
+        .omit_default_module_path(false)
         .remove_name_section(true)
         .remove_producers_section(true)
         .generate_output()
