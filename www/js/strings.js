@@ -26,7 +26,13 @@ export const strings = {
   /** @param {number} seconds */
   countdown: (seconds) => `Next attempt in ${seconds} s`,
   /** @param {number} ms */
-  duration: (ms) => (ms < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${(ms / 1000).toFixed(2)} s`),
+  duration: (ms) => {
+    if (ms < 0.1) {
+      // Below what browsers let a clock show.
+      return "< 0.1 ms";
+    }
+    return ms < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${(ms / 1000).toFixed(2)} s`;
+  },
 
   logged: {
     /** @param {number} attempt */

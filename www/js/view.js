@@ -89,6 +89,7 @@ export function showServer(url) {
 /** @param {string | null} text What is computed; `null` when nothing is. */
 export function showComputing(text) {
   computing.textContent = text ?? strings.idle;
+  computing.classList.toggle("idle", text === null);
 }
 
 /** @param {Extract<import("./protocol.js").ToPage, { type: "result" }>} result */
@@ -100,9 +101,9 @@ export function addResult(result) {
   const row = document.createElement("tr");
   for (const text of [
     String(result.task_id),
-    result.text,
     result.result,
     strings.duration(result.duration_ms),
+    result.text,
   ]) {
     row.append(Object.assign(document.createElement("td"), { textContent: text }));
   }

@@ -10,7 +10,7 @@ test("screenshots", async (t) => {
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     const tab = await browser.open(server.page, {
       colorScheme,
-      viewport: { width: 1000, height: 640 },
+      viewport: { width: 1000, height: 700 },
       deviceScaleFactor: 1.5,
     });
     await resultsSent(tab, 1);

@@ -38,7 +38,8 @@ test("three tabs give three results over three connections", async (t) => {
   assert.equal(new Set(workers.map((worker) => worker.address)).size, 3);
 
   const cells = await tabs[0].locator("#results tbody td").allTextContents();
-  assert.deepEqual(cells.slice(0, 3), ["1", "1.0000054 × 1.00000043^1000000", WELCOME_RESULT]);
+  assert.deepEqual(cells.slice(0, 2), ["1", WELCOME_RESULT]);
+  assert.equal(cells[3], "1.0000054 × 1.00000043^1000000");
   for (const said of ["✅ Connected", "🧮 Task received", "📤 Result sent"]) {
     assert.equal(browser.console.filter((line) => line.startsWith(said)).length, 3, said);
   }
