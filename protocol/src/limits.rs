@@ -78,7 +78,8 @@ pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
 /// time that their number has doubled. A flood must not fill a disk with log.
 pub const NOISE_LOGGED_MAX: u64 = 10;
 
-/// Refused messages that one connection gets answers to. Beyond, it is noise and is closed.
+/// Errors that one connection is sent. A worker that goes on regardless does not read them, and is
+/// closed. Messages that are only ignored do not count.
 pub const REFUSALS_MAX: u64 = 1000;
 
 /// Connections that the console's list names; the rest are counted.

@@ -7,7 +7,8 @@ use std::time::Instant;
 use tequio_protocol::api::WorkerView;
 use tequio_protocol::ids::{TaskId, WorkerId};
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX,
+    AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, DISPATCHER_EVENTS_MAX, NOISE_LOGGED_MAX,
+    OUTBOX_MESSAGES_MAX,
 };
 use tequio_protocol::message::{ErrorCode, ErrorMessage, ServerMessage, Task, TaskResult};
 use tequio_protocol::number::Number;
@@ -184,8 +185,10 @@ impl State {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.heard_at = Instant::now();
         if let Err(error) = worker.accept(id, result) {
-            warn!("[#{id}] result refused: {}", error.message);
             worker.refused += 1;
+            if is_logged(worker.refused) {
+                warn!("[#{id}] result refused: {}", error.message);
+            }
             worker.send(id, ServerMessage::Error(error));
         }
     }
@@ -284,6 +287,12 @@ impl Worker {
             refused: self.refused,
         }
     }
+}
+
+/// Whether the `nth` thing of one kind that one worker does wrong is worth a line: the first few
+/// are, then each whose number is a power of two. A flood must not fill a disk with log.
+pub(crate) fn is_logged(nth: u64) -> bool {
+    nth <= NOISE_LOGGED_MAX || nth.is_power_of_two()
 }
 
 fn welcome_task(input: RepeatMultiply) -> Task {

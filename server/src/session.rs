@@ -3,11 +3,11 @@
 //! A link is anything that carries WebSocket frames; a real one lives in [`crate::web`], a test
 //! brings its own.
 
-use crate::dispatcher::{Dispatcher, Outbox, Peer, Stopped};
+use crate::dispatcher::{Dispatcher, Outbox, Peer, Stopped, is_logged};
 use std::time::Duration;
 use tequio_protocol::ids::{TaskId, WorkerId};
 use tequio_protocol::limits::{
-    CLOSE_TIMEOUT, NOISE_LOGGED_MAX, PING_INTERVAL, REFUSALS_MAX, SILENCE_MAX, WRITE_TIMEOUT,
+    CLOSE_TIMEOUT, PING_INTERVAL, REFUSALS_MAX, SILENCE_MAX, WRITE_TIMEOUT,
 };
 use tequio_protocol::message::{
     ErrorCode, ErrorMessage, ReadError, ServerMessage, WorkerMessage, close_code,
@@ -78,7 +78,8 @@ pub async fn run(
     stopping: Stopping,
 ) -> Result<(), Stopped> {
     let (worker, outbox) = dispatcher.connected(peer).await?;
-    let mut session = Session { link, worker, dispatcher: dispatcher.clone(), refusals: 0 };
+    let mut session =
+        Session { link, worker, dispatcher: dispatcher.clone(), noise: 0, refusals: 0 };
     let end = session.serve(outbox, stopping).await;
     let reason = session.finish(end).await;
     dispatcher.disconnected(worker, reason).await
@@ -88,6 +89,9 @@ struct Session<L> {
     link: L,
     worker: WorkerId,
     dispatcher: Dispatcher,
+    /// Messages that this session ignored or refused.
+    noise: u64,
+    /// Errors sent, this session's own and the dispatcher's.
     refusals: u64,
 }
 
@@ -167,10 +171,9 @@ impl<L: Link> Session<L> {
                 Ok(self.dispatcher.result(self.worker, result).await?)
             }
             Ok(WorkerMessage::Error(error)) => {
-                warn!("[#{}] says: {}", self.worker, quote(&error.message));
+                self.log_noise(&format!("says: {}", quote(&error.message)));
                 Ok(self.dispatcher.heard(self.worker).await?)
             }
-            Err(error) if error.is_foreign() => self.ignore(&error, text).await,
             Err(ReadError::Invalid { task_id, reason, .. }) => {
                 self.refuse(ErrorCode::BadResult, reason, task_id).await
             }
@@ -178,10 +181,10 @@ impl<L: Link> Session<L> {
         }
     }
 
-    /// Logs what was not meant for us, and leaves it unanswered.
+    /// Logs what was not meant for us, and leaves it unanswered: that is never fatal.
     async fn ignore(&mut self, error: &ReadError, text: &str) -> Result<(), End> {
         self.log_noise(&format!("ignored: {error}: {}", quote(text)));
-        self.count_noise().await
+        Ok(self.dispatcher.refused(self.worker).await?)
     }
 
     /// Logs what was wrong, and answers it.
@@ -192,26 +195,15 @@ impl<L: Link> Session<L> {
         task_id: Option<TaskId>,
     ) -> Result<(), End> {
         self.log_noise(&format!("refused: {message}"));
-        self.count_noise().await?;
+        self.dispatcher.refused(self.worker).await?;
         self.send(&ServerMessage::Error(ErrorMessage { code, message, task_id })).await
     }
 
-    fn log_noise(&self, line: &str) {
-        let count = self.refusals + 1;
-        if count <= NOISE_LOGGED_MAX {
+    fn log_noise(&mut self, line: &str) {
+        self.noise += 1;
+        if is_logged(self.noise) {
             warn!("[#{}] {line}", self.worker);
-        } else if count.is_power_of_two() {
-            warn!("[#{}] {line} ({count} such messages so far)", self.worker);
         }
-    }
-
-    async fn count_noise(&mut self) -> Result<(), End> {
-        self.refusals += 1;
-        if self.refusals > REFUSALS_MAX {
-            let reason = format!("more than {REFUSALS_MAX} messages that had to be refused");
-            return Err(End::ours(close_code::NOISE, reason));
-        }
-        Ok(self.dispatcher.refused(self.worker).await?)
     }
 
     async fn deliver(&mut self, message: Option<ServerMessage>) -> Result<(), End> {
@@ -230,6 +222,13 @@ impl<L: Link> Session<L> {
     }
 
     async fn send(&mut self, message: &ServerMessage) -> Result<(), End> {
+        if matches!(message, ServerMessage::Error(_)) {
+            self.refusals += 1;
+            if self.refusals > REFUSALS_MAX {
+                let reason = format!("more than {REFUSALS_MAX} messages that had to be refused");
+                return Err(End::ours(close_code::NOISE, reason));
+            }
+        }
         self.write(Frame::Text(message.write())).await
     }
 
@@ -246,7 +245,11 @@ impl<L: Link> Session<L> {
     /// Closes the link as `end` asks, and says how it ended in the words of the console.
     async fn finish(&mut self, end: End) -> String {
         match end {
-            End::Theirs(close) => describe(&close),
+            End::Theirs(close) => {
+                // The link answers the closing frame by itself, once it is asked for more.
+                timeout(CLOSE_TIMEOUT, self.link.receive()).await.ok();
+                describe(&close)
+            }
             End::Lost(reason) => reason,
             End::Ours(close) => {
                 let reason = describe(&close);

@@ -55,16 +55,12 @@ export function showWords() {
 /** @param {State} name @param {string} [detail] Said instead of the state's own words. */
 export function showState(name, detail) {
   clearInterval(ticking);
-  const hadFocus = retry.contains(document.activeElement);
   retry.hidden = true;
   state.dataset.state = name;
   const text = detail ?? strings.state[name];
   // Setting the same text again would be announced again.
   if (stateText.textContent !== text) {
     stateText.textContent = text;
-  }
-  if (hadFocus) {
-    document.body.focus();
   }
 }
 

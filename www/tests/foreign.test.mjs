@@ -116,7 +116,6 @@ test("a hundred lost connections leave nothing behind", async (t) => {
   });
   const browser = await Browser.start(t);
   const tab = await browser.open(`${page.page}?server=${falling.url}`);
-  const session = await tab.context().newCDPSession(tab);
   // Asking for "now" again and again: also that must be no storm, but one attempt at a time.
   await until("it has reconnected a hundred times", async () => {
     await tab.evaluate(() => window.dispatchEvent(new Event("online")));
@@ -129,6 +128,5 @@ test("a hundred lost connections leave nothing behind", async (t) => {
   assert.equal(tab.workers().length, 2, "one coordinator and one compute worker");
   assert.ok((await tab.locator("#results tbody tr").count()) <= 20);
   assert.ok((await tab.locator("#log li").count()) <= 200);
-  await session.detach();
   await browser.close(NO_CONNECTION);
 });

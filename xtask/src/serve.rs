@@ -18,7 +18,8 @@ pub(crate) fn dist() -> Result<()> {
     Ok(())
 }
 
-fn build() -> Result<()> {
+/// Builds the page, and the server with the page inside.
+pub(crate) fn build() -> Result<()> {
     page::build()?;
     step("server", || run(cargo().args(["build", "--release", "--package", "tequio-server"])))
 }

@@ -1,7 +1,7 @@
 //! Tests: cargo's, and those that drive the page in a real browser against the real server.
 
-use crate::page;
 use crate::run::{built, cargo, command, root, run, step, target_dir};
+use crate::serve;
 use crate::tools::{chromium, node_packages, on_path};
 use anyhow::{Context, Result, ensure};
 use std::fs;
@@ -40,9 +40,9 @@ impl Browser {
     fn set_up() -> Result<Browser> {
         let chrome = chromium()?;
         node_packages()?;
-        page::build()?;
-        step("server (debug)", || {
-            run(cargo().args(["build", "--package", "tequio-server", "--bin", "tequio"]))?;
+        // The server that people get, with the page inside.
+        serve::build()?;
+        step("native reference", || {
             run(cargo().args(["build", "--package", "tequio-protocol", "--example", "compute"]))
         })?;
         let artifacts = target_dir().join("artifacts");
@@ -50,7 +50,7 @@ impl Browser {
         Ok(Browser {
             variables: vec![
                 ("CHROME", chrome),
-                ("TEQUIO_BIN", built("debug", "tequio")),
+                ("TEQUIO_BIN", built("release", "tequio")),
                 ("TEQUIO_COMPUTE", built("debug/examples", "compute")),
                 ("TEQUIO_ARTIFACTS", artifacts),
             ],

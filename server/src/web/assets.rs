@@ -1,5 +1,4 @@
-//! The page's files. A release binary carries them inside; a debug one reads them from disk, so
-//! that `cargo xtask test` need not build it again for every change of the page.
+//! The page's files. A release binary carries them inside; a debug one reads them from disk.
 
 use super::api::ApiError;
 use axum::http::header::{

@@ -165,14 +165,44 @@ async fn text_that_is_not_utf_8_closes_with_1007() {
 }
 
 #[tokio::test]
-async fn endless_rubbish_is_closed() {
+async fn what_is_ignored_is_never_fatal() {
     let server = Server::start().await;
     let mut client = Client::connect(&server).await;
-    for _ in 0..=REFUSALS_MAX {
+    client.receive().await;
+    for _ in 0..2 * REFUSALS_MAX {
         client.0.feed(Message::text("rubbish")).await.unwrap();
     }
-    client.0.flush().await.unwrap();
-    assert_eq!(u16::from(client.closing().await.code), 4010);
+    client.send(RIGHT).await;
+    client.send(RIGHT).await;
+    assert_eq!(client.receive().await["code"], "unknown_task", "the first one was right");
+}
+
+#[tokio::test]
+async fn endless_refusals_are_closed_whoever_refuses() {
+    let server = Server::start().await;
+    for refused in [r#"{"type":"result"}"#, r#"{"type":"result","task_id":1,"result":1}"#] {
+        let mut client = Client::connect(&server).await;
+        for _ in 0..=REFUSALS_MAX {
+            client.send(refused).await;
+            // Reading is what keeps the outbox from overflowing first.
+            client.next().await;
+        }
+        assert_eq!(u16::from(client.closing().await.code), 4010, "{refused}");
+    }
+}
+
+#[tokio::test]
+async fn a_close_is_answered() {
+    let server = Server::start().await;
+    let mut client = Client::connect(&server).await;
+    client.0.close(None).await.unwrap();
+    loop {
+        match within(client.0.next()).await {
+            Some(Ok(Message::Close(_))) => break,
+            Some(Ok(_)) => {}
+            other => panic!("no closing frame, but {other:?}"),
+        }
+    }
 }
 
 #[tokio::test]

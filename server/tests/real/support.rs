@@ -71,10 +71,15 @@ impl Client {
         self.0.send(Message::text(text)).await.unwrap();
     }
 
+    /// The next frame of any kind.
+    pub(crate) async fn next(&mut self) -> Message {
+        within(self.0.next()).await.expect("a frame, not the end").unwrap()
+    }
+
     /// The next text frame, as JSON.
     pub(crate) async fn receive(&mut self) -> Value {
         loop {
-            match within(self.0.next()).await.expect("a frame, not the end").unwrap() {
+            match self.next().await {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Ping(_) => {}
                 other => panic!("expected text, got {other:?}"),
@@ -85,9 +90,8 @@ impl Client {
     /// The closing frame, after whatever else still comes.
     pub(crate) async fn closing(&mut self) -> CloseFrame {
         loop {
-            match within(self.0.next()).await.expect("a closing frame, not the end").unwrap() {
-                Message::Close(frame) => return frame.expect("a close code"),
-                _ => continue,
+            if let Message::Close(frame) = self.next().await {
+                return frame.expect("a close code");
             }
         }
     }
