@@ -11,6 +11,7 @@ mod test;
 mod tools;
 
 use clap::{Parser, Subcommand};
+use std::process::ExitCode;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask", bin_name = "cargo xtask", about = "Every chore of Tequio")]
@@ -41,8 +42,8 @@ enum Chore {
     Screenshots,
 }
 
-fn main() -> anyhow::Result<()> {
-    match Xtask::parse().chore {
+fn main() -> ExitCode {
+    let done = match Xtask::parse().chore {
         Chore::Serve { arguments } => serve::serve(&arguments),
         Chore::Test => test::test(),
         Chore::Trunk => test::trunk(),
@@ -50,5 +51,12 @@ fn main() -> anyhow::Result<()> {
         Chore::Types => check::write_types(),
         Chore::Dist => serve::dist(),
         Chore::Screenshots => test::screenshots(),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::FAILURE
+        }
     }
 }

@@ -3,12 +3,15 @@
 use crate::web::{self, Config};
 use anyhow::Context;
 use clap::Args;
+use std::env;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tracing::info;
-use tracing_subscriber::{EnvFilter, fmt::time::ChronoLocal};
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt::time::ChronoLocal;
+use tracing_subscriber::prelude::*;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
@@ -28,7 +31,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        write_log_lines();
+        write_log_lines()?;
         let listener = TcpListener::bind(self.listen)
             .await
             .map_err(|error| anyhow::anyhow!("{}", cannot_listen(self.listen, &error)))?;
@@ -42,18 +45,17 @@ impl Serve {
     }
 }
 
-/// Log lines on stderr, `RUST_LOG` choosing which (`info` unless it says otherwise).
-fn write_log_lines() {
-    let filter = EnvFilter::builder()
-        .with_default_directive(tracing::level_filters::LevelFilter::INFO.into())
-        .from_env_lossy();
-    tracing_subscriber::fmt()
-        .with_env_filter(filter)
+/// Log lines on stderr, `RUST_LOG` choosing which: `warn`, or `info,tequio::web=debug`.
+fn write_log_lines() -> anyhow::Result<()> {
+    let chosen = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
+    let levels: Targets = chosen.parse().with_context(|| format!("RUST_LOG={chosen}"))?;
+    let lines = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_timer(ChronoLocal::new("%H:%M:%S%.3f".to_owned()))
         .with_ansi(io::stderr().is_terminal())
-        .with_writer(io::stderr)
-        .init();
+        .with_writer(io::stderr);
+    tracing_subscriber::registry().with(lines.with_filter(levels)).init();
+    Ok(())
 }
 
 fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {

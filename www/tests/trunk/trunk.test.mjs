@@ -1,18 +1,33 @@
 // @ts-check
-// The page as `trunk serve` gives it: same files, with the server behind a proxy.
+// The page as trunk gives it: the same files, and under `trunk serve` the server behind a proxy.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFileSync, spawn } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { test } from "node:test";
 import { Browser, Server, WELCOME_RESULT, resultsSent, variable } from "../support.mjs";
 
 /** Trunk builds the worker first, on a cold machine from nothing. */
 const BUILD_MS_MAX = 15 * 60_000;
 
+const root = new URL("../../../", import.meta.url);
+
+/** @param {string} folder */
+const filesIn = (folder) =>
+  readdirSync(new URL(folder, root), { recursive: true })
+    .map(String)
+    .filter((name) => !name.endsWith(".d.ts"))
+    .sort();
+
+test("trunk build leaves the files that the server carries", () => {
+  execFileSync(variable("TRUNK"), ["build", "--skip-version-check"], { cwd: root });
+  assert.deepEqual(filesIn("dist"), filesIn("target/page"));
+});
+
 test("a tab under trunk serve computes for a server behind the proxy", async (t) => {
   await Server.start(t, { port: 8765 });
   const child = spawn(variable("TRUNK"), ["serve", "--skip-version-check"], {
-    cwd: new URL("../../..", import.meta.url),
+    cwd: root,
     stdio: ["ignore", "pipe", "pipe"],
     env: { ...process.env, NO_COLOR: "true" },
   });
