@@ -19,7 +19,6 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     let shell = Shell(Rc::new(RefCell::new(State {
         worker: Worker::new(&agent, seed),
         events: VecDeque::new(),
-        busy: false,
         url: None,
         socket: None,
         compute: None,
@@ -44,7 +43,6 @@ struct State {
     worker: Worker,
     /// Events that actions raise while they are carried out wait here for their turn.
     events: VecDeque<Event>,
-    busy: bool,
     url: Option<String>,
     socket: Option<Socket>,
     compute: Option<Compute>,
@@ -99,17 +97,12 @@ impl Shell {
     fn happened(&self, event: Event) {
         let mut state = self.0.borrow_mut();
         state.events.push_back(event);
-        if state.busy {
-            return;
-        }
-        state.busy = true;
         while let Some(event) = state.events.pop_front() {
             let now = state.now();
             for action in state.worker.handle(event, now) {
                 state.carry_out(action, self);
             }
         }
-        state.busy = false;
         state.set_timeout(self);
     }
 }
@@ -130,7 +123,6 @@ impl State {
     }
 
     fn connect(&mut self, shell: &Shell) {
-        self.socket = None;
         let url = self.url.clone().unwrap_or_default();
         let tell = {
             let shell = shell.clone();
