@@ -132,6 +132,41 @@ export class Browser {
   }
 }
 
+/** Asks the coordinator of a page over the DevTools protocol; gives a function that garbage-collects
+ * it and tells the bytes that its JavaScript heap and its WebAssembly memory then hold.
+ * @param {import("playwright-core").Page} page */
+export async function coordinatorMemory(page) {
+  const session = await page.context().newCDPSession(page);
+  /** @type {Map<number, (result: any) => void>} */
+  const asked = new Map();
+  let id = 0;
+  session.on("Target.receivedMessageFromTarget", ({ message }) => {
+    const answer = JSON.parse(message);
+    asked.get(answer.id)?.(answer.result);
+  });
+  /** @type {Promise<string>} */
+  const attached = new Promise((resolve) => {
+    // The page's own worker; the one that computes belongs to that worker.
+    session.on("Target.attachedToTarget", ({ sessionId }) => resolve(sessionId));
+  });
+  await session.send("Target.setAutoAttach", { autoAttach: true, waitForDebuggerOnStart: false });
+  const sessionId = await attached;
+  /** @param {string} method */
+  const ask = async (method) => {
+    const message = JSON.stringify({ id: ++id, method });
+    const answer = new Promise((resolve) => asked.set(id, resolve));
+    await session.send("Target.sendMessageToTarget", { sessionId, message });
+    return answer;
+  };
+  return async () => {
+    // Lines that the browser keeps for its console are not the page's.
+    await ask("Runtime.discardConsoleEntries");
+    await ask("HeapProfiler.collectGarbage");
+    const { usedSize, backingStorageSize } = await ask("Runtime.getHeapUsage");
+    return usedSize + backingStorageSize;
+  };
+}
+
 /** What a browser logs by itself when a socket does not open. */
 export const NO_CONNECTION = /WebSocket connection to .* failed/;
 
