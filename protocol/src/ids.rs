@@ -28,3 +28,11 @@ id! {
     /// One connection that computes, numbered from 1 in the order of arrival.
     WorkerId
 }
+id! {
+    /// One job, numbered from 1 in the order of submission; never used again.
+    JobId
+}
+id! {
+    /// One lease. No two leases of one store have the same id, whatever server granted them.
+    LeaseId
+}

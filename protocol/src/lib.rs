@@ -5,10 +5,12 @@
 //! piece of code. Read [`message`] for the protocol, [`op`] for what a task computes.
 
 pub mod api;
+pub mod grid;
 pub mod ids;
 pub mod limits;
 pub mod message;
 pub mod number;
 pub mod op;
+pub mod outcome;
 pub mod page;
 pub mod text;

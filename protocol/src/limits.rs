@@ -19,11 +19,54 @@ pub const QUOTE_CHARS_MAX: usize = 120;
 /// The largest integer that every JSON reader keeps exactly: 2^53 - 1.
 pub const INTEGER_MAX: u64 = (1 << 53) - 1;
 
+// ---- Jobs and leases ------------------------------------------------------------------------
+
+/// Tasks of one job: every index, and their number, is an integer that JSON keeps.
+pub const JOB_TASKS_MAX: u64 = INTEGER_MAX;
+
+/// Values that an axis may list. A grid travels with every lease; longer lists are inputs.
+pub const AXIS_VALUES_MAX: usize = 1024;
+
+/// The longest name of a job.
+pub const JOB_NAME_CHARS_MAX: usize = 200;
+
+/// Tasks of one lease whose inputs the worker derives from a grid.
+pub const LEASE_TASKS_MAX: u64 = 65_536;
+
+/// Tasks of one lease whose inputs travel with it: an input is at most 110 bytes of JSON, so that
+/// a lease of them fits a frame.
+pub const LEASE_INPUTS_MAX: u64 = 8192;
+
+/// Results in one frame: a number is at most 25 bytes of JSON, its comma included.
+pub const FRAME_RESULTS_MAX: usize = 32_768;
+
+/// Slots that one worker may have: more cores than any machine that opens a page.
+pub const SLOTS_MAX: u32 = 1024;
+
+/// Leases that a worker is lent at once, for each of its slots: one being computed and one behind
+/// it, so that no slot waits for the network.
+pub const LEASES_PER_SLOT: u32 = 2;
+
+/// The longest reason of a failed task that is kept.
+pub const TASK_ERROR_CHARS_MAX: usize = 500;
+
 // ---- The worker -----------------------------------------------------------------------------
 
 /// Tasks that a worker in plain mode keeps waiting while it computes. Tequio's server sends one
 /// at a time; other servers may not wait for the answer.
 pub const PLAIN_TASKS_WAITING_MAX: usize = 256;
+
+/// How much computing a worker does between two looks at its orders: results of a lease go to the
+/// server in pieces of about this, so that a closed tab loses little.
+pub const PIECE: Duration = Duration::from_millis(250);
+
+/// How often a worker in lease mode says that it is there, and expects an answer. A browser cannot
+/// ping, and without this would notice a server that vanished only when TCP does.
+pub const HEARTBEAT: Duration = Duration::from_secs(15);
+
+/// Silence after which a worker in lease mode gives its server up: two heartbeats unanswered and a
+/// margin.
+pub const HEARTBEAT_SILENCE_MAX: Duration = Duration::from_secs(35);
 
 /// The ceiling of the first reconnection delay.
 pub const BACKOFF_BASE: Duration = Duration::from_millis(500);
