@@ -1,6 +1,8 @@
-//! What the HTTP API answers: plain JSON objects and arrays.
+//! What the HTTP API takes and answers: plain JSON objects and arrays.
 
-use crate::ids::WorkerId;
+use crate::grid::Grid;
+use crate::ids::{JobId, WorkerId};
+use crate::op::Op;
 use serde::{Deserialize, Serialize};
 
 /// One element of `GET /api/workers`, which answers an array of them in the order of arrival.
@@ -19,6 +21,10 @@ pub struct WorkerView {
     pub connected_s: f64,
     /// Seconds since its last message.
     pub idle_s: f64,
+    /// Tasks that it computes at once; a client that has not said hello has one.
+    pub slots: u32,
+    /// Leases out to it.
+    pub leases: u32,
     /// Tasks that it was sent.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub tasks: u64,
@@ -28,6 +34,88 @@ pub struct WorkerView {
     /// Messages of it that were refused or ignored.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub refused: u64,
+}
+
+/// The body of `POST /api/jobs` that gives a grid.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewJob {
+    /// What is to be computed.
+    pub op: Op,
+    /// What it is to be computed of.
+    pub grid: Grid,
+    /// The job's name, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Jobs of a higher priority are computed first; 0 where nothing is said.
+    #[serde(default)]
+    pub priority: i32,
+}
+
+/// A job, as `GET /api/jobs/ID` answers it; `GET /api/jobs` answers an array of them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct JobView {
+    /// Its number.
+    pub id: JobId,
+    /// Its name, empty where it has none.
+    pub name: String,
+    /// What is computed.
+    pub op: Op,
+    /// Where it is.
+    pub state: JobState,
+    /// Tasks that it has; of a job whose inputs are still being sent, so far.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub total: u64,
+    /// Tasks with a result on disk.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub done: u64,
+    /// Tasks with an error on disk, after their last attempt.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub failed: u64,
+    /// Tasks that workers hold now.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub leased: u64,
+    /// Workers that hold them.
+    pub workers: u32,
+    /// Tasks a second, over the last seconds.
+    pub rate: f64,
+    /// Seconds to its end at this rate; none where nothing moves.
+    pub eta_s: Option<f64>,
+    /// When it was submitted: RFC 3339, UTC.
+    pub submitted_at: String,
+}
+
+/// Where a job is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum JobState {
+    /// Its tasks are handed out.
+    Running,
+    /// What is out is still taken; nothing more is handed out.
+    Paused,
+    /// Every task has an outcome.
+    Done,
+    /// No more of it is computed or taken.
+    Cancelled,
+}
+
+impl JobState {
+    /// The word on the wire, in the store and for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            JobState::Running => "running",
+            JobState::Paused => "paused",
+            JobState::Done => "done",
+            JobState::Cancelled => "cancelled",
+        }
+    }
+
+    /// Whether no outcome can follow.
+    pub const fn is_over(self) -> bool {
+        matches!(self, JobState::Done | JobState::Cancelled)
+    }
 }
 
 /// The body of every answer with a status of 400 or above.

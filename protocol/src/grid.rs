@@ -167,9 +167,8 @@ impl Axis {
 
     fn check_integers(&self) -> Result<(), String> {
         let is_times = |value: f64| (0.0..=INTEGER_MAX as f64).contains(&value);
-        let wrong = |value: f64| {
-            Err(format!("{} is no integer from 0 to {INTEGER_MAX}", Number(value)))
-        };
+        let wrong =
+            |value: f64| Err(format!("{} is no integer from 0 to {INTEGER_MAX}", Number(value)));
         match &self.0 {
             Values::List(values) => {
                 let bad = values.iter().find(|value| !is_times(**value) || value.fract() != 0.0);
@@ -246,8 +245,7 @@ fn steps(from: f64, to: f64, step: f64, is_inclusive: bool) -> Option<u64> {
     } else {
         let span = (to - from) / step;
         let slack = 8.0 * f64::EPSILON * ((from.abs() + to.abs()) / step).max(1.0);
-        let count =
-            if is_inclusive { (span + slack).floor() + 1.0 } else { (span - slack).ceil() };
+        let count = if is_inclusive { (span + slack).floor() + 1.0 } else { (span - slack).ceil() };
         // Saturates; what is no number of tasks is refused below.
         count.max(0.0) as i128
     };
@@ -379,7 +377,8 @@ mod tests {
         )
         .unwrap();
         assert_eq!(grid.total(), 12);
-        let inputs: Vec<_> = grid.inputs(0..12).map(|i| (i.initial(), i.factor(), i.times())).collect();
+        let inputs: Vec<_> =
+            grid.inputs(0..12).map(|i| (i.initial(), i.factor(), i.times())).collect();
         assert_eq!(inputs[..3], [(1.0, 0.0, 7), (1.0, 0.0, 8), (1.0, 0.5, 7)]);
         assert_eq!(inputs[11], (2.0, 1.0, 8));
         let json = serde_json::to_string(&grid).unwrap();

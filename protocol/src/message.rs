@@ -8,11 +8,30 @@
 //! either → other    {"type":"error","code":"bad_result","message":"...","task_id":1}
 //! ```
 //!
+//! A worker that says `hello` is lent leases instead, many tasks at a time:
+//!
+//! ```text
+//! worker → server   {"type":"hello","protocol":1,"agent":"...","slots":8,"worker":"5f0c...","ops":["repeat_multiply"]}
+//! server → worker   {"type":"welcome","protocol":1,"worker_id":7,"heartbeat_s":15}
+//! server → worker   {"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":0,"count":3,"grid":{...},"deadline_ms":10000}
+//! worker → server   {"type":"results","lease":9,"first":0,"results":[1.5,2.5],"duration_ms":3,"agent":"..."}
+//! worker → server   {"type":"failed","lease":9,"index":2,"error":"..."}
+//! worker → server   {"type":"progress","lease":9}, {"type":"release","lease":9}, {"type":"slots","n":4}
+//! server → worker   {"type":"revoke","lease":9}
+//! either → other    {"type":"heartbeat"}
+//! ```
+//!
+//! The outcomes of a lease come in order from its front, in as many messages as the worker likes;
+//! `index` and `first` are indices of the job. The worker sends `heartbeat` every `heartbeat_s`
+//! seconds, and the server answers it.
+//!
 //! Whoever connects is sent a task at once. A message of an unknown type, and text that is no
 //! JSON, is logged and ignored on both sides; [`ReadError::is_foreign`] tells these from a
 //! message that is meant for the reader and wrong, which is answered by an `error`.
 
-use crate::ids::TaskId;
+use crate::grid::Grid;
+use crate::ids::{JobId, LeaseId, TaskId, WorkerId};
+use crate::limits::{FRAME_RESULTS_MAX, INTEGER_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, SLOTS_MAX};
 use crate::number::Number;
 use crate::op::{Op, RepeatMultiply};
 use crate::text::quote;
@@ -26,6 +45,17 @@ use std::fmt;
 pub enum ServerMessage {
     /// Compute this and answer with [`WorkerMessage::Result`].
     Task(Task),
+    /// The answer to [`WorkerMessage::Hello`].
+    Welcome(Welcome),
+    /// Compute these and answer with [`WorkerMessage::Results`].
+    Lease(Lease),
+    /// Drop this lease: its job is cancelled, or others were faster.
+    Revoke {
+        /// The lease.
+        lease: LeaseId,
+    },
+    /// The answer to [`WorkerMessage::Heartbeat`].
+    Heartbeat,
     /// What the worker sent was refused.
     Error(ErrorMessage),
 }
@@ -36,8 +66,118 @@ pub enum ServerMessage {
 pub enum WorkerMessage {
     /// The answer to a [`ServerMessage::Task`].
     Result(TaskResult),
+    /// The worker speaks lease mode.
+    Hello(Hello),
+    /// Outcomes of a lease, from its front.
+    Results(LeaseResults),
+    /// The task at a lease's front has no result.
+    Failed(TaskFailed),
+    /// The lease is being computed: its deadline counts from now.
+    Progress {
+        /// The lease.
+        lease: LeaseId,
+    },
+    /// The worker gives back what it has not answered of a lease.
+    Release {
+        /// The lease.
+        lease: LeaseId,
+    },
+    /// The worker has more slots now, or fewer; with none it is lent nothing.
+    Slots {
+        /// How many, 0 to [`SLOTS_MAX`].
+        n: u32,
+    },
+    /// The worker is there; the server answers with the same.
+    Heartbeat,
     /// What the server sent was refused.
     Error(ErrorMessage),
+}
+
+/// The protocol's version. Versions differ where an old reader would go wrong; what is only added
+/// (a type, a field) is ignored by who does not know it.
+pub const PROTOCOL: u32 = 1;
+
+/// How a worker in lease mode begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Hello {
+    /// [`PROTOCOL`] of the worker.
+    pub protocol: u32,
+    /// The worker's `navigator.userAgent`.
+    pub agent: String,
+    /// How many tasks it computes at once, 0 to [`SLOTS_MAX`].
+    #[serde(deserialize_with = "slots")]
+    pub slots: u32,
+    /// A random id that the browser keeps: tells tabs of one browser from others'.
+    pub worker: String,
+    /// The names of the ops that it knows; a server may well know fewer or others.
+    pub ops: Vec<String>,
+}
+
+/// How a server begins lease mode.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Welcome {
+    /// [`PROTOCOL`] of the server.
+    pub protocol: u32,
+    /// The connection's number, as on the server's console.
+    pub worker_id: WorkerId,
+    /// How often the worker is to say [`WorkerMessage::Heartbeat`], in seconds.
+    pub heartbeat_s: u64,
+}
+
+/// An interval of one job's tasks, lent to a worker until a deadline.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "RawLease", into = "RawLease")]
+pub struct Lease {
+    /// To be repeated in the answers.
+    pub lease: LeaseId,
+    /// The job.
+    pub job: JobId,
+    /// What is to be computed.
+    pub op: Op,
+    /// The first task's index in the job.
+    pub first: u64,
+    /// How many tasks, at least 1.
+    pub count: u64,
+    /// What they are to be computed of.
+    pub inputs: LeaseInputs,
+    /// How long the server waits for the next answer, in milliseconds.
+    pub deadline_ms: u64,
+}
+
+/// The inputs of a lease.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LeaseInputs {
+    /// The whole job's; a task's index is its input.
+    Grid(Grid),
+    /// The lease's own, one a task.
+    List(Vec<RepeatMultiply>),
+}
+
+/// Outcomes of a lease.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct LeaseResults {
+    /// The lease.
+    pub lease: LeaseId,
+    /// The index of the first of these.
+    pub first: u64,
+    /// One a task, in order: 1 to [`FRAME_RESULTS_MAX`].
+    #[serde(deserialize_with = "results")]
+    pub results: Vec<Number>,
+    /// How long one slot computed these, in milliseconds, fractions allowed.
+    pub duration_ms: Option<DurationMs>,
+    /// The worker's `navigator.userAgent`.
+    pub agent: Option<String>,
+}
+
+/// A task that has no result.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskFailed {
+    /// The lease.
+    pub lease: LeaseId,
+    /// The task's index in the job: the front of the lease.
+    pub index: u64,
+    /// Why, for people.
+    pub error: String,
 }
 
 /// One task of plain mode.
@@ -77,6 +217,9 @@ pub struct ErrorMessage {
     /// The task that it is about, where it is about one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub task_id: Option<TaskId>,
+    /// The lease that it is about, where it is about one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub lease: Option<LeaseId>,
 }
 
 /// The kinds of [`ErrorMessage`].
@@ -97,6 +240,22 @@ pub enum ErrorCode {
     UnknownTask,
     /// A binary frame.
     BinaryFrame,
+    /// A `hello` that is out of shape, or a second one.
+    BadHello,
+    /// A `hello` of a protocol version that the server does not speak.
+    UnsupportedProtocol,
+    /// A lease that is out of shape, or over the limits.
+    BadLease,
+    /// More leases at once than the worker was to be lent.
+    TooManyLeases,
+    /// A `lease` that this connection was never lent.
+    UnknownLease,
+    /// A message of lease mode from a connection that has not said `hello`.
+    NoHello,
+    /// Another message that is out of shape.
+    BadMessage,
+    /// Too many wrong results: the worker is turned away.
+    TurnedAway,
     /// A code of another version.
     #[serde(other)]
     Other,
@@ -123,6 +282,10 @@ pub mod close_code {
     pub const SILENT: u16 = 4009;
     /// The peer sent too much that had to be refused.
     pub const NOISE: u16 = 4010;
+    /// The peer speaks another version of the protocol.
+    pub const UNSUPPORTED_PROTOCOL: u16 = 4011;
+    /// The peer sent too many wrong results.
+    pub const TURNED_AWAY: u16 = 4012;
 }
 
 /// Why a frame could not be read.
@@ -141,6 +304,8 @@ pub enum ReadError {
         kind: MessageKind,
         /// Its `task_id`, where that could be read.
         task_id: Option<TaskId>,
+        /// Its `lease`, where that could be read.
+        lease: Option<LeaseId>,
         /// Which field, and what would be right.
         reason: String,
     },
@@ -151,8 +316,83 @@ pub enum ReadError {
 #[expect(missing_docs, reason = "named as on the wire")]
 pub enum MessageKind {
     Task,
+    Welcome,
+    Lease,
+    Revoke,
     Result,
+    Hello,
+    Results,
+    Failed,
+    Progress,
+    Release,
+    Slots,
     Error,
+}
+
+/// A message whose only field is a lease.
+#[derive(Deserialize)]
+struct OfLease {
+    lease: LeaseId,
+}
+
+#[derive(Deserialize)]
+struct OfSlots {
+    #[serde(deserialize_with = "slots")]
+    n: u32,
+}
+
+/// A lease as it travels, before it is checked.
+#[derive(Serialize, Deserialize)]
+struct RawLease {
+    lease: LeaseId,
+    job: JobId,
+    op: Op,
+    first: u64,
+    count: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    grid: Option<Grid>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    inputs: Option<Vec<RepeatMultiply>>,
+    deadline_ms: u64,
+}
+
+impl TryFrom<RawLease> for Lease {
+    type Error = String;
+
+    fn try_from(raw: RawLease) -> Result<Lease, String> {
+        let RawLease { lease, job, op, first, count, grid, inputs, deadline_ms } = raw;
+        let (inputs, count_max) = match (grid, inputs) {
+            (Some(grid), None) => {
+                if first.checked_add(count).is_none_or(|end| end > grid.total()) {
+                    let total = grid.total();
+                    return Err(format!("{count} tasks from {first}: the grid has {total}"));
+                }
+                (LeaseInputs::Grid(grid), LEASE_TASKS_MAX)
+            }
+            (None, Some(inputs)) => {
+                if inputs.len() as u64 != count || first > INTEGER_MAX - count {
+                    return Err(format!("{} inputs for {count} tasks from {first}", inputs.len()));
+                }
+                (LeaseInputs::List(inputs), LEASE_INPUTS_MAX)
+            }
+            _ => return Err("a lease has either a grid or inputs".to_owned()),
+        };
+        if !(1..=count_max).contains(&count) {
+            return Err(format!("count must be 1 to {count_max}, not {count}"));
+        }
+        Ok(Lease { lease, job, op, first, count, inputs, deadline_ms })
+    }
+}
+
+impl From<Lease> for RawLease {
+    fn from(lease: Lease) -> RawLease {
+        let Lease { lease, job, op, first, count, inputs, deadline_ms } = lease;
+        let (grid, inputs) = match inputs {
+            LeaseInputs::Grid(grid) => (Some(grid), None),
+            LeaseInputs::List(inputs) => (None, Some(inputs)),
+        };
+        RawLease { lease, job, op, first, count, grid, inputs, deadline_ms }
+    }
 }
 
 impl ServerMessage {
@@ -160,6 +400,11 @@ impl ServerMessage {
     pub fn read(text: &str) -> Result<ServerMessage, ReadError> {
         match kind(text)?.as_ref() {
             "task" => body(text, MessageKind::Task).map(ServerMessage::Task),
+            "welcome" => body(text, MessageKind::Welcome).map(ServerMessage::Welcome),
+            "lease" => body(text, MessageKind::Lease).map(ServerMessage::Lease),
+            "revoke" => body(text, MessageKind::Revoke)
+                .map(|OfLease { lease }| ServerMessage::Revoke { lease }),
+            "heartbeat" => Ok(ServerMessage::Heartbeat),
             "error" => body(text, MessageKind::Error).map(ServerMessage::Error),
             other => Err(ReadError::UnknownType(quote(other))),
         }
@@ -176,6 +421,17 @@ impl WorkerMessage {
     pub fn read(text: &str) -> Result<WorkerMessage, ReadError> {
         match kind(text)?.as_ref() {
             "result" => body(text, MessageKind::Result).map(WorkerMessage::Result),
+            "results" => body(text, MessageKind::Results).map(WorkerMessage::Results),
+            "hello" => body(text, MessageKind::Hello).map(WorkerMessage::Hello),
+            "failed" => body(text, MessageKind::Failed).map(WorkerMessage::Failed),
+            "progress" => body(text, MessageKind::Progress)
+                .map(|OfLease { lease }| WorkerMessage::Progress { lease }),
+            "release" => body(text, MessageKind::Release)
+                .map(|OfLease { lease }| WorkerMessage::Release { lease }),
+            "slots" => {
+                body(text, MessageKind::Slots).map(|OfSlots { n }| WorkerMessage::Slots { n })
+            }
+            "heartbeat" => Ok(WorkerMessage::Heartbeat),
             "error" => body(text, MessageKind::Error).map(WorkerMessage::Error),
             other => Err(ReadError::UnknownType(quote(other))),
         }
@@ -199,7 +455,16 @@ impl MessageKind {
     pub const fn name(self) -> &'static str {
         match self {
             MessageKind::Task => "task",
+            MessageKind::Welcome => "welcome",
+            MessageKind::Lease => "lease",
+            MessageKind::Revoke => "revoke",
             MessageKind::Result => "result",
+            MessageKind::Hello => "hello",
+            MessageKind::Results => "results",
+            MessageKind::Failed => "failed",
+            MessageKind::Progress => "progress",
+            MessageKind::Release => "release",
+            MessageKind::Slots => "slots",
             MessageKind::Error => "error",
         }
     }
@@ -257,6 +522,25 @@ fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<N
     Option::deserialize(deserializer)
 }
 
+fn slots<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
+    let slots = u32::deserialize(deserializer)?;
+    if slots > SLOTS_MAX {
+        let said = format!("slots must be 0 to {SLOTS_MAX}, not {slots}");
+        return Err(serde::de::Error::custom(said));
+    }
+    Ok(slots)
+}
+
+fn results<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Number>, D::Error> {
+    let results = Vec::<Number>::deserialize(deserializer)?;
+    if !(1..=FRAME_RESULTS_MAX).contains(&results.len()) {
+        let count = results.len();
+        let said = format!("results must be 1 to {FRAME_RESULTS_MAX} numbers, not {count}");
+        return Err(serde::de::Error::custom(said));
+    }
+    Ok(results)
+}
+
 /// The `type` of a frame; the rest of it is only skipped, so a wrong field elsewhere cannot hide
 /// what kind of message it is.
 fn kind(text: &str) -> Result<Cow<'_, str>, ReadError> {
@@ -272,12 +556,13 @@ fn kind(text: &str) -> Result<Cow<'_, str>, ReadError> {
 
 fn body<'a, T: Deserialize<'a>>(text: &'a str, kind: MessageKind) -> Result<T, ReadError> {
     #[derive(Deserialize)]
-    struct About {
-        task_id: Option<TaskId>,
+    struct OfTask {
+        task_id: TaskId,
     }
     serde_json::from_str(text).map_err(|error| ReadError::Invalid {
         kind,
-        task_id: serde_json::from_str::<About>(text).ok().and_then(|about| about.task_id),
+        task_id: serde_json::from_str::<OfTask>(text).ok().map(|about| about.task_id),
+        lease: serde_json::from_str::<OfLease>(text).ok().map(|about| about.lease),
         reason: quote(&error.to_string()),
     })
 }

@@ -1,0 +1,173 @@
+//! The durable truth: jobs, their inputs, and the outcomes recorded of them. Leases are never
+//! stored; after a crash they are simply what has no outcome yet.
+//!
+//! Calls block, and are made from threads that may: one thread writes (see [`crate::dispatcher`]),
+//! any may read meanwhile. A call that returns `Ok` is durable.
+
+mod memory;
+mod sqlite;
+
+pub use memory::MemoryStore;
+pub use sqlite::SqliteStore;
+
+use std::ops::Range;
+use tequio_protocol::api::JobState;
+use tequio_protocol::grid::Grid;
+use tequio_protocol::ids::{JobId, WorkerId};
+use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::outcome::Outcome;
+
+/// What keeps jobs. Every implementation passes one conformance suite (`tests/store.rs`).
+pub trait Store: Send + Sync {
+    /// What is there, when a server starts: drafts are discarded, and the epoch is raised, so that
+    /// no two servers of one store ever have the same.
+    fn load(&self) -> Result<Loaded, StoreError>;
+
+    /// Enters a job as a draft, which [`Store::load`] discards unless it is published before.
+    fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError>;
+
+    /// Adds inputs behind the `first` that the job of inputs has already.
+    fn append_inputs(
+        &self,
+        job: JobId,
+        first: u64,
+        inputs: &[RepeatMultiply],
+    ) -> Result<(), StoreError>;
+
+    /// Makes a draft a running job, or lets an open job grow: `total` tasks from now on, and more
+    /// to come if `is_open`.
+    fn publish(&self, job: JobId, total: u64, is_open: bool) -> Result<(), StoreError>;
+
+    /// Removes a draft and its inputs.
+    fn discard(&self, job: JobId) -> Result<(), StoreError>;
+
+    /// Sets a job's state.
+    fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError>;
+
+    /// Records outcomes, all or none. Errs with [`StoreError::Overlap`] where an index has an
+    /// outcome already: the first one stands.
+    fn record(&self, recordings: &[Recording]) -> Result<(), StoreError>;
+
+    /// Outcomes recorded within `range`, in the order of their indices, each run with its first
+    /// index; at most about `tasks_max` of them, and the first run whatever its length.
+    fn outcomes(
+        &self,
+        job: JobId,
+        range: Range<u64>,
+        tasks_max: u64,
+    ) -> Result<Vec<Run>, StoreError>;
+
+    /// The inputs of tasks `range` of a job that was given inputs; all of them must be there.
+    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError>;
+}
+
+/// What a store holds when a server starts.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Loaded {
+    /// How often this store was loaded before.
+    pub epoch: u64,
+    /// Its jobs, oldest first.
+    pub jobs: Vec<StoredJob>,
+}
+
+/// A job to be entered.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewJob {
+    /// Its name, or nothing.
+    pub name: String,
+    /// What is computed.
+    pub op: Op,
+    /// Jobs of a higher priority come first.
+    pub priority: i32,
+    /// The grid, or `None` where inputs are appended.
+    pub grid: Option<Grid>,
+    /// Milliseconds since 1970, UTC.
+    pub submitted_at_ms: u64,
+}
+
+/// A job as it is kept.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StoredJob {
+    /// Its number.
+    pub id: JobId,
+    /// As it was entered.
+    pub job: NewJob,
+    /// Tasks that it has.
+    pub total: u64,
+    /// Whether more inputs may be appended.
+    pub is_open: bool,
+    /// Its state, as it was last set.
+    pub state: JobState,
+    /// Tasks with a result.
+    pub done: u64,
+    /// Tasks with an error.
+    pub failed: u64,
+    /// The intervals that have outcomes, in order, neighbours joined; left empty where the state
+    /// is over, since nobody asks then.
+    pub recorded: Vec<Range<u64>>,
+}
+
+/// Outcomes of one interval, and where they come from.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recording {
+    /// The job.
+    pub job: JobId,
+    /// The first task's index.
+    pub first: u64,
+    /// One a task, at least one.
+    pub outcomes: Vec<Outcome>,
+    /// Who computed them.
+    pub worker: WorkerId,
+    /// Its user agent.
+    pub agent: String,
+    /// How long that took, in milliseconds.
+    pub duration_ms: Option<f64>,
+    /// When they were taken: milliseconds since 1970, UTC.
+    pub recorded_at_ms: u64,
+}
+
+/// Neighbouring outcomes.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// The first one's index.
+    pub first: u64,
+    /// One a task.
+    pub outcomes: Vec<Outcome>,
+}
+
+/// Why a store could not do it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The data folder is in use by another server.
+    #[error("{0} is in use by another tequio; stop that one, or choose another folder with --data")]
+    Locked(String),
+    /// The file is of a newer format.
+    #[error("{path} has format {found}, and this tequio knows formats up to {known}: use a newer tequio")]
+    Newer {
+        /// The file.
+        path: String,
+        /// Its format.
+        found: i64,
+        /// The newest that this version knows.
+        known: i64,
+    },
+    /// The file is no store of Tequio's.
+    #[error("{0} is a database of another program")]
+    Foreign(String),
+    /// An index has an outcome already.
+    #[error("job {job} has an outcome within {first}..{end} already")]
+    Overlap {
+        /// The job.
+        job: JobId,
+        /// The first index.
+        first: u64,
+        /// The one behind the last.
+        end: u64,
+    },
+    /// There is no such job, or no such inputs of it.
+    #[error("job {0} is not there, or lacks what was asked for")]
+    Missing(JobId),
+    /// The disk is full, or fails.
+    #[error("{0}")]
+    Io(String),
+}
