@@ -89,6 +89,17 @@ impl Grid {
     pub fn inputs(&self, range: Range<u64>) -> impl Iterator<Item = RepeatMultiply> + '_ {
         range.map(|index| self.input(index))
     }
+
+    /// Whether every result is finite for certain; false where some may be finite or not.
+    pub fn is_surely_finite(&self) -> bool {
+        let magnitude = |axis: &Axis| axis.extremes().into_iter().map(f64::abs).fold(0.0, f64::max);
+        let corner = RepeatMultiply::new(
+            magnitude(&self.initial),
+            magnitude(&self.factor),
+            magnitude(&self.times) as u64,
+        );
+        corner.is_ok_and(|corner| corner.is_surely_finite())
+    }
 }
 
 /// A grid before it is checked.
@@ -162,6 +173,17 @@ impl Axis {
         match &self.0 {
             Values::List(values) => values[index as usize],
             Values::Range { from, step, .. } => from + index as f64 * step,
+        }
+    }
+
+    /// Values between which all others lie.
+    fn extremes(&self) -> [f64; 2] {
+        match &self.0 {
+            Values::List(values) => {
+                let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
+                [lowest, values.iter().copied().fold(f64::NEG_INFINITY, f64::max)]
+            }
+            Values::Range { from, count, .. } => [*from, self.value(count - 1)],
         }
     }
 
@@ -404,6 +426,13 @@ mod tests {
             let error = serde_json::from_str::<Grid>(grid).unwrap_err().to_string();
             assert!(error.contains(said), "{grid}: {error}");
         }
+    }
+
+    #[test]
+    fn a_grid_knows_whether_its_results_are_finite() {
+        let is_sure = |json: &str| serde_json::from_str::<Grid>(json).unwrap().is_surely_finite();
+        assert!(is_sure(r#"{"initial":[-1,2],"factor":"-1..=1:0.5","times":"0..1000000"}"#));
+        assert!(!is_sure(r#"{"initial":1,"factor":[-2,1],"times":[1,1024]}"#));
     }
 
     #[test]

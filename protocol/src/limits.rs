@@ -47,6 +47,45 @@ pub const SLOTS_MAX: u32 = 1024;
 /// it, so that no slot waits for the network.
 pub const LEASES_PER_SLOT: u32 = 2;
 
+/// The computing that a lease aims at, on one slot: long beside a round trip, short beside what a
+/// closed tab may lose.
+pub const LEASE_TARGET: Duration = Duration::from_secs(1);
+
+/// How many times larger a worker's next lease may be than what it has shown to manage. The first
+/// is a single task: nobody knows yet how long one takes.
+pub const LEASE_GROWTH: u64 = 16;
+
+/// The least time that a worker has for an answer.
+pub const DEADLINE_MIN: Duration = Duration::from_secs(10);
+
+/// The time that a worker has for an answer, in expected times of computing.
+pub const DEADLINE_FACTOR: u32 = 4;
+
+/// Copies of one lease beside the first, for idle workers when a job has nothing else left.
+pub const LEASE_COPIES_MAX: usize = 2;
+
+/// Attempts at a task before its error is its outcome.
+pub const TASK_ATTEMPTS_MAX: usize = 3;
+
+/// Tasks of a lease that the server computes itself, and one more for each
+/// [`SAMPLE_EVERY`] tasks. Of `n` samples, all miss a worker that falsifies a share `f` of its
+/// results with a probability of `(1 - f)^n`.
+pub const SAMPLES_MIN: u64 = 4;
+
+/// See [`SAMPLES_MIN`].
+pub const SAMPLE_EVERY: u64 = 1024;
+
+/// Strikes (results that are wrong, or for what it does not hold) before a worker is turned away.
+pub const STRIKES_MAX: u32 = 3;
+
+/// Leases of one worker that are remembered after they ended, so that what is late or sent twice
+/// is told from what is invented.
+pub const PAST_LEASES_MAX: usize = 64;
+
+/// Candidates looked at for one grant (jobs, workers, tasks to retry, leases to copy) where the
+/// first ones do not fit: a bound on the cost of one grant, whatever has piled up.
+pub const GRANT_SCAN_MAX: usize = 64;
+
 /// The longest reason of a failed task that is kept.
 pub const TASK_ERROR_CHARS_MAX: usize = 500;
 
@@ -85,11 +124,44 @@ pub const CONNECT_TIMEOUT: Duration = Duration::from_secs(15);
 /// a person's clicks on "now" come in bursts.
 pub const CONNECT_INTERVAL_MIN: Duration = Duration::from_millis(250);
 
+// ---- The server's store ---------------------------------------------------------------------
+
+/// Outcomes that were taken and are not yet on disk, in tasks. Beyond it nothing more is lent, so
+/// that a slow disk slows the workers and does not fill the memory.
+pub const UNCOMMITTED_TASKS_MAX: u64 = 2_000_000;
+
+/// Tasks in one transaction, about: what waits beyond it is the next one's.
+pub const COMMIT_TASKS_MAX: u64 = 500_000;
+
+/// The pause before a write that failed is tried again.
+pub const STORE_RETRY: Duration = Duration::from_millis(500);
+
+/// The longest body of a request that submits a job. Inputs are kept in blocks as they arrive, not
+/// in memory.
+pub const BODY_BYTES_MAX: usize = 1024 * 1024 * 1024;
+
+/// The longest line of inputs.
+pub const LINE_BYTES_MAX: usize = 4096;
+
+/// Inputs that are handed to the store at once while a job is being submitted.
+pub const INPUTS_BLOCK: usize = 16_384;
+
+/// Results that are read from the store at once for one answer.
+pub const RESULTS_BLOCK: u64 = 8192;
+
+/// Results that `tequio map` may be ahead of what it has written: the tasks that it lets wait on
+/// the server.
+pub const MAP_AHEAD_TASKS_MAX: u64 = 1_000_000;
+
+/// The time over which a job's rate is measured, in whole seconds.
+pub const RATE_WINDOW_S: u64 = 10;
+
 // ---- The server's connections ---------------------------------------------------------------
 
-/// Messages that wait for one connection to take them. A peer that reads nothing is closed when
-/// they are exceeded, so that it costs others nothing.
-pub const OUTBOX_MESSAGES_MAX: usize = 64;
+/// Messages that wait for one connection to take them: every lease that a worker of
+/// [`SLOTS_MAX`] slots is lent at once, and as many again. A peer that reads nothing is closed
+/// when they are exceeded, so that it costs others nothing.
+pub const OUTBOX_MESSAGES_MAX: usize = 4096;
 
 /// Events of all sessions that wait for the dispatcher. A full queue makes sessions wait, which
 /// stops them reading: the pressure reaches the peer's socket.

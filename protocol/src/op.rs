@@ -94,6 +94,16 @@ impl RepeatMultiply {
         self.times
     }
 
+    /// Whether the result is finite for certain. False where it may be finite or not.
+    ///
+    /// `|initial| × |factor|^times` is at most 2^(log2 |initial| + times × log2 |factor|); 1023
+    /// leaves more room for roundings than they need. A factor of at most 1 cannot grow.
+    pub fn is_surely_finite(&self) -> bool {
+        let growth = libm::log2(self.factor.abs()) * self.times as f64;
+        self.factor.abs() <= 1.0
+            || (growth < 1023.0 && growth + libm::log2(self.initial.abs()) < 1023.0)
+    }
+
     /// `initial * pow(factor, times)`: one rounding of the power and one of the product.
     ///
     /// The power is `libm`'s on every target, never the platform's: browsers and C libraries
@@ -200,6 +210,20 @@ mod tests {
         assert_eq!(compute(1.0, 0.5, 1074), 5e-324);
         assert_eq!(compute(1.0, -1.0, INTEGER_MAX), -1.0, "2^53 - 1 is odd");
         assert_eq!(compute(1.0000054, 1.00000043, 1_000_000), 1.5372656826974733);
+    }
+
+    #[test]
+    fn what_is_surely_finite_is_finite() {
+        let is_sure = |initial, factor, times| {
+            RepeatMultiply::new(initial, factor, times).unwrap().is_surely_finite()
+        };
+        assert!(is_sure(1.0, 1.00000043, 1_000_000));
+        assert!(is_sure(1e308, -1.0, INTEGER_MAX));
+        assert!(is_sure(0.0, 2.0, 1000));
+        assert!(!is_sure(1.0, 2.0, 1024), "it is infinite");
+        assert!(!is_sure(0.0, 2.0, 2000), "it is NaN");
+        assert!(!is_sure(1e300, 1e10, 1), "it is infinite");
+        assert!(is_sure(5e-324, 2.0, 1022));
     }
 
     #[test]

@@ -28,7 +28,7 @@ fn result(result: Option<Number>, duration_ms: f64) -> WorkerMessage {
 }
 
 fn error(code: ErrorCode, task_id: Option<TaskId>) -> ErrorMessage {
-    ErrorMessage { code, message: "no".to_owned(), task_id }
+    ErrorMessage { code, message: "no".to_owned(), task_id, lease: None }
 }
 
 #[test]
@@ -131,7 +131,7 @@ fn what_is_wrong_is_named_with_its_task() {
         (r#"{"type":"result","task_id":4,"result":true}"#, "expected a number"),
         (r#"{"type":"result","task_id":4}"#, "missing field `result`"),
     ] {
-        let Err(ReadError::Invalid { kind, task_id, reason }) = WorkerMessage::read(text) else {
+        let Err(ReadError::Invalid { kind, task_id, reason, .. }) = WorkerMessage::read(text) else {
             panic!("{text} was read");
         };
         assert_eq!((kind, task_id), (MessageKind::Result, Some(TaskId(4))));

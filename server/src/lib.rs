@@ -3,9 +3,16 @@
 //! - [`cli`]: the commands that a person types;
 //! - [`web`]: every HTTP route, and WebSockets as links for a session;
 //! - [`session`]: one connection, frames to events and back;
-//! - [`dispatcher`]: the one task that knows who is connected and who computes what.
+//! - [`dispatcher`]: the one task that knows who is connected and what time it is;
+//! - [`scheduler`]: who computes what, pure policy;
+//! - [`store`]: the durable truth.
+//!
+//! [`metrics`] is filled by all of them.
 
 pub mod cli;
 pub mod dispatcher;
+pub mod metrics;
+pub mod scheduler;
 pub mod session;
+pub mod store;
 pub mod web;

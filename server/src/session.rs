@@ -3,14 +3,15 @@
 //! A link is anything that carries WebSocket frames; a real one lives in [`crate::web`], a test
 //! brings its own.
 
-use crate::dispatcher::{Dispatcher, Outbox, Peer, Stopped, is_logged};
+use crate::dispatcher::core::is_logged;
+use crate::dispatcher::{Dispatcher, FromWorker, Outbox, Outgoing, Peer, Stopped};
 use std::time::Duration;
-use tequio_protocol::ids::{TaskId, WorkerId};
+use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::{
     CLOSE_TIMEOUT, PING_INTERVAL, REFUSALS_MAX, SILENCE_MAX, WRITE_TIMEOUT,
 };
 use tequio_protocol::message::{
-    ErrorCode, ErrorMessage, ReadError, ServerMessage, WorkerMessage, close_code,
+    ErrorCode, ErrorMessage, MessageKind, ReadError, ServerMessage, WorkerMessage, close_code,
 };
 use tequio_protocol::text::quote;
 use tokio::sync::watch;
@@ -156,9 +157,9 @@ impl<L: Link> Session<L> {
             Some(Ok(Frame::Text(text))) => self.read(&text).await,
             Some(Ok(Frame::Binary { bytes })) => {
                 let message = format!("a binary frame of {bytes} bytes: messages are JSON text");
-                self.refuse(ErrorCode::BinaryFrame, message, None).await
+                self.refuse(refusal(ErrorCode::BinaryFrame, message), false).await
             }
-            Some(Ok(Frame::Heartbeat)) => Ok(self.dispatcher.heard(self.worker).await?),
+            Some(Ok(Frame::Heartbeat)) => self.tell(FromWorker::Nothing).await,
             Some(Ok(Frame::Close(close))) => Err(End::Theirs(close)),
             Some(Err(error)) => Err(error.into()),
             None => Err(End::Lost("1006 connection lost".to_owned())),
@@ -166,37 +167,49 @@ impl<L: Link> Session<L> {
     }
 
     async fn read(&mut self, text: &str) -> Result<(), End> {
-        match WorkerMessage::read(text) {
-            Ok(WorkerMessage::Result(result)) => {
-                Ok(self.dispatcher.result(self.worker, result).await?)
+        let message = match WorkerMessage::read(text) {
+            Ok(message) => message,
+            Err(ReadError::Invalid { kind, task_id, lease, reason }) => {
+                let refusal = ErrorMessage { code: code_of(kind), message: reason, task_id, lease };
+                return self.refuse(refusal, is_answer(kind)).await;
             }
-            Ok(WorkerMessage::Error(error)) => {
+            Err(error) => return self.ignore(&error, text).await,
+        };
+        let event = match message {
+            WorkerMessage::Result(result) => FromWorker::Result(result),
+            WorkerMessage::Hello(hello) => FromWorker::Hello(hello),
+            WorkerMessage::Results(results) => FromWorker::Results(results),
+            WorkerMessage::Failed(failed) => FromWorker::Failed(failed),
+            WorkerMessage::Progress { lease } => FromWorker::Progress(lease),
+            WorkerMessage::Release { lease } => FromWorker::Release(lease),
+            WorkerMessage::Slots { n } => FromWorker::Slots(n),
+            WorkerMessage::Heartbeat => {
+                self.tell(FromWorker::Nothing).await?;
+                return self.send(&ServerMessage::Heartbeat).await;
+            }
+            WorkerMessage::Error(error) => {
                 self.log_noise(&format!("says: {}", quote(&error.message)));
-                Ok(self.dispatcher.heard(self.worker).await?)
+                FromWorker::Refused(error)
             }
-            Err(ReadError::Invalid { task_id, reason, .. }) => {
-                self.refuse(ErrorCode::BadResult, reason, task_id).await
-            }
-            Err(error) => self.ignore(&error, text).await,
-        }
+        };
+        self.tell(event).await
+    }
+
+    async fn tell(&mut self, event: FromWorker) -> Result<(), End> {
+        Ok(self.dispatcher.heard(self.worker, event).await?)
     }
 
     /// Logs what was not meant for us, and leaves it unanswered: that is never fatal.
     async fn ignore(&mut self, error: &ReadError, text: &str) -> Result<(), End> {
         self.log_noise(&format!("ignored: {error}: {}", quote(text)));
-        Ok(self.dispatcher.refused(self.worker).await?)
+        self.tell(FromWorker::Rubbish { is_strike: false }).await
     }
 
     /// Logs what was wrong, and answers it.
-    async fn refuse(
-        &mut self,
-        code: ErrorCode,
-        message: String,
-        task_id: Option<TaskId>,
-    ) -> Result<(), End> {
-        self.log_noise(&format!("refused: {message}"));
-        self.dispatcher.refused(self.worker).await?;
-        self.send(&ServerMessage::Error(ErrorMessage { code, message, task_id })).await
+    async fn refuse(&mut self, refusal: ErrorMessage, is_strike: bool) -> Result<(), End> {
+        self.log_noise(&format!("refused: {}", refusal.message));
+        self.tell(FromWorker::Rubbish { is_strike }).await?;
+        self.send(&ServerMessage::Error(refusal)).await
     }
 
     fn log_noise(&mut self, line: &str) {
@@ -206,9 +219,10 @@ impl<L: Link> Session<L> {
         }
     }
 
-    async fn deliver(&mut self, message: Option<ServerMessage>) -> Result<(), End> {
-        match message {
-            Some(message) => self.send(&message).await,
+    async fn deliver(&mut self, outgoing: Option<Outgoing>) -> Result<(), End> {
+        match outgoing {
+            Some(Outgoing::Message(message)) => self.send(&message).await,
+            Some(Outgoing::Close(close)) => Err(End::Ours(close)),
             None => Err(End::ours(close_code::SLOW, "messages wait, and nothing is read")),
         }
     }
@@ -271,6 +285,23 @@ impl<L: Link> Session<L> {
             }
         }
     }
+}
+
+fn refusal(code: ErrorCode, message: String) -> ErrorMessage {
+    ErrorMessage { code, message, task_id: None, lease: None }
+}
+
+fn code_of(kind: MessageKind) -> ErrorCode {
+    match kind {
+        MessageKind::Result | MessageKind::Results | MessageKind::Failed => ErrorCode::BadResult,
+        MessageKind::Hello => ErrorCode::BadHello,
+        _ => ErrorCode::BadMessage,
+    }
+}
+
+/// Whether it is an answer to a lease, which no honest worker gets wrong.
+fn is_answer(kind: MessageKind) -> bool {
+    matches!(kind, MessageKind::Results | MessageKind::Failed)
 }
 
 async fn stopped(stopping: &mut Stopping) {

@@ -1,0 +1,983 @@
+//! What the dispatcher decides, without I/O and without a clock: events in, effects out. The
+//! tokio task around it, and the simulation in the tests, carry the effects out.
+
+use crate::metrics::Metrics;
+use crate::scheduler::{Accepted, Grant, Intervals, JobSpec, Mode, Refusal, RefusalReason, Scheduler};
+use crate::scheduler::PLAIN_TOLERANCE;
+use crate::session::Close;
+use crate::store::{NewJob, Recording, StoredJob};
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::net::SocketAddr;
+use std::ops::Range;
+use std::sync::Arc;
+use std::time::Duration;
+use tequio_protocol::api::{JobState, JobView, WorkerView};
+use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
+use tequio_protocol::limits::{
+    AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, HEARTBEAT, LEASE_INPUTS_MAX, LEASE_TASKS_MAX,
+    NOISE_LOGGED_MAX, RATE_WINDOW_S, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
+};
+use tequio_protocol::message::{
+    DurationMs, ErrorCode, ErrorMessage, Hello, Lease, LeaseInputs, LeaseResults, PROTOCOL,
+    ServerMessage, Task, TaskFailed, TaskResult, Welcome, close_code,
+};
+use tequio_protocol::number::Number;
+use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::outcome::Outcome;
+use tequio_protocol::text::{printable, quote};
+use tracing::{debug, info, warn};
+
+/// The id of the welcome task, which is every connection's first.
+const WELCOME_TASK_ID: TaskId = TaskId(1);
+
+/// Who connected.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The other end of the socket.
+    pub address: SocketAddr,
+    /// The path that was asked for.
+    pub path: String,
+    /// What the HTTP request said in `User-Agent`.
+    pub agent: Option<String>,
+}
+
+/// When something happens.
+#[derive(Clone, Copy, Debug)]
+pub struct Now {
+    /// On a clock that never jumps, since an origin of the caller's.
+    pub at: Duration,
+    /// On the wall's clock, for people: milliseconds since 1970, UTC.
+    pub unix_ms: u64,
+}
+
+/// What a worker sends that is in shape.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FromWorker {
+    /// See [`tequio_protocol::message::WorkerMessage`], whose variants these are.
+    Result(TaskResult),
+    /// It speaks lease mode.
+    Hello(Hello),
+    /// Outcomes of a lease.
+    Results(LeaseResults),
+    /// A task without a result.
+    Failed(TaskFailed),
+    /// It goes on with a lease.
+    Progress(LeaseId),
+    /// It gives a lease back.
+    Release(LeaseId),
+    /// It has more slots, or fewer.
+    Slots(u32),
+    /// It could not compute what it was sent.
+    Refused(ErrorMessage),
+    /// Something that asks for nothing.
+    Nothing,
+    /// Something that its session ignored or refused; whether an honest worker may send it.
+    Rubbish {
+        /// It was an answer of lease mode, out of shape.
+        is_strike: bool,
+    },
+}
+
+/// What is to be done.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// Send a message.
+    Send(WorkerId, ServerMessage),
+    /// Close a connection; the session reports its end as any other.
+    Close(WorkerId, Close),
+    /// Read inputs of a job and hand them to [`Core::inputs_read`].
+    ReadInputs {
+        /// The lease that they are for.
+        lease: LeaseId,
+        /// Its job.
+        job: JobId,
+        /// Its tasks.
+        range: Range<u64>,
+    },
+    /// Record outcomes, then tell [`Core::recorded`].
+    Record(Recording),
+    /// Set a job's state in the store.
+    SetState(JobId, JobState),
+    /// What a follower of this job may now read has changed.
+    Progress(JobId, Progress),
+}
+
+/// How far a job is, on disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Progress {
+    /// Every task below this index has an outcome on disk.
+    pub prefix: u64,
+    /// Tasks with an outcome on disk.
+    pub recorded: u64,
+    /// Of those, the ones with an error.
+    pub failed: u64,
+    /// Tasks that there are.
+    pub total: u64,
+    /// Whether more may come.
+    pub is_open: bool,
+    /// Where the job is.
+    pub state: JobState,
+}
+
+/// What a person does to a job.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Control {
+    /// Hand out no more of it.
+    Pause,
+    /// Go on.
+    Resume,
+    /// End it, with the outcomes that it has.
+    Cancel,
+}
+
+/// Why a job was not controlled.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ControlError {
+    /// There is no such job.
+    #[error("there is no job {0}")]
+    Unknown(JobId),
+    /// The job is over.
+    #[error("job {0} is {state} already", state = .1.name())]
+    Over(JobId, JobState),
+}
+
+/// The state of a server.
+#[derive(Debug)]
+pub struct Core {
+    welcome: Option<RepeatMultiply>,
+    workers: BTreeMap<WorkerId, Worker>,
+    jobs: BTreeMap<JobId, Job>,
+    scheduler: Scheduler,
+    /// Leases whose inputs are being read.
+    reading: HashMap<LeaseId, Grant>,
+    /// Connections so far; the newest one's number.
+    connections: u64,
+    /// Outcomes taken and not on disk, in tasks.
+    uncommitted: u64,
+    /// What the store says while it cannot write.
+    store_error: Option<String>,
+    /// After a failed read, nothing is lent before this.
+    no_grants_until: Duration,
+    metrics: Arc<Metrics>,
+    effects: Vec<Effect>,
+}
+
+#[derive(Debug)]
+struct Worker {
+    peer: Peer,
+    hello: Option<Hello>,
+    /// Whether it answered the welcome task, or there is none.
+    is_welcome: bool,
+    held: Option<Held>,
+    next_task: u64,
+    connected_at: Duration,
+    heard_at: Duration,
+    tasks: u64,
+    results: u64,
+    refused: u64,
+}
+
+/// The one task of a plain worker.
+#[derive(Debug)]
+struct Held {
+    task_id: TaskId,
+    input: RepeatMultiply,
+    /// None for the welcome task.
+    lease: Option<(LeaseId, u64)>,
+}
+
+#[derive(Debug)]
+struct Job {
+    job: NewJob,
+    total: u64,
+    is_open: bool,
+    state: JobState,
+    done: u64,
+    failed: u64,
+    durable: Intervals,
+    rate: Rate,
+    is_surely_finite: bool,
+}
+
+/// Tasks in each of the last seconds.
+#[derive(Debug, Default)]
+struct Rate {
+    seconds: VecDeque<(u64, u64)>,
+}
+
+impl Core {
+    /// A server that nobody is connected to. `jobs` are what its store holds, and leases are
+    /// numbered so that those of another `epoch` differ; `seed` decides which tasks are checked.
+    pub fn new(
+        welcome: Option<RepeatMultiply>,
+        epoch: u64,
+        jobs: Vec<StoredJob>,
+        seed: u64,
+        metrics: Arc<Metrics>,
+    ) -> Core {
+        // 2^32 leases in each of 2^20 epochs.
+        let first_lease = LeaseId(((epoch & 0xf_ffff) << 32) + 1);
+        let mut core = Core {
+            welcome,
+            workers: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            scheduler: Scheduler::new(first_lease, seed),
+            reading: HashMap::new(),
+            connections: 0,
+            uncommitted: 0,
+            store_error: None,
+            no_grants_until: Duration::ZERO,
+            metrics,
+            effects: Vec::new(),
+        };
+        for job in jobs {
+            core.add_job(job);
+        }
+        core
+    }
+
+    /// What is to be done since the last call, in order.
+    pub fn effects(&mut self, now: Now) -> Vec<Effect> {
+        self.grant(now);
+        for (worker, lease) in self.scheduler.take_revoked() {
+            self.revoked(worker, lease);
+        }
+        std::mem::take(&mut self.effects)
+    }
+
+    /// When [`Core::timeout`] has something to do, if ever.
+    pub fn next_timeout(&self, now: Duration) -> Option<Duration> {
+        let pause = (self.no_grants_until > now).then_some(self.no_grants_until);
+        [self.scheduler.next_timeout(), pause].into_iter().flatten().min()
+    }
+
+    /// Takes back leases whose time is over.
+    pub fn timeout(&mut self, now: Now) {
+        for expired in self.scheduler.expire(now.at) {
+            self.metrics.expiries.inc();
+            debug!(lease = %expired.lease, job = %expired.job, "[#{}] lease expired", expired.worker);
+        }
+    }
+
+    // ---- Connections ------------------------------------------------------------------------
+
+    /// Enters a connection.
+    pub fn connected(&mut self, peer: Peer, now: Now) -> WorkerId {
+        self.connections += 1;
+        let id = WorkerId(self.connections);
+        info!("#{id} connected from {} path={}", peer.address, peer.path);
+        let worker = Worker {
+            peer,
+            hello: None,
+            is_welcome: self.welcome.is_none(),
+            held: None,
+            next_task: WELCOME_TASK_ID.0,
+            connected_at: now.at,
+            heard_at: now.at,
+            tasks: 0,
+            results: 0,
+            refused: 0,
+        };
+        self.workers.insert(id, worker);
+        self.log_connected();
+        match self.welcome {
+            Some(input) => self.give(id, input, None),
+            None => self.begin(id),
+        }
+        id
+    }
+
+    /// Removes a connection; what it held is handed to others.
+    pub fn disconnected(&mut self, id: WorkerId, reason: &str) {
+        if self.workers.remove(&id).is_some() {
+            self.scheduler.remove_worker(id);
+            info!("#{id} disconnected ({reason})");
+            self.log_connected();
+        }
+    }
+
+    /// Takes what a worker sent.
+    pub fn heard(&mut self, id: WorkerId, message: FromWorker, now: Now) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        worker.heard_at = now.at;
+        match message {
+            FromWorker::Result(result) => self.result(id, result, now),
+            FromWorker::Hello(hello) => self.hello(id, hello),
+            FromWorker::Results(results) => self.results(id, results, now),
+            FromWorker::Failed(failed) => self.failed(id, failed, now),
+            FromWorker::Progress(lease) => {
+                let progress = self.scheduler.progress(id, lease, now.at);
+                self.answered(id, lease, progress);
+            }
+            FromWorker::Release(lease) => {
+                let released = self.scheduler.release(id, lease);
+                self.answered(id, lease, released);
+            }
+            FromWorker::Slots(slots) => self.slots(id, slots),
+            FromWorker::Refused(error) => self.refused_by_worker(id, &error, now),
+            FromWorker::Nothing => {}
+            FromWorker::Rubbish { is_strike } => {
+                worker.refused += 1;
+                let is_strike = is_strike && worker.hello.is_some();
+                if is_strike && self.scheduler.add_strike(id) {
+                    self.turn_away(id);
+                }
+            }
+        }
+    }
+
+    /// Who is connected, in the order of arrival.
+    pub fn workers(&self, now: Duration) -> Vec<WorkerView> {
+        self.workers.iter().map(|(id, worker)| self.worker_view(*id, worker, now)).collect()
+    }
+
+    /// How many are connected.
+    pub fn workers_connected(&self) -> usize {
+        self.workers.len()
+    }
+
+    fn worker_view(&self, id: WorkerId, worker: &Worker, now: Duration) -> WorkerView {
+        WorkerView {
+            id,
+            address: worker.peer.address.to_string(),
+            path: worker.peer.path.clone(),
+            agent: worker.peer.agent.clone(),
+            connected_s: now.saturating_sub(worker.connected_at).as_secs_f64(),
+            idle_s: now.saturating_sub(worker.heard_at).as_secs_f64(),
+            slots: worker.hello.as_ref().map_or(1, |hello| hello.slots),
+            leases: self.scheduler.leases_of(id),
+            tasks: worker.tasks,
+            results: worker.results,
+            refused: worker.refused,
+        }
+    }
+
+    fn log_connected(&self) {
+        let count = self.workers.len();
+        if count == 0 {
+            return info!("Connected (0)");
+        }
+        let mut list: Vec<String> = self
+            .workers
+            .iter()
+            .take(CONNECTIONS_LISTED_MAX)
+            .map(|(id, worker)| format!("#{id} {}", worker.peer.address))
+            .collect();
+        if count > list.len() {
+            list.push(format!("and {} more", count - list.len()));
+        }
+        info!("Connected ({count}): {}", list.join(", "));
+    }
+
+    /// Lends to a worker from now on, as it has said that it wants.
+    fn begin(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get(&id).filter(|worker| worker.is_welcome) else { return };
+        match &worker.hello {
+            None => self.scheduler.add_worker(id, Mode::Plain, 1),
+            Some(hello) if hello.ops.iter().any(|op| op == Op::RepeatMultiply.name()) => {
+                self.scheduler.add_worker(id, Mode::Lease, hello.slots);
+            }
+            Some(_) => info!("[#{id}] knows none of the ops here"),
+        }
+    }
+
+    fn hello(&mut self, id: WorkerId, mut hello: Hello) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if hello.protocol != PROTOCOL {
+            let message = format!(
+                "this server speaks protocol {PROTOCOL}, the worker {}; reload the page, or use \
+                 a tequio of the server's version",
+                hello.protocol
+            );
+            self.refuse(id, ErrorCode::UnsupportedProtocol, message.clone(), None);
+            let code = close_code::UNSUPPORTED_PROTOCOL;
+            return self.effects.push(Effect::Close(id, Close { code, reason: message }));
+        }
+        if worker.hello.is_some() {
+            let message = "hello was said before on this connection".to_owned();
+            return self.refuse(id, ErrorCode::BadHello, message, None);
+        }
+        hello.agent = printable(&hello.agent, AGENT_CHARS_MAX);
+        worker.peer.agent = Some(hello.agent.clone());
+        info!("[#{id}] hello slots={} agent={}", hello.slots, hello.agent);
+        let (slots, had_begun) = (hello.slots, worker.is_welcome);
+        worker.hello = Some(hello);
+        let welcome =
+            Welcome { protocol: PROTOCOL, worker_id: id, heartbeat_s: HEARTBEAT.as_secs() };
+        self.send(id, ServerMessage::Welcome(welcome));
+        if had_begun && self.scheduler.has_worker(id) {
+            self.scheduler.set_mode(id, Mode::Lease);
+            self.scheduler.set_slots(id, slots);
+        } else {
+            self.begin(id);
+        }
+    }
+
+    fn slots(&mut self, id: WorkerId, slots: u32) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        let Some(hello) = &mut worker.hello else {
+            let message = "slots is for workers that have said hello".to_owned();
+            return self.refuse(id, ErrorCode::NoHello, message, None);
+        };
+        hello.slots = slots;
+        self.scheduler.set_slots(id, slots);
+    }
+
+    // ---- Plain mode -------------------------------------------------------------------------
+
+    fn give(&mut self, id: WorkerId, input: RepeatMultiply, lease: Option<(LeaseId, u64)>) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        let task_id = TaskId(worker.next_task);
+        worker.next_task += 1;
+        worker.tasks += 1;
+        worker.held = Some(Held { task_id, input, lease });
+        self.send(id, ServerMessage::Task(Task { op: Op::RepeatMultiply, task_id, input }));
+        info!("[#{id}] task sent task_id={task_id}");
+    }
+
+    fn result(&mut self, id: WorkerId, result: TaskResult, now: Now) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        let task_id = result.task_id;
+        let Some(held) = worker.held.take_if(|held| held.task_id == task_id) else {
+            let message = format!("task {task_id} is not waited for: unknown, or answered before");
+            return self.refuse_task(id, ErrorCode::UnknownTask, message, task_id);
+        };
+        if let Some(agent) = &result.agent {
+            worker.peer.agent = Some(printable(agent, AGENT_CHARS_MAX));
+        }
+        let expected = Number(held.input.compute());
+        let is_exact = worker.hello.is_some();
+        if !is_right(result.result, expected, is_exact) {
+            let got = result.result.map_or("null".to_owned(), |number| number.to_string());
+            let message = format!("task {task_id} is {}, which is not {got}", held.input);
+            match held.lease {
+                // A wrong number does not give the welcome task up: the worker may answer again.
+                None => worker.held = Some(held),
+                Some((lease, index)) => {
+                    let wrong = result.result.unwrap_or(Number(f64::NAN));
+                    let answers = [if wrong == expected { Number(f64::NAN) } else { wrong }];
+                    let refused =
+                        self.scheduler.results(id, lease, index, &answers, None, now.at);
+                    self.count_refusal(&refused);
+                    if refused.is_err_and(|refusal| refusal.is_turned_away) {
+                        self.refuse_task(id, ErrorCode::WrongResult, message, task_id);
+                        return self.turn_away(id);
+                    }
+                }
+            }
+            return self.refuse_task(id, ErrorCode::WrongResult, message, task_id);
+        }
+        worker.results += 1;
+        let number = result.result.unwrap_or(expected);
+        let duration = result.duration_ms.map_or("?".to_owned(), |ms| ms.to_string());
+        let agent = worker.peer.agent.as_deref().unwrap_or("?");
+        info!(
+            "[#{id}] result task_id={task_id} result={number} duration_ms={duration} agent={agent}"
+        );
+        match held.lease {
+            None => {
+                worker.is_welcome = true;
+                self.begin(id);
+            }
+            Some((lease, index)) => {
+                let duration = duration_of(result.duration_ms);
+                let taken = self.scheduler.results(id, lease, index, &[number], duration, now.at);
+                self.take(id, lease, taken, result.duration_ms, now);
+            }
+        }
+    }
+
+    // ---- Lease mode -------------------------------------------------------------------------
+
+    fn results(&mut self, id: WorkerId, message: LeaseResults, now: Now) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if worker.hello.is_none() {
+            let said = "results is for workers that have said hello".to_owned();
+            return self.refuse(id, ErrorCode::NoHello, said, Some(message.lease));
+        }
+        if let Some(agent) = &message.agent
+            && worker.peer.agent.as_deref() != Some(agent)
+        {
+            worker.peer.agent = Some(printable(agent, AGENT_CHARS_MAX));
+        }
+        let LeaseResults { lease, first, results, duration_ms, .. } = message;
+        let duration = duration_of(duration_ms);
+        let taken = self.scheduler.results(id, lease, first, &results, duration, now.at);
+        if taken.is_ok() {
+            worker.results += results.len() as u64;
+        }
+        debug!(%lease, first, count = results.len(), "[#{id}] results");
+        self.take(id, lease, taken, duration_ms, now);
+    }
+
+    fn failed(&mut self, id: WorkerId, message: TaskFailed, now: Now) {
+        let Some(worker) = self.workers.get(&id) else { return };
+        let TaskFailed { lease, index, error } = message;
+        if worker.hello.is_none() {
+            let said = "failed is for workers that have said hello".to_owned();
+            return self.refuse(id, ErrorCode::NoHello, said, Some(lease));
+        }
+        warn!(%lease, index, "[#{id}] task failed: {}", quote(&error));
+        let taken = self.scheduler.failed(id, lease, index, &error, now.at);
+        self.take(id, lease, taken, None, now);
+    }
+
+    /// A worker that cannot take what it was sent: what it holds of it goes to others.
+    fn refused_by_worker(&mut self, id: WorkerId, error: &ErrorMessage, now: Now) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if let Some(held) = worker.held.take_if(|held| Some(held.task_id) == error.task_id)
+            && let Some((lease, index)) = held.lease
+        {
+            let taken = self.scheduler.failed(id, lease, index, &error.message, now.at);
+            return self.take(id, lease, taken, None, now);
+        }
+        let Some(lease) = error.lease else { return };
+        if self.scheduler.release(id, lease).is_ok() && self.scheduler.add_strike(id) {
+            // It would be lent the same again, and refuse it again.
+            self.turn_away(id);
+        }
+    }
+
+    /// Records what is new of an answer, or says why it was refused.
+    fn take(
+        &mut self,
+        id: WorkerId,
+        lease: LeaseId,
+        taken: Result<Accepted, Refusal>,
+        duration_ms: Option<DurationMs>,
+        now: Now,
+    ) {
+        self.count_refusal(&taken);
+        let accepted = match taken {
+            Ok(accepted) => accepted,
+            Err(refusal) => return self.answer_refusal(id, lease, &refusal),
+        };
+        self.metrics.duplicates.inc_by(accepted.duplicates);
+        let (Some(job), Some(worker)) = (accepted.job, self.workers.get(&id)) else { return };
+        let agent = worker.peer.agent.clone().unwrap_or_default();
+        for (first, outcomes) in accepted.fresh {
+            self.uncommitted += outcomes.len() as u64;
+            self.effects.push(Effect::Record(Recording {
+                job,
+                first,
+                outcomes,
+                worker: id,
+                agent: agent.clone(),
+                duration_ms: duration_ms.map(DurationMs::get),
+                recorded_at_ms: now.unix_ms,
+            }));
+        }
+    }
+
+    fn answered(&mut self, id: WorkerId, lease: LeaseId, answer: Result<(), Refusal>) {
+        self.count_refusal(&answer);
+        if let Err(refusal) = answer {
+            self.answer_refusal(id, lease, &refusal);
+        }
+    }
+
+    fn answer_refusal(&mut self, id: WorkerId, lease: LeaseId, refusal: &Refusal) {
+        let code = match refusal.reason {
+            RefusalReason::UnknownLease(_) => ErrorCode::UnknownLease,
+            RefusalReason::OutOfShape { .. } => ErrorCode::BadResult,
+            RefusalReason::Wrong { .. } => ErrorCode::WrongResult,
+        };
+        self.refuse(id, code, refusal.reason.to_string(), Some(lease));
+        if refusal.is_turned_away {
+            self.turn_away(id);
+        }
+    }
+
+    fn count_refusal<T>(&self, answer: &Result<T, Refusal>) {
+        if let Err(Refusal { reason: RefusalReason::Wrong { .. }, .. }) = answer {
+            self.metrics.wrong.inc();
+        }
+    }
+
+    fn turn_away(&mut self, id: WorkerId) {
+        self.metrics.turned_away.inc();
+        warn!("[#{id}] turned away: too many wrong results");
+        let reason = "too many wrong results".to_owned();
+        self.refuse(id, ErrorCode::TurnedAway, reason.clone(), None);
+        let code = close_code::TURNED_AWAY;
+        self.effects.push(Effect::Close(id, Close { code, reason }));
+    }
+
+    // ---- Leases -----------------------------------------------------------------------------
+
+    /// Lends all that can be lent, as long as what is taken can be recorded.
+    fn grant(&mut self, now: Now) {
+        while self.store_error.is_none()
+            && self.uncommitted < UNCOMMITTED_TASKS_MAX
+            && now.at >= self.no_grants_until
+            && let Some(grant) = self.scheduler.grant(now.at)
+        {
+            self.metrics.grants.inc();
+            let Some(job) = self.jobs.get(&grant.job) else { continue };
+            debug!(lease = %grant.lease, job = %grant.job, range = ?grant.range, copy = grant.is_copy, "[#{}] lease", grant.worker);
+            match &job.job.grid {
+                Some(grid) => {
+                    let expected = |index: &u64| (*index, Number(grid.input(*index).compute()));
+                    let expected = grant.samples.iter().map(expected).collect();
+                    self.scheduler.expect(grant.lease, expected, job.is_surely_finite);
+                    let inputs = LeaseInputs::Grid(grid.clone());
+                    self.deliver(&grant, inputs, now.at);
+                }
+                None => {
+                    self.effects.push(Effect::ReadInputs {
+                        lease: grant.lease,
+                        job: grant.job,
+                        range: grant.range.clone(),
+                    });
+                    self.reading.insert(grant.lease, grant);
+                }
+            }
+        }
+    }
+
+    /// The inputs that [`Effect::ReadInputs`] asked for are there, or cannot be read.
+    pub fn inputs_read(
+        &mut self,
+        lease: LeaseId,
+        inputs: Result<Vec<RepeatMultiply>, String>,
+        now: Now,
+    ) {
+        let Some(grant) = self.reading.remove(&lease) else { return };
+        let inputs = match inputs {
+            Ok(inputs) => inputs,
+            Err(error) => {
+                warn!(%lease, job = %grant.job, "inputs cannot be read: {error}");
+                self.no_grants_until = now.at + STORE_RETRY;
+                return self.scheduler.take_back(lease);
+            }
+        };
+        let compute = |index: &u64| {
+            let input = inputs[(index - grant.range.start) as usize];
+            (*index, Number(input.compute()))
+        };
+        let expected = grant.samples.iter().map(compute).collect();
+        let is_finite = inputs.iter().all(RepeatMultiply::is_surely_finite);
+        self.scheduler.expect(lease, expected, is_finite);
+        // It may have expired or been revoked meanwhile; then nobody waits for it.
+        if self.scheduler.rest_of(lease).is_some() {
+            self.deliver(&grant, LeaseInputs::List(inputs), now.at);
+        }
+    }
+
+    fn deliver(&mut self, grant: &Grant, inputs: LeaseInputs, now: Duration) {
+        let Grant { lease, job, worker: id, range, deadline, .. } = grant;
+        let Some(worker) = self.workers.get_mut(id) else { return };
+        let count = range.end - range.start;
+        if worker.hello.is_none() {
+            let input = match &inputs {
+                LeaseInputs::Grid(grid) => grid.input(range.start),
+                LeaseInputs::List(inputs) => inputs[0],
+            };
+            return self.give(*id, input, Some((*lease, range.start)));
+        }
+        worker.tasks += count;
+        let message = Lease {
+            lease: *lease,
+            job: *job,
+            op: Op::RepeatMultiply,
+            first: range.start,
+            count,
+            inputs,
+            deadline_ms: deadline.saturating_sub(now).as_millis() as u64,
+        };
+        self.send(*id, ServerMessage::Lease(message));
+    }
+
+    fn revoked(&mut self, id: WorkerId, lease: LeaseId) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if worker.hello.is_some() {
+            self.send(id, ServerMessage::Revoke { lease });
+        }
+        // A plain client knows no revoking: it answers, and what it answers is dropped.
+    }
+
+    // ---- Jobs -------------------------------------------------------------------------------
+
+    /// Enters a job that the store has.
+    pub fn add_job(&mut self, stored: StoredJob) {
+        let StoredJob { id, job, total, is_open, mut state, done, failed, recorded } = stored;
+        let durable: Intervals = recorded.into_iter().collect();
+        if !state.is_over() && !is_open && durable.len() == total {
+            state = JobState::Done;
+            self.effects.push(Effect::SetState(id, state));
+        }
+        if !state.is_over() {
+            let lease_tasks_max =
+                if job.grid.is_some() { LEASE_TASKS_MAX } else { LEASE_INPUTS_MAX };
+            let spec = JobSpec {
+                op: job.op,
+                total,
+                priority: job.priority,
+                lease_tasks_max,
+                is_open,
+                is_paused: state == JobState::Paused,
+                settled: durable.clone(),
+            };
+            self.scheduler.add_job(id, spec);
+        }
+        let is_surely_finite = job.grid.as_ref().is_some_and(|grid| grid.is_surely_finite());
+        let rate = Rate::default();
+        let job =
+            Job { job, total, is_open, state, done, failed, durable, rate, is_surely_finite };
+        info!(job = %id, "Job {id} {}: {} of {total} tasks done", state.name(), done + failed);
+        self.effects.push(Effect::Progress(id, job.progress()));
+        self.jobs.insert(id, job);
+    }
+
+    /// An open job has grown in the store.
+    pub fn grow_job(&mut self, id: JobId, total: u64, is_open: bool) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        (job.total, job.is_open) = (total, is_open);
+        self.scheduler.grow_job(id, total, is_open);
+        self.effects.push(Effect::Progress(id, job.progress()));
+        self.finish_if_complete(id);
+    }
+
+    /// Outcomes are on disk: `range` of a job, `failed` of them errors.
+    pub fn recorded(&mut self, id: JobId, range: Range<u64>, failed: u64, now: Now) {
+        let count = range.end - range.start;
+        self.uncommitted -= count;
+        self.metrics.recorded.inc_by(count);
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.done += count - failed;
+        job.failed += failed;
+        job.rate.count(now.at, count);
+        if !job.state.is_over() {
+            job.durable.insert(range);
+            self.effects.push(Effect::Progress(id, job.progress()));
+        }
+        self.finish_if_complete(id);
+    }
+
+    fn finish_if_complete(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        if job.is_open || job.state.is_over() || job.durable.len() < job.total {
+            return;
+        }
+        info!(job = %id, "Job {id} done: {} results, {} errors", job.done, job.failed);
+        self.end_job(id, JobState::Done);
+    }
+
+    fn end_job(&mut self, id: JobId, state: JobState) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        job.state = state;
+        self.scheduler.remove_job(id);
+        self.effects.push(Effect::SetState(id, state));
+        self.effects.push(Effect::Progress(id, job.progress()));
+        job.durable = Intervals::default();
+    }
+
+    /// Pauses, resumes or cancels a job. Doing it twice does no harm.
+    pub fn control(&mut self, id: JobId, control: Control) -> Result<(), ControlError> {
+        let job = self.jobs.get_mut(&id).ok_or(ControlError::Unknown(id))?;
+        let state = match control {
+            Control::Pause => JobState::Paused,
+            Control::Resume => JobState::Running,
+            Control::Cancel => JobState::Cancelled,
+        };
+        if job.state == state {
+            return Ok(());
+        }
+        if job.state.is_over() {
+            return Err(ControlError::Over(id, job.state));
+        }
+        info!(job = %id, "Job {id} {}", state.name());
+        if state == JobState::Cancelled {
+            self.end_job(id, state);
+            return Ok(());
+        }
+        job.state = state;
+        self.scheduler.set_paused(id, state == JobState::Paused);
+        self.effects.push(Effect::SetState(id, state));
+        self.effects.push(Effect::Progress(id, job.progress()));
+        Ok(())
+    }
+
+    /// One job.
+    pub fn job(&self, id: JobId, now: Duration) -> Option<JobView> {
+        self.jobs.get(&id).map(|job| self.job_view(id, job, now))
+    }
+
+    /// All jobs, in the order of submission.
+    pub fn jobs(&self, now: Duration) -> Vec<JobView> {
+        self.jobs.iter().map(|(id, job)| self.job_view(*id, job, now)).collect()
+    }
+
+    fn job_view(&self, id: JobId, job: &Job, now: Duration) -> JobView {
+        let lent = self.scheduler.lent(id);
+        let rate = job.rate.per_second(now);
+        let left = job.total - job.done - job.failed;
+        let moves = rate > 0.0 && job.state == JobState::Running;
+        JobView {
+            id,
+            name: job.job.name.clone(),
+            op: job.job.op,
+            state: job.state,
+            total: job.total,
+            done: job.done,
+            failed: job.failed,
+            leased: lent.tasks,
+            workers: lent.workers,
+            rate,
+            eta_s: moves.then(|| left as f64 / rate),
+            submitted_at: rfc3339(job.job.submitted_at_ms),
+        }
+    }
+
+    // ---- The store's health -----------------------------------------------------------------
+
+    /// The store cannot write, or can again. While it cannot, nothing is lent.
+    pub fn set_store_error(&mut self, error: Option<String>) {
+        match (&self.store_error, &error) {
+            (None, Some(error)) => warn!("nothing can be recorded, and nothing is lent: {error}"),
+            (Some(_), None) => info!("outcomes are recorded again"),
+            _ => {}
+        }
+        self.store_error = error;
+    }
+
+    /// What the store says while it cannot write.
+    pub fn store_error(&self) -> Option<&str> {
+        self.store_error.as_deref()
+    }
+
+    /// Measures that are looked at, not counted.
+    pub fn gauge(&self) {
+        self.metrics.leases.set(self.scheduler.leases_out() as i64);
+        self.metrics.workers.set(self.workers.len() as i64);
+        self.metrics.uncommitted.set(self.uncommitted as i64);
+    }
+
+    /// The policy's state, for a test to check.
+    pub fn scheduler(&self) -> &Scheduler {
+        &self.scheduler
+    }
+
+    // ---- Messages ---------------------------------------------------------------------------
+
+    fn send(&mut self, id: WorkerId, message: ServerMessage) {
+        self.effects.push(Effect::Send(id, message));
+    }
+
+    fn refuse(
+        &mut self,
+        id: WorkerId,
+        code: ErrorCode,
+        message: String,
+        lease: Option<LeaseId>,
+    ) {
+        self.log_refusal(id, &message);
+        let error = ErrorMessage { code, message, task_id: None, lease };
+        self.send(id, ServerMessage::Error(error));
+    }
+
+    fn refuse_task(&mut self, id: WorkerId, code: ErrorCode, message: String, task_id: TaskId) {
+        self.log_refusal(id, &message);
+        let error = ErrorMessage { code, message, task_id: Some(task_id), lease: None };
+        self.send(id, ServerMessage::Error(error));
+    }
+
+    fn log_refusal(&mut self, id: WorkerId, message: &str) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        worker.refused += 1;
+        if is_logged(worker.refused) {
+            warn!("[#{id}] result refused: {message}");
+        }
+    }
+}
+
+impl Job {
+    fn progress(&self) -> Progress {
+        Progress {
+            prefix: self.durable.prefix_end(),
+            recorded: self.done + self.failed,
+            failed: self.failed,
+            total: self.total,
+            is_open: self.is_open,
+            state: self.state,
+        }
+    }
+}
+
+impl Rate {
+    fn count(&mut self, now: Duration, tasks: u64) {
+        let second = now.as_secs();
+        match self.seconds.back_mut() {
+            Some((last, sum)) if *last == second => *sum += tasks,
+            _ => self.seconds.push_back((second, tasks)),
+        }
+        while self.seconds.front().is_some_and(|(first, _)| first + RATE_WINDOW_S < second) {
+            self.seconds.pop_front();
+        }
+    }
+
+    /// Tasks a second over the window, or since the first of them if that is shorter.
+    fn per_second(&self, now: Duration) -> f64 {
+        let oldest = now.as_secs().saturating_sub(RATE_WINDOW_S);
+        let recent = || self.seconds.iter().filter(|(second, _)| *second >= oldest);
+        let Some((first, _)) = recent().next() else { return 0.0 };
+        let tasks: u64 = recent().map(|(_, tasks)| tasks).sum();
+        tasks as f64 / (now.as_secs_f64() - *first as f64).max(1.0)
+    }
+}
+
+/// Whether the `nth` thing of one kind that one worker does wrong is worth a line: the first few
+/// are, then each whose number is a power of two. A flood must not fill a disk with log.
+pub(crate) fn is_logged(nth: u64) -> bool {
+    nth <= NOISE_LOGGED_MAX || nth.is_power_of_two()
+}
+
+/// Whether an answer is the expected number: to the bit of a worker in lease mode, within
+/// [`PLAIN_TOLERANCE`] of others. `null` is what JSON makes of a number that it cannot hold.
+fn is_right(answer: Option<Number>, expected: Number, is_exact: bool) -> bool {
+    match answer {
+        Some(number) if is_exact => number.same_bits(expected),
+        Some(number) => number.is_close(expected, PLAIN_TOLERANCE),
+        None => !expected.0.is_finite(),
+    }
+}
+
+fn duration_of(ms: Option<DurationMs>) -> Option<Duration> {
+    ms.and_then(|ms| Duration::try_from_secs_f64(ms.get() / 1000.0).ok())
+}
+
+fn rfc3339(unix_ms: u64) -> String {
+    let time = i64::try_from(unix_ms).ok().and_then(chrono::DateTime::from_timestamp_millis);
+    time.unwrap_or_default().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn answers_are_right_within_the_tolerance_of_plain_clients() {
+        let expected = Number(1.5372656826974733);
+        let is_close = |answer| is_right(answer, expected, false);
+        assert!(is_close(Some(Number(1.5372656826974737))), "by 2 ulp");
+        assert!(!is_right(Some(Number(1.5372656826974737)), expected, true), "not the same bits");
+        assert!(is_right(Some(expected), expected, true));
+        assert!(!is_close(Some(Number(1.53726568))));
+        assert!(!is_close(None));
+        assert!(is_right(None, Number(f64::INFINITY), false));
+        assert!(is_right(None, Number(f64::NAN), false));
+        assert!(!is_right(Some(Number(f64::NEG_INFINITY)), Number(f64::INFINITY), false));
+    }
+
+    #[test]
+    fn a_rate_is_of_the_last_seconds() {
+        let mut rate = Rate::default();
+        let at = Duration::from_secs;
+        assert_eq!(rate.per_second(at(5)), 0.0);
+        rate.count(at(100), 50);
+        assert_eq!(rate.per_second(at(100)), 50.0, "over a second at least");
+        rate.count(at(101), 50);
+        assert_eq!(rate.per_second(at(105)), 20.0);
+        assert_eq!(rate.per_second(at(112)), 0.0);
+    }
+}

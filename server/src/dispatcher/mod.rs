@@ -1,0 +1,432 @@
+//! The one task that knows who is connected, who computes what, and what time it is. Sessions
+//! send it events; it answers into their outboxes and feeds the store. Nothing is shared, so
+//! nothing is locked. What it decides is in [`core`].
+
+pub mod core;
+mod writer;
+
+pub use core::{Control, ControlError, FromWorker, Peer, Progress};
+
+use crate::metrics::Metrics;
+use crate::session::Close;
+use crate::store::{NewJob, Store, StoreError, StoredJob};
+use core::{Core, Effect, Now};
+use std::collections::HashMap;
+use std::ops::Range;
+use std::sync::{Arc, mpsc as sync_mpsc};
+use std::time::{SystemTime, UNIX_EPOCH};
+use tequio_protocol::api::{JobState, JobView, WorkerView};
+use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
+use tequio_protocol::limits::{DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX};
+use tequio_protocol::message::ServerMessage;
+use tequio_protocol::op::RepeatMultiply;
+use tokio::sync::{mpsc, oneshot, watch};
+use tokio::time::Instant;
+use tracing::{error, warn};
+use writer::Write;
+
+/// What a session receives, in order. It ends when the dispatcher gives the connection up because
+/// the outbox was full.
+pub type Outbox = mpsc::Receiver<Outgoing>;
+
+/// What a session is to do.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Outgoing {
+    /// Send this.
+    Message(ServerMessage),
+    /// Close the connection.
+    Close(Close),
+}
+
+/// The way to the dispatcher, one clone a session. The dispatcher ends when all are gone.
+#[derive(Clone, Debug)]
+pub struct Dispatcher {
+    events: mpsc::Sender<Event>,
+    writes: sync_mpsc::Sender<Write>,
+}
+
+#[derive(Debug)]
+enum Event {
+    Connected { peer: Peer, joined: oneshot::Sender<(WorkerId, Outbox)> },
+    Heard { worker: WorkerId, message: FromWorker },
+    Disconnected { worker: WorkerId, reason: String },
+    ListWorkers(oneshot::Sender<Vec<WorkerView>>),
+    ListJobs(oneshot::Sender<Vec<JobView>>),
+    Job(JobId, oneshot::Sender<Option<JobView>>),
+    Follow(JobId, oneshot::Sender<Option<watch::Receiver<Progress>>>),
+    Control(JobId, Control, oneshot::Sender<Result<Option<OnDisk>, ControlError>>),
+    Published(Box<StoredJob>, oneshot::Sender<()>),
+    Grown(JobId, u64, bool, oneshot::Sender<()>),
+    Health(oneshot::Sender<Health>),
+    Recorded { job: JobId, range: Range<u64>, failed: u64 },
+    StoreFails(Option<String>),
+    InputsRead { lease: LeaseId, inputs: Result<Vec<RepeatMultiply>, String> },
+}
+
+/// Ends when a job's new state is on disk.
+type OnDisk = oneshot::Receiver<Result<(), StoreError>>;
+
+/// How a server is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Health {
+    /// Connections.
+    pub workers: usize,
+    /// What the store says while it cannot write; nothing is lent then.
+    pub store_error: Option<String>,
+}
+
+/// The dispatcher's task is gone: it panicked, or the server has stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the dispatcher has stopped")]
+pub struct Stopped;
+
+/// Why a change to a job was not made.
+#[derive(Debug, thiserror::Error)]
+pub enum ChangeError {
+    /// See [`Stopped`].
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
+    /// The store refused it, or cannot write.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The job is not there, or not in a state for it.
+    #[error(transparent)]
+    Control(#[from] ControlError),
+}
+
+/// Waits for the dispatcher's end, and for all that was taken to be on disk.
+#[derive(Debug)]
+pub struct Ended {
+    task: tokio::task::JoinHandle<()>,
+    writer: std::thread::JoinHandle<()>,
+}
+
+impl Ended {
+    /// Ends when no [`Dispatcher`] is left, and everything is written.
+    pub async fn wait(self) {
+        if let Err(error) = self.task.await {
+            error!("the dispatcher failed: {error}");
+        }
+        let writer = tokio::task::spawn_blocking(|| self.writer.join()).await;
+        if !matches!(writer, Ok(Ok(()))) {
+            error!("the store's thread failed");
+        }
+    }
+}
+
+/// Errs where the store cannot be read, or no thread can be started.
+pub type Started = Result<(Dispatcher, Ended), StoreError>;
+
+impl Dispatcher {
+    /// Starts the task and the store's thread. `welcome` is the input of the task that everyone
+    /// gets on connecting; which tasks are checked follows from `seed`.
+    pub async fn start(
+        welcome: Option<RepeatMultiply>,
+        store: Arc<dyn Store>,
+        metrics: Arc<Metrics>,
+        seed: u64,
+    ) -> Started {
+        let loading = store.clone();
+        let loaded = tokio::task::spawn_blocking(move || loading.load())
+            .await
+            .map_err(|error| StoreError::Io(format!("the store failed: {error}")))??;
+        let (events, inbox) = mpsc::channel(DISPATCHER_EVENTS_MAX);
+        let (reports, reported) = mpsc::unbounded_channel();
+        let (writes, written) = sync_mpsc::channel();
+        let writer = writer::start(store.clone(), written, reports.clone(), metrics.clone())
+            .map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))?;
+        let state = State {
+            core: Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics.clone()),
+            outboxes: HashMap::new(),
+            followers: HashMap::new(),
+            store,
+            writes: writes.clone(),
+            reports,
+            metrics,
+            origin: Instant::now(),
+        };
+        let task = tokio::spawn(state.run(inbox, reported));
+        Ok((Dispatcher { events, writes }, Ended { task, writer }))
+    }
+
+    // ---- Sessions ---------------------------------------------------------------------------
+
+    /// Enters a connection and gives its number, and what to send to it.
+    pub async fn connected(&self, peer: Peer) -> Result<(WorkerId, Outbox), Stopped> {
+        self.ask(|joined| Event::Connected { peer, joined }).await
+    }
+
+    /// A worker sent something.
+    pub async fn heard(&self, worker: WorkerId, message: FromWorker) -> Result<(), Stopped> {
+        self.send(Event::Heard { worker, message }).await
+    }
+
+    /// A connection has ended, for `reason` (as the console prints it).
+    pub async fn disconnected(&self, worker: WorkerId, reason: String) -> Result<(), Stopped> {
+        self.send(Event::Disconnected { worker, reason }).await
+    }
+
+    // ---- Looking ----------------------------------------------------------------------------
+
+    /// Who is connected, in the order of arrival.
+    pub async fn list_workers(&self) -> Result<Vec<WorkerView>, Stopped> {
+        self.ask(Event::ListWorkers).await
+    }
+
+    /// All jobs, in the order of submission.
+    pub async fn list_jobs(&self) -> Result<Vec<JobView>, Stopped> {
+        self.ask(Event::ListJobs).await
+    }
+
+    /// One job.
+    pub async fn job(&self, id: JobId) -> Result<Option<JobView>, Stopped> {
+        self.ask(|job| Event::Job(id, job)).await
+    }
+
+    /// How far a job is on disk, now and whenever that changes.
+    pub async fn follow(
+        &self,
+        id: JobId,
+    ) -> Result<Option<watch::Receiver<Progress>>, Stopped> {
+        self.ask(|progress| Event::Follow(id, progress)).await
+    }
+
+    /// How the server is. Also brings the gauges of its metrics up to date.
+    pub async fn health(&self) -> Result<Health, Stopped> {
+        self.ask(Event::Health).await
+    }
+
+    // ---- Changing jobs ----------------------------------------------------------------------
+
+    /// Enters a job as a draft, for inputs to be appended.
+    pub async fn create_job(&self, job: NewJob) -> Result<JobId, ChangeError> {
+        self.write(|reply| Write::CreateJob(job, reply)).await
+    }
+
+    /// Appends inputs behind the `first` that a job has.
+    pub async fn append_inputs(
+        &self,
+        id: JobId,
+        first: u64,
+        inputs: Vec<RepeatMultiply>,
+    ) -> Result<(), ChangeError> {
+        self.write(|reply| Write::AppendInputs(id, first, inputs, reply)).await
+    }
+
+    /// Removes a draft.
+    pub async fn discard(&self, id: JobId) -> Result<(), ChangeError> {
+        self.write(|reply| Write::Discard(id, reply)).await
+    }
+
+    /// Makes a draft a job of `total` tasks, and more to come if it is open.
+    pub async fn publish(
+        &self,
+        id: JobId,
+        job: NewJob,
+        total: u64,
+        is_open: bool,
+    ) -> Result<(), ChangeError> {
+        self.write(|reply| Write::Publish(id, total, is_open, reply)).await?;
+        let stored = StoredJob {
+            id,
+            job,
+            total,
+            is_open,
+            state: JobState::Running,
+            done: 0,
+            failed: 0,
+            recorded: Vec::new(),
+        };
+        Ok(self.ask(|entered| Event::Published(Box::new(stored), entered)).await?)
+    }
+
+    /// Lets an open job grow to `total` tasks, and to no more unless `is_open`.
+    pub async fn grow(&self, id: JobId, total: u64, is_open: bool) -> Result<(), ChangeError> {
+        self.write(|reply| Write::Publish(id, total, is_open, reply)).await?;
+        Ok(self.ask(|grown| Event::Grown(id, total, is_open, grown)).await?)
+    }
+
+    /// Pauses, resumes or cancels a job. It is so when this returns, and on disk.
+    pub async fn control(&self, id: JobId, control: Control) -> Result<(), ChangeError> {
+        match self.ask(|done| Event::Control(id, control, done)).await?? {
+            Some(on_disk) => Ok(on_disk.await.map_err(|_| Stopped)??),
+            // It was so before.
+            None => Ok(()),
+        }
+    }
+
+    async fn write<T>(
+        &self,
+        write: impl FnOnce(writer::Reply<T>) -> Write,
+    ) -> Result<T, ChangeError> {
+        let (reply, answer) = oneshot::channel();
+        self.writes.send(write(reply)).map_err(|_| Stopped)?;
+        Ok(answer.await.map_err(|_| Stopped)??)
+    }
+
+    async fn ask<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.send(event(reply)).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    async fn send(&self, event: Event) -> Result<(), Stopped> {
+        self.events.send(event).await.map_err(|_| Stopped)
+    }
+}
+
+struct State {
+    core: Core,
+    outboxes: HashMap<WorkerId, mpsc::Sender<Outgoing>>,
+    /// One a job that was followed or may be.
+    followers: HashMap<JobId, watch::Sender<Progress>>,
+    store: Arc<dyn Store>,
+    writes: sync_mpsc::Sender<Write>,
+    reports: writer::Report,
+    metrics: Arc<Metrics>,
+    origin: Instant,
+}
+
+impl State {
+    async fn run(
+        mut self,
+        mut inbox: mpsc::Receiver<Event>,
+        mut reported: mpsc::UnboundedReceiver<Event>,
+    ) {
+        self.carry_out();
+        loop {
+            let timeout = self.core.next_timeout(self.now().at).map(|at| self.origin + at);
+            let event = tokio::select! {
+                // What is on disk first: it makes room.
+                biased;
+                Some(event) = reported.recv() => Some(event),
+                event = inbox.recv() => match event {
+                    Some(event) => Some(event),
+                    None => return,
+                },
+                () = sleep_until(timeout) => None,
+            };
+            self.metrics.events.set(inbox.len() as i64);
+            match event {
+                Some(event) => self.handle(event),
+                None => self.core.timeout(self.now()),
+            }
+            self.carry_out();
+        }
+    }
+
+    fn now(&self) -> Now {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Now { at: self.origin.elapsed(), unix_ms: since_1970.as_millis() as u64 }
+    }
+
+    /// Answers go to whoever asked; who has left meanwhile does not miss them.
+    fn handle(&mut self, event: Event) {
+        let now = self.now();
+        match event {
+            Event::Connected { peer, joined } => self.connected(peer, joined, now),
+            Event::Heard { worker, message } => self.core.heard(worker, message, now),
+            Event::Disconnected { worker, reason } => {
+                self.outboxes.remove(&worker);
+                self.core.disconnected(worker, &reason);
+            }
+            Event::ListWorkers(list) => drop(list.send(self.core.workers(now.at))),
+            Event::ListJobs(list) => drop(list.send(self.core.jobs(now.at))),
+            Event::Job(id, job) => drop(job.send(self.core.job(id, now.at))),
+            Event::Follow(id, progress) => {
+                drop(progress.send(self.followers.get(&id).map(watch::Sender::subscribe)));
+            }
+            Event::Control(id, control, done) => {
+                let controlled = self.core.control(id, control).map(|()| self.carry_out());
+                drop(done.send(controlled));
+            }
+            Event::Published(job, entered) => {
+                self.core.add_job(*job);
+                self.carry_out();
+                drop(entered.send(()));
+            }
+            Event::Grown(id, total, is_open, grown) => {
+                self.core.grow_job(id, total, is_open);
+                drop(grown.send(()));
+            }
+            Event::Health(health) => {
+                self.core.gauge();
+                let workers = self.core.workers_connected();
+                let store_error = self.core.store_error().map(str::to_owned);
+                drop(health.send(Health { workers, store_error }));
+            }
+            Event::Recorded { job, range, failed } => self.core.recorded(job, range, failed, now),
+            Event::StoreFails(error) => self.core.set_store_error(error),
+            Event::InputsRead { lease, inputs } => self.core.inputs_read(lease, inputs, now),
+        }
+    }
+
+    fn connected(&mut self, peer: Peer, joined: oneshot::Sender<(WorkerId, Outbox)>, now: Now) {
+        let (outbox, messages) = mpsc::channel(OUTBOX_MESSAGES_MAX);
+        let id = self.core.connected(peer, now);
+        self.outboxes.insert(id, outbox);
+        if joined.send((id, messages)).is_err() {
+            self.outboxes.remove(&id);
+            self.core.disconnected(id, "it left before it was served");
+        }
+    }
+
+    /// Does what was decided; gives the way to wait for a state that was set, if one was.
+    fn carry_out(&mut self) -> Option<OnDisk> {
+        let now = self.now();
+        let mut on_disk = None;
+        for effect in self.core.effects(now) {
+            match effect {
+                Effect::Send(worker, message) => self.send(worker, Outgoing::Message(message)),
+                Effect::Close(worker, close) => self.send(worker, Outgoing::Close(close)),
+                Effect::ReadInputs { lease, job, range } => self.read_inputs(lease, job, range),
+                Effect::Record(recording) => self.write(Write::Record(recording)),
+                Effect::SetState(job, state) => {
+                    let (reply, answer) = oneshot::channel();
+                    self.write(Write::SetState(job, state, reply));
+                    on_disk = Some(answer);
+                }
+                Effect::Progress(job, progress) => self.progress(job, progress),
+            }
+        }
+        on_disk
+    }
+
+    fn send(&mut self, worker: WorkerId, outgoing: Outgoing) {
+        let Some(outbox) = self.outboxes.get(&worker) else { return };
+        if outbox.try_send(outgoing).is_err() {
+            warn!("[#{worker}] reads nothing: {OUTBOX_MESSAGES_MAX} messages wait for it");
+            // The session reads what fitted, then the outbox's end, and closes.
+            self.outboxes.remove(&worker);
+        }
+    }
+
+    fn write(&self, write: Write) {
+        if self.writes.send(write).is_err() {
+            error!("the store's thread is gone; outcomes are no longer recorded");
+        }
+    }
+
+    fn read_inputs(&self, lease: LeaseId, job: JobId, range: Range<u64>) {
+        let (store, reports) = (self.store.clone(), self.reports.clone());
+        tokio::task::spawn_blocking(move || {
+            let inputs = store.inputs(job, range).map_err(|error| error.to_string());
+            // Without a dispatcher nobody waits for them.
+            reports.send(Event::InputsRead { lease, inputs }).ok();
+        });
+    }
+
+    fn progress(&mut self, job: JobId, progress: Progress) {
+        match self.followers.get(&job) {
+            Some(follower) => drop(follower.send_replace(progress)),
+            None => drop(self.followers.insert(job, watch::Sender::new(progress))),
+        }
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}

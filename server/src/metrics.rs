@@ -1,0 +1,92 @@
+//! What `/metrics` shows, in the words of Prometheus.
+
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// Every measure of a server. Counters only grow; gauges are set when they are looked at.
+#[derive(Debug)]
+pub struct Metrics {
+    /// Tasks whose outcome is on disk.
+    pub recorded: Counter,
+    /// Leases granted.
+    pub grants: Counter,
+    /// Leases not answered in time.
+    pub expiries: Counter,
+    /// Outcomes dropped because their task had one.
+    pub duplicates: Counter,
+    /// Answers with a wrong result.
+    pub wrong: Counter,
+    /// Workers turned away.
+    pub turned_away: Counter,
+    /// Leases out.
+    pub leases: Gauge,
+    /// Workers connected.
+    pub workers: Gauge,
+    /// Outcomes that wait for the disk.
+    pub uncommitted: Gauge,
+    /// Events that wait for the dispatcher.
+    pub events: Gauge,
+    /// How long transactions of outcomes take, in seconds.
+    pub commit: Histogram,
+    registry: Registry,
+}
+
+impl Default for Metrics {
+    fn default() -> Metrics {
+        let mut registry = Registry::with_prefix("tequio");
+        let mut counter = |name: &str, help: &str| {
+            let counter = Counter::default();
+            registry.register(name, help, counter.clone());
+            counter
+        };
+        let recorded = counter("tasks_recorded", "Tasks whose outcome is on disk");
+        let grants = counter("leases_granted", "Leases granted");
+        let expiries = counter("leases_expired", "Leases not answered in time");
+        let duplicates =
+            counter("duplicates_dropped", "Outcomes dropped because their task had one");
+        let wrong = counter("wrong_results", "Answers with a wrong result");
+        let turned_away = counter("workers_turned_away", "Workers turned away");
+        let mut gauge = |name: &str, help: &str| {
+            let gauge = Gauge::default();
+            registry.register(name, help, gauge.clone());
+            gauge
+        };
+        let leases = gauge("leases_out", "Leases out");
+        let workers = gauge("workers_connected", "Workers connected");
+        let uncommitted = gauge("tasks_uncommitted", "Outcomes that wait for the disk");
+        let events = gauge("dispatcher_queue", "Events that wait for the dispatcher");
+        // 0.25 ms to 8 s: from a fast disk's flush to one that is in trouble.
+        let commit = Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
+        let help = "How long transactions of outcomes take";
+        registry.register_with_unit("commit", help, Unit::Seconds, commit.clone());
+        Metrics {
+            recorded,
+            grants,
+            expiries,
+            duplicates,
+            wrong,
+            turned_away,
+            leases,
+            workers,
+            uncommitted,
+            events,
+            commit,
+            registry,
+        }
+    }
+}
+
+impl Metrics {
+    /// Their content type.
+    pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// The text that Prometheus reads.
+    pub fn text(&self) -> String {
+        let mut text = String::new();
+        encode(&mut text, &self.registry).expect("writing to a string does not fail");
+        text
+    }
+}
