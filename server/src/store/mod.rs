@@ -2,22 +2,27 @@
 //! stored; after a crash they are simply what has no outcome yet.
 //!
 //! Calls block, and are made from threads that may: one thread writes (see [`crate::dispatcher`]),
-//! any may read meanwhile. A call that returns `Ok` is durable.
+//! any may read meanwhile. A call that returns `Ok` is durable. One that errs has changed nothing,
+//! and may be made again: it succeeds once what it said is mended.
 
 mod memory;
 mod sqlite;
 
 pub use memory::MemoryStore;
-pub use sqlite::SqliteStore;
+pub use sqlite::{Options, PAGE_BYTES, SqliteStore};
 
 use std::ops::Range;
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, WorkerId};
+use tequio_protocol::limits::JOB_TASKS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
 
 /// What keeps jobs. Every implementation passes one conformance suite (`tests/store.rs`).
+///
+/// Every method errs with [`StoreError::Missing`] where there is no such job, and a draft is one to
+/// `append_inputs`, `publish`, `discard` and `inputs` only.
 pub trait Store: Send + Sync {
     /// What is there, when a server starts: drafts are discarded, and the epoch is raised, so that
     /// no two servers of one store ever have the same.
@@ -27,6 +32,10 @@ pub trait Store: Send + Sync {
     fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError>;
 
     /// Adds inputs behind the `first` that the job of inputs has already.
+    ///
+    /// Errs with [`StoreError::Overlap`] where it has more than `first`, and with
+    /// [`StoreError::Missing`] where it has fewer, has a grid, or is closed: published without
+    /// `is_open`, or over.
     fn append_inputs(
         &self,
         job: JobId,
@@ -35,21 +44,24 @@ pub trait Store: Send + Sync {
     ) -> Result<(), StoreError>;
 
     /// Makes a draft a running job, or lets an open job grow: `total` tasks from now on, and more
-    /// to come if `is_open`.
+    /// to come if `is_open`. An open job keeps its state.
+    ///
+    /// Errs with [`StoreError::Missing`] where the job is closed, or lacks some of `total` inputs.
     fn publish(&self, job: JobId, total: u64, is_open: bool) -> Result<(), StoreError>;
 
-    /// Removes a draft and its inputs.
+    /// Removes a draft and its inputs. Errs with [`StoreError::Missing`] where it was published.
     fn discard(&self, job: JobId) -> Result<(), StoreError>;
 
     /// Sets a job's state.
     fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError>;
 
     /// Records outcomes, all or none. Errs with [`StoreError::Overlap`] where an index has an
-    /// outcome already: the first one stands.
+    /// outcome already: the first one stands. An empty recording records nothing.
     fn record(&self, recordings: &[Recording]) -> Result<(), StoreError>;
 
     /// Outcomes recorded within `range`, in the order of their indices, each run with its first
-    /// index; at most about `tasks_max` of them, and the first run whatever its length.
+    /// index; at most about `tasks_max` of them, and the first run whatever its length. A run is
+    /// what one [`Recording`] has within `range`, so neighbours are not joined.
     fn outcomes(
         &self,
         job: JobId,
@@ -126,7 +138,7 @@ pub struct Recording {
     pub recorded_at_ms: u64,
 }
 
-/// Neighbouring outcomes.
+/// Neighbouring outcomes, at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
     /// The first one's index.
@@ -142,7 +154,9 @@ pub enum StoreError {
     #[error("{0} is in use by another tequio; stop that one, or choose another folder with --data")]
     Locked(String),
     /// The file is of a newer format.
-    #[error("{path} has format {found}, and this tequio knows formats up to {known}: use a newer tequio")]
+    #[error(
+        "{path} has format {found}, and this tequio knows formats up to {known}: use a newer tequio"
+    )]
     Newer {
         /// The file.
         path: String,
@@ -152,10 +166,12 @@ pub enum StoreError {
         known: i64,
     },
     /// The file is no store of Tequio's.
-    #[error("{0} is a database of another program")]
+    #[error(
+        "{0} is no store of tequio's but a file of another program; choose another folder with --data"
+    )]
     Foreign(String),
-    /// An index has an outcome already.
-    #[error("job {job} has an outcome within {first}..{end} already")]
+    /// An index has an outcome, or an input, already.
+    #[error("job {job} has outcomes or inputs within {first}..{end} already")]
     Overlap {
         /// The job.
         job: JobId,
@@ -167,7 +183,23 @@ pub enum StoreError {
     /// There is no such job, or no such inputs of it.
     #[error("job {0} is not there, or lacks what was asked for")]
     Missing(JobId),
-    /// The disk is full, or fails.
+    /// The disk is full, or fails: the file, and what the system said.
     #[error("{0}")]
     Io(String),
+}
+
+impl Recording {
+    /// The index behind the last; errs where no job has such a task.
+    fn end(&self) -> Result<u64, StoreError> {
+        let end = self.first.checked_add(self.outcomes.len() as u64);
+        end.filter(|end| *end <= JOB_TASKS_MAX).ok_or(StoreError::Missing(self.job))
+    }
+}
+
+/// Adds `next`, which lies behind all of `recorded`, joined to the last of them if it touches it.
+fn push_joined(recorded: &mut Vec<Range<u64>>, next: Range<u64>) {
+    match recorded.last_mut() {
+        Some(last) if last.end == next.start => last.end = next.end,
+        _ => recorded.push(next),
+    }
 }

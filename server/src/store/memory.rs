@@ -1,0 +1,240 @@
+//! A store that lasts as long as its process: for `--memory`, tests and the simulation.
+
+use super::{Loaded, NewJob, Recording, Run, Store, StoreError, StoredJob, push_joined};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use tequio_protocol::api::JobState;
+use tequio_protocol::ids::JobId;
+use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::outcome::Outcome;
+
+/// Keeps everything in memory, and nothing behind it. It never errs with [`StoreError::Io`].
+#[derive(Debug, Default)]
+pub struct MemoryStore {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    epoch: u64,
+    /// The newest id, so that none is given twice.
+    last: u64,
+    jobs: BTreeMap<JobId, Job>,
+}
+
+#[derive(Debug)]
+struct Job {
+    entered: NewJob,
+    total: u64,
+    is_open: bool,
+    /// `None` for a draft.
+    state: Option<JobState>,
+    inputs: Vec<RepeatMultiply>,
+    /// The outcomes recorded, by their first index; disjoint, none empty.
+    runs: BTreeMap<u64, Vec<Outcome>>,
+}
+
+impl MemoryStore {
+    /// An empty store.
+    pub fn new() -> MemoryStore {
+        MemoryStore::default()
+    }
+
+    /// No call leaves the state half changed, so one that panicked does not lose the store.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Store for MemoryStore {
+    fn load(&self) -> Result<Loaded, StoreError> {
+        let mut state = self.lock();
+        state.jobs.retain(|_, job| job.state.is_some());
+        let jobs = state.jobs.iter().filter_map(|(id, job)| job.stored(*id)).collect();
+        let epoch = state.epoch;
+        state.epoch += 1;
+        Ok(Loaded { epoch, jobs })
+    }
+
+    fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError> {
+        let mut state = self.lock();
+        state.last += 1;
+        let id = JobId(state.last);
+        let draft = Job {
+            entered: job.clone(),
+            total: 0,
+            is_open: false,
+            state: None,
+            inputs: Vec::new(),
+            runs: BTreeMap::new(),
+        };
+        state.jobs.insert(id, draft);
+        Ok(id)
+    }
+
+    fn append_inputs(
+        &self,
+        job: JobId,
+        first: u64,
+        inputs: &[RepeatMultiply],
+    ) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let growing = state.growing(job)?;
+        let end = growing.inputs.len() as u64;
+        if growing.entered.grid.is_some() || first > end {
+            return Err(StoreError::Missing(job));
+        }
+        if first < end {
+            let end = first.saturating_add(inputs.len() as u64);
+            return Err(StoreError::Overlap { job, first, end });
+        }
+        growing.inputs.extend_from_slice(inputs);
+        Ok(())
+    }
+
+    fn publish(&self, job: JobId, total: u64, is_open: bool) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let growing = state.growing(job)?;
+        if growing.entered.grid.is_none() && total > growing.inputs.len() as u64 {
+            return Err(StoreError::Missing(job));
+        }
+        growing.total = total;
+        growing.is_open = is_open;
+        growing.state.get_or_insert(JobState::Running);
+        Ok(())
+    }
+
+    fn discard(&self, job: JobId) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        if state.jobs.get(&job).is_none_or(|found| found.state.is_some()) {
+            return Err(StoreError::Missing(job));
+        }
+        state.jobs.remove(&job);
+        Ok(())
+    }
+
+    fn set_state(&self, job: JobId, to: JobState) -> Result<(), StoreError> {
+        self.lock().published(job)?.state = Some(to);
+        Ok(())
+    }
+
+    fn record(&self, recordings: &[Recording]) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        for (position, recording) in recordings.iter().enumerate() {
+            if let Err(error) = state.record_one(recording) {
+                recordings[..position].iter().for_each(|recorded| state.take_back(recorded));
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    fn outcomes(
+        &self,
+        job: JobId,
+        range: Range<u64>,
+        tasks_max: u64,
+    ) -> Result<Vec<Run>, StoreError> {
+        let mut state = self.lock();
+        let published = state.published(job)?;
+        let mut runs = Vec::new();
+        let mut tasks = 0;
+        for (first, outcomes) in published.overlapping(&range) {
+            let start = range.start.max(*first);
+            let end = range.end.min(first + outcomes.len() as u64);
+            tasks += end - start;
+            if tasks > tasks_max && !runs.is_empty() {
+                break;
+            }
+            let clipped = &outcomes[(start - first) as usize..(end - first) as usize];
+            runs.push(Run { first: start, outcomes: clipped.to_vec() });
+        }
+        Ok(runs)
+    }
+
+    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
+        let state = self.lock();
+        let found = state.jobs.get(&job).ok_or(StoreError::Missing(job))?;
+        if range.is_empty() {
+            return Ok(Vec::new());
+        }
+        if range.end > found.inputs.len() as u64 {
+            return Err(StoreError::Missing(job));
+        }
+        Ok(found.inputs[range.start as usize..range.end as usize].to_vec())
+    }
+}
+
+impl State {
+    /// A job that is no draft.
+    fn published(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
+        let found = self.jobs.get_mut(&job).filter(|found| found.state.is_some());
+        found.ok_or(StoreError::Missing(job))
+    }
+
+    /// A job that inputs may be added to: a draft, or an open one.
+    fn growing(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
+        let grows = |found: &&mut Job| match found.state {
+            None => true,
+            Some(state) => found.is_open && !state.is_over(),
+        };
+        self.jobs.get_mut(&job).filter(grows).ok_or(StoreError::Missing(job))
+    }
+
+    fn record_one(&mut self, recording: &Recording) -> Result<(), StoreError> {
+        let Recording { job, first, outcomes, .. } = recording;
+        let published = self.published(*job)?;
+        let end = recording.end()?;
+        if outcomes.is_empty() {
+            return Ok(());
+        }
+        if published.overlapping(&(*first..end)).next().is_some() {
+            return Err(StoreError::Overlap { job: *job, first: *first, end });
+        }
+        published.runs.insert(*first, outcomes.clone());
+        Ok(())
+    }
+
+    /// Undoes [`State::record_one`].
+    fn take_back(&mut self, recording: &Recording) {
+        if let Some(job) = self.jobs.get_mut(&recording.job)
+            && !recording.outcomes.is_empty()
+        {
+            job.runs.remove(&recording.first);
+        }
+    }
+}
+
+impl Job {
+    /// `None` for a draft.
+    fn stored(&self, id: JobId) -> Option<StoredJob> {
+        let state = self.state?;
+        let tasks: u64 = self.runs.values().map(|run| run.len() as u64).sum();
+        let failed = self.runs.values().flatten().filter(|outcome| outcome.is_error()).count();
+        let mut recorded = Vec::new();
+        if !state.is_over() {
+            for (first, run) in &self.runs {
+                push_joined(&mut recorded, *first..first + run.len() as u64);
+            }
+        }
+        Some(StoredJob {
+            id,
+            job: self.entered.clone(),
+            total: self.total,
+            is_open: self.is_open,
+            state,
+            done: tasks - failed as u64,
+            failed: failed as u64,
+            recorded,
+        })
+    }
+
+    /// The runs that have an index within `range`, in order.
+    fn overlapping(&self, range: &Range<u64>) -> impl Iterator<Item = (&u64, &Vec<Outcome>)> {
+        let (start, end) = (range.start, range.end.max(range.start));
+        let before = self.runs.range(..start).next_back();
+        let before = before.filter(move |(first, run)| *first + run.len() as u64 > start);
+        before.filter(|_| end > start).into_iter().chain(self.runs.range(start..end))
+    }
+}

@@ -1,0 +1,820 @@
+//! A store in one SQLite file. Every SQL statement of the server is here.
+//!
+//! Two connections: one writes and one reads, and with a write-ahead log (WAL) neither waits for
+//! the other. A commit is one `fsync` of the log (`synchronous=FULL`).
+//!
+//! Whoever opens the file with the `sqlite3` shell finds one row a recorded interval:
+//!
+//! ```sql
+//! SELECT first + each.key AS task, each.value AS outcome
+//! FROM outcome, json_each(outcome.outcomes) AS each WHERE job = 1 ORDER BY task;
+//! ```
+
+use super::{Loaded, NewJob, Recording, Run, Store, StoreError, StoredJob, push_joined};
+use rusqlite::{
+    CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction,
+    TransactionBehavior, params,
+};
+use serde::Deserialize;
+use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use std::fmt;
+use std::fs::{self, File, TryLockError};
+use std::marker::PhantomData;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tequio_protocol::api::JobState;
+use tequio_protocol::ids::JobId;
+use tequio_protocol::op::{Op, RepeatMultiply};
+
+/// The bytes of one page: what [`Options::max_pages`] counts.
+pub const PAGE_BYTES: u32 = 4096;
+
+/// The file's format, its `user_version`. One more wherever an older tequio would misread it.
+const FORMAT: i64 = 1;
+
+/// Marks the file as ours (`PRAGMA application_id`): "Tequ".
+const APPLICATION_ID: i64 = 0x5465_7175;
+
+/// The file in the data folder, and the one that a server locks while it runs.
+const FILE_NAME: &str = "tequio.sqlite";
+const LOCK_NAME: &str = "lock";
+
+/// Inputs of one row. A row is parsed whole, so it is a small part of what a lease takes; and not
+/// one input, since a row's own cost is several of them.
+const BLOCK_INPUTS_MAX: usize = 1024;
+
+/// How long a call waits for somebody else's lock on the file: a person with a `sqlite3` shell,
+/// since servers exclude each other.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The statements that a connection keeps prepared: more than there are in this file.
+const STATEMENTS_MAX: usize = 64;
+
+/// The write-ahead log is cut to this after a checkpoint; one huge commit must not hold its space
+/// for ever.
+const WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
+
+/// What SQLite takes for no limit: the most pages that any file of its may have.
+const PAGES_MAX: u32 = 0xffff_fffe;
+
+/// `outcome_extent` has all that [`Store::load`] reads of outcomes, so that it need not touch the
+/// pages of the outcomes themselves.
+const SCHEMA: &str = "
+    CREATE TABLE meta (epoch INTEGER NOT NULL) STRICT;
+    INSERT INTO meta (epoch) VALUES (0);
+
+    CREATE TABLE job (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        name TEXT NOT NULL,
+        op TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        grid TEXT,
+        total INTEGER NOT NULL,
+        is_open INTEGER NOT NULL CHECK (is_open IN (0, 1)),
+        state TEXT NOT NULL
+            CHECK (state IN ('draft', 'running', 'paused', 'done', 'cancelled')),
+        submitted_at_ms INTEGER NOT NULL
+    ) STRICT;
+
+    CREATE TABLE input (
+        job INTEGER NOT NULL REFERENCES job (id),
+        first INTEGER NOT NULL CHECK (first >= 0),
+        count INTEGER NOT NULL CHECK (count > 0),
+        inputs TEXT NOT NULL,
+        UNIQUE (job, first)
+    ) STRICT;
+
+    CREATE TABLE outcome (
+        job INTEGER NOT NULL REFERENCES job (id),
+        first INTEGER NOT NULL CHECK (first >= 0),
+        count INTEGER NOT NULL CHECK (count > 0),
+        failed INTEGER NOT NULL CHECK (failed BETWEEN 0 AND count),
+        duration_ms REAL,
+        worker INTEGER NOT NULL,
+        agent TEXT NOT NULL,
+        recorded_at_ms INTEGER NOT NULL,
+        outcomes TEXT NOT NULL,
+        UNIQUE (job, first)
+    ) STRICT;
+    CREATE INDEX outcome_extent ON outcome (job, first, count, failed);
+";
+
+/// A store in one folder, which no other process opens meanwhile.
+#[derive(Debug)]
+pub struct SqliteStore {
+    path: PathBuf,
+    // In the order in which they are dropped: the writer last of the connections, since it tidies
+    // the log away, and the lock behind both.
+    reader: Mutex<Connection>,
+    writer: Mutex<Connection>,
+    _lock: File,
+}
+
+/// How a store is opened.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The pages of [`PAGE_BYTES`] that the file may grow to (a file that has more already keeps
+    /// them), or `None` for no limit. What would exceed it errs with [`StoreError::Io`], as on a
+    /// full disk. The log beside the file, mostly some megabytes, does not count.
+    pub max_pages: Option<u32>,
+}
+
+impl SqliteStore {
+    /// Opens the store in `dir` without a limit to its size; makes the folder, its parents and an
+    /// empty store where there is none.
+    ///
+    /// Errs with [`StoreError::Locked`] while another has it open, with [`StoreError::Newer`] or
+    /// [`StoreError::Foreign`] where the file is not for this version, whose
+    /// contents then stay as they were, and with [`StoreError::Io`].
+    pub fn open(dir: &Path) -> Result<SqliteStore, StoreError> {
+        SqliteStore::open_with(dir, &Options::default())
+    }
+
+    /// Opens the store in `dir` as [`SqliteStore::open`] does, with `options`.
+    pub fn open_with(dir: &Path, options: &Options) -> Result<SqliteStore, StoreError> {
+        create_folder(dir)?;
+        let lock = lock_folder(dir)?;
+        let path = dir.join(FILE_NAME);
+        let writer = open_writer(&path, options).map_err(|failure| failure.explain(&path))?;
+        let reader = open_reader(&path).map_err(|failure| failure.explain(&path))?;
+        Ok(SqliteStore {
+            path,
+            reader: Mutex::new(reader),
+            writer: Mutex::new(writer),
+            _lock: lock,
+        })
+    }
+
+    /// Sets [`Options::max_pages`] anew.
+    pub fn set_max_pages(&self, max_pages: Option<u32>) -> Result<(), StoreError> {
+        limit_pages(&lock(&self.writer), max_pages).map_err(|failure| failure.explain(&self.path))
+    }
+
+    /// Does all of `change`, durably, or none of it. Whatever fails, be it the commit, the
+    /// connection is as before and takes the same change again.
+    fn write<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        let writer = &mut *lock(&self.writer);
+        commit(writer, change).map_err(|failure| failure.explain(&self.path))
+    }
+
+    /// Does `query` on what was committed last.
+    fn read<T>(
+        &self,
+        query: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        query(&lock(&self.reader)).map_err(|failure| failure.explain(&self.path))
+    }
+}
+
+impl Store for SqliteStore {
+    fn load(&self) -> Result<Loaded, StoreError> {
+        self.write(|tx| {
+            delete_drafts(tx)?;
+            let epoch = raise_epoch(tx)?;
+            let mut jobs = select_jobs(tx)?;
+            for job in &mut jobs {
+                add_recorded(tx, job)?;
+            }
+            Ok(Loaded { epoch, jobs })
+        })
+    }
+
+    fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError> {
+        self.write(|tx| insert_draft(tx, job))
+    }
+
+    fn append_inputs(
+        &self,
+        job: JobId,
+        first: u64,
+        inputs: &[RepeatMultiply],
+    ) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let has_grid = select_growing(tx, job)?;
+            let end = select_inputs_end(tx, job)?;
+            if has_grid || first > end {
+                return Err(StoreError::Missing(job).into());
+            }
+            if first < end {
+                let end = first.saturating_add(inputs.len() as u64);
+                return Err(StoreError::Overlap { job, first, end }.into());
+            }
+            insert_inputs(tx, job, first, inputs)
+        })
+    }
+
+    fn publish(&self, job: JobId, total: u64, is_open: bool) -> Result<(), StoreError> {
+        self.write(|tx| {
+            let has_grid = select_growing(tx, job)?;
+            if !has_grid && total > select_inputs_end(tx, job)? {
+                return Err(StoreError::Missing(job).into());
+            }
+            update_published(tx, job, total, is_open)
+        })
+    }
+
+    fn discard(&self, job: JobId) -> Result<(), StoreError> {
+        self.write(|tx| delete_draft(tx, job))
+    }
+
+    fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError> {
+        self.write(|tx| update_state(tx, job, state))
+    }
+
+    fn record(&self, recordings: &[Recording]) -> Result<(), StoreError> {
+        self.write(|tx| {
+            for recording in recordings {
+                select_published(tx, recording.job)?;
+                insert_recording(tx, recording)?;
+            }
+            Ok(())
+        })
+    }
+
+    fn outcomes(
+        &self,
+        job: JobId,
+        range: Range<u64>,
+        tasks_max: u64,
+    ) -> Result<Vec<Run>, StoreError> {
+        self.read(|connection| {
+            select_published(connection, job)?;
+            select_outcomes(connection, job, &range, tasks_max)
+        })
+    }
+
+    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
+        self.read(|connection| {
+            select_any(connection, job)?;
+            // Asked first, so that a range that reaches too far costs nothing.
+            if !range.is_empty() && range.end > select_inputs_end(connection, job)? {
+                return Err(StoreError::Missing(job).into());
+            }
+            select_inputs(connection, job, &range)
+        })
+    }
+}
+
+// ---- Opening ----------------------------------------------------------------------------------
+
+/// Makes `dir` and the parents that it lacks, each of them durably.
+fn create_folder(dir: &Path) -> Result<(), StoreError> {
+    let lacking: Vec<&Path> = dir.ancestors().take_while(|path| !path.exists()).collect();
+    fs::create_dir_all(dir).map_err(|error| io(dir, error))?;
+    // A folder's name is in its parent, and after a power cut is there only if that was synced.
+    // Not every system can (Windows opens no folder), and none needs it to go on.
+    for parent in lacking.iter().filter_map(|path| path.parent()) {
+        let parent = if parent.as_os_str().is_empty() { Path::new(".") } else { parent };
+        let _ = File::open(parent).and_then(|folder| folder.sync_all());
+    }
+    Ok(())
+}
+
+/// The lock ends with the file's handle, however the process ends.
+fn lock_folder(dir: &Path) -> Result<File, StoreError> {
+    let path = dir.join(LOCK_NAME);
+    let mut options = File::options();
+    let file = options.create(true).truncate(false).write(true).open(&path);
+    let file = file.map_err(|error| io(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(dir.display().to_string())),
+        Err(TryLockError::Error(error)) => Err(io(&path, error)),
+    }
+}
+
+fn open_writer(path: &Path, options: &Options) -> Result<Connection, Failure> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let mut writer = Connection::open_with_flags(path, flags)?;
+    set_up(&writer)?;
+    // Before anything is written: what is not ours stays as it is.
+    let is_new = check_format(&writer, path)?;
+    if is_new {
+        writer.pragma_update(None, "page_size", PAGE_BYTES)?;
+    }
+    let mode: String =
+        writer.pragma_update_and_check(None, "journal_mode", "WAL", |row| row.get(0))?;
+    if mode != "wal" {
+        let said = format!("this disk allows no write-ahead log (SQLite keeps to {mode:?})");
+        return Err(Failure::Unreadable(said));
+    }
+    writer.pragma_update(None, "synchronous", "FULL")?;
+    writer.pragma_update(None, "foreign_keys", true)?;
+    writer.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_MAX, |_| Ok(()))?;
+    limit_pages(&writer, options.max_pages)?;
+    if is_new {
+        commit(&mut writer, create_tables)?;
+    }
+    Ok(writer)
+}
+
+fn open_reader(path: &Path) -> Result<Connection, Failure> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let reader = Connection::open_with_flags(path, flags)?;
+    set_up(&reader)?;
+    Ok(reader)
+}
+
+fn set_up(connection: &Connection) -> Result<(), Failure> {
+    connection.busy_timeout(BUSY_TIMEOUT)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS_MAX);
+    Ok(())
+}
+
+/// Whether the file is a new one, without a table; errs where it is none of ours.
+fn check_format(connection: &Connection, path: &Path) -> Result<bool, Failure> {
+    let foreign = || Failure::Store(StoreError::Foreign(path.display().to_string()));
+    let (application_id, found, tables) = select_format(connection).map_err(|error| {
+        let is_database = error.sqlite_error_code() != Some(ErrorCode::NotADatabase);
+        if is_database { error.into() } else { foreign() }
+    })?;
+    match (application_id, found) {
+        (0, 0) if tables == 0 => Ok(true),
+        (APPLICATION_ID, FORMAT) => Ok(false),
+        (APPLICATION_ID, found) if found > FORMAT => {
+            let path = path.display().to_string();
+            Err(StoreError::Newer { path, found, known: FORMAT }.into())
+        }
+        _ => Err(foreign()),
+    }
+}
+
+fn select_format(connection: &Connection) -> Result<(i64, i64, i64), rusqlite::Error> {
+    connection.query_row(
+        "SELECT application_id, user_version, (SELECT count(*) FROM sqlite_schema)
+         FROM pragma_application_id, pragma_user_version",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+    )
+}
+
+/// In one transaction with what marks the file as ours, so that it is a store or an empty file.
+fn create_tables(tx: &Transaction<'_>) -> Result<(), Failure> {
+    tx.execute_batch(SCHEMA)?;
+    tx.pragma_update(None, "application_id", APPLICATION_ID)?;
+    tx.pragma_update(None, "user_version", FORMAT)?;
+    Ok(())
+}
+
+fn limit_pages(connection: &Connection, max_pages: Option<u32>) -> Result<(), Failure> {
+    // 0 would ask for the limit, not set it.
+    let pages = max_pages.unwrap_or(PAGES_MAX).clamp(1, PAGES_MAX);
+    connection.pragma_update_and_check(None, "max_page_count", pages, |_| Ok(()))?;
+    Ok(())
+}
+
+// ---- Transactions -----------------------------------------------------------------------------
+
+/// Whoever panicked with the lock held had its transaction rolled back as it unwound, so that it
+/// does not lose the store.
+fn lock(connection: &Mutex<Connection>) -> MutexGuard<'_, Connection> {
+    connection.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Does `change` in a transaction. One that fails is rolled back: by SQLite itself on some errors
+/// (a full disk, mostly), else when the [`Transaction`] is dropped, be it that its commit failed.
+///
+/// Nothing of a failed commit is left to be synced later: the next one writes the log again from
+/// where the last good one ended. After a crash in between, a change whose commit erred may yet be
+/// found whole in the log.
+fn commit<T>(
+    connection: &mut Connection,
+    change: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
+) -> Result<T, Failure> {
+    if !connection.is_autocommit() {
+        // A roll-back failed too, on a disk that did nothing at all; now it may.
+        connection.execute_batch("ROLLBACK")?;
+    }
+    // Immediate: waits for other writers here, where waiting helps, not at the first change.
+    let tx = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let value = change(&tx)?;
+    tx.commit()?;
+    Ok(value)
+}
+
+/// Why something failed, before it is known of which file.
+enum Failure {
+    Sqlite(rusqlite::Error),
+    Store(StoreError),
+    /// What is wrong with the file.
+    Unreadable(String),
+}
+
+impl Failure {
+    fn explain(self, path: &Path) -> StoreError {
+        match self {
+            Failure::Store(error) => error,
+            Failure::Unreadable(said) => io(path, said),
+            Failure::Sqlite(error) => match error.sqlite_error() {
+                // The code is what a search for help finds; "disk I/O error" says little.
+                Some(code) => io(path, format!("{error} (SQLite error {})", code.extended_code)),
+                None => io(path, error),
+            },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        Failure::Sqlite(error)
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Failure {
+        Failure::Store(error)
+    }
+}
+
+fn io(path: &Path, said: impl fmt::Display) -> StoreError {
+    StoreError::Io(format!("{}: {said}", path.display()))
+}
+
+// ---- Jobs -------------------------------------------------------------------------------------
+
+fn insert_draft(tx: &Transaction<'_>, job: &NewJob) -> Result<JobId, Failure> {
+    let grid = job.grid.as_ref().map(to_json).transpose()?;
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO job (name, op, priority, grid, total, is_open, state, submitted_at_ms)
+         VALUES (?1, ?2, ?3, ?4, 0, FALSE, 'draft', ?5)",
+    )?;
+    let id = statement.insert(params![
+        job.name,
+        job.op.name(),
+        job.priority,
+        grid,
+        int(job.submitted_at_ms)
+    ])?;
+    Ok(JobId(id as u64))
+}
+
+fn delete_drafts(tx: &Transaction<'_>) -> Result<(), Failure> {
+    tx.execute("DELETE FROM input WHERE job IN (SELECT id FROM job WHERE state = 'draft')", [])?;
+    tx.execute("DELETE FROM job WHERE state = 'draft'", [])?;
+    Ok(())
+}
+
+fn delete_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
+    let draft = "SELECT 1 FROM job WHERE id = ?1 AND state = 'draft'";
+    find(tx.prepare_cached(draft)?, job, |_| Ok(()))?;
+    tx.prepare_cached("DELETE FROM input WHERE job = ?1")?.execute([int(job.0)])?;
+    tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
+    Ok(())
+}
+
+/// Errs where there is no such job, not even a draft.
+fn select_any(connection: &Connection, job: JobId) -> Result<(), Failure> {
+    find(connection.prepare_cached("SELECT 1 FROM job WHERE id = ?1")?, job, |_| Ok(()))
+}
+
+/// Errs where the job is not there, or a draft.
+fn select_published(connection: &Connection, job: JobId) -> Result<(), Failure> {
+    let published = "SELECT 1 FROM job WHERE id = ?1 AND state <> 'draft'";
+    find(connection.prepare_cached(published)?, job, |_| Ok(()))
+}
+
+/// Whether a job that inputs may be added to, a draft or an open one, has a grid.
+fn select_growing(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
+    let growing = "SELECT grid IS NOT NULL FROM job WHERE id = ?1
+        AND (state = 'draft' OR (is_open AND state IN ('running', 'paused')))";
+    find(tx.prepare_cached(growing)?, job, |row| row.get(0))
+}
+
+fn update_published(
+    tx: &Transaction<'_>,
+    job: JobId,
+    total: u64,
+    is_open: bool,
+) -> Result<(), Failure> {
+    let mut statement = tx.prepare_cached(
+        "UPDATE job SET total = ?2, is_open = ?3,
+             state = CASE state WHEN 'draft' THEN 'running' ELSE state END
+         WHERE id = ?1",
+    )?;
+    statement.execute(params![int(job.0), int(total), is_open])?;
+    Ok(())
+}
+
+fn update_state(tx: &Transaction<'_>, job: JobId, state: JobState) -> Result<(), Failure> {
+    let mut statement =
+        tx.prepare_cached("UPDATE job SET state = ?2 WHERE id = ?1 AND state <> 'draft'")?;
+    match statement.execute(params![int(job.0), state.name()])? {
+        0 => Err(StoreError::Missing(job).into()),
+        _ => Ok(()),
+    }
+}
+
+/// The epoch before it was raised.
+fn raise_epoch(tx: &Transaction<'_>) -> Result<u64, Failure> {
+    let raise = "UPDATE meta SET epoch = epoch + 1 RETURNING epoch - 1";
+    Ok(tx.query_row(raise, [], |row| row.get(0))?)
+}
+
+/// Every job but drafts, without what is recorded of it.
+fn select_jobs(tx: &Transaction<'_>) -> Result<Vec<StoredJob>, Failure> {
+    let mut statement = tx.prepare(
+        "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state
+         FROM job WHERE state <> 'draft' ORDER BY id",
+    )?;
+    let mut rows = statement.query([])?;
+    let mut jobs = Vec::new();
+    while let Some(row) = rows.next()? {
+        jobs.push(to_job(row)?);
+    }
+    Ok(jobs)
+}
+
+fn to_job(row: &Row<'_>) -> Result<StoredJob, Failure> {
+    let id = JobId(row.get(0)?);
+    let unreadable = |said: String| Failure::Unreadable(format!("job {id}: {said}"));
+    let op = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+    let op = Op::ALL.iter().find(|known| known.name() == op);
+    let op = *op.ok_or_else(|| unreadable("its op is unknown to this tequio".to_owned()))?;
+    let grid: Option<String> = row.get(4)?;
+    let grid = grid.map(|json| serde_json::from_str(&json)).transpose();
+    let grid = grid.map_err(|error| unreadable(format!("its grid: {error}")))?;
+    let state = row.get_ref(8)?.as_str().map_err(rusqlite::Error::from)?;
+    let state = to_state(state).ok_or_else(|| unreadable(format!("its state is {state:?}")))?;
+    let job =
+        NewJob { name: row.get(1)?, op, priority: row.get(3)?, grid, submitted_at_ms: row.get(5)? };
+    Ok(StoredJob {
+        id,
+        job,
+        total: row.get(6)?,
+        is_open: row.get(7)?,
+        state,
+        done: 0,
+        failed: 0,
+        recorded: Vec::new(),
+    })
+}
+
+fn to_state(name: &str) -> Option<JobState> {
+    use JobState::{Cancelled, Done, Paused, Running};
+    [Running, Paused, Done, Cancelled].into_iter().find(|state| state.name() == name)
+}
+
+// ---- Outcomes ---------------------------------------------------------------------------------
+
+fn insert_recording(tx: &Transaction<'_>, recording: &Recording) -> Result<(), Failure> {
+    let end = recording.end()?;
+    if recording.outcomes.is_empty() {
+        return Ok(());
+    }
+    let Recording { job, first, .. } = *recording;
+    if select_outcomes_end(tx, job, end)? > first {
+        return Err(StoreError::Overlap { job, first, end }.into());
+    }
+    let failed = recording.outcomes.iter().filter(|outcome| outcome.is_error()).count();
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO outcome
+             (job, first, count, failed, duration_ms, worker, agent, recorded_at_ms, outcomes)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+    )?;
+    statement.execute(params![
+        int(job.0),
+        int(first),
+        int(end - first),
+        int(failed as u64),
+        recording.duration_ms,
+        int(recording.worker.0),
+        recording.agent,
+        int(recording.recorded_at_ms),
+        to_json(&recording.outcomes)?,
+    ])?;
+    Ok(())
+}
+
+/// Where the last interval that starts before `before` ends, and with it all that do, since they
+/// are disjoint; 0 if none does.
+fn select_outcomes_end(tx: &Transaction<'_>, job: JobId, before: u64) -> Result<u64, Failure> {
+    let mut statement = tx.prepare_cached(
+        "SELECT first + count FROM outcome INDEXED BY outcome_extent
+         WHERE job = ?1 AND first < ?2 ORDER BY first DESC LIMIT 1",
+    )?;
+    let end = statement.query_row([int(job.0), int(before)], |row| row.get(0)).optional()?;
+    Ok(end.unwrap_or(0))
+}
+
+/// What [`StoredJob`] has of outcomes. `INDEXED BY` fails, rather than be slow, should the index
+/// ever lack what is read.
+fn add_recorded(tx: &Transaction<'_>, job: &mut StoredJob) -> Result<(), Failure> {
+    let (tasks, failed) = if job.state.is_over() {
+        let mut statement = tx.prepare_cached(
+            "SELECT coalesce(sum(count), 0), coalesce(sum(failed), 0)
+             FROM outcome INDEXED BY outcome_extent WHERE job = ?1",
+        )?;
+        statement.query_row([int(job.id.0)], |row| Ok((row.get(0)?, row.get(1)?)))?
+    } else {
+        select_recorded(tx, job.id, &mut job.recorded)?
+    };
+    job.failed = failed;
+    job.done = u64::saturating_sub(tasks, failed);
+    Ok(())
+}
+
+/// Fills `recorded`; gives the number of its tasks, and how many of them failed.
+fn select_recorded(
+    tx: &Transaction<'_>,
+    job: JobId,
+    recorded: &mut Vec<Range<u64>>,
+) -> Result<(u64, u64), Failure> {
+    let mut statement = tx.prepare_cached(
+        "SELECT first, count, failed FROM outcome INDEXED BY outcome_extent
+         WHERE job = ?1 ORDER BY first",
+    )?;
+    let mut rows = statement.query([int(job.0)])?;
+    let (mut tasks, mut failed) = (0, 0);
+    while let Some(row) = rows.next()? {
+        let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
+        push_joined(recorded, first..first + count);
+        tasks += count;
+        failed += row.get::<_, u64>(2)?;
+    }
+    Ok((tasks, failed))
+}
+
+fn select_outcomes(
+    connection: &Connection,
+    job: JobId,
+    range: &Range<u64>,
+    tasks_max: u64,
+) -> Result<Vec<Run>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT first, count, outcomes FROM outcome
+         WHERE job = ?1 AND first < ?3 AND first + count > ?2 AND first >= coalesce(
+             (SELECT max(first) FROM outcome WHERE job = ?1 AND first <= ?2), ?2)
+         ORDER BY first",
+    )?;
+    let mut rows = statement.query([int(job.0), int(range.start), int(range.end)])?;
+    let mut runs = Vec::new();
+    let mut tasks = 0;
+    while !range.is_empty()
+        && let Some(row) = rows.next()?
+    {
+        let block = Block::of(row, range)?;
+        tasks += block.len();
+        if tasks > tasks_max && !runs.is_empty() {
+            break;
+        }
+        runs.push(Run { first: block.start(), outcomes: block.parse(row, job)? });
+    }
+    Ok(runs)
+}
+
+// ---- Inputs -----------------------------------------------------------------------------------
+
+fn insert_inputs(
+    tx: &Transaction<'_>,
+    job: JobId,
+    first: u64,
+    inputs: &[RepeatMultiply],
+) -> Result<(), Failure> {
+    let mut statement =
+        tx.prepare_cached("INSERT INTO input (job, first, count, inputs) VALUES (?1, ?2, ?3, ?4)")?;
+    let firsts = (first..).step_by(BLOCK_INPUTS_MAX);
+    for (first, block) in firsts.zip(inputs.chunks(BLOCK_INPUTS_MAX)) {
+        let count = int(block.len() as u64);
+        statement.execute(params![int(job.0), int(first), count, to_json(block)?])?;
+    }
+    Ok(())
+}
+
+/// How many inputs a job has: its blocks lie side by side from 0.
+fn select_inputs_end(connection: &Connection, job: JobId) -> Result<u64, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT first + count FROM input WHERE job = ?1 ORDER BY first DESC LIMIT 1",
+    )?;
+    let end = statement.query_row([int(job.0)], |row| row.get(0)).optional()?;
+    Ok(end.unwrap_or(0))
+}
+
+fn select_inputs(
+    connection: &Connection,
+    job: JobId,
+    range: &Range<u64>,
+) -> Result<Vec<RepeatMultiply>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT first, count, inputs FROM input
+         WHERE job = ?1 AND first < ?3 AND first >= coalesce(
+             (SELECT max(first) FROM input WHERE job = ?1 AND first <= ?2), ?2)
+         ORDER BY first",
+    )?;
+    let mut rows = statement.query([int(job.0), int(range.start), int(range.end)])?;
+    let mut inputs = Vec::new();
+    while !range.is_empty()
+        && let Some(row) = rows.next()?
+    {
+        inputs.append(&mut Block::of(row, range)?.parse(row, job)?);
+    }
+    // Fewer where a draft was discarded since its inputs were counted.
+    let expected = range.end.saturating_sub(range.start);
+    if inputs.len() as u64 != expected { Err(StoreError::Missing(job).into()) } else { Ok(inputs) }
+}
+
+// ---- Rows and values --------------------------------------------------------------------------
+
+/// The part of a row `(first, count, array)` that lies within a range.
+struct Block {
+    first: u64,
+    count: usize,
+    /// What is wanted, counted from `first`.
+    skip: usize,
+    take: usize,
+}
+
+impl Block {
+    /// The row and the range must overlap.
+    fn of(row: &Row<'_>, range: &Range<u64>) -> Result<Block, Failure> {
+        let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
+        let skip = range.start.saturating_sub(first);
+        let take = range.end.min(first + count).saturating_sub(first + skip);
+        Ok(Block { first, count: count as usize, skip: skip as usize, take: take as usize })
+    }
+
+    fn start(&self) -> u64 {
+        self.first + self.skip as u64
+    }
+
+    fn len(&self) -> u64 {
+        self.take as u64
+    }
+
+    /// The elements wanted, of the array in column 2; the others are only skipped over.
+    fn parse<T: for<'de> Deserialize<'de>>(
+        &self,
+        row: &Row<'_>,
+        job: JobId,
+    ) -> Result<Vec<T>, Failure> {
+        let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+        let mut deserializer = serde_json::Deserializer::from_str(json);
+        let elements = deserializer.deserialize_seq(Elements { block: self, of: PhantomData });
+        elements.and_then(|elements| deserializer.end().map(|()| elements)).map_err(|error| {
+            let said = format!("job {job}, the row whose first is {}: {error}", self.first);
+            Failure::Unreadable(said)
+        })
+    }
+}
+
+struct Elements<'a, T> {
+    block: &'a Block,
+    of: PhantomData<T>,
+}
+
+impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<'_, T> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "an array of {}", self.block.count)
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
+        let Block { count, skip, take, .. } = *self.block;
+        // Not `with_capacity`: a count that a person mistyped in the shell must not exhaust memory.
+        let mut elements = Vec::new();
+        let mut length = 0;
+        loop {
+            let is_there = if (skip..skip + take).contains(&length) {
+                seq.next_element()?.map(|element| elements.push(element)).is_some()
+            } else {
+                seq.next_element::<IgnoredAny>()?.is_some()
+            };
+            if !is_there {
+                break;
+            }
+            length += 1;
+        }
+        if length == count {
+            Ok(elements)
+        } else {
+            Err(serde::de::Error::invalid_length(length, &self))
+        }
+    }
+}
+
+/// The one row of a job; errs where there is none.
+fn find<T>(
+    mut statement: CachedStatement<'_>,
+    job: JobId,
+    read: impl FnOnce(&Row<'_>) -> Result<T, rusqlite::Error>,
+) -> Result<T, Failure> {
+    let found = statement.query_row([int(job.0)], read).optional()?;
+    found.ok_or(Failure::Store(StoreError::Missing(job)))
+}
+
+/// As SQLite keeps it. Nothing that is stored reaches the largest integer; what is asked for, such
+/// as the range `0..u64::MAX`, may.
+fn int(value: u64) -> i64 {
+    i64::try_from(value).unwrap_or(i64::MAX)
+}
+
+fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
+    serde_json::to_string(value).map_err(|error| Failure::Unreadable(error.to_string()))
+}
