@@ -29,9 +29,10 @@ function start() {
   /** @param {FromPage} message */
   const tell = (message) => coordinator.postMessage(message);
 
+  // Also what a worker's script awaits in vain comes here, such as wasm that is missing.
   coordinator.addEventListener("error", (event) => {
     clearTimeout(late);
-    fail(event.message || strings.error.noWorker);
+    fail(event.message ? strings.error.brokenWorker(event.message) : strings.error.noWorker);
   });
   coordinator.addEventListener("message", (event) => {
     /** @type {ToPage} */

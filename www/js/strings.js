@@ -53,8 +53,11 @@ export const strings = {
       `The address's server=${text} is no server. It should look like server=ws://192.168.1.20:8765`,
     noWorker:
       "The worker's script could not be loaded. Reload the page; if that does not help, the server's page is incomplete.",
+    /** @param {string} reason */
+    brokenWorker: (reason) =>
+      `The worker has failed (${reason}). Reload the page; if that does not help, the server's page is incomplete, or this browser is too old for it.`,
     /** @param {number} seconds */
     silentWorker: (seconds) =>
-      `The worker has not started for ${seconds} s. This browser may lack WebAssembly or module workers: try a newer one.`,
+      `The worker has not started for ${seconds} s. If the network is slow, its files are still on their way, and it will start by itself; if not, reload the page or try a newer browser.`,
   },
 };

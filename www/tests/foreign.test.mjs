@@ -20,6 +20,11 @@ import {
 /** Connections after which the browser has compiled and cached what it will. */
 const WARM_UP = 100;
 
+/** What a hundred lost connections may leave behind. Measured after this warm-up: 1.6 KB as it is,
+ * 20 KB where one of a socket's three listeners is kept, 56 KB where every socket is. The limit is
+ * half of the smallest leak, and six times what is normal. */
+const GROWN_BYTES_MAX = 10_000;
+
 test("a classroom's server gets the five keys that it expects", async (t) => {
   const page = await Server.start(t, { args: ["--no-welcome"] });
   /** @type {string[]} */
@@ -135,8 +140,10 @@ test("a hundred lost connections leave nothing behind", async (t) => {
   await resultsSent(tab, WARM_UP + 101);
   await inState(tab, "connected");
   const grown = (await memory()) - before;
-  // Sockets that stay, with their listeners, are 60 to 90 KB for a hundred; nothing left, 1 KB.
-  assert.ok(grown < 30_000, `a hundred connections later it holds ${grown} bytes more`);
+  assert.ok(
+    grown < GROWN_BYTES_MAX,
+    `a hundred connections later it holds ${grown} bytes more`,
+  );
   assert.equal(tab.workers().length, 2, "one coordinator and one compute worker");
   assert.ok((await tab.locator("#results tbody tr").count()) <= 20);
   assert.ok((await tab.locator("#log li").count()) <= 200);

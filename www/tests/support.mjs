@@ -106,8 +106,11 @@ export class Browser {
     return new Browser(browser);
   }
 
-  /** @param {string} url @param {import("playwright-core").BrowserContextOptions} [options] */
-  async open(url, options) {
+  /** @param {string} url
+   * @param {import("playwright-core").BrowserContextOptions} [options]
+   * @param {(page: import("playwright-core").Page) => Promise<unknown>} [prepare] What is done to
+   * the page before it loads. */
+  async open(url, options, prepare) {
     const page = await this.browser.newPage(options);
     page.setDefaultTimeout(PATIENCE_MS);
     page.on("pageerror", (error) => this.errors.push(String(error)));
@@ -117,6 +120,7 @@ export class Browser {
         this.errors.push(message.text());
       }
     });
+    await prepare?.(page);
     await page.goto(url);
     return page;
   }

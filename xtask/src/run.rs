@@ -7,15 +7,30 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
+/// The variable with which a person tells cargo where to build.
+const TARGET_DIR: &str = "CARGO_TARGET_DIR";
+
 /// The repository's root.
 pub(crate) fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("xtask/ lies in the repository")
 }
 
-/// Where cargo builds.
+/// Where cargo builds: the cargo that built this, and every cargo that this runs.
 pub(crate) fn target_dir() -> PathBuf {
-    // A relative one is meant from where the person stands, which for `cargo xtask` is here.
-    env::var_os("CARGO_TARGET_DIR").map_or_else(|| root().join("target"), PathBuf::from)
+    chosen_target_dir().unwrap_or_else(|| root().join("target"))
+}
+
+/// What `CARGO_TARGET_DIR` names, if it names anything.
+fn chosen_target_dir() -> Option<PathBuf> {
+    let chosen = env::var_os(TARGET_DIR)?;
+    let standing = env::current_dir().expect("cargo stood in this folder a moment ago");
+    Some(meant_from(&standing, chosen.as_ref()))
+}
+
+/// A path as somebody who stands in the folder `standing` means it.
+fn meant_from(standing: &Path, path: &Path) -> PathBuf {
+    // What is absolute stays as it is. Cargo does the same, so both name one folder.
+    standing.join(path)
 }
 
 /// A program that cargo built.
@@ -32,6 +47,10 @@ pub(crate) fn cargo() -> Command {
 pub(crate) fn command(program: impl Into<OsString>) -> Command {
     let mut command = Command::new(program.into());
     command.current_dir(root());
+    // A relative one would mean another folder there.
+    if let Some(dir) = chosen_target_dir() {
+        command.env(TARGET_DIR, dir);
+    }
     command
 }
 
@@ -68,4 +87,21 @@ pub(crate) fn step<T>(name: &str, work: impl FnOnce() -> Result<T>) -> Result<T>
 fn line_of(command: &Command) -> String {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     words.map(|word| word.to_string_lossy()).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_relative_folder_is_meant_from_where_a_person_stands() {
+        let standing = root().join("www");
+        for (chosen, meant) in [
+            ("built", standing.join("built")),
+            ("../built", standing.join("../built")),
+            (root().to_str().expect("the path is UTF-8"), root().to_owned()),
+        ] {
+            assert_eq!(meant_from(&standing, chosen.as_ref()), meant);
+        }
+    }
 }
