@@ -140,6 +140,13 @@ pub const STORE_RETRY: Duration = Duration::from_millis(500);
 /// in memory.
 pub const BODY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 
+/// The longest body that adds inputs to a job. Its lines are read before the first is kept, so that
+/// all are or none.
+pub const APPEND_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The longest body that submits a grid: three axes of [`AXIS_VALUES_MAX`] numbers are a tenth.
+pub const GRID_BYTES_MAX: usize = 1024 * 1024;
+
 /// The longest line of inputs.
 pub const LINE_BYTES_MAX: usize = 4096;
 

@@ -304,7 +304,8 @@ fn is_answer(kind: MessageKind) -> bool {
     matches!(kind, MessageKind::Results | MessageKind::Failed)
 }
 
-async fn stopped(stopping: &mut Stopping) {
+/// Ends when the server stops.
+pub async fn stopped(stopping: &mut Stopping) {
     // An error means that the server is gone altogether, which is as good a reason to stop.
     stopping.wait_for(|stopping| *stopping).await.ok();
 }

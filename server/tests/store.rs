@@ -51,7 +51,6 @@ conformance! {
     inputs_come_back_across_blocks
     inputs_are_appended_right_behind_the_last
     open_jobs_grow_until_they_are_closed_or_over
-    a_job_is_published_with_inputs_that_are_there
     every_kind_of_outcome_comes_back_to_the_bit
     the_first_outcome_stands_and_a_batch_is_all_or_none
     a_batch_may_not_overlap_itself
@@ -84,7 +83,7 @@ fn jobs_are_kept_as_entered_oldest_first(store: &dyn Store) {
         submitted_at_ms: 1_763_700_000_123,
     };
     let first = store.create_job(&rich).unwrap();
-    store.publish(first, grid.total(), false).unwrap();
+    store.publish(first, false).unwrap();
     let second = running(store, 5);
     let expected = StoredJob {
         id: first,
@@ -108,7 +107,7 @@ fn a_load_discards_drafts_and_ids_are_never_given_again(store: &dyn Store) {
     let jobs = store.load().unwrap().jobs;
     assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [kept]);
     assert_missing(draft, store.inputs(draft, 0..1));
-    assert_missing(draft, store.publish(draft, 3, false));
+    assert_missing(draft, store.publish(draft, false));
     let next = store.create_job(&inputs_job()).unwrap();
     assert!(next > draft, "{next} after {draft}");
     assert_missing(next, store.inputs(next, 0..1));
@@ -122,19 +121,19 @@ fn a_discarded_draft_is_gone_and_only_drafts_are_discarded(store: &dyn Store) {
     assert_missing(draft, store.inputs(draft, 0..1));
     let next = store.create_job(&inputs_job()).unwrap();
     assert!(next > draft, "{next} after {draft}");
-    store.publish(next, 0, true).unwrap();
+    store.publish(next, true).unwrap();
     assert_missing(next, store.discard(next));
 }
 
 fn states_are_kept_and_set_by_publishing_only_once(store: &dyn Store) {
     let job = store.create_job(&inputs_job()).unwrap();
-    store.publish(job, 0, true).unwrap();
+    store.publish(job, true).unwrap();
     assert_eq!(only_job(store).state, JobState::Running);
     for state in [JobState::Paused, JobState::Done, JobState::Cancelled, JobState::Paused] {
         store.set_state(job, state).unwrap();
         assert_eq!(only_job(store).state, state);
     }
-    store.publish(job, 0, true).unwrap();
+    store.publish(job, true).unwrap();
     assert_eq!(only_job(store).state, JobState::Paused, "an open job keeps its state");
 }
 
@@ -142,7 +141,7 @@ fn what_is_not_there_is_missing(store: &dyn Store) {
     running(store, 5);
     for job in [JobId(99), JobId(0), JobId(INTEGER_MAX), JobId(u64::MAX)] {
         assert_missing(job, store.append_inputs(job, 0, &inputs(0..1)));
-        assert_missing(job, store.publish(job, 1, false));
+        assert_missing(job, store.publish(job, false));
         assert_missing(job, store.discard(job));
         assert_missing(job, store.set_state(job, JobState::Paused));
         assert_missing(job, store.record(&[numbers(job, 0..1)]));
@@ -164,7 +163,7 @@ fn inputs_come_back_across_blocks(store: &dyn Store) {
         store.append_inputs(job, part.start, &inputs(part.clone())).unwrap();
     }
     assert_eq!(store.inputs(job, 0..4000).unwrap(), inputs(0..4000), "of a draft too");
-    store.publish(job, 4000, false).unwrap();
+    store.publish(job, false).unwrap();
     let edges = [0, 1, 2, 3, 4, 1026, 1027, 1028, 2051, 2499, 2500, 2501, 3524, 3525, 3999, 4000];
     for start in edges {
         for end in edges.into_iter().filter(|end| *end >= start) {
@@ -207,30 +206,21 @@ fn inputs_are_appended_right_behind_the_last(store: &dyn Store) {
 fn open_jobs_grow_until_they_are_closed_or_over(store: &dyn Store) {
     let job = store.create_job(&inputs_job()).unwrap();
     store.append_inputs(job, 0, &inputs(0..10)).unwrap();
-    store.publish(job, 10, true).unwrap();
+    store.publish(job, true).unwrap();
     store.record(&[numbers(job, 0..10)]).unwrap();
     store.append_inputs(job, 10, &inputs(10..15)).unwrap();
-    let before = only_job(store);
-    assert_eq!((before.total, before.is_open), (10, true), "grows when published again");
-    store.publish(job, 15, true).unwrap();
-    assert_eq!(only_job(store).total, 15);
+    let grown = only_job(store);
+    assert_eq!((grown.total, grown.is_open), (15, true));
     store.set_state(job, JobState::Cancelled).unwrap();
     assert_missing(job, store.append_inputs(job, 15, &inputs(15..16)));
-    assert_missing(job, store.publish(job, 15, true));
+    assert_missing(job, store.publish(job, true));
     store.set_state(job, JobState::Running).unwrap();
-    store.publish(job, 15, false).unwrap();
+    store.publish(job, false).unwrap();
     let after = only_job(store);
     assert_eq!((after.total, after.is_open, after.done), (15, false, 10));
     assert_missing(job, store.append_inputs(job, 15, &inputs(15..16)));
-    assert_missing(job, store.publish(job, 15, true));
+    assert_missing(job, store.publish(job, true));
     assert_eq!(store.inputs(job, 8..12).unwrap(), inputs(8..12));
-}
-
-fn a_job_is_published_with_inputs_that_are_there(store: &dyn Store) {
-    let job = store.create_job(&inputs_job()).unwrap();
-    store.append_inputs(job, 0, &inputs(0..10)).unwrap();
-    assert_missing(job, store.publish(job, 11, false));
-    assert_eq!(store.load().unwrap().jobs, [], "it stayed a draft");
 }
 
 fn every_kind_of_outcome_comes_back_to_the_bit(store: &dyn Store) {
@@ -539,7 +529,7 @@ fn opening_again_finds_everything() {
     store.record(&[mixed(grid, 5..100), mixed(grid, 300..301)]).unwrap();
     let open = store.create_job(&inputs_job()).unwrap();
     store.append_inputs(open, 0, &inputs(0..3000)).unwrap();
-    store.publish(open, 3000, true).unwrap();
+    store.publish(open, true).unwrap();
     store.set_state(grid, JobState::Paused).unwrap();
     let jobs = store.load().unwrap().jobs;
     let draft = store.create_job(&inputs_job()).unwrap();
@@ -719,7 +709,7 @@ fn a_full_store_keeps_what_it_has_and_goes_on_when_it_may_grow() {
     store.set_max_pages(None).unwrap();
     store.record(&batch).unwrap();
     store.append_inputs(draft, 0, &inputs(0..20_000)).unwrap();
-    store.publish(draft, 20_000, false).unwrap();
+    store.publish(draft, false).unwrap();
     drop(store);
     let bytes = fs::metadata(dir.path().join("tequio.sqlite")).unwrap().len();
     assert!(bytes > 100 * u64::from(PAGE_BYTES), "{bytes}");
@@ -813,7 +803,7 @@ fn inputs_job() -> NewJob {
 /// A running job with a grid of `total` tasks.
 fn running(store: &dyn Store, total: u64) -> JobId {
     let job = store.create_job(&grid_job(total)).unwrap();
-    store.publish(job, total, false).unwrap();
+    store.publish(job, false).unwrap();
     job
 }
 

@@ -1,11 +1,16 @@
 //! `tequio serve`.
 
-use crate::web::{self, Config};
+use crate::store::{MemoryStore, SqliteStore, Store};
+use crate::web::{self, Config, Who};
 use anyhow::Context;
 use clap::Args;
+use rand::TryRng;
+use rand::rngs::SysRng;
 use std::env;
 use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tracing::info;
@@ -27,6 +32,23 @@ pub(super) struct Serve {
     /// Send no task on connecting
     #[arg(long, conflicts_with = "welcome")]
     no_welcome: bool,
+
+    /// The folder that jobs and results are kept in [default: the user's data folder]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+
+    /// Keep jobs and results in memory only
+    #[arg(long, conflicts_with = "data")]
+    memory: bool,
+
+    /// What whoever submits or controls jobs must show. Off loopback one is made and printed where
+    /// none is given; on loopback none is needed
+    #[arg(long, value_name = "TOKEN", env = "TEQUIO_TOKEN", hide_env_values = true)]
+    operator_token: Option<String>,
+
+    /// Accept browsers' requests from this origin too; may be given several times
+    #[arg(long, value_name = "ORIGIN", value_parser = web::parse_origin)]
+    allow_origin: Vec<String>,
 }
 
 impl Serve {
@@ -36,13 +58,61 @@ impl Serve {
             .await
             .map_err(|error| anyhow::anyhow!("{}", cannot_listen(self.listen, &error)))?;
         let address = listener.local_addr().context("the listening address is unknown")?;
+        let store = self.open_store()?;
+        let who = self.who(address)?;
         info!("Listening on ws://{address} · open http://{address}");
         let stop = stop_signal().context("signals cannot be listened for")?;
         let welcome = (!self.no_welcome).then_some(self.welcome);
-        web::serve(listener, Config { welcome }, stop).await;
+        web::serve(listener, Config { welcome, store, who, seed: random()? }, stop).await?;
         info!("Stopped");
         Ok(())
     }
+
+    fn open_store(&self) -> anyhow::Result<Arc<dyn Store>> {
+        if self.memory {
+            info!("Jobs are kept in memory, and gone when the server stops");
+            return Ok(Arc::new(MemoryStore::new()));
+        }
+        let folder = match &self.data {
+            Some(folder) => folder.clone(),
+            None => default_data().context("no folder for data is known; name one with --data")?,
+        };
+        let store = SqliteStore::open(&folder)?;
+        info!("Jobs are kept in {}", folder.display());
+        Ok(Arc::new(store))
+    }
+
+    /// Off loopback a token is needed, so one is made where none was given.
+    fn who(&self, address: SocketAddr) -> anyhow::Result<Who> {
+        let is_loopback = address.ip().is_loopback();
+        let mut operator_token = self.operator_token.clone();
+        if operator_token.is_none() && !is_loopback {
+            let token = format!("{:016x}{:016x}", random()?, random()?);
+            info!("Operator token, to submit and control jobs: {token}");
+            operator_token = Some(token);
+        }
+        let allowed_origins = self.allow_origin.clone();
+        Ok(Who { is_loopback, allowed_origins, operator_token })
+    }
+}
+
+fn random() -> anyhow::Result<u64> {
+    SysRng.try_next_u64().context("the system has no random numbers")
+}
+
+/// The user's own folder for the data of programs.
+fn default_data() -> Option<PathBuf> {
+    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let home = || variable("HOME");
+    let data = if cfg!(windows) {
+        variable("LOCALAPPDATA")
+    } else if cfg!(target_os = "macos") {
+        home().map(|home| home.join("Library/Application Support"))
+    } else {
+        // XDG Base Directory Specification.
+        variable("XDG_DATA_HOME").or_else(|| home().map(|home| home.join(".local/share")))
+    };
+    data.map(|data| data.join("tequio"))
 }
 
 /// Log lines on stderr, `RUST_LOG` choosing which: `warn`, or `info,tequio::web=debug`.

@@ -23,7 +23,6 @@ use tequio_protocol::message::{
 };
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
-use tequio_protocol::outcome::Outcome;
 use tequio_protocol::text::{printable, quote};
 use tracing::{debug, info, warn};
 
@@ -732,8 +731,10 @@ impl Core {
     /// An open job has grown in the store.
     pub fn grow_job(&mut self, id: JobId, total: u64, is_open: bool) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        (job.total, job.is_open) = (total, is_open);
-        self.scheduler.grow_job(id, total, is_open);
+        // Two that grow it at once may be told of in another order than they were written.
+        job.total = job.total.max(total);
+        job.is_open &= is_open;
+        self.scheduler.grow_job(id, job.total, job.is_open);
         self.effects.push(Effect::Progress(id, job.progress()));
         self.finish_if_complete(id);
     }
@@ -781,6 +782,8 @@ impl Core {
             Control::Cancel => JobState::Cancelled,
         };
         if job.state == state {
+            // It may not be on disk: whoever asks again asks for that too.
+            self.effects.push(Effect::SetState(id, state));
             return Ok(());
         }
         if job.state.is_over() {

@@ -55,8 +55,9 @@ enum Event {
     Job(JobId, oneshot::Sender<Option<JobView>>),
     Follow(JobId, oneshot::Sender<Option<watch::Receiver<Progress>>>),
     Control(JobId, Control, oneshot::Sender<Result<Option<OnDisk>, ControlError>>),
-    Published(Box<StoredJob>, oneshot::Sender<()>),
-    Grown(JobId, u64, bool, oneshot::Sender<()>),
+    Published(Box<StoredJob>, writer::Reply<()>),
+    Grown(JobId, u64, bool, writer::Reply<()>),
+    Stop,
     Health(oneshot::Sender<Health>),
     Recorded { job: JobId, range: Range<u64>, failed: u64 },
     StoreFails(Option<String>),
@@ -102,7 +103,7 @@ pub struct Ended {
 }
 
 impl Ended {
-    /// Ends when no [`Dispatcher`] is left, and everything is written.
+    /// Ends after [`Dispatcher::stop`], when everything is written.
     pub async fn wait(self) {
         if let Err(error) = self.task.await {
             error!("the dispatcher failed: {error}");
@@ -144,9 +145,17 @@ impl Dispatcher {
             reports,
             metrics,
             origin: Instant::now(),
+            is_stopping: false,
         };
         let task = tokio::spawn(state.run(inbox, reported));
         Ok((Dispatcher { events, writes }, Ended { task, writer }))
+    }
+
+    /// Lets the task end; what it was told before is recorded, and what follows is
+    /// [`Stopped`].
+    pub async fn stop(&self) {
+        // It may have stopped by itself.
+        self.send(Event::Stop).await.ok();
     }
 
     // ---- Sessions ---------------------------------------------------------------------------
@@ -203,7 +212,7 @@ impl Dispatcher {
         self.write(|reply| Write::CreateJob(job, reply)).await
     }
 
-    /// Appends inputs behind the `first` that a job has.
+    /// Appends inputs behind the `first` that a draft has.
     pub async fn append_inputs(
         &self,
         id: JobId,
@@ -213,12 +222,14 @@ impl Dispatcher {
         self.write(|reply| Write::AppendInputs(id, first, inputs, reply)).await
     }
 
-    /// Removes a draft.
-    pub async fn discard(&self, id: JobId) -> Result<(), ChangeError> {
-        self.write(|reply| Write::Discard(id, reply)).await
+    /// Removes a draft, now or as soon as the store's thread comes to it.
+    pub fn discard(&self, id: JobId) {
+        // Nobody waits for the answer: a draft that stays is discarded when the store is loaded.
+        let (reply, _) = oneshot::channel();
+        self.writes.send(Write::Discard(id, reply)).ok();
     }
 
-    /// Makes a draft a job of `total` tasks, and more to come if it is open.
+    /// Makes a draft of `total` tasks a running job, to which inputs may be added if `is_open`.
     pub async fn publish(
         &self,
         id: JobId,
@@ -226,7 +237,6 @@ impl Dispatcher {
         total: u64,
         is_open: bool,
     ) -> Result<(), ChangeError> {
-        self.write(|reply| Write::Publish(id, total, is_open, reply)).await?;
         let stored = StoredJob {
             id,
             job,
@@ -237,13 +247,18 @@ impl Dispatcher {
             failed: 0,
             recorded: Vec::new(),
         };
-        Ok(self.ask(|entered| Event::Published(Box::new(stored), entered)).await?)
+        self.write(|reply| Write::Publish(Box::new(stored), reply)).await
     }
 
-    /// Lets an open job grow to `total` tasks, and to no more unless `is_open`.
-    pub async fn grow(&self, id: JobId, total: u64, is_open: bool) -> Result<(), ChangeError> {
-        self.write(|reply| Write::Publish(id, total, is_open, reply)).await?;
-        Ok(self.ask(|grown| Event::Grown(id, total, is_open, grown)).await?)
+    /// Appends inputs behind the `first` that an open job has, and closes it unless `is_open`.
+    pub async fn grow(
+        &self,
+        id: JobId,
+        first: u64,
+        inputs: Vec<RepeatMultiply>,
+        is_open: bool,
+    ) -> Result<(), ChangeError> {
+        self.write(|reply| Write::Grow(id, first, inputs, is_open, reply)).await
     }
 
     /// Pauses, resumes or cancels a job. It is so when this returns, and on disk.
@@ -285,6 +300,7 @@ struct State {
     reports: writer::Report,
     metrics: Arc<Metrics>,
     origin: Instant,
+    is_stopping: bool,
 }
 
 impl State {
@@ -294,7 +310,7 @@ impl State {
         mut reported: mpsc::UnboundedReceiver<Event>,
     ) {
         self.carry_out();
-        loop {
+        while !self.is_stopping {
             let timeout = self.core.next_timeout(self.now().at).map(|at| self.origin + at);
             let event = tokio::select! {
                 // What is on disk first: it makes room.
@@ -302,7 +318,7 @@ impl State {
                 Some(event) = reported.recv() => Some(event),
                 event = inbox.recv() => match event {
                     Some(event) => Some(event),
-                    None => return,
+                    None => Some(Event::Stop),
                 },
                 () = sleep_until(timeout) => None,
             };
@@ -313,6 +329,7 @@ impl State {
             }
             self.carry_out();
         }
+        self.write(Write::Stop);
     }
 
     fn now(&self) -> Now {
@@ -343,11 +360,11 @@ impl State {
             Event::Published(job, entered) => {
                 self.core.add_job(*job);
                 self.carry_out();
-                drop(entered.send(()));
+                drop(entered.send(Ok(())));
             }
             Event::Grown(id, total, is_open, grown) => {
                 self.core.grow_job(id, total, is_open);
-                drop(grown.send(()));
+                drop(grown.send(Ok(())));
             }
             Event::Health(health) => {
                 self.core.gauge();
@@ -357,6 +374,7 @@ impl State {
             }
             Event::Recorded { job, range, failed } => self.core.recorded(job, range, failed, now),
             Event::StoreFails(error) => self.core.set_store_error(error),
+            Event::Stop => self.is_stopping = true,
             Event::InputsRead { lease, inputs } => self.core.inputs_read(lease, inputs, now),
         }
     }

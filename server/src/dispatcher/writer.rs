@@ -3,9 +3,9 @@
 
 use super::Event;
 use crate::metrics::Metrics;
-use crate::store::{NewJob, Recording, Store, StoreError};
+use crate::store::{NewJob, Recording, Store, StoreError, StoredJob};
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::Instant;
@@ -26,22 +26,28 @@ pub(super) enum Write {
     SetState(JobId, JobState, Reply<()>),
     CreateJob(NewJob, Reply<JobId>),
     AppendInputs(JobId, u64, Vec<RepeatMultiply>, Reply<()>),
-    Publish(JobId, u64, bool, Reply<()>),
+    /// The dispatcher answers it, once it has the job too.
+    Publish(Box<StoredJob>, Reply<()>),
+    /// Inputs behind the `first` that an open job has, and whether it stays open. The dispatcher
+    /// answers it.
+    Grow(JobId, u64, Vec<RepeatMultiply>, bool, Reply<()>),
     Discard(JobId, Reply<()>),
+    /// No more follows.
+    Stop,
 }
 
 /// Tells the dispatcher what became of its recordings. Never waits: the dispatcher waits for the
 /// writer's replies in places, and two that wait for each other wait for ever.
 pub(super) type Report = tokio::sync::mpsc::UnboundedSender<Event>;
 
-/// Starts the thread; it ends when every sender of `writes` is gone and all is written.
+/// Starts the thread; it ends at [`Write::Stop`], with all written that can be.
 pub(super) fn start(
     store: Arc<dyn Store>,
     writes: Receiver<Write>,
     report: Report,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<JoinHandle<()>> {
-    let writer = Writer { store, report, metrics, waiting: VecDeque::new(), failed_at: None };
+    let writer = Writer { store, report, metrics, waiting: VecDeque::new(), failed_at: None, is_stopping: false };
     std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run(&writes))
 }
 
@@ -53,6 +59,7 @@ struct Writer {
     waiting: VecDeque<Recording>,
     /// When recording failed last, while it does.
     failed_at: Option<Instant>,
+    is_stopping: bool,
 }
 
 impl Writer {
@@ -64,14 +71,15 @@ impl Writer {
                 }
                 None => writes.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
-            let is_last = match next {
+            match next {
                 Ok(write) => {
                     self.write(write);
-                    self.drain(writes)
+                    self.drain(writes);
                 }
-                Err(RecvTimeoutError::Timeout) => false,
-                Err(RecvTimeoutError::Disconnected) => true,
-            };
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => self.is_stopping = true,
+            }
+            let is_last = self.is_stopping;
             if self.failed_at.is_none_or(|at| is_last || at.elapsed() >= STORE_RETRY) {
                 self.record_all();
             }
@@ -81,20 +89,15 @@ impl Writer {
         }
     }
 
-    /// Takes what else waits, up to a transaction's worth. Says whether no more can come.
-    fn drain(&mut self, writes: &mpsc::Receiver<Write>) -> bool {
+    /// Takes what else waits, up to a transaction's worth.
+    fn drain(&mut self, writes: &mpsc::Receiver<Write>) {
         let mut tasks = 0;
-        while tasks < COMMIT_TASKS_MAX {
-            match writes.try_recv() {
-                Ok(write) => {
-                    tasks += if let Write::Record(r) = &write { r.outcomes.len() as u64 } else { 1 };
-                    self.write(write);
-                }
-                Err(TryRecvError::Empty) => return false,
-                Err(TryRecvError::Disconnected) => return true,
-            }
+        while tasks < COMMIT_TASKS_MAX && !self.is_stopping {
+            // That nobody can send any more is seen by the next wait.
+            let Ok(write) = writes.try_recv() else { return };
+            tasks += if let Write::Record(r) = &write { r.outcomes.len() as u64 } else { 1 };
+            self.write(write);
         }
-        false
     }
 
     fn write(&mut self, write: Write) {
@@ -115,11 +118,33 @@ impl Writer {
             Write::AppendInputs(job, first, inputs, reply) => {
                 answer(reply, self.store.append_inputs(job, first, &inputs));
             }
-            Write::Publish(job, total, is_open, reply) => {
-                answer(reply, self.store.publish(job, total, is_open));
+            Write::Publish(job, reply) => match self.store.publish(job.id, job.is_open) {
+                Ok(()) => self.tell(Event::Published(job, reply)),
+                Err(error) => answer(reply, Err(error)),
+            },
+            Write::Grow(job, first, inputs, is_open, reply) => {
+                match self.grow(job, first, &inputs, is_open) {
+                    Ok(()) => {
+                        let total = first + inputs.len() as u64;
+                        self.tell(Event::Grown(job, total, is_open, reply));
+                    }
+                    Err(error) => answer(reply, Err(error)),
+                }
             }
             Write::Discard(job, reply) => answer(reply, self.store.discard(job)),
+            Write::Stop => self.is_stopping = true,
         }
+    }
+
+    fn grow(
+        &self,
+        job: JobId,
+        first: u64,
+        inputs: &[RepeatMultiply],
+        is_open: bool,
+    ) -> Result<(), StoreError> {
+        self.store.append_inputs(job, first, inputs)?;
+        if is_open { Ok(()) } else { self.store.publish(job, false) }
     }
 
     fn record_all(&mut self) {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tequio_protocol::api::JobState;
+use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::outcome::Outcome;
@@ -63,7 +64,7 @@ impl Store for MemoryStore {
         let id = JobId(state.last);
         let draft = Job {
             entered: job.clone(),
-            total: 0,
+            total: job.grid.as_ref().map_or(0, Grid::total),
             is_open: false,
             state: None,
             inputs: Vec::new(),
@@ -90,16 +91,13 @@ impl Store for MemoryStore {
             return Err(StoreError::Overlap { job, first, end });
         }
         growing.inputs.extend_from_slice(inputs);
+        growing.total = growing.inputs.len() as u64;
         Ok(())
     }
 
-    fn publish(&self, job: JobId, total: u64, is_open: bool) -> Result<(), StoreError> {
+    fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError> {
         let mut state = self.lock();
         let growing = state.growing(job)?;
-        if growing.entered.grid.is_none() && total > growing.inputs.len() as u64 {
-            return Err(StoreError::Missing(job));
-        }
-        growing.total = total;
         growing.is_open = is_open;
         growing.state.get_or_insert(JobState::Running);
         Ok(())

@@ -31,7 +31,8 @@ pub trait Store: Send + Sync {
     /// Enters a job as a draft, which [`Store::load`] discards unless it is published before.
     fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError>;
 
-    /// Adds inputs behind the `first` that the job of inputs has already.
+    /// Adds inputs behind the `first` that the job of inputs has already; its tasks are as many as
+    /// its inputs, at once.
     ///
     /// Errs with [`StoreError::Overlap`] where it has more than `first`, and with
     /// [`StoreError::Missing`] where it has fewer, has a grid, or is closed: published without
@@ -43,11 +44,11 @@ pub trait Store: Send + Sync {
         inputs: &[RepeatMultiply],
     ) -> Result<(), StoreError>;
 
-    /// Makes a draft a running job, or lets an open job grow: `total` tasks from now on, and more
-    /// to come if `is_open`. An open job keeps its state.
+    /// Makes a draft a running job, or closes an open one unless `is_open`. An open job keeps its
+    /// state.
     ///
-    /// Errs with [`StoreError::Missing`] where the job is closed, or lacks some of `total` inputs.
-    fn publish(&self, job: JobId, total: u64, is_open: bool) -> Result<(), StoreError>;
+    /// Errs with [`StoreError::Missing`] where the job is closed.
+    fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError>;
 
     /// Removes a draft and its inputs. Errs with [`StoreError::Missing`] where it was published.
     fn discard(&self, job: JobId) -> Result<(), StoreError>;

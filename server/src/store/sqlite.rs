@@ -25,6 +25,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tequio_protocol::api::JobState;
+use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::op::{Op, RepeatMultiply};
 
@@ -204,17 +205,15 @@ impl Store for SqliteStore {
                 let end = first.saturating_add(inputs.len() as u64);
                 return Err(StoreError::Overlap { job, first, end }.into());
             }
-            insert_inputs(tx, job, first, inputs)
+            insert_inputs(tx, job, first, inputs)?;
+            update_total(tx, job, first + inputs.len() as u64)
         })
     }
 
-    fn publish(&self, job: JobId, total: u64, is_open: bool) -> Result<(), StoreError> {
+    fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError> {
         self.write(|tx| {
-            let has_grid = select_growing(tx, job)?;
-            if !has_grid && total > select_inputs_end(tx, job)? {
-                return Err(StoreError::Missing(job).into());
-            }
-            update_published(tx, job, total, is_open)
+            select_growing(tx, job)?;
+            update_published(tx, job, is_open)
         })
     }
 
@@ -443,13 +442,15 @@ fn insert_draft(tx: &Transaction<'_>, job: &NewJob) -> Result<JobId, Failure> {
     let grid = job.grid.as_ref().map(to_json).transpose()?;
     let mut statement = tx.prepare_cached(
         "INSERT INTO job (name, op, priority, grid, total, is_open, state, submitted_at_ms)
-         VALUES (?1, ?2, ?3, ?4, 0, FALSE, 'draft', ?5)",
+         VALUES (?1, ?2, ?3, ?4, ?5, FALSE, 'draft', ?6)",
     )?;
+    let total = job.grid.as_ref().map_or(0, Grid::total);
     let id = statement.insert(params![
         job.name,
         job.op.name(),
         job.priority,
         grid,
+        int(total),
         int(job.submitted_at_ms)
     ])?;
     Ok(JobId(id as u64))
@@ -487,18 +488,18 @@ fn select_growing(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
     find(tx.prepare_cached(growing)?, job, |row| row.get(0))
 }
 
-fn update_published(
-    tx: &Transaction<'_>,
-    job: JobId,
-    total: u64,
-    is_open: bool,
-) -> Result<(), Failure> {
+fn update_published(tx: &Transaction<'_>, job: JobId, is_open: bool) -> Result<(), Failure> {
     let mut statement = tx.prepare_cached(
-        "UPDATE job SET total = ?2, is_open = ?3,
-             state = CASE state WHEN 'draft' THEN 'running' ELSE state END
+        "UPDATE job SET is_open = ?2, state = CASE state WHEN 'draft' THEN 'running' ELSE state END
          WHERE id = ?1",
     )?;
-    statement.execute(params![int(job.0), int(total), is_open])?;
+    statement.execute(params![int(job.0), is_open])?;
+    Ok(())
+}
+
+fn update_total(tx: &Transaction<'_>, job: JobId, total: u64) -> Result<(), Failure> {
+    let mut statement = tx.prepare_cached("UPDATE job SET total = ?2 WHERE id = ?1")?;
+    statement.execute([int(job.0), int(total)])?;
     Ok(())
 }
 

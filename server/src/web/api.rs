@@ -1,50 +1,52 @@
-//! The HTTP API: JSON in, JSON out, and an error is an object with a code and a sentence.
+//! The HTTP API but for jobs: how the server is, who works, and what is not there.
 
 use super::App;
+use super::error::{ApiError, STORE_FAILING};
+use crate::metrics::Metrics;
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{FromRequestParts, Query, State};
+use axum::http::header::CONTENT_TYPE;
+use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
-use axum::response::{IntoResponse, Response};
+use axum::response::IntoResponse;
+use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tequio_protocol::api::{ErrorBody, ErrorDetail, WorkerView};
+use tequio_protocol::api::WorkerView;
 use tequio_protocol::text::quote;
 
-/// An error answer.
-#[derive(Debug)]
-pub(super) struct ApiError {
-    status: StatusCode,
-    code: &'static str,
-    message: String,
-}
+/// The query string, read as `T`.
+pub(super) struct Params<T>(pub(super) T);
 
-impl ApiError {
-    pub(super) fn new(
-        status: StatusCode,
-        code: &'static str,
-        message: impl Into<String>,
-    ) -> ApiError {
-        ApiError { status, code, message: message.into() }
-    }
-}
+impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
+    type Rejection = ApiError;
 
-impl IntoResponse for ApiError {
-    fn into_response(self) -> Response {
-        let error = ErrorDetail { code: self.code.to_owned(), message: self.message };
-        (self.status, Json(ErrorBody { error })).into_response()
-    }
-}
-
-impl From<crate::dispatcher::Stopped> for ApiError {
-    fn from(_: crate::dispatcher::Stopped) -> ApiError {
-        ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "stopping", "The server is stopping.")
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Params<T>, ApiError> {
+        match Query::from_request_parts(parts, app).await {
+            Ok(Query(params)) => Ok(Params(params)),
+            Err(rejection) => {
+                Err(ApiError::bad("bad_query", quote(&format!("{}.", rejection.body_text()))))
+            }
+        }
     }
 }
 
 /// `GET /healthz`
 pub(super) async fn health(State(app): State<App>) -> Result<Json<Value>, ApiError> {
-    // A dispatcher that answers is what being healthy means.
-    let workers = app.dispatcher.list_workers().await?.len();
-    Ok(Json(json!({"status": "ok", "version": env!("CARGO_PKG_VERSION"), "workers": workers})))
+    // A dispatcher that answers, and a store that takes what it is given, are what being healthy
+    // means.
+    let health = app.dispatcher.health().await?;
+    if health.store_error.is_some() {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        return Err(ApiError::new(status, "store_failing", STORE_FAILING));
+    }
+    let (version, workers) = (env!("CARGO_PKG_VERSION"), health.workers);
+    Ok(Json(json!({"status": "ok", "version": version, "workers": workers})))
+}
+
+/// `GET /metrics`
+pub(super) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+    app.dispatcher.health().await?;
+    Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], app.metrics.text()))
 }
 
 /// `GET /api/workers`

@@ -1,6 +1,6 @@
 //! The page's files. A release binary carries them inside; a debug one reads them from disk.
 
-use super::api::ApiError;
+use super::error::ApiError;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap, IF_NONE_MATCH,
     REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,

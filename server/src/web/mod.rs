@@ -2,30 +2,50 @@
 
 mod api;
 mod assets;
+mod error;
+mod jobs;
+mod lines;
 mod listen;
+mod results;
 mod socket;
+mod who;
+
+pub use who::{Who, parse_origin};
 
 use crate::dispatcher::Dispatcher;
+use crate::metrics::Metrics;
+use crate::store::{Store, StoreError};
 use axum::Router;
-use axum::routing::get;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
 use socket::Sockets;
+use std::sync::Arc;
 use tequio_protocol::limits::CLOSE_TIMEOUT;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
 /// What a server does, beyond where it listens.
-#[derive(Clone, Debug, Default)]
 pub struct Config {
     /// The task that everyone is sent on connecting.
     pub welcome: Option<RepeatMultiply>,
+    /// What it keeps its jobs in.
+    pub store: Arc<dyn Store>,
+    /// Whom it accepts.
+    pub who: Who,
+    /// What the choice of tasks to check follows from; nobody else may know it.
+    pub seed: u64,
 }
 
 /// What handlers share.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 struct App {
     dispatcher: Dispatcher,
+    store: Arc<dyn Store>,
+    metrics: Arc<Metrics>,
     sockets: Sockets,
+    who: Arc<Who>,
 }
 
 fn routes(app: App) -> Router {
@@ -33,23 +53,48 @@ fn routes(app: App) -> Router {
         .route("/", get(socket::or_page))
         .route("/ws", get(socket::upgrade))
         .route("/healthz", get(api::health))
+        .route("/metrics", get(api::metrics))
         .route("/api/workers", get(api::workers))
+        .route("/api/jobs", get(jobs::list).post(jobs::submit))
+        .route("/api/jobs/{id}", get(jobs::get))
+        .route("/api/jobs/{id}/inputs", post(jobs::append))
+        .route("/api/jobs/{id}/pause", post(jobs::pause))
+        .route("/api/jobs/{id}/resume", post(jobs::resume))
+        .route("/api/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/api/jobs/{id}/results", get(results::get))
         .route("/api/{*rest}", get(api::not_found).post(api::not_found))
         .method_not_allowed_fallback(api::method_not_allowed)
         .fallback(assets::file)
+        .layer(from_fn_with_state(app.clone(), who::check))
+        // Each handler that takes a body has a limit of its own.
+        .layer(DefaultBodyLimit::disable())
         .with_state(app)
 }
 
 /// Serves on `listener` until `stop` ends; then closes every socket with 1001 and returns when all
-/// are gone, or have had their time.
-pub async fn serve(listener: TcpListener, config: Config, stop: impl Future<Output = ()>) {
+/// are gone, or have had their time, and what they sent is recorded.
+///
+/// Errs where the store cannot be read.
+pub async fn serve(
+    listener: TcpListener,
+    config: Config,
+    stop: impl Future<Output = ()>,
+) -> Result<(), StoreError> {
+    let Config { welcome, store, who, seed } = config;
+    let metrics = Arc::new(Metrics::default());
+    let (dispatcher, ended) =
+        Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
     let (stopping, is_stopping) = watch::channel(false);
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
-    let app = App { dispatcher: Dispatcher::start(config.welcome), sockets };
+    let who = Arc::new(who);
+    let app = App { dispatcher: dispatcher.clone(), store, metrics, sockets, who };
     listen::accept(listener, routes(app), stop, || {
         stopping.send_replace(true);
     })
     .await;
     // A peer that does not answer its close in time is dropped with the process.
     tokio::time::timeout(CLOSE_TIMEOUT, all_closed.wait()).await.ok();
+    dispatcher.stop().await;
+    ended.wait().await;
+    Ok(())
 }

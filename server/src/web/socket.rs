@@ -1,6 +1,6 @@
 //! WebSockets: the upgrade, and axum's socket as a session's link.
 
-use super::{App, api::ApiError, assets};
+use super::{App, assets, error::ApiError};
 use crate::dispatcher::Peer;
 use crate::session::{self, Close, Frame, Link, LinkError, Stopping};
 use axum::body::Bytes;
@@ -35,6 +35,11 @@ impl Sockets {
     pub(super) fn new(stopping: Stopping) -> (Sockets, AllClosed) {
         let (open, closed) = mpsc::channel(1);
         (Sockets { stopping, open }, AllClosed(closed))
+    }
+
+    /// Word of the server's end.
+    pub(super) fn stopping(&self) -> Stopping {
+        self.stopping.clone()
     }
 }
 
@@ -94,7 +99,7 @@ pub(super) async fn upgrade(
 }
 
 async fn serve(socket: WebSocket, peer: Peer, app: App) {
-    let App { dispatcher, sockets: Sockets { stopping, open } } = app;
+    let App { dispatcher, sockets: Sockets { stopping, open }, .. } = app;
     if let Err(stopped) = session::run(socket, peer, dispatcher, stopping).await {
         error!("a connection ended early: {stopped}");
     }

@@ -15,7 +15,7 @@ struct Tequio {
 impl Tequio {
     async fn serve(arguments: &[&str]) -> Tequio {
         let mut child = Command::new(env!("CARGO_BIN_EXE_tequio"))
-            .args(["serve", "--listen", "127.0.0.1:0"])
+            .args(["serve", "--memory", "--listen", "127.0.0.1:0"])
             .args(arguments)
             .stderr(Stdio::piped())
             .kill_on_drop(true)
@@ -97,7 +97,7 @@ async fn a_port_in_use_is_one_clear_line_and_code_1() {
     let tequio = Tequio::serve(&[]).await;
     let address = tequio.url.trim_start_matches("ws://");
     let second = Command::new(env!("CARGO_BIN_EXE_tequio"))
-        .args(["serve", "--listen", address])
+        .args(["serve", "--memory", "--listen", address])
         .output()
         .await
         .unwrap();

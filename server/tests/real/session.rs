@@ -2,8 +2,11 @@
 //! a minute, or when a peer stops reading.
 
 use std::future::pending;
-use tequio::dispatcher::{Dispatcher, Peer};
+use std::sync::Arc;
+use tequio::dispatcher::{Dispatcher, FromWorker, Peer};
+use tequio::metrics::Metrics;
 use tequio::session::{self, Close, Frame, Link, LinkError};
+use tequio::store::MemoryStore;
 use tequio_protocol::limits::{OUTBOX_MESSAGES_MAX, SILENCE_MAX};
 use tequio_protocol::op::RepeatMultiply;
 use tokio::sync::{mpsc, watch};
@@ -37,8 +40,13 @@ struct Harness {
     ended: tokio::task::JoinHandle<()>,
 }
 
-fn start(takes_frames: bool) -> Harness {
-    let dispatcher = Dispatcher::start(RepeatMultiply::new(3.0, 2.0, 10).ok());
+async fn dispatcher(welcome: Option<RepeatMultiply>) -> Dispatcher {
+    let store = Arc::new(MemoryStore::new());
+    Dispatcher::start(welcome, store, Arc::new(Metrics::default()), 1).await.unwrap().0
+}
+
+async fn start(takes_frames: bool) -> Harness {
+    let dispatcher = dispatcher(RepeatMultiply::new(3.0, 2.0, 10).ok()).await;
     let (from_peer, receiver) = mpsc::unbounded_channel();
     let (sender, to_peer) = mpsc::unbounded_channel();
     let (stop, stopping) = watch::channel(false);
@@ -60,7 +68,7 @@ async fn closing(frames: &mut mpsc::UnboundedReceiver<Frame>) -> Close {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_given_up() {
-    let mut harness = start(true);
+    let mut harness = start(true).await;
     let began = Instant::now();
     let close = closing(&mut harness.to_peer).await;
     assert_eq!(close.code, 4009);
@@ -71,7 +79,7 @@ async fn a_silent_peer_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_answers_pings_stays() {
-    let mut harness = start(true);
+    let mut harness = start(true).await;
     let began = Instant::now();
     while began.elapsed() < 10 * SILENCE_MAX {
         match harness.to_peer.recv().await.unwrap() {
@@ -87,20 +95,20 @@ async fn a_peer_that_answers_pings_stays() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_nothing_is_given_up_and_holds_nobody() {
-    let harness = start(false);
+    let harness = start(false).await;
     harness.ended.await.unwrap();
     assert!(harness.dispatcher.list_workers().await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn an_outbox_that_overflows_ends_the_connection() {
-    let dispatcher = Dispatcher::start(None);
+    let dispatcher = dispatcher(None).await;
     let address = "127.0.0.1:9".parse().unwrap();
     let peer = Peer { address, path: "/ws".to_owned(), agent: None };
     let (worker, mut outbox) = dispatcher.connected(peer).await.unwrap();
     for _ in 0..2 * OUTBOX_MESSAGES_MAX {
         let result = serde_json::from_str(r#"{"task_id":1,"result":1}"#).unwrap();
-        dispatcher.result(worker, result).await.unwrap();
+        dispatcher.heard(worker, FromWorker::Result(result)).await.unwrap();
     }
     dispatcher.list_workers().await.unwrap();
     let mut messages = 0;

@@ -4,7 +4,9 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use std::net::SocketAddr;
 use std::time::Duration;
-use tequio::web::{self, Config};
+use std::sync::Arc;
+use tequio::store::MemoryStore;
+use tequio::web::{self, Config, Who};
 use tequio_protocol::api::WorkerView;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::net::{TcpListener, TcpStream};
@@ -33,9 +35,14 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let served = tokio::spawn(web::serve(listener, Config { welcome }, async {
-            stopped.await.ok();
-        }));
+        let who = Who { is_loopback: true, ..Who::default() };
+        let config = Config { welcome, store: Arc::new(MemoryStore::new()), who, seed: 1 };
+        let served = tokio::spawn(async {
+            let stopped = async {
+                stopped.await.ok();
+            };
+            web::serve(listener, config, stopped).await.unwrap();
+        });
         Server { address, stop: Some(stop), served }
     }
 

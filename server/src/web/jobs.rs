@@ -1,0 +1,295 @@
+//! Jobs: submitting, growing, controlling and looking at them.
+
+use super::App;
+use super::api::Params;
+use super::error::ApiError;
+use super::lines::{Invalid, Lines};
+use crate::dispatcher::{ChangeError, Control, Dispatcher};
+use crate::store::{self, StoreError};
+use axum::Json;
+use axum::body::Body;
+use axum::extract::{Path, State};
+use axum::http::header::{CONTENT_LENGTH, LOCATION};
+use axum::http::{HeaderMap, HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use std::time::{SystemTime, UNIX_EPOCH};
+use tequio_protocol::api::{JobView, NewJob};
+use tequio_protocol::grid::Grid;
+use tequio_protocol::ids::JobId;
+use tequio_protocol::limits::{
+    APPEND_BYTES_MAX, BODY_BYTES_MAX, GRID_BYTES_MAX, JOB_NAME_CHARS_MAX,
+};
+use tequio_protocol::op::Op;
+use tequio_protocol::text::{printable, quote};
+
+/// The header that says how many lines were skipped.
+const SKIPPED: HeaderName = HeaderName::from_static("tequio-skipped-lines");
+
+/// What the query of a submission of lines says.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Submission {
+    /// What is to be computed: the body is lines where this is said.
+    op: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    priority: i32,
+    /// Skip lines that are no inputs.
+    #[serde(default)]
+    skip_invalid: bool,
+    /// More inputs follow in further requests.
+    #[serde(default)]
+    more: bool,
+}
+
+/// What the query of further inputs says.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Growth {
+    /// How many inputs the job has had before: a request that is repeated is recognised.
+    first: u64,
+    #[serde(default)]
+    more: bool,
+}
+
+/// `GET /api/jobs`
+pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<JobView>>, ApiError> {
+    Ok(Json(app.dispatcher.list_jobs().await?))
+}
+
+/// `GET /api/jobs/ID`
+pub(super) async fn get(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<JobView>, ApiError> {
+    view(&app.dispatcher, parse_id(&id)?).await.map(Json)
+}
+
+/// `POST /api/jobs`: JSON with a grid, or lines of inputs with `?op=`.
+pub(super) async fn submit(
+    State(app): State<App>,
+    Params(submission): Params<Submission>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, ApiError> {
+    match &submission.op {
+        Some(op) => {
+            let op = parse_op(op)?;
+            check_length(&headers, BODY_BYTES_MAX)?;
+            submit_lines(&app.dispatcher, op, submission, body).await
+        }
+        None => {
+            check_length(&headers, GRID_BYTES_MAX)?;
+            submit_grid(&app.dispatcher, body).await
+        }
+    }
+}
+
+/// `POST /api/jobs/ID/inputs`: more lines for a job that is open for them; all or none.
+pub(super) async fn append(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    Params(growth): Params<Growth>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<JobView>, ApiError> {
+    let job = parse_id(&id)?;
+    let before = view(&app.dispatcher, job).await?;
+    check_length(&headers, APPEND_BYTES_MAX)?;
+    let mut lines = Lines::new(body, APPEND_BYTES_MAX, Invalid::Refuse);
+    let mut inputs = Vec::new();
+    loop {
+        let mut block = lines.next_block().await?;
+        if block.is_empty() {
+            break;
+        }
+        inputs.append(&mut block);
+    }
+    match app.dispatcher.grow(job, growth.first, inputs, growth.more).await {
+        Ok(()) => view(&app.dispatcher, job).await.map(Json),
+        Err(ChangeError::Store(StoreError::Overlap { .. } | StoreError::Missing(_))) => {
+            let message = format!(
+                "Job {job} takes no inputs from {} on: it is {}, has {} inputs, \
+                 or takes no more.",
+                growth.first,
+                before.state.name(),
+                before.total
+            );
+            Err(ApiError::new(StatusCode::CONFLICT, "not_growing", message))
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// `POST /api/jobs/ID/pause`
+pub(super) async fn pause(app: State<App>, id: Path<String>) -> Result<Json<JobView>, ApiError> {
+    control(app, id, Control::Pause).await
+}
+
+/// `POST /api/jobs/ID/resume`
+pub(super) async fn resume(app: State<App>, id: Path<String>) -> Result<Json<JobView>, ApiError> {
+    control(app, id, Control::Resume).await
+}
+
+/// `POST /api/jobs/ID/cancel`
+pub(super) async fn cancel(app: State<App>, id: Path<String>) -> Result<Json<JobView>, ApiError> {
+    control(app, id, Control::Cancel).await
+}
+
+async fn control(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    control: Control,
+) -> Result<Json<JobView>, ApiError> {
+    let id = parse_id(&id)?;
+    app.dispatcher.control(id, control).await?;
+    view(&app.dispatcher, id).await.map(Json)
+}
+
+async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, ApiError> {
+    let bytes = axum::body::to_bytes(body, GRID_BYTES_MAX)
+        .await
+        .map_err(|_| ApiError::body_too_big(GRID_BYTES_MAX))?;
+    let NewJob { op, grid, name, priority } = read_grid_job(&bytes)?;
+    let total = grid.total();
+    let job = new_job(op, name, priority, Some(grid))?;
+    let draft = Draft::create(dispatcher, job).await?;
+    let view = draft.publish(total, false).await?;
+    Ok(created(&view, None))
+}
+
+fn read_grid_job(bytes: &[u8]) -> Result<NewJob, ApiError> {
+    #[derive(Deserialize)]
+    struct Envelope {
+        op: String,
+    }
+    let bad = |error: serde_json::Error| {
+        let said = quote(&error.to_string());
+        let message = format!(
+            "{said}. A job is {{\"op\":\"repeat_multiply\",\"grid\":{{\"initial\":1,\
+             \"factor\":1.5,\"times\":\"0..100\"}}}}, or lines of inputs with ?op=."
+        );
+        ApiError::bad(if error.is_data() { "bad_job" } else { "bad_json" }, message)
+    };
+    parse_op(&serde_json::from_slice::<Envelope>(bytes).map_err(bad)?.op)?;
+    serde_json::from_slice(bytes).map_err(bad)
+}
+
+async fn submit_lines(
+    dispatcher: &Dispatcher,
+    op: Op,
+    submission: Submission,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let Submission { name, priority, skip_invalid, more, .. } = submission;
+    let invalid = if skip_invalid { Invalid::Skip } else { Invalid::Refuse };
+    let mut lines = Lines::new(body, BODY_BYTES_MAX, invalid);
+    let job = new_job(op, name, priority, None)?;
+    let draft = Draft::create(dispatcher, job).await?;
+    let mut total = 0;
+    loop {
+        let block = lines.next_block().await?;
+        if block.is_empty() {
+            break;
+        }
+        let count = block.len() as u64;
+        dispatcher.append_inputs(draft.id, total, block).await?;
+        total += count;
+    }
+    if total == 0 && !more {
+        let message = match lines.skipped() {
+            0 => "There are no inputs in the body: one JSON object a line.".to_owned(),
+            skipped => format!("None of the {skipped} lines is an input."),
+        };
+        return Err(ApiError::bad("empty_job", message));
+    }
+    let view = draft.publish(total, more).await?;
+    Ok(created(&view, skip_invalid.then(|| lines.skipped())))
+}
+
+/// A job that is being submitted. Unless it is published it is discarded, also where its request
+/// ends in the middle: what waits for a body that never comes is dropped.
+struct Draft<'a> {
+    dispatcher: &'a Dispatcher,
+    id: JobId,
+    job: Option<store::NewJob>,
+}
+
+impl Draft<'_> {
+    async fn create(dispatcher: &Dispatcher, job: store::NewJob) -> Result<Draft<'_>, ApiError> {
+        let id = dispatcher.create_job(job.clone()).await?;
+        Ok(Draft { dispatcher, id, job: Some(job) })
+    }
+
+    async fn publish(mut self, total: u64, is_open: bool) -> Result<JobView, ApiError> {
+        if let Some(job) = self.job.clone() {
+            self.dispatcher.publish(self.id, job, total, is_open).await?;
+            self.job = None;
+        }
+        view(self.dispatcher, self.id).await
+    }
+}
+
+impl Drop for Draft<'_> {
+    fn drop(&mut self) {
+        if self.job.is_some() {
+            self.dispatcher.discard(self.id);
+        }
+    }
+}
+
+async fn view(dispatcher: &Dispatcher, id: JobId) -> Result<JobView, ApiError> {
+    dispatcher.job(id).await?.ok_or_else(|| ApiError::unknown_job(&id.to_string()))
+}
+
+fn created(view: &JobView, skipped: Option<u64>) -> Response {
+    let location = format!("/api/jobs/{}", view.id);
+    let mut response = (StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response();
+    if let Some(skipped) = skipped {
+        response.headers_mut().insert(SKIPPED, skipped.into());
+    }
+    response
+}
+
+fn new_job(
+    op: Op,
+    name: Option<String>,
+    priority: i32,
+    grid: Option<Grid>,
+) -> Result<store::NewJob, ApiError> {
+    let name = name.unwrap_or_default();
+    if name.chars().count() > JOB_NAME_CHARS_MAX {
+        let message = format!("A name has at most {JOB_NAME_CHARS_MAX} characters.");
+        return Err(ApiError::bad("bad_name", message));
+    }
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Ok(store::NewJob {
+        name: printable(&name, JOB_NAME_CHARS_MAX),
+        op,
+        priority,
+        grid,
+        submitted_at_ms: since_1970.as_millis() as u64,
+    })
+}
+
+pub(super) fn parse_id(id: &str) -> Result<JobId, ApiError> {
+    id.parse().map(JobId).map_err(|_| ApiError::unknown_job(id))
+}
+
+fn parse_op(name: &str) -> Result<Op, ApiError> {
+    Op::ALL.iter().copied().find(|op| op.name() == name).ok_or_else(|| {
+        let known: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
+        let message = format!("There is no op {}; there is {}.", quote(name), known.join(", "));
+        ApiError::bad("unknown_op", message)
+    })
+}
+
+/// Refuses a body that says itself that it is too long, before it is sent.
+fn check_length(headers: &HeaderMap, bytes_max: usize) -> Result<(), ApiError> {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok());
+    match length.and_then(|length| length.parse::<u64>().ok()) {
+        Some(length) if length > bytes_max as u64 => Err(ApiError::body_too_big(bytes_max)),
+        _ => Ok(()),
+    }
+}

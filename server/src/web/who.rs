@@ -1,0 +1,251 @@
+//! Who may do what: whoever reaches the page may work; who changes something shows the operator
+//! token, and does not come from a page of somebody else's.
+//!
+//! A browser says with `Origin` whose page asks; a client that says nothing is no browser. A page
+//! of another site can make a browser send requests here, which is why a request that changes
+//! something is not taken from a foreign origin; and it can have its own name point to this
+//! address (DNS rebinding), which is why a server that listens on loopback is asked for by a
+//! loopback name only.
+
+use super::App;
+use super::error::ApiError;
+use axum::extract::{Request, State};
+use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, UPGRADE};
+use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
+use axum::middleware::Next;
+use axum::response::Response;
+use std::net::IpAddr;
+use tequio_protocol::text::quote;
+
+/// What a server accepts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Who {
+    /// Where the server listens: only this machine reaches a loopback address.
+    pub is_loopback: bool,
+    /// Origins beside the server's own (`https://host`, `http://host:port`, `null`).
+    pub allowed_origins: Vec<String>,
+    /// What whoever changes something must show.
+    pub operator_token: Option<String>,
+}
+
+/// What a request wants.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Wish {
+    Look,
+    Work,
+    Change,
+}
+
+/// Every request passes here first.
+pub(super) async fn check(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Result<Response, ApiError> {
+    let headers = request.headers();
+    let wish = match *request.method() {
+        _ if headers.contains_key(UPGRADE) => Wish::Work,
+        Method::GET | Method::HEAD | Method::OPTIONS => Wish::Look,
+        _ => Wish::Change,
+    };
+    app.who.check(wish, headers)?;
+    Ok(next.run(request).await)
+}
+
+impl Who {
+    fn check(&self, wish: Wish, headers: &HeaderMap) -> Result<(), ApiError> {
+        let host = text(headers, &HOST);
+        if let Some(host) = host {
+            self.check_host(host)?;
+        }
+        if wish == Wish::Look {
+            return Ok(());
+        }
+        if let Some(origin) = text(headers, &ORIGIN)
+            && !self.accepts_origin(wish, origin, host)
+        {
+            return Err(foreign(origin));
+        }
+        if wish == Wish::Change { self.check_token(headers) } else { Ok(()) }
+    }
+
+    fn check_host(&self, host: &str) -> Result<(), ApiError> {
+        let is_allowed = || {
+            let mut hosts = self.allowed_origins.iter().filter_map(|origin| host_of(origin));
+            hosts.any(|allowed| allowed.eq_ignore_ascii_case(host))
+        };
+        if !self.is_loopback || is_loopback_name(host) || is_allowed() {
+            return Ok(());
+        }
+        let host = quote(host);
+        let message = format!(
+            "This server listens on loopback and is not known as {host}; \
+             if that is its name, start it with --allow-origin http://{host}."
+        );
+        Err(ApiError::new(StatusCode::FORBIDDEN, "foreign_host", message))
+    }
+
+    fn accepts_origin(&self, wish: Wish, origin: &str, host: Option<&str>) -> bool {
+        let is_own = host.is_some_and(|host| {
+            host_of(origin).is_some_and(|from| from.eq_ignore_ascii_case(host))
+        });
+        // Classroom clients are pages of another local server, or files (whose origin is `null`).
+        let is_local = || origin == "null" || host_of(origin).is_some_and(is_loopback_name);
+        is_own
+            || self.allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
+            || (wish == Wish::Work && self.is_loopback && is_local())
+    }
+
+    fn check_token(&self, headers: &HeaderMap) -> Result<(), ApiError> {
+        let Some(token) = &self.operator_token else { return Ok(()) };
+        let shown = text(headers, &AUTHORIZATION).and_then(|said| said.strip_prefix("Bearer "));
+        let message = match shown {
+            Some(shown) if is_same(shown.trim(), token) => return Ok(()),
+            Some(_) => "This is not the operator token that the server printed when it started.",
+            None => {
+                "This needs the operator token, which the server printed when it started: \
+                 --token TOKEN, or the header `Authorization: Bearer TOKEN`."
+            }
+        };
+        Err(ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message))
+    }
+}
+
+/// Whether `text` can be one of [`Who::allowed_origins`]; says what is wrong if not.
+pub fn parse_origin(text: &str) -> Result<String, String> {
+    let is_origin = host_of(text).is_some_and(|host| !host.is_empty() && !host.contains('/'));
+    if is_origin || text == "null" {
+        Ok(text.to_owned())
+    } else {
+        Err("an origin is http(s)://HOST or http(s)://HOST:PORT, or null".to_owned())
+    }
+}
+
+fn foreign(origin: &str) -> ApiError {
+    let origin = quote(origin);
+    let message = format!(
+        "Requests from the origin {origin} are not accepted; \
+         to accept them, start the server with --allow-origin {origin}."
+    );
+    ApiError::new(StatusCode::FORBIDDEN, "foreign_origin", message)
+}
+
+fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+    // What is no text is no origin that anybody allowed.
+    headers.get(name).map(|value| value.to_str().unwrap_or("?"))
+}
+
+/// `host:port` of an origin.
+fn host_of(origin: &str) -> Option<&str> {
+    let (scheme, host) = origin.split_once("://")?;
+    ["http", "https"].contains(&scheme).then_some(host)
+}
+
+/// Whether `host`, with a port or without, always means this machine.
+fn is_loopback_name(host: &str) -> bool {
+    let name = match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    // `*.localhost` is this machine's too (RFC 6761, section 6.3).
+    let is_localhost = name.eq_ignore_ascii_case("localhost")
+        || name.to_ascii_lowercase().ends_with(".localhost");
+    is_localhost || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// Looks at every byte, so that the time it takes does not tell how many were right.
+fn is_same(shown: &str, token: &str) -> bool {
+    let pairs = shown.bytes().zip(token.bytes());
+    shown.len() == token.len() && pairs.fold(0, |seen, (a, b)| seen | (a ^ b)) == 0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn headers(host: &str, origin: Option<&str>, token: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, host.parse().unwrap());
+        if let Some(origin) = origin {
+            headers.insert(ORIGIN, origin.parse().unwrap());
+        }
+        if let Some(token) = token {
+            headers.insert(AUTHORIZATION, format!("Bearer {token}").parse().unwrap());
+        }
+        headers
+    }
+
+    fn on_loopback() -> Who {
+        Who { is_loopback: true, ..Who::default() }
+    }
+
+    fn on_lan() -> Who {
+        Who {
+            is_loopback: false,
+            allowed_origins: vec!["https://lab.example".to_owned()],
+            operator_token: Some("secret".to_owned()),
+        }
+    }
+
+    #[test]
+    fn whose_pages_may_work_and_change() {
+        // (server, Host, Origin, may work, may change)
+        let table = [
+            (on_loopback(), "127.0.0.1:8765", None, true, true),
+            (on_loopback(), "localhost:8765", Some("http://localhost:8765"), true, true),
+            (on_loopback(), "[::1]:8765", Some("http://[::1]:8765"), true, true),
+            (on_loopback(), "127.0.0.1:8765", Some("null"), true, false),
+            (on_loopback(), "127.0.0.1:8765", Some("http://localhost:8080"), true, false),
+            (on_loopback(), "127.0.0.1:8765", Some("http://127.0.0.1:8080"), true, false),
+            (on_loopback(), "127.0.0.1:8765", Some("https://evil.example"), false, false),
+            (on_loopback(), "127.0.0.1:8765", Some("http://127.0.0.1.evil.example"), false, false),
+            (on_loopback(), "127.0.0.1:8765", Some("file://"), false, false),
+            (on_loopback(), "evil.example:8765", Some("http://evil.example:8765"), false, false),
+            (on_loopback(), "evil.example:8765", None, false, false),
+            (on_lan(), "192.168.1.5:8765", None, true, true),
+            (on_lan(), "192.168.1.5:8765", Some("http://192.168.1.5:8765"), true, true),
+            (on_lan(), "lab.example", Some("https://lab.example"), true, true),
+            (on_lan(), "192.168.1.5:8765", Some("https://lab.example"), true, true),
+            (on_lan(), "192.168.1.5:8765", Some("null"), false, false),
+            (on_lan(), "192.168.1.5:8765", Some("http://localhost:8080"), false, false),
+            (on_lan(), "192.168.1.5:8765", Some("https://evil.example"), false, false),
+        ];
+        for (who, host, origin, may_work, may_change) in table {
+            let headers = headers(host, origin, Some("secret"));
+            let about = format!("{host} from {origin:?}");
+            assert_eq!(who.check(Wish::Work, &headers).is_ok(), may_work, "{about} works");
+            assert_eq!(who.check(Wish::Change, &headers).is_ok(), may_change, "{about} changes");
+        }
+    }
+
+    #[test]
+    fn changes_need_the_token_where_there_is_one() {
+        let change = |who: Who, token| who.check(Wish::Change, &headers("h:1", None, token)).is_ok();
+        assert!(change(on_lan(), Some("secret")));
+        for wrong in [None, Some(""), Some("secre"), Some("secrex"), Some("secrets")] {
+            assert!(!change(on_lan(), wrong), "{wrong:?}");
+        }
+        let work = headers("h:1", None, None);
+        assert!(on_lan().check(Wish::Work, &work).is_ok());
+        assert!(on_lan().check(Wish::Look, &work).is_ok());
+    }
+
+    #[test]
+    fn a_host_that_was_allowed_is_known() {
+        let mut who = on_loopback();
+        let proxied = headers("lab.example", Some("https://lab.example"), None);
+        assert!(who.check(Wish::Look, &proxied).is_err());
+        who.allowed_origins = vec!["https://lab.example".to_owned()];
+        assert!(who.check(Wish::Change, &proxied).is_ok());
+    }
+
+    #[test]
+    fn origins_are_a_scheme_and_a_host() {
+        for good in ["https://lab.example", "http://10.0.0.2:8080", "http://[::1]:80", "null"] {
+            assert_eq!(parse_origin(good).as_deref(), Ok(good));
+        }
+        for bad in ["lab.example", "https://", "https://lab.example/", "ws://lab.example", "*"] {
+            assert!(parse_origin(bad).is_err(), "{bad}");
+        }
+    }
+}
