@@ -1,7 +1,7 @@
 //! Prints the TypeScript declarations of every type that the page uses. `cargo xtask types`
 //! writes them to `www/js/protocol.d.ts`; `cargo xtask check` fails when that file is stale.
 
-use tequio_protocol::{api, ids, page};
+use tequio_protocol::{api, ids, op, page};
 use ts_rs::{Config, TS};
 
 fn main() {
@@ -9,10 +9,14 @@ fn main() {
     println!("// Generated from the `protocol` crate by `cargo xtask types`; not to be edited.\n");
     for declaration in [
         ids::TaskId::decl(&config),
+        ids::JobId::decl(&config),
         ids::WorkerId::decl(&config),
         page::FromPage::decl(&config),
         page::ToPage::decl(&config),
+        op::Op::decl(&config),
         api::WorkerView::decl(&config),
+        api::JobView::decl(&config),
+        api::JobState::decl(&config),
         api::ErrorBody::decl(&config),
         api::ErrorDetail::decl(&config),
     ] {

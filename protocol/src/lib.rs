@@ -13,4 +13,5 @@ pub mod number;
 pub mod op;
 pub mod outcome;
 pub mod page;
+pub mod piece;
 pub mod text;

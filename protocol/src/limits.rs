@@ -99,6 +99,16 @@ pub const PLAIN_TASKS_WAITING_MAX: usize = 256;
 /// server in pieces of about this, so that a closed tab loses little.
 pub const PIECE: Duration = Duration::from_millis(250);
 
+/// How often a worker says that it goes on with a lease of which it has nothing to send yet: well
+/// below [`DEADLINE_MIN`], so that a long task is not given to others while it is computed.
+pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
+
+/// How long `progress` alone keeps a lease: a worker whose op hangs says it for ever.
+pub const HOLD_MAX: Duration = Duration::from_secs(600);
+
+/// Jobs whose speed a worker remembers.
+pub const PACES_MAX: usize = 32;
+
 /// How often a worker in lease mode says that it is there, and expects an answer. A browser cannot
 /// ping, and without this would notice a server that vanished only when TCP does.
 pub const HEARTBEAT: Duration = Duration::from_secs(15);

@@ -145,7 +145,8 @@ pub struct Lease {
 }
 
 /// The inputs of a lease.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum LeaseInputs {
     /// The whole job's; a task's index is its input.
     Grid(Grid),

@@ -2,7 +2,7 @@
 //! and what the coordinator and its compute worker do: JavaScript objects, posted
 //! between them. The page is checked against the TypeScript made of these types.
 
-use crate::ids::TaskId;
+use crate::ids::{JobId, TaskId};
 use serde::{Deserialize, Serialize};
 
 /// From the page to the coordinator.
@@ -14,6 +14,9 @@ pub enum FromPage {
     Start {
         /// The server's socket, `ws://` or `wss://`.
         url: String,
+        /// The id that this browser keeps, to be said in `hello`; none for a server that is not
+        /// known to be Tequio's, and is sent nothing that it may not expect.
+        worker: Option<String>,
     },
     /// Connect now instead of when the countdown ends: a click on "now", or the `online` event.
     RetryNow,
@@ -58,6 +61,34 @@ pub enum ToPage {
         /// How long it took to compute, in milliseconds.
         duration_ms: f64,
     },
+    /// A lease is being computed, in its turn.
+    Lease {
+        /// The job.
+        job: JobId,
+        /// The first task.
+        #[cfg_attr(feature = "typescript", ts(type = "number"))]
+        first: u64,
+        /// How many tasks.
+        #[cfg_attr(feature = "typescript", ts(type = "number"))]
+        count: u64,
+    },
+    /// Results of a lease were sent.
+    Results {
+        /// The job.
+        job: JobId,
+        /// The last one's task.
+        #[cfg_attr(feature = "typescript", ts(type = "number"))]
+        last: u64,
+        /// How many.
+        #[cfg_attr(feature = "typescript", ts(type = "number"))]
+        count: u64,
+        /// What the last one was computed of, for people.
+        text: String,
+        /// The last one, for people.
+        result: String,
+        /// How long they took to compute, all together, in milliseconds.
+        duration_ms: f64,
+    },
     /// Nothing is left to compute.
     Idle,
     /// Something that a person should know and that stops nothing.
@@ -79,10 +110,10 @@ pub enum ToPage {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ToCompute {
-    /// Compute one input; answered by [`FromCompute::Computed`].
+    /// Compute this; answered by [`FromCompute::Computed`].
     Compute {
-        /// As in [`RepeatMultiply`](crate::op::RepeatMultiply), and checked by its reader again.
-        input: crate::op::RepeatMultiply,
+        /// A [`Piece`](crate::piece::Piece) as text.
+        piece: String,
     },
 }
 
@@ -94,9 +125,9 @@ pub enum FromCompute {
     Ready,
     /// The answer to [`ToCompute::Compute`].
     Computed {
-        /// The number itself: posting objects, unlike JSON, keeps infinities and NaN.
-        result: f64,
-        /// How long it took, in milliseconds.
+        /// The numbers themselves: posting objects, unlike JSON, keeps infinities and NaN.
+        results: Vec<f64>,
+        /// How long they took, in milliseconds.
         duration_ms: f64,
     },
 }

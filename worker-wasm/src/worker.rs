@@ -1,30 +1,34 @@
-//! The worker's behaviour: connect, take tasks, compute them one by one, answer, reconnect.
+//! The worker's behaviour: connect, take tasks and leases, have them computed, answer, reconnect.
 //!
 //! A shell calls [`Worker::handle`] with each [`Event`] and carries out the [`Action`]s in their
 //! order; at [`Worker::next_timeout`] it sends [`Event::Timeout`]. Times are durations since an
 //! origin that the shell chooses once.
 
 use crate::backoff::Backoff;
-use std::collections::VecDeque;
+use crate::work::{About, Work, notice, refuse};
 use std::time::Duration;
 use tequio_protocol::limits::{
     AGENT_CHARS_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT, FRAME_BYTES_MAX,
-    PLAIN_TASKS_WAITING_MAX,
+    HEARTBEAT_SILENCE_MAX,
 };
 use tequio_protocol::message::{
-    DurationMs, ErrorCode, ErrorMessage, MessageKind, ReadError, ServerMessage, Task, TaskResult,
-    WorkerMessage,
+    DurationMs, ErrorCode, Hello, MessageKind, PROTOCOL, ReadError, ServerMessage, Welcome,
+    WorkerMessage, close_code,
 };
-use tequio_protocol::number::Number;
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::op::Op;
 use tequio_protocol::page::ToPage;
+use tequio_protocol::piece::Piece;
 use tequio_protocol::text::{printable, quote};
 
 /// What happens to a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
     /// The shell is ready: begin.
-    Start,
+    Start {
+        /// What the worker is called in `hello`; none where it is not to say hello, and is sent
+        /// one task at a time.
+        worker: Option<String>,
+    },
     /// The socket asked for by the last [`Action::Connect`] is open.
     Opened,
     /// A text frame arrived.
@@ -41,15 +45,19 @@ pub enum Event {
         /// The reason that the server gave, if any.
         reason: String,
     },
-    /// The input of the last [`Action::Compute`] is computed.
+    /// The piece of a slot's last [`Action::Compute`] is computed.
     Computed {
-        /// The result.
-        result: f64,
+        /// The slot.
+        slot: usize,
+        /// One a task, in order.
+        results: Vec<f64>,
         /// How long it took.
         duration_ms: f64,
     },
-    /// The input of the last [`Action::Compute`] cannot be computed.
+    /// The piece of a slot's last [`Action::Compute`] cannot be computed.
     ComputeFailed {
+        /// The slot.
+        slot: usize,
         /// Why.
         reason: String,
     },
@@ -68,8 +76,13 @@ pub enum Action {
     Disconnect,
     /// Send a text frame.
     Send(String),
-    /// Compute; there is never more than one under way.
-    Compute(RepeatMultiply),
+    /// Compute; a slot has never more than one under way.
+    Compute {
+        /// On which slot, from 0.
+        slot: usize,
+        /// What.
+        piece: Piece,
+    },
     /// Tell the person, on the page and on the console.
     Tell(ToPage),
 }
@@ -77,70 +90,89 @@ pub enum Action {
 /// A worker's state.
 #[derive(Debug)]
 pub struct Worker {
-    agent: String,
+    name: Option<String>,
     backoff: Backoff,
     link: Link,
-    /// Connections opened so far: tells a task of an earlier one from one of the present.
-    connection: u64,
     /// Attempts since the last connection that lasted.
     attempts: u32,
     last_attempt: Duration,
-    waiting: VecDeque<Task>,
-    computing: Option<Computing>,
+    work: Work,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Link {
     Idle,
-    Connecting { give_up_at: Duration },
-    Open { since: Duration },
-    Waiting { until: Duration },
+    Connecting {
+        give_up_at: Duration,
+    },
+    Open {
+        since: Duration,
+        /// When something arrived last.
+        heard_at: Duration,
+        heartbeat: Option<Heartbeat>,
+    },
+    Waiting {
+        until: Duration,
+    },
+    /// The server has turned this worker away.
+    Ended,
 }
 
-#[derive(Debug)]
-struct Computing {
-    task: Task,
-    connection: u64,
+/// A server in lease mode is told, and asked, whether the other is there.
+#[derive(Clone, Copy, Debug, PartialEq)]
+struct Heartbeat {
+    every: Duration,
+    next: Duration,
 }
 
 impl Worker {
-    /// A worker that calls itself `agent` and whose delays follow from `seed`.
-    pub fn new(agent: &str, seed: u64) -> Worker {
+    /// A worker that calls itself `agent`, computes `slots` tasks at once (at least 1), and whose
+    /// delays follow from `seed`.
+    pub fn new(agent: &str, slots: u32, seed: u64) -> Worker {
         Worker {
-            agent: printable(agent, AGENT_CHARS_MAX),
+            name: None,
             backoff: Backoff::new(seed),
             link: Link::Idle,
-            connection: 0,
             attempts: 0,
             last_attempt: Duration::ZERO,
-            waiting: VecDeque::new(),
-            computing: None,
+            work: Work::new(printable(agent, AGENT_CHARS_MAX), slots),
         }
     }
 
     /// What to do about `event`, which happened at `now`.
     pub fn handle(&mut self, event: Event, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
+        let actions_mut = &mut actions;
         match (event, self.link) {
-            (Event::Start, Link::Idle) => self.connect(now, &mut actions),
-            (Event::Opened, Link::Connecting { .. }) => self.opened(now, &mut actions),
-            (Event::Text(text), Link::Open { .. }) => self.read(&text, &mut actions),
+            (Event::Start { worker }, Link::Idle) => {
+                self.name = worker;
+                self.connect(now, actions_mut);
+            }
+            (Event::Opened, Link::Connecting { .. }) => self.opened(now, actions_mut),
+            (Event::Text(text), Link::Open { .. }) => {
+                self.heard(now);
+                self.read(&text, now, actions_mut);
+            }
             (Event::Binary { bytes }, Link::Open { .. }) => {
-                notice(&mut actions, format!("Ignored a binary frame of {bytes} bytes"));
+                self.heard(now);
+                notice(actions_mut, format!("Ignored a binary frame of {bytes} bytes"));
             }
             (Event::Closed { code, reason }, Link::Connecting { .. } | Link::Open { .. }) => {
-                self.lost(closed_because(code, &reason), now, &mut actions);
+                self.closed(code, &reason, now, actions_mut);
             }
-            (Event::Computed { result, duration_ms }, _) => {
-                self.computed(Number(result), DurationMs::new(duration_ms), &mut actions);
+            (Event::Computed { slot, results, duration_ms }, _) => {
+                let duration = DurationMs::new(duration_ms);
+                self.work.computed(slot, &results, duration, now, actions_mut);
             }
-            (Event::ComputeFailed { reason }, _) => self.compute_failed(&reason, &mut actions),
+            (Event::ComputeFailed { slot, reason }, _) => {
+                self.work.compute_failed(slot, &reason, now, actions_mut);
+            }
             (Event::RetryNow, Link::Waiting { until }) => {
                 let until = until.min(now.max(self.last_attempt + CONNECT_INTERVAL_MIN));
                 self.link = Link::Waiting { until };
-                self.timeout(now, &mut actions);
+                self.timeout(now, actions_mut);
             }
-            (Event::Timeout, _) => self.timeout(now, &mut actions),
+            (Event::Timeout, _) => self.timeout(now, actions_mut),
             // What arrives for a link that is no longer in that state is late, and harmless.
             _ => {}
         }
@@ -152,9 +184,16 @@ impl Worker {
         match self.link {
             Link::Connecting { give_up_at } => Some(give_up_at),
             Link::Waiting { until } => Some(until),
-            Link::Idle | Link::Open { .. } => None,
+            Link::Open { heard_at, heartbeat, .. } => {
+                let silent =
+                    heartbeat.map(|heartbeat| heartbeat.next.min(heard_at + HEARTBEAT_SILENCE_MAX));
+                silent.into_iter().chain(self.work.next_report()).min()
+            }
+            Link::Idle | Link::Ended => None,
         }
     }
+
+    // ---- The link -------------------------------------------------------------------------------
 
     fn connect(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.attempts = self.attempts.saturating_add(1);
@@ -165,21 +204,48 @@ impl Worker {
     }
 
     fn opened(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        self.connection += 1;
-        self.link = Link::Open { since: now };
+        self.link = Link::Open { since: now, heard_at: now, heartbeat: None };
         actions.push(Action::Tell(ToPage::Connected));
+        if let Some(name) = &self.name {
+            let hello = Hello {
+                protocol: PROTOCOL,
+                agent: self.work.agent().to_owned(),
+                slots: self.work.slots(),
+                worker: name.clone(),
+                ops: Op::ALL.iter().map(|op| op.name().to_owned()).collect(),
+            };
+            actions.push(Action::Send(WorkerMessage::Hello(hello).write()));
+        }
+    }
+
+    fn heard(&mut self, now: Duration) {
+        if let Link::Open { heard_at, .. } = &mut self.link {
+            *heard_at = now;
+        }
+    }
+
+    fn closed(&mut self, code: u16, reason: &str, now: Duration, actions: &mut Vec<Action>) {
+        if code != close_code::TURNED_AWAY {
+            return self.lost(closed_because(code, reason), now, actions);
+        }
+        // It would be turned away again: something here computes wrong.
+        self.work.drop_all();
+        self.link = Link::Ended;
+        actions.push(Action::Disconnect);
+        let text = format!("The server has turned this worker away: {}", quote(reason));
+        actions.push(Action::Tell(ToPage::Failed { text }));
     }
 
     /// The link is gone: what waited is the server's to give again; what is computed is finished,
     /// since it cannot be interrupted, and dropped.
     fn lost(&mut self, reason: String, now: Duration, actions: &mut Vec<Action>) {
-        if let Link::Open { since } = self.link
+        if let Link::Open { since, .. } = self.link
             && now.saturating_sub(since) >= BACKOFF_RESET_AFTER
         {
             self.backoff.reset();
             self.attempts = 0;
         }
-        self.waiting.clear();
+        self.work.drop_all();
         let until = (now + self.backoff.draw()).max(self.last_attempt + CONNECT_INTERVAL_MIN);
         self.link = Link::Waiting { until };
         let retry_in_ms = (until - now).as_secs_f64() * 1000.0;
@@ -188,17 +254,33 @@ impl Worker {
     }
 
     fn timeout(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        match self.link {
-            Link::Connecting { give_up_at } if now >= give_up_at => {
+        match &mut self.link {
+            Link::Connecting { give_up_at } if now >= *give_up_at => {
                 let seconds = CONNECT_TIMEOUT.as_secs();
                 self.lost(format!("no answer within {seconds} s"), now, actions);
             }
-            Link::Waiting { until } if now >= until => self.connect(now, actions),
+            Link::Waiting { until } if now >= *until => self.connect(now, actions),
+            Link::Open { heard_at, heartbeat, .. } => {
+                if let Some(heartbeat) = heartbeat {
+                    if now >= *heard_at + HEARTBEAT_SILENCE_MAX {
+                        let seconds = HEARTBEAT_SILENCE_MAX.as_secs();
+                        let reason = format!("nothing heard for {seconds} s");
+                        return self.lost(reason, now, actions);
+                    }
+                    if now >= heartbeat.next {
+                        heartbeat.next = now + heartbeat.every;
+                        actions.push(Action::Send(WorkerMessage::Heartbeat.write()));
+                    }
+                }
+                self.work.report_progress(now, actions);
+            }
             _ => {}
         }
     }
 
-    fn read(&mut self, text: &str, actions: &mut Vec<Action>) {
+    // ---- Messages -------------------------------------------------------------------------------
+
+    fn read(&mut self, text: &str, now: Duration, actions: &mut Vec<Action>) {
         if text.len() > FRAME_BYTES_MAX {
             let bytes = text.len();
             return notice(
@@ -207,87 +289,32 @@ impl Worker {
             );
         }
         match ServerMessage::read(text) {
-            Ok(ServerMessage::Task(task)) => self.take(task, actions),
+            Ok(ServerMessage::Task(task)) => self.work.take_task(task, actions),
+            Ok(ServerMessage::Lease(lease)) => self.work.take_lease(lease, now, actions),
+            Ok(ServerMessage::Revoke { lease }) => self.work.revoke(lease),
+            Ok(ServerMessage::Welcome(welcome)) => self.welcome(&welcome, now),
+            Ok(ServerMessage::Heartbeat) => {}
             Ok(ServerMessage::Error(error)) => {
                 notice(actions, format!("The server says: {}", quote(&error.message)));
             }
-            Err(ReadError::Invalid { kind: MessageKind::Task, task_id, reason }) => {
+            Err(ReadError::Invalid { kind: MessageKind::Task, task_id, reason, .. }) => {
                 notice(actions, format!("Refused a task: {reason}"));
-                refuse(actions, ErrorCode::BadTask, reason, task_id);
+                refuse(actions, ErrorCode::BadTask, reason, About::Task(task_id));
+            }
+            Err(ReadError::Invalid { kind: MessageKind::Lease, lease, reason, .. }) => {
+                notice(actions, format!("Refused a lease: {reason}"));
+                refuse(actions, ErrorCode::BadLease, reason, About::Lease(lease));
             }
             Err(error) => notice(actions, format!("Ignored a frame: {error}")),
         }
     }
 
-    fn take(&mut self, task: Task, actions: &mut Vec<Action>) {
-        if self.waiting.len() >= PLAIN_TASKS_WAITING_MAX {
-            let message = format!("{PLAIN_TASKS_WAITING_MAX} tasks wait already");
-            notice(actions, format!("Refused task {}: {message}", task.task_id));
-            return refuse(actions, ErrorCode::TooManyTasks, message, Some(task.task_id));
-        }
-        self.waiting.push_back(task);
-        if self.computing.is_none() {
-            self.compute_next(actions);
+    fn welcome(&mut self, welcome: &Welcome, now: Duration) {
+        if let Link::Open { heartbeat, .. } = &mut self.link {
+            let every = Duration::from_secs(welcome.heartbeat_s.max(1));
+            *heartbeat = Some(Heartbeat { every, next: now + every });
         }
     }
-
-    fn compute_next(&mut self, actions: &mut Vec<Action>) {
-        let Some(task) = self.waiting.pop_front() else {
-            return actions.push(Action::Tell(ToPage::Idle));
-        };
-        let (task_id, text) = (task.task_id, task.input.to_string());
-        actions.push(Action::Tell(ToPage::Task { task_id, text }));
-        actions.push(Action::Compute(task.input));
-        self.computing = Some(Computing { task, connection: self.connection });
-    }
-
-    fn computed(&mut self, result: Number, duration: DurationMs, actions: &mut Vec<Action>) {
-        if let Some(task) = self.finish() {
-            let message = WorkerMessage::Result(TaskResult {
-                task_id: task.task_id,
-                result: Some(result),
-                duration_ms: Some(duration),
-                agent: Some(self.agent.clone()),
-            });
-            actions.push(Action::Send(message.write()));
-            actions.push(Action::Tell(ToPage::Result {
-                task_id: task.task_id,
-                text: task.input.to_string(),
-                result: result.to_string(),
-                duration_ms: duration.get(),
-            }));
-        }
-        self.compute_next(actions);
-    }
-
-    fn compute_failed(&mut self, reason: &str, actions: &mut Vec<Action>) {
-        if let Some(task) = self.finish() {
-            notice(actions, format!("Task {} failed: {reason}", task.task_id));
-            refuse(actions, ErrorCode::ComputeFailed, reason.to_owned(), Some(task.task_id));
-        }
-        self.compute_next(actions);
-    }
-
-    /// The task that was computed, if the connection that it came from is still open.
-    fn finish(&mut self) -> Option<Task> {
-        let Computing { task, connection } = self.computing.take()?;
-        let open = matches!(self.link, Link::Open { .. });
-        (open && connection == self.connection).then_some(task)
-    }
-}
-
-fn notice(actions: &mut Vec<Action>, text: String) {
-    actions.push(Action::Tell(ToPage::Notice { text }));
-}
-
-fn refuse(
-    actions: &mut Vec<Action>,
-    code: ErrorCode,
-    message: String,
-    task_id: Option<tequio_protocol::ids::TaskId>,
-) {
-    let error = ErrorMessage { code, message, task_id };
-    actions.push(Action::Send(WorkerMessage::Error(error).write()));
 }
 
 /// The close code and reason, for people (codes: RFC 6455, section 7.4.1).
@@ -311,7 +338,8 @@ fn closed_because(code: u16, reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tequio_protocol::limits::{BACKOFF_BASE, BACKOFF_MAX};
+    use tequio_protocol::limits::{BACKOFF_BASE, BACKOFF_MAX, PLAIN_TASKS_WAITING_MAX};
+    use tequio_protocol::op::RepeatMultiply;
 
     const TASK: &str =
         r#"{"type":"task","op":"repeat_multiply","task_id":1,"initial":3,"factor":2,"times":10}"#;
@@ -324,12 +352,12 @@ mod tests {
 
     impl Bench {
         fn new(seed: u64) -> Bench {
-            Bench { worker: Worker::new("Test/1.0", seed), now: Duration::ZERO }
+            Bench { worker: Worker::new("Test/1.0", 1, seed), now: Duration::ZERO }
         }
 
         fn connected(seed: u64) -> Bench {
             let mut bench = Bench::new(seed);
-            bench.handle(Event::Start);
+            bench.handle(Event::Start { worker: None });
             bench.handle(Event::Opened);
             bench
         }
@@ -343,7 +371,7 @@ mod tests {
         }
 
         fn computed(&mut self, result: f64) -> Vec<Action> {
-            self.handle(Event::Computed { result, duration_ms: 0.25 })
+            self.handle(Event::Computed { slot: 0, results: vec![result], duration_ms: 0.25 })
         }
 
         fn close(&mut self) -> Vec<Action> {
@@ -378,7 +406,7 @@ mod tests {
         let mut bench = Bench::connected(1);
         let actions = bench.text(TASK);
         let input = RepeatMultiply::new(3.0, 2.0, 10).unwrap();
-        assert!(actions.contains(&Action::Compute(input)));
+        assert!(actions.contains(&Action::Compute { slot: 0, piece: Piece::of_one(input) }));
         let actions = bench.computed(3072.0);
         assert_eq!(
             sent(&actions),
@@ -396,10 +424,10 @@ mod tests {
         let mut bench = Bench::connected(1);
         bench.text(TASK);
         let second = TASK.replace("\"task_id\":1", "\"task_id\":2");
-        assert!(!bench.text(&second).iter().any(|a| matches!(a, Action::Compute(_))));
+        assert!(!bench.text(&second).iter().any(|a| matches!(a, Action::Compute { .. })));
         let actions = bench.computed(1.0);
         assert!(sent(&actions)[0].contains("\"task_id\":1"));
-        assert!(actions.iter().any(|a| matches!(a, Action::Compute(_))));
+        assert!(actions.iter().any(|a| matches!(a, Action::Compute { .. })));
         assert!(sent(&bench.computed(1.0))[0].contains("\"task_id\":2"));
     }
 
@@ -433,7 +461,7 @@ mod tests {
         }
         assert_eq!(notices(&bench.text(&" ".repeat(FRAME_BYTES_MAX + 1))).len(), 1);
         assert_eq!(notices(&bench.handle(Event::Binary { bytes: 3 })).len(), 1);
-        assert!(bench.text(TASK).iter().any(|a| matches!(a, Action::Compute(_))), "still usable");
+        assert!(bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })), "still usable");
     }
 
     #[test]
@@ -441,9 +469,9 @@ mod tests {
         let mut bench = Bench::connected(1);
         bench.text(TASK);
         bench.text(TASK);
-        let actions = bench.handle(Event::ComputeFailed { reason: "trap".to_owned() });
+        let actions = bench.handle(Event::ComputeFailed { slot: 0, reason: "trap".to_owned() });
         assert!(sent(&actions)[0].contains(r#""code":"compute_failed""#));
-        assert!(actions.iter().any(|a| matches!(a, Action::Compute(_))));
+        assert!(actions.iter().any(|a| matches!(a, Action::Compute { .. })));
     }
 
     #[test]
@@ -453,10 +481,10 @@ mod tests {
         bench.close();
         bench.pass();
         bench.handle(Event::Opened);
-        assert!(!bench.text(TASK).iter().any(|a| matches!(a, Action::Compute(_))), "still busy");
+        assert!(!bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })), "still busy");
         let actions = bench.computed(1.0);
         assert!(sent(&actions).is_empty());
-        assert!(actions.iter().any(|a| matches!(a, Action::Compute(_))));
+        assert!(actions.iter().any(|a| matches!(a, Action::Compute { .. })));
         assert_eq!(sent(&bench.computed(1.0)).len(), 1);
     }
 
@@ -517,7 +545,7 @@ mod tests {
     #[test]
     fn a_socket_that_never_opens_is_let_go() {
         let mut bench = Bench::new(1);
-        bench.handle(Event::Start);
+        bench.handle(Event::Start { worker: None });
         bench.now = CONNECT_TIMEOUT / 2;
         assert!(bench.handle(Event::Timeout).is_empty(), "a timer may fire early");
         let (_, actions) = bench.pass();

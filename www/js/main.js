@@ -1,6 +1,7 @@
 // @ts-check
 // Starts the coordinator, which does all the work in a worker of its own, and shows what it says.
 
+import { browserId } from "./browser-id.js";
 import { serverUrl } from "./server-url.js";
 import { strings } from "./strings.js";
 import * as view from "./view.js";
@@ -40,7 +41,8 @@ function start() {
     if (message.type === "ready") {
       // It speaks first: what is posted to a worker before it listens is lost.
       clearTimeout(late);
-      tell({ type: "start", url: server.url });
+      const worker = server.takesLeases ? browserId() : null;
+      tell({ type: "start", url: server.url, worker });
     } else {
       show(message);
     }
@@ -67,8 +69,13 @@ function show(message) {
       view.showComputing(message.text);
       return view.addLogLine(said.task(message.task_id, message.text));
     case "result":
-      view.addResult(message);
+      view.addResult({ ...message, task: String(message.task_id), count: 1 });
       return view.addLogLine(said.result(message.task_id, message.result));
+    case "lease":
+      return view.showComputing(strings.lease(message.job, message.first, message.count));
+    case "results":
+      // A line of the log for each would be several a second.
+      return view.addResult({ ...message, task: strings.taskOf(message.job, message.last) });
     case "idle":
       return view.showComputing(null);
     case "notice":

@@ -2,13 +2,20 @@
 
 export type TaskId = number;
 
+export type JobId = number;
+
 export type WorkerId = number;
 
 export type FromPage = { "type": "start", 
 /**
  * The server's socket, `ws://` or `wss://`.
  */
-url: string, } | { "type": "retry_now" };
+url: string, 
+/**
+ * The id that this browser keeps, to be said in `hello`; none for a server that is not
+ * known to be Tequio's, and is sent nothing that it may not expect.
+ */
+worker: string | null, } | { "type": "retry_now" };
 
 export type ToPage = { "type": "ready" } | { "type": "connecting", 
 /**
@@ -46,6 +53,42 @@ result: string,
 /**
  * How long it took to compute, in milliseconds.
  */
+duration_ms: number, } | { "type": "lease", 
+/**
+ * The job.
+ */
+job: JobId, 
+/**
+ * The first task.
+ */
+first: number, 
+/**
+ * How many tasks.
+ */
+count: number, } | { "type": "results", 
+/**
+ * The job.
+ */
+job: JobId, 
+/**
+ * The last one's task.
+ */
+last: number, 
+/**
+ * How many.
+ */
+count: number, 
+/**
+ * What the last one was computed of, for people.
+ */
+text: string, 
+/**
+ * The last one, for people.
+ */
+result: string, 
+/**
+ * How long they took to compute, all together, in milliseconds.
+ */
 duration_ms: number, } | { "type": "idle" } | { "type": "notice", 
 /**
  * What happened.
@@ -55,6 +98,8 @@ text: string, } | { "type": "failed",
  * What happened.
  */
 text: string, };
+
+export type Op = "repeat_multiply";
 
 export type WorkerView = { 
 /**
@@ -82,6 +127,14 @@ connected_s: number,
  */
 idle_s: number, 
 /**
+ * Tasks that it computes at once; a client that has not said hello has one.
+ */
+slots: number, 
+/**
+ * Leases out to it.
+ */
+leases: number, 
+/**
  * Tasks that it was sent.
  */
 tasks: number, 
@@ -93,6 +146,58 @@ results: number,
  * Messages of it that were refused or ignored.
  */
 refused: number, };
+
+export type JobView = { 
+/**
+ * Its number.
+ */
+id: JobId, 
+/**
+ * Its name, empty where it has none.
+ */
+name: string, 
+/**
+ * What is computed.
+ */
+op: Op, 
+/**
+ * Where it is.
+ */
+state: JobState, 
+/**
+ * Tasks that it has; of a job whose inputs are still being sent, so far.
+ */
+total: number, 
+/**
+ * Tasks with a result on disk.
+ */
+done: number, 
+/**
+ * Tasks with an error on disk, after their last attempt.
+ */
+failed: number, 
+/**
+ * Tasks that workers hold now.
+ */
+leased: number, 
+/**
+ * Workers that hold them.
+ */
+workers: number, 
+/**
+ * Tasks a second, over the last seconds.
+ */
+rate: number, 
+/**
+ * Seconds to its end at this rate; none where nothing moves.
+ */
+eta_s: number | null, 
+/**
+ * When it was submitted: RFC 3339, UTC.
+ */
+submitted_at: string, };
+
+export type JobState = "running" | "paused" | "done" | "cancelled";
 
 export type ErrorBody = { 
 /**

@@ -1,24 +1,30 @@
 // @ts-check
 // Which server this tab works for: the one that served the page, or the one that `?server=` names.
 
+/** Where Tequio's own servers listen for tabs; theirs are told that the tab takes leases. */
+const SOCKET_PATH = "/ws";
+
 /**
- * The socket's address. `?server=` may be written with ws, wss, http or https, with or without a
- * path; a server named without a path is asked for `/`, where every classroom server listens.
+ * The socket's address. `?server=` may be written with http or https, which names a Tequio's page,
+ * or with ws or wss, with or without a path; without one it is asked for `/`, where every
+ * classroom server listens.
  *
  * @param {Location | URL} page The page's own address.
- * @returns {{ url: string } | { bad: string }} The address, or what was given and is none.
+ * @returns {{ url: string, takesLeases: boolean } | { bad: string }} The address, and whether it is
+ * a Tequio's; or what was given and is none.
  */
 export function serverUrl(page) {
-  const given = new URL(page.href).searchParams.get("server");
-  if (given === null) {
-    const scheme = page.protocol === "https:" ? "wss:" : "ws:";
-    return { url: `${scheme}//${page.host}/ws` };
-  }
+  const given = new URL(page.href).searchParams.get("server") ?? `${page.origin}/`;
   const schemes = { "ws:": "ws:", "wss:": "wss:", "http:": "ws:", "https:": "wss:" };
   const url = URL.canParse(given) ? new URL(given) : null;
   const scheme = url && schemes[/** @type {keyof typeof schemes} */ (url.protocol)];
   if (!url || !scheme || !url.host) {
     return { bad: given };
   }
-  return { url: `${scheme}//${url.host}${url.pathname}${url.search}` };
+  const isPage = url.protocol !== scheme && url.pathname === "/";
+  const path = isPage ? SOCKET_PATH : url.pathname;
+  return {
+    url: `${scheme}//${url.host}${path}${url.search}`,
+    takesLeases: path.endsWith(SOCKET_PATH),
+  };
 }

@@ -21,6 +21,13 @@ export const strings = {
     failed: "This tab cannot compute",
   },
 
+  /** @param {number} job @param {number} first @param {number} count */
+  lease: (job, first, count) =>
+    count === 1
+      ? `Job ${job}, task ${first}`
+      : `Job ${job}, tasks ${first} to ${first + count - 1}`,
+  /** @param {number} job @param {number} task */
+  taskOf: (job, task) => `${job}/${task}`,
   /** @param {string} url */
   server: (url) => `Server ${url}`,
   /** @param {number} seconds */

@@ -88,15 +88,16 @@ export function showComputing(text) {
   computing.classList.toggle("idle", text === null);
 }
 
-/** @param {Extract<import("./protocol.js").ToPage, { type: "result" }>} result */
+/** Shows one result, the last of `count` that were sent.
+ * @param {{ task: string, result: string, text: string, count: number, duration_ms: number }} result */
 export function addResult(result) {
-  resultCount += 1;
+  resultCount += result.count;
   element("result-count").textContent = String(resultCount);
   element("no-results").hidden = true;
   table.hidden = false;
   const row = document.createElement("tr");
   for (const text of [
-    String(result.task_id),
+    result.task,
     result.result,
     strings.duration(result.duration_ms),
     result.text,

@@ -43,7 +43,8 @@ export class Server {
    * @param {{ port?: number, args?: string[] }} [options] Port 0 takes a free one. */
   static async start(t, { port = 0, args = [] } = {}) {
     const program = variable("TEQUIO_BIN");
-    const child = spawn(program, ["serve", "--listen", `127.0.0.1:${port}`, ...args], {
+    const store = args.includes("--data") ? [] : ["--memory"];
+    const child = spawn(program, ["serve", ...store, "--listen", `127.0.0.1:${port}`, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
     });
     const server = new Server(child, program);

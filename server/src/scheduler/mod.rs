@@ -21,7 +21,7 @@ use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, LEASE_COPIES_MAX, LEASE_GROWTH, LEASE_TARGET,
+    DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, LEASE_COPIES_MAX, LEASE_GROWTH, LEASE_TARGET,
     LEASES_PER_SLOT, PAST_LEASES_MAX, SAMPLE_EVERY, SAMPLES_MIN, STRIKES_MAX, TASK_ATTEMPTS_MAX,
     TASK_ERROR_CHARS_MAX,
 };
@@ -593,11 +593,8 @@ impl Scheduler {
             return Err(self.wrong(worker, lease, index, got));
         }
         let job = held.job;
-        let is_out = self.leases.contains_key(&lease);
         self.heard(worker);
-        if is_out {
-            self.measure(worker, lease, count(&range), duration, now);
-        }
+        self.measure(worker, &held, count(&range), duration, now);
         // A plain client's bits are its browser's; ours are everybody's, and known here.
         let exact = match mode {
             Mode::Plain => held.expected.iter().map(|(_, number)| *number).collect(),
@@ -662,7 +659,7 @@ impl Scheduler {
     ) -> Result<(), Refusal> {
         self.find(worker, lease, &(0..0))?;
         self.heard(worker);
-        self.extend(lease, now);
+        self.extend(lease, now, HOLD_MAX);
         Ok(())
     }
 
@@ -745,16 +742,18 @@ impl Scheduler {
         if lease.rest.is_empty() {
             self.end(id);
         } else {
-            self.extend(id, now);
+            self.extend(id, now, Duration::MAX);
         }
     }
 
-    fn extend(&mut self, id: LeaseId, now: Duration) {
+    /// Counts the time of a lease from now, until `hold_max` after it was lent or last answered.
+    fn extend(&mut self, id: LeaseId, now: Duration, hold_max: Duration) {
         let Some(lease) = self.leases.get(&id) else { return };
         let job = &self.jobs[&lease.job];
         let task_s = job.task_s_of(&self.workers[&lease.worker], lease.job).unwrap_or(0.0);
-        let deadline =
-            lease.deadline.max(now + deadline_after(count(&lease.rest) as f64 * task_s));
+        let time = deadline_after(count(&lease.rest) as f64 * task_s);
+        let last = lease.heard_at.saturating_add(hold_max.max(time));
+        let deadline = lease.deadline.max((now + time).min(last));
         self.deadlines.remove(&(lease.deadline, id));
         self.deadlines.insert((deadline, id));
         if let Some(lease) = self.leases.get_mut(&id) {
@@ -775,12 +774,11 @@ impl Scheduler {
     fn measure(
         &mut self,
         worker: WorkerId,
-        lease: LeaseId,
+        lease: &Lease,
         tasks: u64,
         duration: Option<Duration>,
         now: Duration,
     ) {
-        let lease = &self.leases[&lease];
         let elapsed = now.saturating_sub(lease.heard_at);
         let task_s = (duration.unwrap_or(elapsed).as_secs_f64() / tasks as f64).max(TASK_S_MIN);
         let Some(job) = self.jobs.get_mut(&lease.job) else { return };

@@ -3,16 +3,18 @@
 
 use super::{log_error, now_ms, post};
 use tequio_protocol::page::{FromCompute, ToCompute};
+use tequio_protocol::piece::Piece;
 use wasm_bindgen::JsCast;
 use web_sys::DedicatedWorkerGlobalScope;
 
 pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     let answers = scope.clone();
-    let listener = post::listener(move |ToCompute::Compute { input }| {
+    let listener = post::listener(move |ToCompute::Compute { piece }| {
+        let piece = Piece::read(&piece).expect("a piece of our own reads");
         let before = now_ms(&answers);
-        let result = input.compute();
+        let results = piece.compute();
         let duration_ms = now_ms(&answers) - before;
-        answer(&answers, &FromCompute::Computed { result, duration_ms });
+        answer(&answers, &FromCompute::Computed { results, duration_ms });
     });
     scope.set_onmessage(Some(listener.as_ref().unchecked_ref()));
     // It listens as long as the worker lives, and is ended with it.

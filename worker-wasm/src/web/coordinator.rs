@@ -8,20 +8,23 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
-use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::page::{FromCompute, FromPage, ToCompute, ToPage};
+use tequio_protocol::piece::Piece;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, WorkerOptions, WorkerType};
+
+/// Tasks that a tab computes at once: until its person can say how many cores it lends, one.
+const SLOTS: usize = 1;
 
 pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     let seed = (js_sys::Math::random() * 2f64.powi(53)) as u64;
     let agent = scope.navigator().user_agent().unwrap_or_default();
     let shell = Shell(Rc::new(RefCell::new(State {
-        worker: Worker::new(&agent, seed),
+        worker: Worker::new(&agent, SLOTS as u32, seed),
         events: VecDeque::new(),
         url: None,
         socket: None,
-        compute: None,
+        computes: (0..SLOTS).map(|_| None).collect(),
         timeout: None,
         scope: scope.clone(),
     })));
@@ -32,7 +35,9 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     scope.set_onmessage(Some(listener.as_ref().unchecked_ref()));
     // It listens as long as the worker lives, and is ended with it.
     listener.forget();
-    shell.0.borrow_mut().start_compute(&shell);
+    for slot in 0..SLOTS {
+        shell.0.borrow_mut().start_compute(slot, &shell);
+    }
     shell.0.borrow().tell(&ToPage::Ready);
 }
 
@@ -45,7 +50,8 @@ struct State {
     events: VecDeque<Event>,
     url: Option<String>,
     socket: Option<Socket>,
-    compute: Option<Compute>,
+    /// One a slot; none where it could not be started.
+    computes: Vec<Option<Compute>>,
     timeout: Option<Timeout>,
     scope: DedicatedWorkerGlobalScope,
 }
@@ -53,44 +59,44 @@ struct State {
 impl Shell {
     fn hear_page(&self, message: FromPage) {
         match message {
-            FromPage::Start { url } => {
+            FromPage::Start { url, worker } => {
                 self.0.borrow_mut().url = Some(url);
-                self.happened(Event::Start);
+                self.happened(Event::Start { worker });
             }
             FromPage::RetryNow => self.happened(Event::RetryNow),
         }
     }
 
-    fn hear_compute(&self, message: FromCompute) {
+    fn hear_compute(&self, slot: usize, message: FromCompute) {
         match message {
             FromCompute::Ready => {
                 let mut state = self.0.borrow_mut();
-                let first_input = state.compute.as_mut().and_then(Compute::ready);
-                if let Some(input) = first_input {
-                    state.compute(input);
+                let first_piece = state.computes[slot].as_mut().and_then(Compute::ready);
+                if let Some(piece) = first_piece {
+                    state.compute(slot, &piece);
                 }
             }
-            FromCompute::Computed { result, duration_ms } => {
-                self.happened(Event::Computed { result, duration_ms });
+            FromCompute::Computed { results, duration_ms } => {
+                self.happened(Event::Computed { slot, results, duration_ms });
             }
         }
     }
 
-    /// The compute worker has trapped, or its script did not load. The former is replaced, since
+    /// A compute worker has trapped, or its script did not load. The former is replaced, since
     /// what an op leaves behind after a trap cannot be trusted; the latter would fail again.
-    fn compute_broke(&self, event: &ErrorEvent) {
+    fn compute_broke(&self, slot: usize, event: &ErrorEvent) {
         let reason = event.message();
         let mut state = self.0.borrow_mut();
-        let was_ready = state.compute.take().is_some_and(|compute| compute.is_ready);
+        let was_ready = state.computes[slot].take().is_some_and(|compute| compute.is_ready);
         if was_ready {
-            state.start_compute(self);
+            state.start_compute(slot, self);
         } else {
             state.tell(&ToPage::Failed {
                 text: format!("The compute worker did not start: {reason}"),
             });
         }
         drop(state);
-        self.happened(Event::ComputeFailed { reason });
+        self.happened(Event::ComputeFailed { slot, reason });
     }
 
     /// Feeds the state machine and carries out what it answers, until nothing is left to do.
@@ -117,7 +123,7 @@ impl State {
             Action::Connect => self.connect(shell),
             Action::Disconnect => self.socket = None,
             Action::Send(text) => self.send(&text),
-            Action::Compute(input) => self.compute(input),
+            Action::Compute { slot, piece } => self.compute(slot, &piece),
             Action::Tell(message) => self.tell(&message),
         }
     }
@@ -146,19 +152,19 @@ impl State {
         }
     }
 
-    fn compute(&mut self, input: RepeatMultiply) {
-        let asked = match &mut self.compute {
-            Some(compute) => compute.ask(input),
+    fn compute(&mut self, slot: usize, piece: &Piece) {
+        let asked = match &mut self.computes[slot] {
+            Some(compute) => compute.ask(piece),
             None => Err("there is no compute worker; reload the page".to_owned()),
         };
         if let Err(reason) = asked {
-            self.events.push_back(Event::ComputeFailed { reason });
+            self.events.push_back(Event::ComputeFailed { slot, reason });
         }
     }
 
-    fn start_compute(&mut self, shell: &Shell) {
-        match Compute::start(&self.scope, shell) {
-            Ok(compute) => self.compute = Some(compute),
+    fn start_compute(&mut self, slot: usize, shell: &Shell) {
+        match Compute::start(slot, &self.scope, shell) {
+            Ok(compute) => self.computes[slot] = Some(compute),
             Err(error) => {
                 let text = format!("The compute worker did not start: {}", words(&error));
                 self.tell(&ToPage::Failed { text });
@@ -186,19 +192,23 @@ impl State {
     }
 }
 
-/// The compute worker. What is posted to it before it is ready would be lost, so the first input
+/// A compute worker. What is posted to it before it is ready would be lost, so the first piece
 /// waits here.
 struct Compute {
     worker: web_sys::Worker,
     is_ready: bool,
-    waiting: Option<RepeatMultiply>,
+    waiting: Option<Piece>,
     // Held because the browser calls them.
     _message: Closure<dyn FnMut(MessageEvent)>,
     _error: Closure<dyn FnMut(ErrorEvent)>,
 }
 
 impl Compute {
-    fn start(scope: &DedicatedWorkerGlobalScope, shell: &Shell) -> Result<Compute, JsValue> {
+    fn start(
+        slot: usize,
+        scope: &DedicatedWorkerGlobalScope,
+        shell: &Shell,
+    ) -> Result<Compute, JsValue> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(COMPUTE);
@@ -206,13 +216,13 @@ impl Compute {
         let worker = web_sys::Worker::new_with_options(&scope.location().href(), &options)?;
         let message = {
             let shell = shell.clone();
-            post::listener(move |message| shell.hear_compute(message))
+            post::listener(move |message| shell.hear_compute(slot, message))
         };
         let error = {
             let shell = shell.clone();
             Closure::new(move |event: ErrorEvent| {
                 event.prevent_default();
-                shell.compute_broke(&event);
+                shell.compute_broke(slot, &event);
             })
         };
         worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
@@ -220,17 +230,17 @@ impl Compute {
         Ok(Compute { worker, is_ready: false, waiting: None, _message: message, _error: error })
     }
 
-    fn ready(&mut self) -> Option<RepeatMultiply> {
+    fn ready(&mut self) -> Option<Piece> {
         self.is_ready = true;
         self.waiting.take()
     }
 
-    fn ask(&mut self, input: RepeatMultiply) -> Result<(), String> {
+    fn ask(&mut self, piece: &Piece) -> Result<(), String> {
         if self.is_ready {
-            let message = post::to_js(&ToCompute::Compute { input });
+            let message = post::to_js(&ToCompute::Compute { piece: piece.write() });
             self.worker.post_message(&message).map_err(|error| words(&error))
         } else {
-            self.waiting = Some(input);
+            self.waiting = Some(piece.clone());
             Ok(())
         }
     }
@@ -255,6 +265,12 @@ fn console_line(message: &ToPage) -> Option<String> {
         ToPage::Task { task_id, text } => Some(format!("🧮 Task received: {task_id}: {text}")),
         ToPage::Result { task_id, result, .. } => {
             Some(format!("📤 Result sent: {task_id}: {result}"))
+        }
+        ToPage::Lease { job, first, count } => {
+            Some(format!("🧮 Lease received: {count} tasks of job {job} from {first}"))
+        }
+        ToPage::Results { job, last, count, .. } => {
+            Some(format!("📤 Results sent: {count} of job {job} up to {last}"))
         }
         ToPage::Notice { text } | ToPage::Failed { text } => Some(format!("⚠️ {text}")),
     }

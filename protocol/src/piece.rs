@@ -1,0 +1,65 @@
+//! A piece of work as one slot takes it: some tasks' inputs in, as many results out.
+
+use crate::message::LeaseInputs;
+use crate::op::RepeatMultiply;
+use serde::{Deserialize, Serialize};
+
+/// Tasks that a slot computes without looking up.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Piece {
+    /// The first task's index.
+    pub first: u64,
+    /// How many tasks, at least 1.
+    pub count: u64,
+    /// Their inputs: the job's grid, of which this is a part, or a list that is just theirs.
+    pub inputs: LeaseInputs,
+}
+
+impl Piece {
+    /// A single task.
+    pub fn of_one(input: RepeatMultiply) -> Piece {
+        Piece { first: 0, count: 1, inputs: LeaseInputs::List(vec![input]) }
+    }
+
+    /// The input of the `offset`-th task of this piece, which must be below `count`.
+    pub fn input(&self, offset: u64) -> RepeatMultiply {
+        match &self.inputs {
+            LeaseInputs::Grid(grid) => grid.input(self.first + offset),
+            LeaseInputs::List(inputs) => inputs[offset as usize],
+        }
+    }
+
+    /// Computes its tasks, in order.
+    pub fn compute(&self) -> Vec<f64> {
+        (0..self.count).map(|offset| self.input(offset).compute()).collect()
+    }
+
+    /// As text, which carries a grid, or an input of `-0`, between workers as it is.
+    pub fn write(&self) -> String {
+        serde_json::to_string(self).expect("pieces have string keys and serialise")
+    }
+
+    /// Reads what [`Piece::write`] wrote.
+    pub fn read(text: &str) -> Result<Piece, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pieces_travel_as_text_and_compute_their_part() {
+        let grid = r#"{"initial":[1,-0.0],"factor":2,"times":"0..10"}"#;
+        let inputs = LeaseInputs::Grid(serde_json::from_str(grid).unwrap());
+        let piece = Piece { first: 8, count: 4, inputs };
+        let back = Piece::read(&piece.write()).unwrap();
+        assert_eq!(back, piece);
+        let results = back.compute();
+        assert_eq!(results, [256.0, 512.0, 0.0, 0.0]);
+        assert!(results[2].is_sign_negative());
+        let one = Piece::of_one(RepeatMultiply::new(-0.0, 1.0, 3).unwrap());
+        assert!(Piece::read(&one.write()).unwrap().compute()[0].is_sign_negative());
+    }
+}
