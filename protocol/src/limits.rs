@@ -170,6 +170,24 @@ pub const RESULTS_BLOCK: u64 = 8192;
 /// the server.
 pub const MAP_AHEAD_TASKS_MAX: u64 = 1_000_000;
 
+/// Blocks of [`INPUTS_BLOCK`] lines that `tequio map` reads ahead of what it has sent.
+pub const MAP_BLOCKS_WAITING_MAX: usize = 2;
+
+/// How long `tequio map` waits for a block to fill before it sends what there is.
+pub const MAP_BLOCK_WAIT: Duration = Duration::from_millis(100);
+
+/// What a command reads of a file at once.
+pub const READ_BYTES: usize = 64 * 1024;
+
+/// How long a command waits for a server to take its connection.
+pub const CLIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The pause before a command that waits for a server asks again.
+pub const CLIENT_RETRY: Duration = Duration::from_secs(1);
+
+/// How often a command that shows a job's progress asks for it.
+pub const CLIENT_POLL: Duration = Duration::from_millis(300);
+
 /// The time over which a job's rate is measured, in whole seconds.
 pub const RATE_WINDOW_S: u64 = 10;
 

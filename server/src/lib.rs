@@ -7,11 +7,12 @@
 //! - [`scheduler`]: who computes what, pure policy;
 //! - [`store`]: the durable truth.
 //!
-//! [`metrics`] is filled by all of them.
+//! [`metrics`] is filled by all of them; [`native`] is a worker without a browser.
 
 pub mod cli;
 pub mod dispatcher;
 pub mod metrics;
+pub mod native;
 pub mod scheduler;
 pub mod session;
 pub mod store;

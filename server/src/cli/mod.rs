@@ -1,7 +1,15 @@
-//! The commands, one file each.
+//! The commands, one file each but for the smallest.
 
+mod client;
+mod jobs;
+mod map;
+mod print;
+mod results;
 mod serve;
+mod submit;
+mod work;
 
+use anyhow::anyhow;
 use clap::{Parser, Subcommand};
 
 /// Turns browser tabs into a compute cluster.
@@ -16,13 +24,46 @@ pub struct Cli {
 enum Command {
     /// Serve the page, and hand out tasks to every tab that opens it
     Serve(serve::Serve),
+    /// Submit a job: a grid of values, or a file of inputs
+    Submit(submit::Submit),
+    /// Compute what stdin says, and write the results to stdout, in order, as they come
+    Map(map::Map),
+    /// List all jobs
+    Jobs(jobs::List),
+    /// Show a job
+    Job(jobs::One),
+    /// Write a job's results, in the order of its tasks
+    Results(results::Results),
+    /// Hand out no more of a job, until it is resumed
+    Pause(jobs::One),
+    /// Go on with a job
+    Resume(jobs::One),
+    /// End a job, with the results that it has
+    Cancel(jobs::One),
+    /// List who is connected
+    Workers(jobs::List),
+    /// Compute for a server, without a browser, on every core
+    Work(work::Work),
 }
 
 impl Cli {
     /// Runs the command to its end.
     pub async fn run(self) -> anyhow::Result<()> {
+        // One library for TLS, said once: whoever speaks it finds it here.
+        let provider = rustls::crypto::ring::default_provider();
+        provider.install_default().map_err(|_| anyhow!("TLS was set up before"))?;
         match self.command {
             Command::Serve(serve) => serve.run().await,
+            Command::Submit(submit) => submit.run().await,
+            Command::Map(map) => map.run().await,
+            Command::Jobs(list) => list.jobs().await,
+            Command::Job(one) => one.show().await,
+            Command::Results(results) => results.run().await,
+            Command::Pause(one) => one.change("pause").await,
+            Command::Resume(one) => one.change("resume").await,
+            Command::Cancel(one) => one.change("cancel").await,
+            Command::Workers(list) => list.workers().await,
+            Command::Work(work) => work.run().await,
         }
     }
 }

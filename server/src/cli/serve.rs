@@ -96,7 +96,7 @@ impl Serve {
     }
 }
 
-fn random() -> anyhow::Result<u64> {
+pub(super) fn random() -> anyhow::Result<u64> {
     SysRng.try_next_u64().context("the system has no random numbers")
 }
 
@@ -116,7 +116,7 @@ fn default_data() -> Option<PathBuf> {
 }
 
 /// Log lines on stderr, `RUST_LOG` choosing which: `warn`, or `info,tequio::web=debug`.
-fn write_log_lines() -> anyhow::Result<()> {
+pub(super) fn write_log_lines() -> anyhow::Result<()> {
     let chosen = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     let levels: Targets = chosen.parse().with_context(|| format!("RUST_LOG={chosen}"))?;
     let lines = tracing_subscriber::fmt::layer()
@@ -143,7 +143,7 @@ fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
 }
 
 /// Ends at the first Ctrl-C, or the signal with which a system stops its services.
-fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
+pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};

@@ -71,7 +71,7 @@ impl Client {
     }
 
     pub(crate) async fn connect_to(url: &str) -> Client {
-        Client(within(connect_async(url)).await.unwrap().0)
+        Client(Box::pin(within(connect_async(url))).await.unwrap().0)
     }
 
     pub(crate) async fn send(&mut self, text: &str) {

@@ -1,0 +1,159 @@
+//! `tequio jobs`, `job`, `pause`, `resume`, `cancel` and `workers`: one request, one answer.
+
+use super::client::{Client, Remote, duration};
+use super::print::{self, Table};
+use clap::Args;
+use indicatif::HumanCount;
+use reqwest::Method;
+use tequio_protocol::api::{JobState, JobView, WorkerView};
+use tequio_protocol::ids::JobId;
+
+#[derive(Debug, Args)]
+pub(super) struct List {
+    #[command(flatten)]
+    remote: Remote,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct One {
+    /// The job's number
+    #[arg(value_name = "ID", value_parser = parse_id)]
+    id: JobId,
+
+    #[command(flatten)]
+    remote: Remote,
+}
+
+pub(super) fn parse_id(text: &str) -> Result<JobId, String> {
+    text.parse().map(JobId).map_err(|_| "a job's id is a number, as `tequio jobs` shows".to_owned())
+}
+
+impl List {
+    pub(super) async fn jobs(self) -> anyhow::Result<()> {
+        let client = self.remote.client()?;
+        let jobs: Vec<JobView> = client.json(client.request(Method::GET, "api/jobs")).await?;
+        if self.remote.json {
+            return print::json(&jobs);
+        }
+        let mut table =
+            Table::new(["ID", "STATE", "DONE", "TOTAL", "FAILED", "TASKS/S", "LEFT", "NAME"]);
+        for job in jobs {
+            table.add([
+                job.id.to_string(),
+                job.state.name().to_owned(),
+                HumanCount(job.done).to_string(),
+                HumanCount(job.total).to_string(),
+                HumanCount(job.failed).to_string(),
+                HumanCount(job.rate as u64).to_string(),
+                job.eta_s.map(duration).unwrap_or_default(),
+                job.name,
+            ]);
+        }
+        table.print()
+    }
+
+    pub(super) async fn workers(self) -> anyhow::Result<()> {
+        let client = self.remote.client()?;
+        let workers: Vec<WorkerView> =
+            client.json(client.request(Method::GET, "api/workers")).await?;
+        if self.remote.json {
+            return print::json(&workers);
+        }
+        let mut table = Table::new(["ID", "ADDRESS", "SLOTS", "LEASES", "RESULTS", "REFUSED", "AGENT"]);
+        for worker in workers {
+            table.add([
+                worker.id.to_string(),
+                worker.address,
+                worker.slots.to_string(),
+                worker.leases.to_string(),
+                HumanCount(worker.results).to_string(),
+                worker.refused.to_string(),
+                worker.agent.unwrap_or_default(),
+            ]);
+        }
+        table.print()
+    }
+}
+
+impl One {
+    pub(super) async fn show(self) -> anyhow::Result<()> {
+        let job = self.remote.client()?.job(self.id).await?;
+        show(&job, self.remote.json)
+    }
+
+    /// `change` is `pause`, `resume` or `cancel`.
+    pub(super) async fn change(self, change: &str) -> anyhow::Result<()> {
+        let client = self.remote.client()?;
+        let path = format!("api/jobs/{}/{change}", self.id);
+        let job: JobView = client.json(client.request(Method::POST, &path)).await?;
+        show(&job, self.remote.json)
+    }
+}
+
+fn show(job: &JobView, as_json: bool) -> anyhow::Result<()> {
+    if as_json {
+        return print::json(job);
+    }
+    let mut lines = vec![
+        format!("Job {} is {}: {}", job.id, job.state.name(), describe(job)),
+        format!("  op         {}", job.op),
+        format!("  submitted  {}", job.submitted_at),
+    ];
+    if !job.name.is_empty() {
+        lines.insert(1, format!("  name       {}", job.name));
+    }
+    if job.leased > 0 {
+        let workers = if job.workers == 1 { "worker" } else { "workers" };
+        lines.push(format!(
+            "  with       {} {workers}: {} tasks",
+            job.workers,
+            HumanCount(job.leased)
+        ));
+    }
+    print::lines(&lines)
+}
+
+/// How far a job is, in words.
+pub(super) fn describe(job: &JobView) -> String {
+    let mut words = format!("{} of {} tasks done", HumanCount(job.done), HumanCount(job.total));
+    if job.failed > 0 {
+        words += &format!(", {} failed", HumanCount(job.failed));
+    }
+    if job.state == JobState::Running {
+        words += &format!(", {} a second", HumanCount(job.rate as u64));
+        if let Some(left) = job.eta_s {
+            words += &format!(", {} left", duration(left));
+        }
+    }
+    words
+}
+
+/// Waits until a job is over, with a bar where somebody looks; errs unless every task has a result.
+pub(super) async fn wait(client: &Client, id: JobId, as_json: bool) -> anyhow::Result<()> {
+    let bar = print::bar();
+    let job = loop {
+        let job = client.insist(async || client.job(id).await).await?;
+        bar.show(&job);
+        if job.state.is_over() {
+            break job;
+        }
+        tokio::time::sleep(tequio_protocol::limits::CLIENT_POLL).await;
+    };
+    bar.end();
+    show(&job, as_json)?;
+    succeeded(&job)
+}
+
+/// Errs unless every task of a job that is over has a result.
+pub(super) fn succeeded(job: &JobView) -> anyhow::Result<()> {
+    let id = job.id;
+    match job.state {
+        JobState::Done if job.failed == 0 => Ok(()),
+        JobState::Done => anyhow::bail!(
+            "{} of the {} tasks of job {id} failed; `tequio results {id}` says why",
+            HumanCount(job.failed),
+            HumanCount(job.total)
+        ),
+        state => anyhow::bail!("job {id} is {}: {}", state.name(), describe(job)),
+    }
+}

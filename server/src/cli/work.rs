@@ -1,0 +1,86 @@
+//! `tequio work`.
+
+use super::client::parse_url;
+use super::serve::{random, stop_signal, write_log_lines};
+use crate::native::{self, Config, End};
+use anyhow::{Context, bail};
+use clap::Args;
+use reqwest::Url;
+use tequio_protocol::limits::SLOTS_MAX;
+use tequio_protocol::page::ToPage;
+use tracing::{debug, info, warn};
+
+#[derive(Debug, Args)]
+pub(super) struct Work {
+    /// The server: http(s):// or ws(s)://
+    #[arg(value_name = "URL", env = "TEQUIO_URL", default_value = "http://127.0.0.1:8765")]
+    #[arg(value_parser = parse_url)]
+    url: Url,
+
+    /// Tasks to compute at once [default: one for each core]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SLOTS_MAX)))]
+    slots: Option<u32>,
+}
+
+impl Work {
+    pub(super) async fn run(self) -> anyhow::Result<()> {
+        write_log_lines()?;
+        let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
+        let slots = self.slots.unwrap_or(cores.min(SLOTS_MAX));
+        let url = socket_url(&self.url);
+        info!("Working for {} with {slots} slots; Ctrl-C ends it", self.url);
+        let config = Config { url, slots, seed: random()? };
+        let stop = stop_signal().context("signals cannot be listened for")?;
+        let mut sent = 0;
+        let tell = |message: &ToPage| log(message, &mut sent);
+        match native::run(config, tell, stop).await.context("no thread for a slot")? {
+            End::Stopped => info!("Stopped; {sent} results sent"),
+            End::TurnedAway(reason) => bail!(reason),
+        }
+        Ok(())
+    }
+}
+
+/// Where a page's server listens for workers.
+fn socket_url(page: &Url) -> String {
+    // `http` becomes `ws`, and `https` `wss`.
+    format!("{}/ws", page.as_str().trim_end_matches('/').replacen("http", "ws", 1))
+}
+
+fn log(message: &ToPage, sent: &mut u64) {
+    match message {
+        ToPage::Connecting { attempt: 1 } | ToPage::Ready | ToPage::Idle => {}
+        ToPage::Connecting { attempt } => info!("Reconnecting (attempt {attempt})"),
+        ToPage::Connected => info!("Connected"),
+        ToPage::Disconnected { reason, retry_in_ms } => {
+            warn!("Closed: {reason}; next attempt in {:.1} s", retry_in_ms / 1000.0);
+        }
+        ToPage::Task { task_id, text } => debug!("task {task_id}: {text}"),
+        ToPage::Result { task_id, result, .. } => {
+            *sent += 1;
+            debug!("task {task_id}: {result}");
+        }
+        ToPage::Lease { job, first, count } => debug!("{count} tasks of job {job} from {first}"),
+        ToPage::Results { job, last, count, .. } => {
+            *sent += count;
+            debug!("{count} results of job {job} up to {last}");
+        }
+        ToPage::Notice { text } | ToPage::Failed { text } => warn!("{text}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_connect_where_the_page_is_served() {
+        for (given, socket) in [
+            ("http://127.0.0.1:8765", "ws://127.0.0.1:8765/ws"),
+            ("ws://127.0.0.1:8765/ws", "ws://127.0.0.1:8765/ws"),
+            ("https://http.example/x/", "wss://http.example/x/ws"),
+        ] {
+            assert_eq!(socket_url(&parse_url(given).unwrap()), socket);
+        }
+    }
+}
