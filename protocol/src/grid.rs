@@ -106,9 +106,29 @@ impl Grid {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Axes {
+    #[serde(deserialize_with = "initial")]
     initial: Axis,
+    #[serde(deserialize_with = "factor")]
     factor: Axis,
+    #[serde(deserialize_with = "times")]
     times: Axis,
+}
+
+fn initial<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Axis, D::Error> {
+    named("initial", deserializer)
+}
+
+fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Axis, D::Error> {
+    named("factor", deserializer)
+}
+
+fn times<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Axis, D::Error> {
+    named("times", deserializer)
+}
+
+/// An axis whose error says which one it is.
+fn named<'de, D: Deserializer<'de>>(name: &str, deserializer: D) -> Result<Axis, D::Error> {
+    Axis::deserialize(deserializer).map_err(|error| D::Error::custom(format!("{name}: {error}")))
 }
 
 impl TryFrom<Axes> for Grid {

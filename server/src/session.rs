@@ -157,7 +157,11 @@ impl<L: Link> Session<L> {
             Some(Ok(Frame::Text(text))) => self.read(&text).await,
             Some(Ok(Frame::Binary { bytes })) => {
                 let message = format!("a binary frame of {bytes} bytes: messages are JSON text");
-                self.refuse(refusal(ErrorCode::BinaryFrame, message), false).await
+                self.log_noise(&format!("refused: {message}"));
+                self.tell(FromWorker::Rubbish { is_strike: false }).await?;
+                let code = ErrorCode::BinaryFrame;
+                let refusal = ErrorMessage { code, message, task_id: None, lease: None };
+                self.send(&ServerMessage::Error(refusal)).await
             }
             Some(Ok(Frame::Heartbeat)) => self.tell(FromWorker::Nothing).await,
             Some(Ok(Frame::Close(close))) => Err(End::Theirs(close)),
@@ -167,49 +171,19 @@ impl<L: Link> Session<L> {
     }
 
     async fn read(&mut self, text: &str) -> Result<(), End> {
-        let message = match WorkerMessage::read(text) {
-            Ok(message) => message,
-            Err(ReadError::Invalid { kind, task_id, lease, reason }) => {
-                let refusal = ErrorMessage { code: code_of(kind), message: reason, task_id, lease };
-                return self.refuse(refusal, is_answer(kind)).await;
-            }
-            Err(error) => return self.ignore(&error, text).await,
-        };
-        let event = match message {
-            WorkerMessage::Result(result) => FromWorker::Result(result),
-            WorkerMessage::Hello(hello) => FromWorker::Hello(hello),
-            WorkerMessage::Results(results) => FromWorker::Results(results),
-            WorkerMessage::Failed(failed) => FromWorker::Failed(failed),
-            WorkerMessage::Progress { lease } => FromWorker::Progress(lease),
-            WorkerMessage::Release { lease } => FromWorker::Release(lease),
-            WorkerMessage::Slots { n } => FromWorker::Slots(n),
-            WorkerMessage::Heartbeat => {
-                self.tell(FromWorker::Nothing).await?;
-                return self.send(&ServerMessage::Heartbeat).await;
-            }
-            WorkerMessage::Error(error) => {
-                self.log_noise(&format!("says: {}", quote(&error.message)));
-                FromWorker::Refused(error)
-            }
-        };
-        self.tell(event).await
+        let Heard { event, answer, noise } = hear(text);
+        if let Some(noise) = noise {
+            self.log_noise(&noise);
+        }
+        self.tell(event).await?;
+        match answer {
+            Some(answer) => self.send(&answer).await,
+            None => Ok(()),
+        }
     }
 
     async fn tell(&mut self, event: FromWorker) -> Result<(), End> {
         Ok(self.dispatcher.heard(self.worker, event).await?)
-    }
-
-    /// Logs what was not meant for us, and leaves it unanswered: that is never fatal.
-    async fn ignore(&mut self, error: &ReadError, text: &str) -> Result<(), End> {
-        self.log_noise(&format!("ignored: {error}: {}", quote(text)));
-        self.tell(FromWorker::Rubbish { is_strike: false }).await
-    }
-
-    /// Logs what was wrong, and answers it.
-    async fn refuse(&mut self, refusal: ErrorMessage, is_strike: bool) -> Result<(), End> {
-        self.log_noise(&format!("refused: {}", refusal.message));
-        self.tell(FromWorker::Rubbish { is_strike }).await?;
-        self.send(&ServerMessage::Error(refusal)).await
     }
 
     fn log_noise(&mut self, line: &str) {
@@ -287,8 +261,53 @@ impl<L: Link> Session<L> {
     }
 }
 
-fn refusal(code: ErrorCode, message: String) -> ErrorMessage {
-    ErrorMessage { code, message, task_id: None, lease: None }
+/// What a text frame of a worker means.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Heard {
+    /// What the dispatcher is told.
+    pub event: FromWorker,
+    /// What is answered at once.
+    pub answer: Option<ServerMessage>,
+    /// A line for the console, where something is wrong with it.
+    pub noise: Option<String>,
+}
+
+/// Reads a text frame. What was not meant for us is ignored, which is never fatal; what was, and is
+/// wrong, is answered.
+pub fn hear(text: &str) -> Heard {
+    let quiet = |event| Heard { event, answer: None, noise: None };
+    match WorkerMessage::read(text) {
+        Ok(WorkerMessage::Result(result)) => quiet(FromWorker::Result(result)),
+        Ok(WorkerMessage::Hello(hello)) => quiet(FromWorker::Hello(hello)),
+        Ok(WorkerMessage::Results(results)) => quiet(FromWorker::Results(results)),
+        Ok(WorkerMessage::Failed(failed)) => quiet(FromWorker::Failed(failed)),
+        Ok(WorkerMessage::Progress { lease }) => quiet(FromWorker::Progress(lease)),
+        Ok(WorkerMessage::Release { lease }) => quiet(FromWorker::Release(lease)),
+        Ok(WorkerMessage::Slots { n }) => quiet(FromWorker::Slots(n)),
+        Ok(WorkerMessage::Heartbeat) => Heard {
+            event: FromWorker::Nothing,
+            answer: Some(ServerMessage::Heartbeat),
+            noise: None,
+        },
+        Ok(WorkerMessage::Error(error)) => {
+            let noise = Some(format!("says: {}", quote(&error.message)));
+            Heard { event: FromWorker::Refused(error), answer: None, noise }
+        }
+        Err(ReadError::Invalid { kind, task_id, lease, reason }) => {
+            let noise = Some(format!("refused: {reason}"));
+            let refusal = ErrorMessage { code: code_of(kind), message: reason, task_id, lease };
+            Heard {
+                event: FromWorker::Rubbish { is_strike: is_answer(kind) },
+                answer: Some(ServerMessage::Error(refusal)),
+                noise,
+            }
+        }
+        Err(error) => Heard {
+            event: FromWorker::Rubbish { is_strike: false },
+            answer: None,
+            noise: Some(format!("ignored: {error}: {}", quote(text))),
+        },
+    }
 }
 
 fn code_of(kind: MessageKind) -> ErrorCode {
