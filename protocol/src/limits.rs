@@ -34,8 +34,8 @@ pub const JOB_NAME_CHARS_MAX: usize = 200;
 pub const LEASE_TASKS_MAX: u64 = 65_536;
 
 /// Tasks of one lease whose inputs travel with it: an input is at most 110 bytes of JSON, so that
-/// a lease of them fits a frame.
-pub const LEASE_INPUTS_MAX: u64 = 8192;
+/// a lease of them fits a frame, and 24 bytes in the server, which keeps them until it is answered.
+pub const LEASE_INPUTS_MAX: u64 = 4096;
 
 /// Results in one frame: a number is at most 25 bytes of JSON, its comma included.
 pub const FRAME_RESULTS_MAX: usize = 32_768;
@@ -67,9 +67,9 @@ pub const LEASE_COPIES_MAX: usize = 2;
 /// Attempts at a task before its error is its outcome.
 pub const TASK_ATTEMPTS_MAX: usize = 3;
 
-/// Tasks of a lease that the server computes itself, and one more for each
-/// [`SAMPLE_EVERY`] tasks. Of `n` samples, all miss a worker that falsifies a share `f` of its
-/// results with a probability of `(1 - f)^n`.
+/// Results of a message that the server computes itself, drawn after they came, and one more for
+/// each [`SAMPLE_EVERY`]; a message that has no more is computed whole. All of `n` samples miss a
+/// worker that falsifies a share `f` of its results with a probability of `(1 - f)^n`.
 pub const SAMPLES_MIN: u64 = 4;
 
 /// See [`SAMPLES_MIN`].

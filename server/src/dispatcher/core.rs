@@ -2,7 +2,7 @@
 //! tokio task around it, and the simulation in the tests, carry the effects out.
 
 use crate::metrics::Metrics;
-use crate::scheduler::{Accepted, Grant, Intervals, JobSpec, Mode, Refusal, RefusalReason, Scheduler};
+use crate::scheduler::{Accepted, Grant, Inputs, Intervals, JobSpec, Mode, Refusal, RefusalReason, Scheduler};
 use crate::scheduler::PLAIN_TOLERANCE;
 use crate::session::Close;
 use crate::store::{NewJob, Recording, StoredJob};
@@ -12,6 +12,7 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use tequio_protocol::api::{JobState, JobView, WorkerView};
+use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
     AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, HEARTBEAT, LEASE_INPUTS_MAX, LEASE_TASKS_MAX,
@@ -187,7 +188,9 @@ struct Held {
 
 #[derive(Debug)]
 struct Job {
+    /// As it was entered, but for its grid.
     job: NewJob,
+    grid: Option<Arc<Grid>>,
     total: u64,
     is_open: bool,
     state: JobState,
@@ -614,13 +617,12 @@ impl Core {
             self.metrics.grants.inc();
             let Some(job) = self.jobs.get(&grant.job) else { continue };
             debug!(lease = %grant.lease, job = %grant.job, range = ?grant.range, copy = grant.is_copy, "[#{}] lease", grant.worker);
-            match &job.job.grid {
+            match &job.grid {
                 Some(grid) => {
-                    let expected = |index: &u64| (*index, Number(grid.input(*index).compute()));
-                    let expected = grant.samples.iter().map(expected).collect();
-                    self.scheduler.expect(grant.lease, expected, job.is_surely_finite);
-                    let inputs = LeaseInputs::Grid(grid.clone());
-                    self.deliver(&grant, inputs, now.at);
+                    let grid = grid.clone();
+                    let inputs = Inputs::Grid(grid.clone());
+                    self.scheduler.set_inputs(grant.lease, inputs, job.is_surely_finite);
+                    self.deliver(&grant, LeaseInputs::Grid(Grid::clone(&grid)), now.at);
                 }
                 None => {
                     self.effects.push(Effect::ReadInputs {
@@ -650,13 +652,9 @@ impl Core {
                 return self.scheduler.take_back(lease);
             }
         };
-        let compute = |index: &u64| {
-            let input = inputs[(index - grant.range.start) as usize];
-            (*index, Number(input.compute()))
-        };
-        let expected = grant.samples.iter().map(compute).collect();
         let is_finite = inputs.iter().all(RepeatMultiply::is_surely_finite);
-        self.scheduler.expect(lease, expected, is_finite);
+        let known = Inputs::List { first: grant.range.start, inputs: inputs.clone().into() };
+        self.scheduler.set_inputs(lease, known, is_finite);
         // It may have expired or been revoked meanwhile; then nobody waits for it.
         if self.scheduler.rest_of(lease).is_some() {
             self.deliver(&grant, LeaseInputs::List(inputs), now.at);
@@ -699,15 +697,16 @@ impl Core {
 
     /// Enters a job that the store has.
     pub fn add_job(&mut self, stored: StoredJob) {
-        let StoredJob { id, job, total, is_open, mut state, done, failed, recorded } = stored;
+        let StoredJob { id, mut job, total, is_open, mut state, done, failed, recorded } = stored;
         let durable: Intervals = recorded.into_iter().collect();
+        let grid = job.grid.take().map(Arc::new);
         if !state.is_over() && !is_open && durable.len() == total {
             state = JobState::Done;
             self.effects.push(Effect::SetState(id, state));
         }
         if !state.is_over() {
             let lease_tasks_max =
-                if job.grid.is_some() { LEASE_TASKS_MAX } else { LEASE_INPUTS_MAX };
+                if grid.is_some() { LEASE_TASKS_MAX } else { LEASE_INPUTS_MAX };
             let spec = JobSpec {
                 op: job.op,
                 total,
@@ -719,10 +718,10 @@ impl Core {
             };
             self.scheduler.add_job(id, spec);
         }
-        let is_surely_finite = job.grid.as_ref().is_some_and(|grid| grid.is_surely_finite());
+        let is_surely_finite = grid.as_ref().is_some_and(|grid| grid.is_surely_finite());
         let rate = Rate::default();
         let job =
-            Job { job, total, is_open, state, done, failed, durable, rate, is_surely_finite };
+            Job { job, grid, total, is_open, state, done, failed, durable, rate, is_surely_finite };
         info!(job = %id, "Job {id} {}: {} of {total} tasks done", state.name(), done + failed);
         self.effects.push(Effect::Progress(id, job.progress()));
         self.jobs.insert(id, job);

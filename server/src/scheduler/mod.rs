@@ -18,7 +18,9 @@ use rand::{RngExt, SeedableRng};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
+use std::sync::Arc;
 use std::time::Duration;
+use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
     DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, LEASE_COPIES_MAX, LEASE_GROWTH, LEASE_TARGET,
@@ -26,7 +28,7 @@ use tequio_protocol::limits::{
     TASK_ERROR_CHARS_MAX,
 };
 use tequio_protocol::number::Number;
-use tequio_protocol::op::Op;
+use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::text::printable;
 
@@ -82,10 +84,32 @@ pub struct Grant {
     pub range: Range<u64>,
     /// Until when.
     pub deadline: Duration,
-    /// Tasks that the caller computes and hands to [`Scheduler::expect`].
-    pub samples: Vec<u64>,
     /// Whether others hold these tasks as well.
     pub is_copy: bool,
+}
+
+/// What the tasks of a lease are computed of; cloning it costs nothing.
+#[derive(Clone, Debug)]
+pub enum Inputs {
+    /// The job's grid.
+    Grid(Arc<Grid>),
+    /// A list whose first element is the task `first`'s.
+    List {
+        /// The first task.
+        first: u64,
+        /// One a task.
+        inputs: Arc<[RepeatMultiply]>,
+    },
+}
+
+impl Inputs {
+    /// What task `index` comes to.
+    fn compute(&self, index: u64) -> Number {
+        Number(match self {
+            Inputs::Grid(grid) => grid.input(index).compute(),
+            Inputs::List { first, inputs } => inputs[(index - first) as usize].compute(),
+        })
+    }
 }
 
 /// What came of an answer.
@@ -228,7 +252,8 @@ struct Lease {
     deadline: Duration,
     /// When it was lent, or last answered.
     heard_at: Duration,
-    expected: Vec<(u64, Number)>,
+    /// None until they were read.
+    inputs: Option<Inputs>,
     is_surely_finite: bool,
     /// It was given up because of a wrong result; what still comes of it is dropped.
     is_refused: bool,
@@ -489,7 +514,6 @@ impl Scheduler {
         let id = self.next_lease;
         self.next_lease = LeaseId(id.0 + 1);
         self.turn += 1;
-        let samples = self.samples(&range);
         let deadline = now + self.time_for(job_id, worker_id, count(&range));
         let lease = Lease {
             job: job_id,
@@ -499,7 +523,7 @@ impl Scheduler {
             family: copy_of.unwrap_or(id),
             deadline,
             heard_at: now,
-            expected: Vec::new(),
+            inputs: None,
             is_surely_finite: false,
             is_refused: false,
         };
@@ -511,7 +535,7 @@ impl Scheduler {
         worker.leases.insert(id);
         self.move_turn(job_id, worker_id);
         let is_copy = copy_of.is_some();
-        Grant { lease: id, job: job_id, worker: worker_id, range, deadline, samples, is_copy }
+        Grant { lease: id, job: job_id, worker: worker_id, range, deadline, is_copy }
     }
 
     /// Who was served goes to the end of its queue.
@@ -533,25 +557,11 @@ impl Scheduler {
         self.refresh_worker(worker_id);
     }
 
-    /// Which tasks of a range are checked: drawn without return where that is simple.
-    fn samples(&mut self, range: &Range<u64>) -> Vec<u64> {
-        let tasks = count(range);
-        let wanted = SAMPLES_MIN + tasks / SAMPLE_EVERY;
-        if tasks <= wanted {
-            return range.clone().collect();
-        }
-        let mut samples: Vec<u64> =
-            (0..wanted).map(|_| self.random.random_range(range.clone())).collect();
-        samples.sort_unstable();
-        samples.dedup();
-        samples
-    }
-
-    /// Tells what the samples of a new lease must come to, and whether all its results are finite
-    /// for certain.
-    pub fn expect(&mut self, lease: LeaseId, expected: Vec<(u64, Number)>, is_surely_finite: bool) {
+    /// Tells what the tasks of a new lease are computed of, and whether all its results are finite
+    /// for certain. Before this, nothing of the lease is taken.
+    pub fn set_inputs(&mut self, lease: LeaseId, inputs: Inputs, is_surely_finite: bool) {
         if let Some(lease) = self.leases.get_mut(&lease) {
-            lease.expected = expected;
+            lease.inputs = Some(inputs);
             lease.is_surely_finite = is_surely_finite;
         }
     }
@@ -585,30 +595,41 @@ impl Scheduler {
     ) -> Result<Accepted, Refusal> {
         let range = first..first.saturating_add(results.len() as u64);
         let held = self.find(worker, lease, &range)?;
-        if held.is_refused {
+        if held.is_refused || range.end <= held.rest.start {
+            self.heard(worker);
             return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
         }
         let mode = self.workers[&worker].mode;
-        if let Some((index, got)) = held.wrong(&range, results, mode) {
+        let samples = self.samples(&range);
+        let Some(inputs) = &held.inputs else {
+            return Err(self.strike(worker, RefusalReason::UnknownLease(lease)));
+        };
+        if let Some((index, got)) = held.wrong(&range, results, &samples, inputs, mode) {
             return Err(self.wrong(worker, lease, index, got));
         }
         let job = held.job;
         self.heard(worker);
         self.measure(worker, &held, count(&range), duration, now);
-        // A plain client's bits are its browser's; ours are everybody's, and known here.
-        let exact = match mode {
-            Mode::Plain => held.expected.iter().map(|(_, number)| *number).collect(),
-            Mode::Lease => Vec::new(),
-        };
-        let outcome = |index: u64| {
-            let at = (index - first) as usize;
-            Outcome::Result(exact.get(at).copied().unwrap_or(results[at]))
+        // A plain client's bits are its browser's; ours are everybody's.
+        let outcome = |index: u64| match mode {
+            Mode::Plain => Outcome::Result(inputs.compute(index)),
+            Mode::Lease => Outcome::Result(results[(index - first) as usize]),
         };
         let accepted = self.settle(job, &range, outcome);
         self.advance(worker, lease, range.end, now);
         self.revoke_settled(job, held.family);
         self.refresh_job(job);
         Ok(accepted)
+    }
+
+    /// Which results of a message are checked: drawn after they came, so that nobody can know.
+    fn samples(&mut self, range: &Range<u64>) -> Vec<u64> {
+        let tasks = count(range);
+        let wanted = SAMPLES_MIN + tasks / SAMPLE_EVERY;
+        if tasks <= wanted {
+            return range.clone().collect();
+        }
+        (0..wanted).map(|_| self.random.random_range(range.clone())).collect()
     }
 
     /// A worker could not compute the task at its lease's front. The error is the outcome after
@@ -898,8 +919,8 @@ impl Scheduler {
             }
             let mut past = lease.clone();
             if past.rest.is_empty() {
-                // Nothing more of it can count, so nothing of it needs to be checked.
-                past.expected = Vec::new();
+                // Nothing more of it can count.
+                past.inputs = None;
             }
             worker.past.insert(id, past);
             self.refresh_worker(lease.worker);
@@ -1079,25 +1100,27 @@ impl Worker {
 }
 
 impl Lease {
-    /// The first result that cannot be right, with its index.
+    /// A result that cannot be right, with its index: of the samples, or of all where all are
+    /// finite for certain.
     fn wrong(
         &self,
         range: &Range<u64>,
         results: &[Number],
+        samples: &[u64],
+        inputs: &Inputs,
         mode: Mode,
     ) -> Option<(u64, Number)> {
         let got = |index: u64| results[(index - range.start) as usize];
-        let is_wrong = |(index, expected): &&(u64, Number)| match mode {
-            Mode::Lease => !got(*index).same_bits(*expected),
-            Mode::Plain => !got(*index).is_close(*expected, PLAIN_TOLERANCE),
+        let is_wrong = |index: &u64| match mode {
+            Mode::Lease => !got(*index).same_bits(inputs.compute(*index)),
+            Mode::Plain => !got(*index).is_close(inputs.compute(*index), PLAIN_TOLERANCE),
         };
-        let checked = self.expected.iter().filter(|(index, _)| range.contains(index));
-        let wrong = checked.clone().find(is_wrong).map(|(index, _)| *index);
         let impossible = || {
             let at = results.iter().position(|result| !result.0.is_finite())?;
             self.is_surely_finite.then_some(range.start + at as u64)
         };
-        wrong.or_else(impossible).map(|index| (index, got(index)))
+        let index = samples.iter().copied().find(is_wrong).or_else(impossible)?;
+        Some((index, got(index)))
     }
 }
 
