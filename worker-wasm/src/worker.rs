@@ -295,6 +295,10 @@ impl Worker {
             Ok(ServerMessage::Welcome(welcome)) => self.welcome(&welcome, now),
             Ok(ServerMessage::Heartbeat) => {}
             Ok(ServerMessage::Error(error)) => {
+                if let Some(lease) = error.lease {
+                    // Whatever it was, the server takes nothing more of it.
+                    self.work.revoke(lease);
+                }
                 notice(actions, format!("The server says: {}", quote(&error.message)));
             }
             Err(ReadError::Invalid { kind: MessageKind::Task, task_id, reason, .. }) => {

@@ -240,10 +240,11 @@ impl Core {
 
     /// What is to be done since the last call, in order.
     pub fn effects(&mut self, now: Now) -> Vec<Effect> {
-        self.grant(now);
+        // Before anything is lent: who is lent more has to know first that it holds less.
         for (worker, lease) in self.scheduler.take_revoked() {
             self.revoked(worker, lease);
         }
+        self.grant(now);
         std::mem::take(&mut self.effects)
     }
 
@@ -649,15 +650,17 @@ impl Core {
             Err(error) => {
                 warn!(%lease, job = %grant.job, "inputs cannot be read: {error}");
                 self.no_grants_until = now.at + STORE_RETRY;
-                return self.scheduler.take_back(lease);
+                return self.scheduler.take_back(grant.worker, lease);
             }
         };
         let is_finite = inputs.iter().all(RepeatMultiply::is_surely_finite);
         let known = Inputs::List { first: grant.range.start, inputs: inputs.clone().into() };
         self.scheduler.set_inputs(lease, known, is_finite);
-        // It may have expired or been revoked meanwhile; then nobody waits for it.
         if self.scheduler.rest_of(lease).is_some() {
             self.deliver(&grant, LeaseInputs::List(inputs), now.at);
+        } else {
+            // It has expired or was revoked meanwhile, and its worker never heard of it.
+            self.scheduler.take_back(grant.worker, lease);
         }
     }
 

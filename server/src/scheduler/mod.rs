@@ -221,8 +221,9 @@ struct Worker {
     mode: Mode,
     slots: u32,
     leases: BTreeSet<LeaseId>,
-    /// Leases that expired, while nothing is heard of any lease: it may be frozen.
-    overdue: u32,
+    /// Leases that expired and that it has not answered yet: it is slow, frozen or gone, and has
+    /// that much less room.
+    overdue: BTreeSet<LeaseId>,
     /// Leases that ended lately.
     past: BTreeMap<LeaseId, Lease>,
     speeds: HashMap<JobId, Speed>,
@@ -352,7 +353,7 @@ impl Scheduler {
             mode,
             slots,
             leases: BTreeSet::new(),
-            overdue: 0,
+            overdue: BTreeSet::new(),
             past: BTreeMap::new(),
             speeds: HashMap::new(),
             strikes: 0,
@@ -596,7 +597,6 @@ impl Scheduler {
         let range = first..first.saturating_add(results.len() as u64);
         let held = self.find(worker, lease, &range)?;
         if held.is_refused || range.end <= held.rest.start {
-            self.heard(worker);
             return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
         }
         let mode = self.workers[&worker].mode;
@@ -608,7 +608,6 @@ impl Scheduler {
             return Err(self.wrong(worker, lease, index, got));
         }
         let job = held.job;
-        self.heard(worker);
         self.measure(worker, &held, count(&range), duration, now);
         // A plain client's bits are its browser's; ours are everybody's.
         let outcome = |index: u64| match mode {
@@ -644,9 +643,10 @@ impl Scheduler {
     ) -> Result<Accepted, Refusal> {
         let range = index..index.saturating_add(1);
         let held = self.find(worker, lease, &range)?;
-        self.heard(worker);
         let job_id = held.job;
         if self.leases.get(&lease).is_none_or(|lease| lease.rest.start != index) {
+            // Of a lease that ended, or sent twice: it is no attempt, and what follows is in order.
+            self.advance(worker, lease, range.end, now);
             return Ok(Accepted { duplicates: 1, ..Accepted::default() });
         }
         let Some(job) = self.jobs.get_mut(&job_id) else { return Ok(Accepted::default()) };
@@ -678,23 +678,30 @@ impl Scheduler {
         lease: LeaseId,
         now: Duration,
     ) -> Result<(), Refusal> {
-        self.find(worker, lease, &(0..0))?;
-        self.heard(worker);
+        let held = self.find(worker, lease, &(0..0))?;
         self.extend(lease, now, HOLD_MAX);
+        let is_overdue = self.workers[&worker].overdue.contains(&lease);
+        let is_settled = |job: &Job| job.spec.settled.covers(&held.rest);
+        if is_overdue && self.jobs.get(&held.job).is_none_or(is_settled) {
+            // Others were faster.
+            self.not_overdue(worker, lease);
+            self.revoked.push((worker, lease));
+        }
         Ok(())
     }
 
     /// A worker gives back what it has not answered.
     pub fn release(&mut self, worker: WorkerId, lease: LeaseId) -> Result<(), Refusal> {
         self.find(worker, lease, &(0..0))?;
-        self.heard(worker);
-        self.give_back(lease);
+        self.take_back(worker, lease);
         Ok(())
     }
 
-    /// A lease cannot be sent to its worker after all (its inputs cannot be read).
-    pub fn take_back(&mut self, lease: LeaseId) {
+    /// A worker does not have a lease, or has it no longer: it could not be sent after all, or was
+    /// given back.
+    pub fn take_back(&mut self, worker: WorkerId, lease: LeaseId) {
         self.give_back(lease);
+        self.not_overdue(worker, lease);
     }
 
     /// The worker's own copy of a lease of its, present or past, if `range` lies within it and
@@ -749,12 +756,15 @@ impl Scheduler {
     }
 
     /// The front of a lease has moved to `front`; at its end the lease is over.
-    fn advance(&mut self, worker: WorkerId, id: LeaseId, front: u64, now: Duration) {
+    fn advance(&mut self, worker_id: WorkerId, id: LeaseId, front: u64, now: Duration) {
         let Some(lease) = self.leases.get_mut(&id) else {
-            if let Some(worker) = self.workers.get_mut(&worker)
+            if let Some(worker) = self.workers.get_mut(&worker_id)
                 && let Some(past) = worker.past.get_mut(&id)
             {
                 past.rest.start = past.rest.start.max(front);
+                if past.rest.is_empty() {
+                    self.not_overdue(worker_id, id);
+                }
             }
             return;
         };
@@ -782,12 +792,10 @@ impl Scheduler {
         }
     }
 
-    /// Anything about a lease shows that the worker is not frozen.
-    fn heard(&mut self, id: WorkerId) {
+    fn not_overdue(&mut self, id: WorkerId, lease: LeaseId) {
         if let Some(worker) = self.workers.get_mut(&id)
-            && worker.overdue > 0
+            && worker.overdue.remove(&lease)
         {
-            worker.overdue = 0;
             self.refresh_worker(id);
         }
     }
@@ -815,8 +823,7 @@ impl Scheduler {
 
     /// A wrong result: the lease goes back whole, and the worker has a strike.
     fn wrong(&mut self, worker: WorkerId, lease: LeaseId, index: u64, got: Number) -> Refusal {
-        self.heard(worker);
-        self.give_back(lease);
+        self.take_back(worker, lease);
         if let Some(worker) = self.workers.get_mut(&worker)
             && let Some(past) = worker.past.get_mut(&lease)
         {
@@ -860,7 +867,7 @@ impl Scheduler {
             let (job, worker_id) = (lease.job, lease.worker);
             expired.push(Expired { lease: id, job, worker: worker_id });
             if let Some(worker) = self.workers.get_mut(&worker_id) {
-                worker.overdue += 1;
+                worker.overdue.insert(id);
                 // It was asked for too much, or it is gone: it begins with little again.
                 if let Some(speed) = worker.speeds.get_mut(&job) {
                     speed.count_max = 1;
@@ -914,8 +921,10 @@ impl Scheduler {
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
             worker.leases.remove(&id);
             let past_max = PAST_LEASES_MAX.max((worker.slots * LEASES_PER_SLOT) as usize * 2);
-            if worker.past.len() >= past_max {
-                worker.past.pop_first();
+            if worker.past.len() >= past_max
+                && let Some(&oldest) = worker.past.keys().find(|id| !worker.overdue.contains(id))
+            {
+                worker.past.remove(&oldest);
             }
             let mut past = lease.clone();
             if past.rest.is_empty() {
@@ -976,7 +985,7 @@ impl Scheduler {
             }
             worker.hunger = hunger;
         }
-        let is_able = worker.slots > 0 && worker.overdue == 0;
+        let is_able = worker.slots > 0 && worker.overdue.is_empty();
         self.able = self.able + usize::from(is_able) - usize::from(worker.is_able);
         worker.is_able = is_able;
     }
@@ -1085,9 +1094,10 @@ impl Job {
 
 impl Worker {
     fn hunger_now(&self) -> Option<Hunger> {
-        let (room, held) = match self.mode {
-            Mode::Plain => (1, self.leases.len() as u32 + self.overdue),
-            Mode::Lease => (self.slots * LEASES_PER_SLOT, self.leases.len() as u32 + self.overdue),
+        let held = (self.leases.len() + self.overdue.len()) as u32;
+        let room = match self.mode {
+            Mode::Plain => 1,
+            Mode::Lease => self.slots * LEASES_PER_SLOT,
         };
         if held < self.slots && held < room {
             Some(Hunger::Idle)

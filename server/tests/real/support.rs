@@ -53,6 +53,8 @@ impl Server {
     }
 
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
+        // As the binary does; another test may have done it before.
+        rustls::crypto::ring::default_provider().install_default().ok();
         let answer = reqwest::get(format!("http://{}{path}", self.address)).await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
