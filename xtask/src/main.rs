@@ -30,6 +30,15 @@ enum Chore {
     },
     /// Run every test, those in a real browser included
     Test,
+    /// Run the simulation of the whole system for many seeds, new ones each time
+    Soak {
+        /// How many
+        #[arg(long, default_value_t = 1000)]
+        seeds: u64,
+        /// The first seed, to run the same ones again
+        #[arg(long)]
+        first: Option<u64>,
+    },
     /// Run the page under `trunk serve` in a real browser (needs trunk and wasm-bindgen-cli)
     Trunk,
     /// Check formatting, lints, the page's types, and that generated files are up to date
@@ -46,6 +55,7 @@ fn main() -> ExitCode {
     let done = match Xtask::parse().chore {
         Chore::Serve { arguments } => serve::serve(&arguments),
         Chore::Test => test::test(),
+        Chore::Soak { seeds, first } => test::soak(seeds, first),
         Chore::Trunk => test::trunk(),
         Chore::Check => check::check(),
         Chore::Types => check::write_types(),

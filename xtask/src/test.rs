@@ -7,12 +7,25 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Every test.
 pub(crate) fn test() -> Result<()> {
     let browser = Browser::set_up()?;
     step("cargo test", || run(cargo().args(["test", "--workspace"])))?;
     step("browser tests", || browser.run(&tests_in("www/tests")?))
+}
+
+/// The simulation, optimised, since it is to run for long.
+pub(crate) fn soak(seeds: u64, first: Option<u64>) -> Result<()> {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let first = first.unwrap_or(since_1970.as_secs() * 1_000_000);
+    let range = format!("{first}..{}", first + seeds);
+    step(&format!("seeds {range}"), || {
+        run(cargo()
+            .args(["test", "--release", "--package", "tequio-server", "--test", "simulation"])
+            .env("TEQUIO_SEEDS", &range))
+    })
 }
 
 /// The page as trunk serves it.
