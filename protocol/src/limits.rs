@@ -138,10 +138,15 @@ pub const CONNECT_INTERVAL_MIN: Duration = Duration::from_millis(250);
 
 /// Outcomes that were taken and are not yet on disk, in tasks. Beyond it nothing more is lent, so
 /// that a slow disk slows the workers and does not fill the memory.
-pub const UNCOMMITTED_TASKS_MAX: u64 = 2_000_000;
+pub const UNCOMMITTED_TASKS_MAX: u64 = 1 << 18;
+
+/// Tasks that are lent or not yet on disk, of all workers and jobs. All that is lent may come back
+/// while the disk stands still, at 24 bytes each; and what a fast disk writes in half a second is
+/// enough to keep any number of workers busy.
+pub const IN_FLIGHT_TASKS_MAX: u64 = 1 << 21;
 
 /// Tasks in one transaction, about: what waits beyond it is the next one's.
-pub const COMMIT_TASKS_MAX: u64 = 500_000;
+pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
 
 /// The pause before a write that failed is tried again.
 pub const STORE_RETRY: Duration = Duration::from_millis(500);

@@ -15,7 +15,8 @@ use tequio_protocol::api::{JobState, JobView, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, HEARTBEAT, LEASE_INPUTS_MAX, LEASE_TASKS_MAX,
+    AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, HEARTBEAT, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX,
+    LEASE_TASKS_MAX,
     NOISE_LOGGED_MAX, RATE_WINDOW_S, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::message::{
@@ -612,6 +613,7 @@ impl Core {
     fn grant(&mut self, now: Now) {
         while self.store_error.is_none()
             && self.uncommitted < UNCOMMITTED_TASKS_MAX
+            && self.uncommitted + self.scheduler.tasks_out() < IN_FLIGHT_TASKS_MAX
             && now.at >= self.no_grants_until
             && let Some(grant) = self.scheduler.grant(now.at)
         {

@@ -172,6 +172,8 @@ pub struct Scheduler {
     workers: HashMap<WorkerId, Worker>,
     leases: HashMap<LeaseId, Lease>,
     next_lease: LeaseId,
+    /// Tasks that leases still have to answer, copies counted each.
+    tasks_out: u64,
     /// Counts grants: who was served longest ago has the lowest.
     turn: u64,
     /// Jobs that have something to hand out, the next one first.
@@ -269,6 +271,7 @@ impl Scheduler {
             workers: HashMap::new(),
             leases: HashMap::new(),
             next_lease: first_lease,
+            tasks_out: 0,
             turn: 0,
             ready: BTreeSet::new(),
             hungry: BTreeSet::new(),
@@ -410,6 +413,11 @@ impl Scheduler {
         self.workers.get(&id).map_or(0, |worker| worker.leases.len() as u32)
     }
 
+    /// How many tasks leases still have to answer, copies counted each.
+    pub fn tasks_out(&self) -> u64 {
+        self.tasks_out
+    }
+
     /// How many leases are out.
     pub fn leases_out(&self) -> usize {
         self.leases.len()
@@ -514,6 +522,7 @@ impl Scheduler {
     ) -> Grant {
         let id = self.next_lease;
         self.next_lease = LeaseId(id.0 + 1);
+        self.tasks_out += count(&range);
         self.turn += 1;
         let deadline = now + self.time_for(job_id, worker_id, count(&range));
         let lease = Lease {
@@ -768,6 +777,7 @@ impl Scheduler {
             }
             return;
         };
+        self.tasks_out -= front.saturating_sub(lease.rest.start);
         lease.rest.start = lease.rest.start.max(front);
         lease.heard_at = now;
         if lease.rest.is_empty() {
@@ -914,6 +924,7 @@ impl Scheduler {
     /// Moves a lease from those out to its worker's past.
     fn end(&mut self, id: LeaseId) -> Option<Lease> {
         let lease = self.leases.remove(&id)?;
+        self.tasks_out -= count(&lease.rest);
         self.deadlines.remove(&(lease.deadline, id));
         if let Some(job) = self.jobs.get_mut(&lease.job) {
             job.leave(lease.family, id);
@@ -1030,6 +1041,8 @@ impl Scheduler {
             assert!(self.jobs[&lease.job].families[&lease.family].contains(id));
         }
         assert_eq!(self.deadlines.len(), self.leases.len());
+        let tasks_out: u64 = self.leases.values().map(|lease| count(&lease.rest)).sum();
+        assert_eq!(self.tasks_out, tasks_out);
         let held: usize = self.workers.values().map(|worker| worker.leases.len()).sum();
         assert_eq!(held, self.leases.len());
         let able = self.workers.values().filter(|worker| worker.is_able).count();
