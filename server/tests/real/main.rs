@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers as well")]
 
 mod console;
+mod jobs;
 mod plain;
 mod session;
 mod support;
