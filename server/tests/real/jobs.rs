@@ -330,25 +330,13 @@ async fn an_open_job_grows_until_it_is_closed_and_a_repetition_is_seen() {
 #[tokio::test]
 async fn a_task_that_fails_everywhere_has_an_error_for_an_outcome() {
     let server = Server::start_with(None).await;
-    let id = server.submit("/api/jobs", grid("1", "2", "3")).await;
     let mut client = Client::connect(&server).await;
-    client
-        .send(r#"{"type":"hello","protocol":1,"agent":"Test","slots":1,"worker":"w","ops":["repeat_multiply"]}"#)
-        .await;
-    let failing = async {
-        loop {
-            let message = client.receive().await;
-            if message["type"] == "lease" {
-                let (lease, index) = (&message["lease"], &message["first"]);
-                let failed =
-                    json!({"type": "failed", "lease": lease, "index": index, "error": "no \"op\""});
-                client.send(&failed.to_string()).await;
-            }
-        }
-    };
+    client.hello().await;
+    let id = server.submit("/api/jobs", grid("1", "2", "3")).await;
+    let failing = client.fail_everything("no \"op\"");
     let job = tokio::select! {
         job = server.job_over(id) => job,
-        () = failing => unreachable!(),
+        _ = failing => unreachable!(),
     };
     assert_eq!((job.state, job.done, job.failed), (JobState::Done, 0, 1));
     let path = format!("/api/jobs/{id}/results");

@@ -5,5 +5,6 @@
 mod console;
 mod jobs;
 mod plain;
+mod refusals;
 mod session;
 mod support;

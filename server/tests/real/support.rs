@@ -3,7 +3,8 @@
 
 use futures_util::{SinkExt, StreamExt};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
@@ -247,6 +248,32 @@ impl Client {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
                 Message::Ping(_) => {}
                 other => panic!("expected text, got {other:?}"),
+            }
+        }
+    }
+
+    /// Goes over to leases, and waits until it has.
+    pub(crate) async fn hello(&mut self) {
+        self.send(
+            r#"{"type":"hello","protocol":1,"agent":"Test/1.0","slots":1,"worker":"w","ops":["repeat_multiply"]}"#,
+        )
+        .await;
+        assert_eq!(self.receive().await["type"], "welcome");
+    }
+
+    /// Says of every task of every lease that it fails, for `error`.
+    pub(crate) async fn fail_everything(&mut self, error: &str) -> Infallible {
+        loop {
+            let message = self.receive().await;
+            if message["type"] != "lease" {
+                continue;
+            }
+            let first = message["first"].as_u64().unwrap();
+            for index in first..first + message["count"].as_u64().unwrap() {
+                let lease = &message["lease"];
+                let failed =
+                    json!({"type": "failed", "lease": lease, "index": index, "error": error});
+                self.send(&failed.to_string()).await;
             }
         }
     }
