@@ -8,3 +8,4 @@ mod plain;
 mod refusals;
 mod session;
 mod support;
+mod who;
