@@ -8,4 +8,5 @@ mod plain;
 mod refusals;
 mod session;
 mod support;
+mod trouble;
 mod who;
