@@ -47,7 +47,7 @@ pub(super) struct Submit {
     input: Option<PathBuf>,
 
     /// Count and skip lines of --input that are no inputs, instead of refusing them all
-    #[arg(long, requires = "input")]
+    #[arg(long, requires = "input", conflicts_with = "initial")]
     skip_invalid: bool,
 
     /// The job's name
