@@ -409,11 +409,20 @@ pub(crate) async fn run_with(url: &str, arguments: &[&str], stdin: &str) -> Ran 
     ended(child).await
 }
 
-/// As Ctrl-C does.
+/// As Ctrl-C does, once the process listens for it: before, it would just die of it.
 pub(crate) async fn interrupt(child: &mut Child) {
     let pid = child.id().unwrap().to_string();
+    until(async || listens_for_interrupt(&pid).then_some(())).await;
     let sent = Command::new("kill").args(["-INT", &pid]).status().await.unwrap();
     assert!(sent.success());
+}
+
+/// Whether a process catches SIGINT; where a system does not tell, that is taken for granted.
+fn listens_for_interrupt(pid: &str) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    // Signals are numbered from 1, and SIGINT is 2.
+    u64::from_str_radix(caught.trim(), 16).unwrap() & 0b10 != 0
 }
 
 // ---- Waiting ----------------------------------------------------------------------------------
