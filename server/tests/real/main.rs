@@ -9,5 +9,6 @@ mod plain;
 mod refusals;
 mod session;
 mod support;
+mod tls;
 mod trouble;
 mod who;
