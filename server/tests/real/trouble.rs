@@ -14,6 +14,8 @@ const PAGES: u32 = 200;
 const TASKS: u64 = 200_000;
 const JOB: &str = r#"{"op":"repeat_multiply","grid":{"initial":"0..200000","factor":2,"times":3}}"#;
 
+const OTHER: &str = r#"{"op":"repeat_multiply","grid":{"initial":"0..10","factor":2,"times":3}}"#;
+
 #[tokio::test]
 async fn when_the_file_is_full_nothing_is_reported_and_nothing_is_lost() {
     let folder = tempfile::tempdir().unwrap();
@@ -22,6 +24,8 @@ async fn when_the_file_is_full_nothing_is_reported_and_nothing_is_lost() {
     let server = Server::start_on(store.clone()).await;
     assert_eq!(server.get("/healthz").await.0, 200);
     let id = server.submit("/api/jobs", JOB).await;
+    let other = server.submit("/api/jobs", OTHER).await;
+    assert_eq!(server.post(&format!("/api/jobs/{other}/pause"), "").await.status, 200);
     let worker = Worker::start(&server);
 
     let refusal = until(async || {
@@ -42,6 +46,8 @@ async fn when_the_file_is_full_nothing_is_reported_and_nothing_is_lost() {
     assert!(server.metric("tequio_tasks_uncommitted").await > 0, "answers wait for the disk");
     assert_eq!(server.metric("tequio_tasks_recorded_total").await, job.done);
     let grants = server.metric("tequio_leases_granted_total").await;
+    // A state takes no room. There is work now, and two who would do it.
+    assert_eq!(server.post(&format!("/api/jobs/{other}/resume"), "").await.status, 200);
     let mut client = Client::connect(&server).await;
     assert_eq!(client.receive().await["type"], "task", "the welcome task is of no job");
     client.send(r#"{"type":"result","task_id":1,"result":3072}"#).await;
@@ -51,7 +57,8 @@ async fn when_the_file_is_full_nothing_is_reported_and_nothing_is_lost() {
     let refused = server.post("/api/jobs?op=repeat_multiply", eights(0..50_000)).await;
     assert_eq!(refused.refusal(), (503, "store_failing".to_owned()));
     assert!(!refused.text.contains(folder.path().to_str().unwrap()), "{}", refused.text);
-    assert_eq!(server.get("/api/jobs").await.1.as_array().unwrap().len(), 1, "of which nothing is");
+    let jobs = server.get("/api/jobs").await.1;
+    assert_eq!(jobs.as_array().map(Vec::len), Some(2), "nothing of it is kept: {jobs}");
 
     let results = server.get_text(&format!("/api/jobs/{id}/results")).await;
     assert_eq!(results.lines().count() as u64, job.done, "what is given is on disk");
@@ -65,6 +72,8 @@ async fn when_the_file_is_full_nothing_is_reported_and_nothing_is_lost() {
     assert_eq!(server.get("/healthz").await.0, 200);
     let results = server.get_text(&format!("/api/jobs/{id}/results")).await;
     assert!(results == eights_results(0..TASKS), "each task once, in order, with its result");
+    let other = server.job_over(other).await;
+    assert_eq!((other.state, other.done, other.failed), (JobState::Done, 10, 0));
     worker.stop().await;
 }
 
