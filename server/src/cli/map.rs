@@ -144,10 +144,11 @@ impl Feed {
             append(&self.client, self.id, self.sent, &block).await?;
             self.sent += count;
             if is_last {
-                close(&self.client, self.id).await?;
+                // Said before the job can be over: that its results end may be seen first.
                 if skipped > 0 {
                     eprintln!("tequio: {skipped} lines are no inputs, and were skipped");
                 }
+                close(&self.client, self.id).await?;
                 return Ok(());
             }
         }

@@ -5,15 +5,17 @@ use super::jobs;
 use super::print;
 use anyhow::Context;
 use clap::Args;
-use futures_util::stream::try_unfold;
+use futures_util::stream::{poll_fn, try_unfold};
 use indicatif::HumanCount;
 use reqwest::{Body, Method};
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use tequio_protocol::api::{JobView, NewJob};
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::limits::READ_BYTES;
 use tequio_protocol::op::Op;
 use tokio::io::{AsyncRead, AsyncReadExt};
+use tokio::sync::mpsc;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -45,7 +47,7 @@ pub(super) struct Submit {
     input: Option<PathBuf>,
 
     /// Count and skip lines of --input that are no inputs, instead of refusing them all
-    #[arg(long, requires = "input")]
+    #[arg(long, requires = "input", conflicts_with = "initial")]
     skip_invalid: bool,
 
     /// The job's name
@@ -110,7 +112,7 @@ impl Submit {
 
     async fn submit_lines(&self, client: &Client, file: &Path) -> anyhow::Result<JobView> {
         let body = if file == Path::new("-") {
-            stream(tokio::io::stdin())
+            stdin()
         } else {
             let opened = tokio::fs::File::open(file).await;
             stream(opened.with_context(|| format!("{} cannot be read", file.display()))?)
@@ -137,6 +139,30 @@ impl Submit {
             RequestError::Refused { status, message }.into()
         })
     }
+}
+
+/// Stdin as a body, read in a thread of its own: reading it cannot be interrupted, and a command
+/// that was refused does not wait for what somebody may still type.
+fn stdin() -> Body {
+    let (read, mut chunks) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        let mut stdin = io::stdin().lock();
+        loop {
+            let mut bytes = vec![0; READ_BYTES];
+            let chunk = match stdin.read(&mut bytes) {
+                Ok(0) => return,
+                Ok(count) => Ok(bytes[..count].to_vec()),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => Err(error),
+            };
+            let is_broken = chunk.is_err();
+            // Nobody listens any more where the command is over.
+            if read.blocking_send(chunk).is_err() || is_broken {
+                return;
+            }
+        }
+    });
+    Body::wrap_stream(poll_fn(move |context| chunks.poll_recv(context)))
 }
 
 /// A body that is read as it is sent.

@@ -24,7 +24,11 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
         match Query::from_request_parts(parts, app).await {
             Ok(Query(params)) => Ok(Params(params)),
             Err(rejection) => {
-                Err(ApiError::bad("bad_query", quote(&format!("{}.", rejection.body_text()))))
+                let said = rejection.body_text();
+                // What follows names the field and what would be right; there is room for no more.
+                let said =
+                    said.strip_prefix("Failed to deserialize query string: ").unwrap_or(&said);
+                Err(ApiError::bad("bad_query", format!("Query: {}.", quote(said))))
             }
         }
     }

@@ -1,53 +1,7 @@
 //! The binary as a person runs it: what its console says, and how it ends.
 
-use crate::support::{Client, within};
-use std::process::{ExitStatus, Stdio};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
-use tokio::process::{Child, ChildStderr, Command};
+use crate::support::{Client, Tequio, binary};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-
-struct Tequio {
-    child: Child,
-    console: Lines<BufReader<ChildStderr>>,
-    url: String,
-}
-
-impl Tequio {
-    async fn serve(arguments: &[&str]) -> Tequio {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_tequio"))
-            .args(["serve", "--memory", "--listen", "127.0.0.1:0"])
-            .args(arguments)
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
-        let console = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut tequio = Tequio { child, console, url: String::new() };
-        let line = tequio.line_with("Listening on").await;
-        let (sockets, page) = line.split_once(" · open ").unwrap();
-        tequio.url = sockets.split_once("Listening on ").unwrap().1.to_owned();
-        assert_eq!(page, tequio.url.replace("ws://", "http://"));
-        tequio
-    }
-
-    /// The next line that holds `text`, from where its message begins.
-    async fn line_with(&mut self, text: &str) -> String {
-        loop {
-            let line = within(self.console.next_line()).await.unwrap();
-            let line = line.unwrap_or_else(|| panic!("the console ended before {text:?}"));
-            if line.contains(text) {
-                return line;
-            }
-        }
-    }
-
-    async fn interrupt(&mut self) -> ExitStatus {
-        let pid = self.child.id().unwrap().to_string();
-        let sent = Command::new("kill").args(["-INT", &pid]).status().await.unwrap();
-        assert!(sent.success());
-        within(self.child.wait()).await.unwrap()
-    }
-}
 
 #[tokio::test]
 async fn the_console_tells_what_happens() {
@@ -96,11 +50,7 @@ async fn no_welcome_sends_no_task() {
 async fn a_port_in_use_is_one_clear_line_and_code_1() {
     let tequio = Tequio::serve(&[]).await;
     let address = tequio.url.trim_start_matches("ws://");
-    let second = Command::new(env!("CARGO_BIN_EXE_tequio"))
-        .args(["serve", "--memory", "--listen", address])
-        .output()
-        .await
-        .unwrap();
+    let second = binary().args(["serve", "--memory", "--listen", address]).output().await.unwrap();
     assert_eq!(second.status.code(), Some(1));
     let said = String::from_utf8(second.stderr).unwrap();
     assert_eq!(said.lines().count(), 1, "{said}");
@@ -110,12 +60,7 @@ async fn a_port_in_use_is_one_clear_line_and_code_1() {
 #[tokio::test]
 async fn wrong_use_is_code_2() {
     for arguments in [&["--welcome", "1,2"][..], &["--listen", "nowhere"], &["--frobnicate"]] {
-        let output = Command::new(env!("CARGO_BIN_EXE_tequio"))
-            .arg("serve")
-            .args(arguments)
-            .output()
-            .await
-            .unwrap();
+        let output = binary().arg("serve").args(arguments).output().await.unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }
 }

@@ -2,7 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers as well")]
 
+mod cli;
 mod console;
+mod jobs;
 mod plain;
+mod refusals;
 mod session;
 mod support;
+mod tls;
+mod trouble;
+mod who;

@@ -1,22 +1,35 @@
-//! A real server on a port of its own, stopped when dropped, and clients in a few lines.
+//! A real server on a port of its own, stopped when dropped, the real binary, and clients in a
+//! few lines.
 
 use futures_util::{SinkExt, StreamExt};
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
+use std::convert::Infallible;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::process::{ExitStatus, Stdio};
 use std::sync::Arc;
-use tequio::store::MemoryStore;
+use std::time::Duration;
+use tempfile::TempDir;
+use tequio::native::{self, End};
+use tequio::store::{MemoryStore, Store};
 use tequio::web::{self, Config, Who};
-use tequio_protocol::api::WorkerView;
+use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::op::RepeatMultiply;
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// How long a test waits for what must come; it is no measure of speed.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Between two looks at what must come: those who work need the cores too.
+const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+// ---- A server in this process -----------------------------------------------------------------
 
 /// A running server.
 pub(crate) struct Server {
@@ -32,11 +45,24 @@ impl Server {
     }
 
     pub(crate) async fn start_with(welcome: Option<RepeatMultiply>) -> Server {
+        Server::launch(welcome, Arc::new(MemoryStore::new()), on_loopback()).await
+    }
+
+    /// Starts one that keeps its jobs in `store`.
+    pub(crate) async fn start_on(store: Arc<dyn Store>) -> Server {
+        Server::launch(RepeatMultiply::new(3.0, 2.0, 10).ok(), store, on_loopback()).await
+    }
+
+    /// Starts one that accepts `who`.
+    pub(crate) async fn start_for(who: Who) -> Server {
+        Server::launch(None, Arc::new(MemoryStore::new()), who).await
+    }
+
+    async fn launch(welcome: Option<RepeatMultiply>, store: Arc<dyn Store>, who: Who) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let who = Who { is_loopback: true, ..Who::default() };
-        let config = Config { welcome, store: Arc::new(MemoryStore::new()), who, seed: 1 };
+        let config = Config { welcome, store, who, seed: 1 };
         let served = tokio::spawn(async {
             let stopped = async {
                 stopped.await.ok();
@@ -52,15 +78,145 @@ impl Server {
         within(&mut self.served).await.unwrap();
     }
 
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// A request with whatever the test adds to it.
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        http().request(method, format!("{}{path}", self.url()))
+    }
+
     pub(crate) async fn get(&self, path: &str) -> (u16, Value) {
-        // As the binary does; another test may have done it before.
-        rustls::crypto::ring::default_provider().install_default().ok();
-        let answer = reqwest::get(format!("http://{}{path}", self.address)).await.unwrap();
-        (answer.status().as_u16(), answer.json().await.unwrap())
+        let answer = Answer::of(self.request(Method::GET, path)).await;
+        (answer.status, answer.json())
+    }
+
+    pub(crate) async fn get_text(&self, path: &str) -> String {
+        let answer = Answer::of(self.request(Method::GET, path)).await;
+        assert_eq!(answer.status, 200, "{}", answer.text);
+        answer.text
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: impl Into<reqwest::Body>) -> Answer {
+        Answer::of(self.request(Method::POST, path).body(body)).await
+    }
+
+    /// Submits a job, whose number this gives.
+    pub(crate) async fn submit(&self, path: &str, body: impl Into<reqwest::Body>) -> u64 {
+        let answer = self.post(path, body).await;
+        assert_eq!(answer.status, 201, "{}", answer.text);
+        answer.json()["id"].as_u64().unwrap()
     }
 
     pub(crate) async fn workers(&self) -> Vec<WorkerView> {
         serde_json::from_value(self.get("/api/workers").await.1).unwrap()
+    }
+
+    pub(crate) async fn job(&self, id: u64) -> JobView {
+        serde_json::from_value(self.get(&format!("/api/jobs/{id}")).await.1).unwrap()
+    }
+
+    /// A job, once it is over.
+    pub(crate) async fn job_over(&self, id: u64) -> JobView {
+        until(async || Some(self.job(id).await).filter(|job| job.state.is_over())).await
+    }
+
+    /// The value of one line of `/metrics`.
+    pub(crate) async fn metric(&self, name: &str) -> u64 {
+        let text = self.get_text("/metrics").await;
+        let line = text.lines().find_map(|line| line.strip_prefix(&format!("{name} ")));
+        line.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    }
+}
+
+fn http() -> reqwest::Client {
+    // Whoever came first has set it up for all.
+    rustls::crypto::ring::default_provider().install_default().ok();
+    reqwest::Client::new()
+}
+
+fn on_loopback() -> Who {
+    Who { is_loopback: true, ..Who::default() }
+}
+
+/// What a request was answered.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: reqwest::header::HeaderMap,
+    pub(crate) text: String,
+}
+
+impl Answer {
+    pub(crate) async fn of(request: reqwest::RequestBuilder) -> Answer {
+        let answer = within(request.send()).await.unwrap();
+        let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+        Answer { status, headers, text: within(answer.text()).await.unwrap() }
+    }
+
+    pub(crate) fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {}", self.text))
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(|value| value.to_str().unwrap())
+    }
+
+    /// The status and the code of an error.
+    pub(crate) fn refusal(&self) -> (u16, String) {
+        let code = self.json()["error"]["code"].as_str().unwrap_or_default().to_owned();
+        (self.status, code)
+    }
+
+    /// The sentence of an error.
+    pub(crate) fn message(&self) -> String {
+        self.json()["error"]["message"].as_str().unwrap_or_default().to_owned()
+    }
+}
+
+/// A line of inputs.
+pub(crate) fn line(initial: f64, factor: f64, times: u64) -> String {
+    format!("{{\"initial\":{initial},\"factor\":{factor},\"times\":{times}}}\n")
+}
+
+/// Inputs `i × 2^3`, and the lines of their results from index `first` on.
+pub(crate) fn eights(values: std::ops::Range<u64>) -> String {
+    values.map(|value| line(value as f64, 2.0, 3)).collect()
+}
+
+/// The results of [`eights`] as they are written.
+pub(crate) fn eights_results(values: std::ops::Range<u64>) -> String {
+    values.map(|index| format!("{{\"index\":{index},\"result\":{}.0}}\n", index * 8)).collect()
+}
+
+// ---- Workers and clients ----------------------------------------------------------------------
+
+/// A worker of this process, stopped when dropped.
+pub(crate) struct Worker {
+    stop: Option<oneshot::Sender<()>>,
+    ended: JoinHandle<std::io::Result<End>>,
+}
+
+impl Worker {
+    pub(crate) fn start(server: &Server) -> Worker {
+        Worker::start_at(server.address)
+    }
+
+    pub(crate) fn start_at(address: SocketAddr) -> Worker {
+        let (stop, stopped) = oneshot::channel::<()>();
+        let config = native::Config { url: format!("ws://{address}/ws"), slots: 2, seed: 7 };
+        let ended = tokio::spawn(async {
+            let stopped = async {
+                stopped.await.ok();
+            };
+            native::run(config, |_| {}, stopped).await
+        });
+        Worker { stop: Some(stop), ended }
+    }
+
+    pub(crate) async fn stop(mut self) -> End {
+        self.stop.take();
+        within(&mut self.ended).await.unwrap().unwrap()
     }
 }
 
@@ -96,6 +252,32 @@ impl Client {
         }
     }
 
+    /// Goes over to leases, and waits until it has.
+    pub(crate) async fn hello(&mut self) {
+        self.send(
+            r#"{"type":"hello","protocol":1,"agent":"Test/1.0","slots":1,"worker":"w","ops":["repeat_multiply"]}"#,
+        )
+        .await;
+        assert_eq!(self.receive().await["type"], "welcome");
+    }
+
+    /// Says of every task of every lease that it fails, for `error`.
+    pub(crate) async fn fail_everything(&mut self, error: &str) -> Infallible {
+        loop {
+            let message = self.receive().await;
+            if message["type"] != "lease" {
+                continue;
+            }
+            let first = message["first"].as_u64().unwrap();
+            for index in first..first + message["count"].as_u64().unwrap() {
+                let lease = &message["lease"];
+                let failed =
+                    json!({"type": "failed", "lease": lease, "index": index, "error": error});
+                self.send(&failed.to_string()).await;
+            }
+        }
+    }
+
     /// The closing frame, after whatever else still comes.
     pub(crate) async fn closing(&mut self) -> CloseFrame {
         loop {
@@ -106,6 +288,158 @@ impl Client {
     }
 }
 
+// ---- The binary -------------------------------------------------------------------------------
+
+/// The binary, serving, killed when dropped.
+pub(crate) struct Tequio {
+    pub(crate) child: Child,
+    console: Lines<BufReader<ChildStderr>>,
+    /// What the console said before it listened.
+    pub(crate) preface: Vec<String>,
+    /// Where sockets connect.
+    pub(crate) url: String,
+}
+
+impl Tequio {
+    /// One that keeps its jobs in memory.
+    pub(crate) async fn serve(arguments: &[&str]) -> Tequio {
+        let arguments = [&["--memory", "--listen", "127.0.0.1:0"], arguments].concat();
+        Tequio::start(&arguments).await
+    }
+
+    /// One that keeps its jobs in a folder.
+    pub(crate) async fn serve_from(folder: &TempDir, listen: &str) -> Tequio {
+        let folder = folder.path().to_str().unwrap();
+        Tequio::start(&["--data", folder, "--listen", listen]).await
+    }
+
+    pub(crate) async fn start(arguments: &[&str]) -> Tequio {
+        let mut child =
+            binary().arg("serve").args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let console = BufReader::new(child.stderr.take().unwrap()).lines();
+        let mut tequio = Tequio { child, console, preface: Vec::new(), url: String::new() };
+        let line = loop {
+            let line = tequio.line_with("").await;
+            if line.contains("Listening on") {
+                break line;
+            }
+            tequio.preface.push(line);
+        };
+        let (sockets, page) = line.split_once(" · open ").unwrap();
+        tequio.url = sockets.split_once("Listening on ").unwrap().1.to_owned();
+        assert_eq!(page, tequio.url.replace("ws://", "http://"));
+        tequio
+    }
+
+    /// The next line that holds `text`, from where its message begins.
+    pub(crate) async fn line_with(&mut self, text: &str) -> String {
+        loop {
+            let line = within(self.console.next_line()).await.unwrap();
+            let line = line.unwrap_or_else(|| panic!("the console ended before {text:?}"));
+            if line.contains(text) {
+                return line;
+            }
+        }
+    }
+
+    /// `ADDRESS:PORT`
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.url.trim_start_matches("ws://").parse().unwrap()
+    }
+
+    pub(crate) async fn interrupt(&mut self) -> ExitStatus {
+        interrupt(&mut self.child).await;
+        within(self.child.wait()).await.unwrap()
+    }
+
+    /// As a power cut would.
+    pub(crate) async fn kill(mut self) {
+        within(self.child.kill()).await.unwrap();
+    }
+}
+
+/// What a command said, and how it ended.
+#[derive(Debug)]
+pub(crate) struct Ran {
+    pub(crate) code: Option<i32>,
+    pub(crate) out: String,
+    pub(crate) err: String,
+}
+
+/// The binary without anything that the environment says to it.
+pub(crate) fn binary() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tequio"));
+    command.env_remove("TEQUIO_URL").env_remove("TEQUIO_TOKEN").env_remove("RUST_LOG");
+    command.stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+/// A command, under way, with all of its ends in the test's hands. `url` is the server's.
+pub(crate) fn spawn(url: &str, arguments: &[&str]) -> Child {
+    binary()
+        .args(arguments)
+        .env("TEQUIO_URL", url)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap()
+}
+
+/// Waits for a command's end.
+pub(crate) async fn ended(child: Child) -> Ran {
+    let output = within(child.wait_with_output()).await.unwrap();
+    let text = |bytes| String::from_utf8(bytes).unwrap();
+    Ran { code: output.status.code(), out: text(output.stdout), err: text(output.stderr) }
+}
+
+/// Runs a command to its end.
+pub(crate) async fn run(url: &str, arguments: &[&str]) -> Ran {
+    run_with(url, arguments, "").await
+}
+
+/// Runs a command to its end with `stdin`.
+pub(crate) async fn run_with(url: &str, arguments: &[&str], stdin: &str) -> Ran {
+    let mut child = spawn(url, arguments);
+    let (mut end, text) = (child.stdin.take().unwrap(), stdin.to_owned());
+    tokio::spawn(async move {
+        // A command that has heard enough reads no more.
+        end.write_all(text.as_bytes()).await.ok();
+    });
+    ended(child).await
+}
+
+/// As Ctrl-C does, once the process listens for it: before, it would just die of it.
+pub(crate) async fn interrupt(child: &mut Child) {
+    let pid = child.id().unwrap().to_string();
+    until(async || listens_for_interrupt(&pid).then_some(())).await;
+    let sent = Command::new("kill").args(["-INT", &pid]).status().await.unwrap();
+    assert!(sent.success());
+}
+
+/// Whether a process catches SIGINT; where a system does not tell, that is taken for granted.
+fn listens_for_interrupt(pid: &str) -> bool {
+    let Ok(status) = std::fs::read_to_string(format!("/proc/{pid}/status")) else { return true };
+    let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+    // Signals are numbered from 1, and SIGINT is 2.
+    u64::from_str_radix(caught.trim(), 16).unwrap() & 0b10 != 0
+}
+
+// ---- Waiting ----------------------------------------------------------------------------------
+
 pub(crate) async fn within<T>(future: impl Future<Output = T>) -> T {
     tokio::time::timeout(PATIENCE, future).await.expect("it came in time")
+}
+
+/// Looks until there is something to see.
+pub(crate) async fn until<T>(mut look: impl AsyncFnMut() -> Option<T>) -> T {
+    let seen = async {
+        loop {
+            if let Some(seen) = look().await {
+                return seen;
+            }
+            tokio::time::sleep(LOOK_AGAIN).await;
+        }
+    };
+    within(seen).await
 }
