@@ -131,7 +131,8 @@ fn what_is_wrong_is_named_with_its_task() {
         (r#"{"type":"result","task_id":4,"result":true}"#, "expected a number"),
         (r#"{"type":"result","task_id":4}"#, "missing field `result`"),
     ] {
-        let Err(ReadError::Invalid { kind, task_id, reason, .. }) = WorkerMessage::read(text) else {
+        let Err(ReadError::Invalid { kind, task_id, reason, .. }) = WorkerMessage::read(text)
+        else {
             panic!("{text} was read");
         };
         assert_eq!((kind, task_id), (MessageKind::Result, Some(TaskId(4))));

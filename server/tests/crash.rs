@@ -144,8 +144,7 @@ fn free_address() -> SocketAddr {
 fn wait_for(address: SocketAddr, is_there: impl Fn(&JobView) -> bool) -> JobView {
     let began = Instant::now();
     loop {
-        let job: JobView =
-            serde_json::from_str(&request(address, "GET /api/jobs/1", "")).unwrap();
+        let job: JobView = serde_json::from_str(&request(address, "GET /api/jobs/1", "")).unwrap();
         if is_there(&job) {
             return job;
         }

@@ -845,7 +845,9 @@ impl Simulation {
             let mut results = piece.compute();
             // The welcome task is answered right, or there would be nothing to lie about.
             if kind == Kind::Liar && !self.is_welcome(&piece) {
-                results.iter_mut().for_each(|result| *result = if *result == 7.0 { 8.0 } else { 7.0 });
+                results
+                    .iter_mut()
+                    .for_each(|result| *result = if *result == 7.0 { 8.0 } else { 7.0 });
             }
             if kind == Kind::Plain {
                 // A browser's own power is off by a bit now and then.
@@ -868,9 +870,9 @@ impl Simulation {
     }
 
     fn is_impossible(&self, input: RepeatMultiply) -> bool {
-        self.jobs.values().any(|job| {
-            job.impossible.iter().any(|index| job.inputs[*index as usize] == input)
-        })
+        self.jobs
+            .values()
+            .any(|job| job.impossible.iter().any(|index| job.inputs[*index as usize] == input))
     }
 
     /// Something that an honest worker does not send.

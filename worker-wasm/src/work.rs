@@ -366,12 +366,7 @@ pub(crate) fn notice(actions: &mut Vec<Action>, text: String) {
     actions.push(Action::Tell(ToPage::Notice { text }));
 }
 
-pub(crate) fn refuse(
-    actions: &mut Vec<Action>,
-    code: ErrorCode,
-    message: String,
-    about: About,
-) {
+pub(crate) fn refuse(actions: &mut Vec<Action>, code: ErrorCode, message: String, about: About) {
     let (task_id, lease) = match about {
         About::Task(task_id) => (task_id, None),
         About::Lease(lease) => (None, lease),

@@ -465,7 +465,10 @@ mod tests {
         }
         assert_eq!(notices(&bench.text(&" ".repeat(FRAME_BYTES_MAX + 1))).len(), 1);
         assert_eq!(notices(&bench.handle(Event::Binary { bytes: 3 })).len(), 1);
-        assert!(bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })), "still usable");
+        assert!(
+            bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })),
+            "still usable"
+        );
     }
 
     #[test]
@@ -485,7 +488,10 @@ mod tests {
         bench.close();
         bench.pass();
         bench.handle(Event::Opened);
-        assert!(!bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })), "still busy");
+        assert!(
+            !bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })),
+            "still busy"
+        );
         let actions = bench.computed(1.0);
         assert!(sent(&actions).is_empty());
         assert!(actions.iter().any(|a| matches!(a, Action::Compute { .. })));

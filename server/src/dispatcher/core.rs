@@ -2,8 +2,10 @@
 //! tokio task around it, and the simulation in the tests, carry the effects out.
 
 use crate::metrics::Metrics;
-use crate::scheduler::{Accepted, Grant, Inputs, Intervals, JobSpec, Mode, Refusal, RefusalReason, Scheduler};
 use crate::scheduler::PLAIN_TOLERANCE;
+use crate::scheduler::{
+    Accepted, Grant, Inputs, Intervals, JobSpec, Mode, Refusal, RefusalReason, Scheduler,
+};
 use crate::session::Close;
 use crate::store::{NewJob, Recording, StoredJob};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -16,8 +18,7 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
     AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, HEARTBEAT, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX,
-    LEASE_TASKS_MAX,
-    NOISE_LOGGED_MAX, RATE_WINDOW_S, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
+    LEASE_TASKS_MAX, NOISE_LOGGED_MAX, RATE_WINDOW_S, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::message::{
     DurationMs, ErrorCode, ErrorMessage, Hello, Lease, LeaseInputs, LeaseResults, PROTOCOL,
@@ -460,8 +461,7 @@ impl Core {
                 Some((lease, index)) => {
                     let wrong = result.result.unwrap_or(Number(f64::NAN));
                     let answers = [if wrong == expected { Number(f64::NAN) } else { wrong }];
-                    let refused =
-                        self.scheduler.results(id, lease, index, &answers, None, now.at);
+                    let refused = self.scheduler.results(id, lease, index, &answers, None, now.at);
                     self.count_refusal(&refused);
                     if refused.is_err_and(|refusal| refusal.is_turned_away) {
                         self.refuse_task(id, ErrorCode::WrongResult, message, task_id);
@@ -710,8 +710,7 @@ impl Core {
             self.effects.push(Effect::SetState(id, state));
         }
         if !state.is_over() {
-            let lease_tasks_max =
-                if grid.is_some() { LEASE_TASKS_MAX } else { LEASE_INPUTS_MAX };
+            let lease_tasks_max = if grid.is_some() { LEASE_TASKS_MAX } else { LEASE_INPUTS_MAX };
             let spec = JobSpec {
                 op: job.op,
                 total,
@@ -871,13 +870,7 @@ impl Core {
         self.effects.push(Effect::Send(id, message));
     }
 
-    fn refuse(
-        &mut self,
-        id: WorkerId,
-        code: ErrorCode,
-        message: String,
-        lease: Option<LeaseId>,
-    ) {
+    fn refuse(&mut self, id: WorkerId, code: ErrorCode, message: String, lease: Option<LeaseId>) {
         self.log_refusal(id, &message);
         let error = ErrorMessage { code, message, task_id: None, lease };
         self.send(id, ServerMessage::Error(error));

@@ -23,9 +23,9 @@ use std::time::Duration;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, LEASE_COPIES_MAX, LEASE_GROWTH, LEASE_TARGET,
-    LEASES_PER_SLOT, PAST_LEASES_MAX, SAMPLE_EVERY, SAMPLES_MIN, STRIKES_MAX, TASK_ATTEMPTS_MAX,
-    TASK_ERROR_CHARS_MAX,
+    DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, LEASE_COPIES_MAX, LEASE_GROWTH,
+    LEASE_TARGET, LEASES_PER_SLOT, PAST_LEASES_MAX, SAMPLE_EVERY, SAMPLES_MIN, STRIKES_MAX,
+    TASK_ATTEMPTS_MAX, TASK_ERROR_CHARS_MAX,
 };
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
@@ -669,8 +669,7 @@ impl Scheduler {
         attempts.by.push(worker);
         if attempts.by.len() >= TASK_ATTEMPTS_MAX {
             let error = printable(error, TASK_ERROR_CHARS_MAX);
-            accepted =
-                self.settle(job_id, &range, |_| Outcome::Error { error: error.clone() });
+            accepted = self.settle(job_id, &range, |_| Outcome::Error { error: error.clone() });
             self.advance(worker, lease, range.end, now);
         } else {
             self.advance(worker, lease, range.end, now);
