@@ -226,6 +226,7 @@ struct Lease {
     rest: Range<u64>,
     family: LeaseId,
     deadline: Duration,
+    lent_at: Duration,
     /// When it was lent, or last answered.
     heard_at: Duration,
     expected: Vec<(u64, Number)>,
@@ -490,7 +491,7 @@ impl Scheduler {
         self.next_lease = LeaseId(id.0 + 1);
         self.turn += 1;
         let samples = self.samples(&range);
-        let deadline = now + self.time_for(job_id, worker_id, count(&range));
+        let deadline = now.saturating_add(self.time_for(job_id, worker_id, count(&range)));
         let lease = Lease {
             job: job_id,
             worker: worker_id,
@@ -498,6 +499,7 @@ impl Scheduler {
             rest: range.clone(),
             family: copy_of.unwrap_or(id),
             deadline,
+            lent_at: now,
             heard_at: now,
             expected: Vec::new(),
             is_surely_finite: false,
@@ -753,7 +755,7 @@ impl Scheduler {
         let task_s = job.task_s_of(&self.workers[&lease.worker], lease.job).unwrap_or(0.0);
         let time = deadline_after(count(&lease.rest) as f64 * task_s);
         let last = lease.heard_at.saturating_add(hold_max.max(time));
-        let deadline = lease.deadline.max((now + time).min(last));
+        let deadline = lease.deadline.max(now.saturating_add(time).min(last));
         self.deadlines.remove(&(lease.deadline, id));
         self.deadlines.insert((deadline, id));
         if let Some(lease) = self.leases.get_mut(&id) {
@@ -780,7 +782,10 @@ impl Scheduler {
         now: Duration,
     ) {
         let elapsed = now.saturating_sub(lease.heard_at);
-        let task_s = (duration.unwrap_or(elapsed).as_secs_f64() / tasks as f64).max(TASK_S_MIN);
+        // Nothing took longer than the lease was out, whatever a worker says.
+        let held = now.saturating_sub(lease.lent_at);
+        let duration = duration.unwrap_or(elapsed).min(held);
+        let task_s = (duration.as_secs_f64() / tasks as f64).max(TASK_S_MIN);
         let Some(job) = self.jobs.get_mut(&lease.job) else { return };
         job.task_s = Some(blend(job.task_s, task_s));
         let Some(worker) = self.workers.get_mut(&worker) else { return };
