@@ -16,7 +16,7 @@ use intervals::count;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -200,7 +200,9 @@ struct Worker {
     /// Leases that expired, while nothing is heard of any lease: it may be frozen.
     overdue: u32,
     /// Leases that ended lately.
-    past: BTreeMap<LeaseId, Lease>,
+    past: HashMap<LeaseId, Lease>,
+    /// Their order, the one that ended first in front.
+    past_order: VecDeque<LeaseId>,
     speeds: HashMap<JobId, Speed>,
     strikes: u32,
     turn: u64,
@@ -329,7 +331,8 @@ impl Scheduler {
             slots,
             leases: BTreeSet::new(),
             overdue: 0,
-            past: BTreeMap::new(),
+            past: HashMap::new(),
+            past_order: VecDeque::new(),
             speeds: HashMap::new(),
             strikes: 0,
             turn: self.turn,
@@ -898,9 +901,12 @@ impl Scheduler {
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
             worker.leases.remove(&id);
             let past_max = PAST_LEASES_MAX.max((worker.slots * LEASES_PER_SLOT) as usize * 2);
-            if worker.past.len() >= past_max {
-                worker.past.pop_first();
+            if worker.past.len() >= past_max
+                && let Some(oldest) = worker.past_order.pop_front()
+            {
+                worker.past.remove(&oldest);
             }
+            worker.past_order.push_back(id);
             let mut past = lease.clone();
             if past.rest.is_empty() {
                 // Nothing more of it can count, so nothing of it needs to be checked.
