@@ -630,8 +630,14 @@ impl Scheduler {
         let held = self.find(worker, lease, &range)?;
         self.heard(worker);
         let job_id = held.job;
-        if self.leases.get(&lease).is_none_or(|lease| lease.rest.start != index) {
-            return Ok(Accepted { duplicates: 1, ..Accepted::default() });
+        let duplicate = Accepted { duplicates: 1, ..Accepted::default() };
+        let Some(front) = self.leases.get(&lease).map(|lease| lease.rest.start) else {
+            // Of a lease that is over, what comes behind it may still count.
+            self.advance(worker, lease, range.end, now);
+            return Ok(duplicate);
+        };
+        if front != index {
+            return Ok(duplicate);
         }
         let Some(job) = self.jobs.get_mut(&job_id) else { return Ok(Accepted::default()) };
         let mut accepted = Accepted { job: Some(job_id), ..Accepted::default() };
