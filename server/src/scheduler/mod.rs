@@ -702,7 +702,9 @@ impl Scheduler {
         };
         if !range.is_empty() {
             let is_within = range.start >= lease.whole.start && range.end <= lease.whole.end;
-            if !is_within || range.start > lease.rest.start {
+            // What was refused of a given-up lease is missing at its front.
+            let is_gap = range.start > lease.rest.start && !lease.is_refused;
+            if !is_within || is_gap {
                 let reason = RefusalReason::OutOfShape {
                     lease: id,
                     front: lease.rest.start,
