@@ -916,7 +916,8 @@ impl Scheduler {
             }
             worker.past_order.push_back(id);
             let mut past = lease.clone();
-            if past.rest.is_empty() {
+            let settled = self.jobs.get(&lease.job).map(|job| &job.spec.settled);
+            if settled.is_some_and(|settled| settled.covers(&lease.whole)) {
                 // Nothing more of it can count, so nothing of it needs to be checked.
                 past.expected = Vec::new();
             }
