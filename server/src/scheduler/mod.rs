@@ -610,8 +610,14 @@ impl Scheduler {
             Outcome::Result(exact.get(at).copied().unwrap_or(results[at]))
         };
         let accepted = self.settle(job, &range, outcome);
+        let is_late = !self.leases.contains_key(&lease);
         self.advance(worker, lease, range.end, now);
-        self.revoke_settled(job, held.family);
+        if is_late && !accepted.fresh.is_empty() {
+            // Its tasks may have been lent anew, in any leases.
+            self.revoke_all_settled(job);
+        } else {
+            self.revoke_settled(job, held.family);
+        }
         self.refresh_job(job);
         Ok(accepted)
     }
@@ -653,6 +659,7 @@ impl Scheduler {
             accepted =
                 self.settle(job_id, &range, |_| Outcome::Error { error: error.clone() });
             self.advance(worker, lease, range.end, now);
+            self.revoke_settled(job_id, held.family);
         } else {
             self.advance(worker, lease, range.end, now);
             self.back_to_pending(job_id, held.family, range);
@@ -889,7 +896,18 @@ impl Scheduler {
     fn revoke_settled(&mut self, job: JobId, family: LeaseId) {
         let Some(state) = self.jobs.get(&job) else { return };
         let Some(members) = state.families.get(&family) else { return };
-        let needless: Vec<LeaseId> = members
+        self.revoke_those_settled(job, &members.clone());
+    }
+
+    fn revoke_all_settled(&mut self, job: JobId) {
+        let Some(state) = self.jobs.get(&job) else { return };
+        let out: Vec<LeaseId> = state.families.values().flatten().copied().collect();
+        self.revoke_those_settled(job, &out);
+    }
+
+    fn revoke_those_settled(&mut self, job: JobId, leases: &[LeaseId]) {
+        let Some(state) = self.jobs.get(&job) else { return };
+        let needless: Vec<LeaseId> = leases
             .iter()
             .filter(|lease| state.spec.settled.covers(&self.leases[lease].rest))
             .copied()
