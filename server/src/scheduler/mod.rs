@@ -231,7 +231,8 @@ struct Lease {
     lent_at: Duration,
     /// When it was lent, or last answered.
     heard_at: Duration,
-    expected: Vec<(u64, Number)>,
+    /// What its samples come to; none while its worker cannot have been told of it.
+    expected: Option<Vec<(u64, Number)>>,
     is_surely_finite: bool,
     /// It was given up because of a wrong result; what still comes of it is dropped.
     is_refused: bool,
@@ -504,7 +505,7 @@ impl Scheduler {
             deadline,
             lent_at: now,
             heard_at: now,
-            expected: Vec::new(),
+            expected: None,
             is_surely_finite: false,
             is_refused: false,
         };
@@ -553,10 +554,11 @@ impl Scheduler {
     }
 
     /// Tells what the samples of a new lease must come to, and whether all its results are finite
-    /// for certain.
+    /// for certain. Until then nothing is taken as an answer to it: its worker is to be told of
+    /// the lease after this.
     pub fn expect(&mut self, lease: LeaseId, expected: Vec<(u64, Number)>, is_surely_finite: bool) {
         if let Some(lease) = self.leases.get_mut(&lease) {
-            lease.expected = expected;
+            lease.expected = Some(expected);
             lease.is_surely_finite = is_surely_finite;
         }
     }
@@ -602,7 +604,7 @@ impl Scheduler {
         self.measure(worker, &held, count(&range), duration, now);
         // A plain client's bits are its browser's; ours are everybody's, and known here.
         let exact = match mode {
-            Mode::Plain => held.expected.iter().map(|(_, number)| *number).collect(),
+            Mode::Plain => held.expected.iter().flatten().map(|(_, number)| *number).collect(),
             Mode::Lease => Vec::new(),
         };
         let outcome = |index: u64| {
@@ -704,7 +706,8 @@ impl Scheduler {
     ) -> Result<Lease, Refusal> {
         let out = self.leases.get(&id).filter(|lease| lease.worker == worker_id);
         let past = || self.workers.get(&worker_id)?.past.get(&id);
-        let Some(lease) = out.or_else(past) else {
+        // Numbers can be guessed: before it is sent, a lease cannot be checked.
+        let Some(lease) = out.or_else(past).filter(|lease| lease.expected.is_some()) else {
             return Err(self.strike(worker_id, RefusalReason::UnknownLease(id)));
         };
         if !range.is_empty() {
@@ -861,7 +864,10 @@ impl Scheduler {
             let lease = &self.leases[&id];
             let (job, worker_id) = (lease.job, lease.worker);
             expired.push(Expired { lease: id, job, worker: worker_id });
-            if let Some(worker) = self.workers.get_mut(&worker_id) {
+            let was_sent = lease.expected.is_some();
+            if let Some(worker) = self.workers.get_mut(&worker_id)
+                && was_sent
+            {
                 worker.overdue += 1;
                 // It was asked for too much, or it is gone: it begins with little again.
                 if let Some(speed) = worker.speeds.get_mut(&job) {
@@ -937,7 +943,7 @@ impl Scheduler {
             let settled = self.jobs.get(&lease.job).map(|job| &job.spec.settled);
             if settled.is_some_and(|settled| settled.covers(&lease.whole)) {
                 // Nothing more of it can count, so nothing of it needs to be checked.
-                past.expected = Vec::new();
+                past.expected = past.expected.and(Some(Vec::new()));
             }
             worker.past.insert(id, past);
             self.refresh_worker(lease.worker);
@@ -1129,7 +1135,7 @@ impl Lease {
             Mode::Lease => !got(*index).same_bits(*expected),
             Mode::Plain => !got(*index).is_close(*expected, PLAIN_TOLERANCE),
         };
-        let checked = self.expected.iter().filter(|(index, _)| range.contains(index));
+        let checked = self.expected.iter().flatten().filter(|(index, _)| range.contains(index));
         let wrong = checked.clone().find(is_wrong).map(|(index, _)| *index);
         let impossible = || {
             let at = results.iter().position(|result| !result.0.is_finite())?;
