@@ -1108,9 +1108,13 @@ impl Job {
 
 impl Worker {
     fn hunger_now(&self) -> Option<Hunger> {
-        let (room, held) = match self.mode {
-            Mode::Plain => (1, self.leases.len() as u32 + self.overdue),
-            Mode::Lease => (self.slots * LEASES_PER_SLOT, self.leases.len() as u32 + self.overdue),
+        if self.overdue > 0 {
+            return None;
+        }
+        let held = self.leases.len() as u32;
+        let room = match self.mode {
+            Mode::Plain => 1,
+            Mode::Lease => self.slots * LEASES_PER_SLOT,
         };
         if held < self.slots && held < room {
             Some(Hunger::Idle)
