@@ -591,7 +591,7 @@ impl Scheduler {
         now: Duration,
     ) -> Result<Accepted, Refusal> {
         let range = first..first.saturating_add(results.len() as u64);
-        let held = self.find(worker, lease, &range)?;
+        let held = self.find(worker, lease, Some(&range))?;
         if held.is_refused {
             return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
         }
@@ -635,7 +635,7 @@ impl Scheduler {
         now: Duration,
     ) -> Result<Accepted, Refusal> {
         let range = index..index.saturating_add(1);
-        let held = self.find(worker, lease, &range)?;
+        let held = self.find(worker, lease, Some(&range))?;
         self.heard(worker);
         let job_id = held.job;
         let duplicate = Accepted { duplicates: 1, ..Accepted::default() };
@@ -677,7 +677,7 @@ impl Scheduler {
         lease: LeaseId,
         now: Duration,
     ) -> Result<(), Refusal> {
-        self.find(worker, lease, &(0..0))?;
+        self.find(worker, lease, None)?;
         self.heard(worker);
         self.extend(lease, now, HOLD_MAX);
         Ok(())
@@ -685,7 +685,7 @@ impl Scheduler {
 
     /// A worker gives back what it has not answered.
     pub fn release(&mut self, worker: WorkerId, lease: LeaseId) -> Result<(), Refusal> {
-        self.find(worker, lease, &(0..0))?;
+        self.find(worker, lease, None)?;
         self.heard(worker);
         self.give_back(lease);
         Ok(())
@@ -696,13 +696,13 @@ impl Scheduler {
         self.give_back(lease);
     }
 
-    /// The worker's own copy of a lease of its, present or past, if `range` lies within it and
-    /// leaves nothing out at its front.
+    /// The worker's own copy of a lease of its, present or past; where an answer is about `range`,
+    /// only if that is not empty, lies within the lease and leaves nothing out at its front.
     fn find(
         &mut self,
         worker_id: WorkerId,
         id: LeaseId,
-        range: &Range<u64>,
+        range: Option<&Range<u64>>,
     ) -> Result<Lease, Refusal> {
         let out = self.leases.get(&id).filter(|lease| lease.worker == worker_id);
         let past = || self.workers.get(&worker_id)?.past.get(&id);
@@ -710,11 +710,11 @@ impl Scheduler {
         let Some(lease) = out.or_else(past).filter(|lease| lease.expected.is_some()) else {
             return Err(self.strike(worker_id, RefusalReason::UnknownLease(id)));
         };
-        if !range.is_empty() {
+        if let Some(range) = range {
             let is_within = range.start >= lease.whole.start && range.end <= lease.whole.end;
             // What was refused of a given-up lease is missing at its front.
             let is_gap = range.start > lease.rest.start && !lease.is_refused;
-            if !is_within || is_gap {
+            if range.is_empty() || !is_within || is_gap {
                 let reason = RefusalReason::OutOfShape {
                     lease: id,
                     front: lease.rest.start,
