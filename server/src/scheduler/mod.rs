@@ -477,10 +477,11 @@ impl Scheduler {
         if members().any(|lease| lease.worker == worker_id) {
             return None;
         }
-        // The longest rest is the one that would be waited for.
+        // The longest rest is the one that would be waited for. Its tail may be settled by a copy.
         let rest = members().map(|lease| lease.rest.clone()).max_by_key(count)?;
-        let size = job.size_for(worker, id).min(count(&rest));
-        Some(rest.end - size..rest.end)
+        let unsettled = job.spec.settled.missing_in(&rest).pop()?;
+        let size = job.size_for(worker, id).min(count(&unsettled));
+        Some(unsettled.end - size..unsettled.end)
     }
 
     fn lend(
