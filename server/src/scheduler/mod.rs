@@ -481,7 +481,10 @@ impl Scheduler {
         let rest = members().map(|lease| lease.rest.clone()).max_by_key(count)?;
         let unsettled = job.spec.settled.missing_in(&rest).pop()?;
         let size = job.size_for(worker, id).min(count(&unsettled));
-        Some(unsettled.end - size..unsettled.end)
+        let range = unsettled.end - size..unsettled.end;
+        let mut attempts = job.attempts.range(range.clone());
+        let has_failed = attempts.any(|(_, attempts)| attempts.by.contains(&worker_id));
+        (!has_failed).then_some(range)
     }
 
     fn lend(
