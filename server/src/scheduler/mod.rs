@@ -9,6 +9,8 @@
 //! What is settled here is not yet durable: the caller records it, and reports it after that.
 
 mod intervals;
+#[cfg(test)]
+mod tests;
 
 pub use intervals::Intervals;
 
@@ -21,9 +23,9 @@ use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, LEASE_COPIES_MAX, LEASE_GROWTH, LEASE_TARGET,
-    LEASES_PER_SLOT, PAST_LEASES_MAX, SAMPLE_EVERY, SAMPLES_MIN, STRIKES_MAX, TASK_ATTEMPTS_MAX,
-    TASK_ERROR_CHARS_MAX,
+    DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, LEASE_COPIES_MAX, LEASE_GROWTH,
+    LEASE_TARGET, LEASES_PER_SLOT, PAST_LEASES_MAX, SAMPLE_EVERY, SAMPLES_MIN, STRIKES_MAX,
+    TASK_ATTEMPTS_MAX, TASK_ERROR_CHARS_MAX,
 };
 use tequio_protocol::number::Number;
 use tequio_protocol::op::Op;
@@ -662,8 +664,7 @@ impl Scheduler {
         attempts.by.push(worker);
         if attempts.by.len() >= TASK_ATTEMPTS_MAX {
             let error = printable(error, TASK_ERROR_CHARS_MAX);
-            accepted =
-                self.settle(job_id, &range, |_| Outcome::Error { error: error.clone() });
+            accepted = self.settle(job_id, &range, |_| Outcome::Error { error: error.clone() });
             self.advance(worker, lease, range.end, now);
             self.revoke_settled(job_id, held.family);
         } else {
@@ -1132,12 +1133,7 @@ impl Worker {
 
 impl Lease {
     /// The first result that cannot be right, with its index.
-    fn wrong(
-        &self,
-        range: &Range<u64>,
-        results: &[Number],
-        mode: Mode,
-    ) -> Option<(u64, Number)> {
+    fn wrong(&self, range: &Range<u64>, results: &[Number], mode: Mode) -> Option<(u64, Number)> {
         let got = |index: u64| results[(index - range.start) as usize];
         let is_wrong = |(index, expected): &&(u64, Number)| match mode {
             Mode::Lease => !got(*index).same_bits(*expected),
