@@ -8,7 +8,7 @@ use crate::backoff::Backoff;
 use crate::work::{About, Work, notice, refuse};
 use std::time::Duration;
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT, FRAME_BYTES_MAX,
+    AGENT_CHARS_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT, FRAME_BYTES_MAX, HEARTBEAT,
     HEARTBEAT_SILENCE_MAX,
 };
 use tequio_protocol::message::{
@@ -311,7 +311,8 @@ impl Worker {
 
     fn welcome(&mut self, welcome: &Welcome, now: Duration) {
         if let Link::Open { heartbeat, .. } = &mut self.link {
-            let every = Duration::from_secs(welcome.heartbeat_s.max(1));
+            // Often enough that the answers keep the silence away, whatever the server asks for.
+            let every = Duration::from_secs(welcome.heartbeat_s.max(1)).min(HEARTBEAT);
             *heartbeat = Some(Heartbeat { every, next: now + every });
         }
     }
