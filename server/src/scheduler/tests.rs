@@ -854,7 +854,8 @@ fn what_still_comes_of_a_refused_lease_is_dropped_without_another_strike() {
 
 #[test]
 fn three_strikes_turn_a_worker_away_whatever_they_are_for() {
-    let lies: [(&str, fn(&mut Bench, &Grant) -> Refusal); 6] = [
+    type Lie = fn(&mut Bench, &Grant) -> Refusal;
+    let lies: [(&str, Lie); 6] = [
         ("wrong", |bench, grant| {
             bench.send(grant, grant.range.start, &vec![Number(0.5); 100], None).unwrap_err()
         }),
