@@ -12,10 +12,10 @@ use tequio_worker::worker::{Action, Event, Worker};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
+use tokio_tungstenite::connect_async_with_config;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
-use tokio_tungstenite::connect_async_with_config;
 
 /// What a native worker is.
 #[derive(Clone, Debug)]

@@ -8,8 +8,8 @@ use crate::backoff::Backoff;
 use crate::work::{About, Work, notice, refuse};
 use std::time::Duration;
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT, FRAME_BYTES_MAX, HEARTBEAT,
-    HEARTBEAT_SILENCE_MAX,
+    AGENT_CHARS_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT, FRAME_BYTES_MAX,
+    HEARTBEAT, HEARTBEAT_SILENCE_MAX,
 };
 use tequio_protocol::message::{
     DurationMs, ErrorCode, Hello, MessageKind, PROTOCOL, ReadError, ServerMessage, Welcome,
@@ -462,7 +462,10 @@ mod tests {
         }
         assert_eq!(notices(&bench.text(&" ".repeat(FRAME_BYTES_MAX + 1))).len(), 1);
         assert_eq!(notices(&bench.handle(Event::Binary { bytes: 3 })).len(), 1);
-        assert!(bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })), "still usable");
+        assert!(
+            bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })),
+            "still usable"
+        );
     }
 
     #[test]
@@ -482,7 +485,10 @@ mod tests {
         bench.close();
         bench.pass();
         bench.handle(Event::Opened);
-        assert!(!bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })), "still busy");
+        assert!(
+            !bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })),
+            "still busy"
+        );
         let actions = bench.computed(1.0);
         assert!(sent(&actions).is_empty());
         assert!(actions.iter().any(|a| matches!(a, Action::Compute { .. })));

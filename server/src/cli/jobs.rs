@@ -59,7 +59,8 @@ impl List {
         if self.remote.json {
             return print::json(&workers);
         }
-        let mut table = Table::new(["ID", "ADDRESS", "SLOTS", "LEASES", "RESULTS", "REFUSED", "AGENT"]);
+        let mut table =
+            Table::new(["ID", "ADDRESS", "SLOTS", "LEASES", "RESULTS", "REFUSED", "AGENT"]);
         for worker in workers {
             table.add([
                 worker.id.to_string(),

@@ -12,8 +12,8 @@ use std::io::{self, BufRead, Read as _};
 use tequio_protocol::api::JobView;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
-    CLIENT_POLL, INPUTS_BLOCK, LINE_BYTES_MAX, MAP_AHEAD_TASKS_MAX, MAP_BLOCKS_WAITING_MAX,
-    MAP_BLOCK_WAIT,
+    CLIENT_POLL, INPUTS_BLOCK, LINE_BYTES_MAX, MAP_AHEAD_TASKS_MAX, MAP_BLOCK_WAIT,
+    MAP_BLOCKS_WAITING_MAX,
 };
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tokio::signal::ctrl_c;

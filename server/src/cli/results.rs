@@ -126,9 +126,8 @@ impl Lines {
             ("follow", self.is_following.to_string()),
         ];
         let path = format!("api/jobs/{}/results", self.job);
-        let attempt = async || {
-            self.client.send(self.client.request(Method::GET, &path).query(&query)).await
-        };
+        let attempt =
+            async || self.client.send(self.client.request(Method::GET, &path).query(&query)).await;
         if self.is_following { self.client.insist(attempt).await } else { attempt().await }
     }
 

@@ -2,8 +2,10 @@
 //! tokio task around it, and the simulation in the tests, carry the effects out.
 
 use crate::metrics::Metrics;
-use crate::scheduler::{Accepted, Grant, Intervals, JobSpec, Mode, Refusal, RefusalReason, Scheduler};
 use crate::scheduler::PLAIN_TOLERANCE;
+use crate::scheduler::{
+    Accepted, Grant, Intervals, JobSpec, Mode, Refusal, RefusalReason, Scheduler,
+};
 use crate::session::Close;
 use crate::store::{NewJob, Recording, StoredJob};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -455,8 +457,7 @@ impl Core {
                 Some((lease, index)) => {
                     let wrong = result.result.unwrap_or(Number(f64::NAN));
                     let answers = [if wrong == expected { Number(f64::NAN) } else { wrong }];
-                    let refused =
-                        self.scheduler.results(id, lease, index, &answers, None, now.at);
+                    let refused = self.scheduler.results(id, lease, index, &answers, None, now.at);
                     self.count_refusal(&refused);
                     if refused.is_err_and(|refusal| refusal.is_turned_away) {
                         self.refuse_task(id, ErrorCode::WrongResult, message, task_id);
@@ -721,8 +722,7 @@ impl Core {
         }
         let is_surely_finite = job.grid.as_ref().is_some_and(|grid| grid.is_surely_finite());
         let rate = Rate::default();
-        let job =
-            Job { job, total, is_open, state, done, failed, durable, rate, is_surely_finite };
+        let job = Job { job, total, is_open, state, done, failed, durable, rate, is_surely_finite };
         info!(job = %id, "Job {id} {}: {} of {total} tasks done", state.name(), done + failed);
         self.effects.push(Effect::Progress(id, job.progress()));
         self.jobs.insert(id, job);
@@ -867,13 +867,7 @@ impl Core {
         self.effects.push(Effect::Send(id, message));
     }
 
-    fn refuse(
-        &mut self,
-        id: WorkerId,
-        code: ErrorCode,
-        message: String,
-        lease: Option<LeaseId>,
-    ) {
+    fn refuse(&mut self, id: WorkerId, code: ErrorCode, message: String, lease: Option<LeaseId>) {
         self.log_refusal(id, &message);
         let error = ErrorMessage { code, message, task_id: None, lease };
         self.send(id, ServerMessage::Error(error));

@@ -193,10 +193,7 @@ impl Dispatcher {
     }
 
     /// How far a job is on disk, now and whenever that changes.
-    pub async fn follow(
-        &self,
-        id: JobId,
-    ) -> Result<Option<watch::Receiver<Progress>>, Stopped> {
+    pub async fn follow(&self, id: JobId) -> Result<Option<watch::Receiver<Progress>>, Stopped> {
         self.ask(|progress| Event::Follow(id, progress)).await
     }
 

@@ -47,7 +47,14 @@ pub(super) fn start(
     report: Report,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<JoinHandle<()>> {
-    let writer = Writer { store, report, metrics, waiting: VecDeque::new(), failed_at: None, is_stopping: false };
+    let writer = Writer {
+        store,
+        report,
+        metrics,
+        waiting: VecDeque::new(),
+        failed_at: None,
+        is_stopping: false,
+    };
     std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run(&writes))
 }
 

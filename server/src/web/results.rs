@@ -137,7 +137,8 @@ impl Results {
 
     async fn read(&self, end: u64) -> Result<Vec<Run>, Broken> {
         let (store, job, range) = (self.store.clone(), self.job, self.next..end);
-        let reading = tokio::task::spawn_blocking(move || store.outcomes(job, range, RESULTS_BLOCK));
+        let reading =
+            tokio::task::spawn_blocking(move || store.outcomes(job, range, RESULTS_BLOCK));
         Ok(reading.await??)
     }
 

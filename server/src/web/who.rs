@@ -148,8 +148,8 @@ fn is_loopback_name(host: &str) -> bool {
         None => host.split(':').next().unwrap_or_default(),
     };
     // `*.localhost` is this machine's too (RFC 6761, section 6.3).
-    let is_localhost = name.eq_ignore_ascii_case("localhost")
-        || name.to_ascii_lowercase().ends_with(".localhost");
+    let is_localhost =
+        name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
     is_localhost || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
@@ -220,7 +220,8 @@ mod tests {
 
     #[test]
     fn changes_need_the_token_where_there_is_one() {
-        let change = |who: Who, token| who.check(Wish::Change, &headers("h:1", None, token)).is_ok();
+        let change =
+            |who: Who, token| who.check(Wish::Change, &headers("h:1", None, token)).is_ok();
         assert!(change(on_lan(), Some("secret")));
         for wrong in [None, Some(""), Some("secre"), Some("secrex"), Some("secrets")] {
             assert!(!change(on_lan(), wrong), "{wrong:?}");

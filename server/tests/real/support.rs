@@ -3,8 +3,8 @@
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
 use std::net::SocketAddr;
-use std::time::Duration;
 use std::sync::Arc;
+use std::time::Duration;
 use tequio::store::MemoryStore;
 use tequio::web::{self, Config, Who};
 use tequio_protocol::api::WorkerView;
