@@ -7,18 +7,18 @@ use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX};
 use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage, WorkerMessage};
 
 /// A function of this module: whether the bytes could be read.
-pub type Check = fn(&[u8]) -> bool;
+pub(crate) type Check = fn(&[u8]) -> bool;
 
 /// All of them.
-pub const CHECKS: [Check; 4] = [worker_message, server_message, axis, grid];
+pub(crate) const CHECKS: [Check; 4] = [worker_message, server_message, axis, grid];
 
 /// A frame that a worker sent.
-pub fn worker_message(bytes: &[u8]) -> bool {
+pub(crate) fn worker_message(bytes: &[u8]) -> bool {
     check(bytes, WorkerMessage::read, WorkerMessage::write).is_some()
 }
 
 /// A frame that a server sent.
-pub fn server_message(bytes: &[u8]) -> bool {
+pub(crate) fn server_message(bytes: &[u8]) -> bool {
     let message = check(bytes, ServerMessage::read, ServerMessage::write);
     if let Some(ServerMessage::Lease(lease)) = &message {
         check_lease(lease);
@@ -27,7 +27,7 @@ pub fn server_message(bytes: &[u8]) -> bool {
 }
 
 /// An axis, as text and as JSON.
-pub fn axis(bytes: &[u8]) -> bool {
+pub(crate) fn axis(bytes: &[u8]) -> bool {
     let read_json = |text: &str| serde_json::from_str::<Axis>(text);
     let of_text: Option<Axis> = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
     let of_json = check(bytes, read_json, write_json);
@@ -42,7 +42,7 @@ pub fn axis(bytes: &[u8]) -> bool {
 }
 
 /// A grid.
-pub fn grid(bytes: &[u8]) -> bool {
+pub(crate) fn grid(bytes: &[u8]) -> bool {
     let grid = check(bytes, |text: &str| serde_json::from_str::<Grid>(text), write_json);
     if let Some(grid) = &grid {
         check_grid(grid);
