@@ -239,10 +239,11 @@ impl Core {
 
     /// What is to be done since the last call, in order.
     pub fn effects(&mut self, now: Now) -> Vec<Effect> {
-        self.grant(now);
+        // A worker drops first, and so has room for what it is lent next.
         for (worker, lease) in self.scheduler.take_revoked() {
             self.revoked(worker, lease);
         }
+        self.grant(now);
         std::mem::take(&mut self.effects)
     }
 

@@ -201,6 +201,9 @@ struct Worker {
     leases: BTreeSet<LeaseId>,
     /// Leases that expired, while nothing is heard of any lease: it may be frozen.
     overdue: u32,
+    /// Leases that expired and that it may be computing all the same: they take their places
+    /// until they are answered or released, since its slots are busy with them.
+    late: BTreeSet<LeaseId>,
     /// Leases that ended lately.
     past: HashMap<LeaseId, Lease>,
     /// Their order, the one that ended first in front.
@@ -307,8 +310,15 @@ impl Scheduler {
         {
             self.ready.remove(&(Reverse(job.spec.priority), job.turn, id));
         }
-        for worker in self.workers.values_mut() {
+        let mut late = Vec::new();
+        for (worker_id, worker) in &mut self.workers {
             worker.speeds.remove(&id);
+            let of_job = worker.late.iter().filter(|lease| worker.past[lease].job == id);
+            late.extend(of_job.map(|lease| (*worker_id, *lease)));
+        }
+        for (worker, lease) in late {
+            self.forget_late(worker, lease);
+            self.revoked.push((worker, lease));
         }
     }
 
@@ -334,6 +344,7 @@ impl Scheduler {
             slots,
             leases: BTreeSet::new(),
             overdue: 0,
+            late: BTreeSet::new(),
             past: HashMap::new(),
             past_order: VecDeque::new(),
             speeds: HashMap::new(),
@@ -693,6 +704,7 @@ impl Scheduler {
         self.find(worker, lease, None)?;
         self.heard(worker);
         self.give_back(lease);
+        self.forget_late(worker, lease);
         Ok(())
     }
 
@@ -756,12 +768,15 @@ impl Scheduler {
     }
 
     /// The front of a lease has moved to `front`; at its end the lease is over.
-    fn advance(&mut self, worker: WorkerId, id: LeaseId, front: u64, now: Duration) {
+    fn advance(&mut self, worker_id: WorkerId, id: LeaseId, front: u64, now: Duration) {
         let Some(lease) = self.leases.get_mut(&id) else {
-            if let Some(worker) = self.workers.get_mut(&worker)
+            if let Some(worker) = self.workers.get_mut(&worker_id)
                 && let Some(past) = worker.past.get_mut(&id)
             {
                 past.rest.start = past.rest.start.max(front);
+                if past.rest.is_empty() {
+                    self.forget_late(worker_id, id);
+                }
             }
             return;
         };
@@ -823,6 +838,15 @@ impl Scheduler {
         worker.speeds.insert(lease.job, speed);
     }
 
+    /// An expired lease is not being computed any more.
+    fn forget_late(&mut self, id: WorkerId, lease: LeaseId) {
+        if let Some(worker) = self.workers.get_mut(&id)
+            && worker.late.remove(&lease)
+        {
+            self.refresh_worker(id);
+        }
+    }
+
     /// A wrong result: the lease goes back whole, and the worker has a strike.
     fn wrong(&mut self, worker: WorkerId, lease: LeaseId, index: u64, got: Number) -> Refusal {
         self.heard(worker);
@@ -832,6 +856,9 @@ impl Scheduler {
         {
             past.is_refused = true;
         }
+        // What is left of it need not be computed.
+        self.forget_late(worker, lease);
+        self.revoked.push((worker, lease));
         self.strike(worker, RefusalReason::Wrong { lease, index, got })
     }
 
@@ -880,6 +907,12 @@ impl Scheduler {
                 }
             }
             self.give_back(id);
+            if let Some(worker) = self.workers.get_mut(&worker_id)
+                && was_sent
+            {
+                worker.late.insert(id);
+                self.refresh_worker(worker_id);
+            }
         }
         expired
     }
@@ -942,6 +975,7 @@ impl Scheduler {
                 && let Some(oldest) = worker.past_order.pop_front()
             {
                 worker.past.remove(&oldest);
+                worker.late.remove(&oldest);
             }
             worker.past_order.push_back(id);
             let mut past = lease.clone();
@@ -1049,6 +1083,10 @@ impl Scheduler {
             assert!(self.jobs[&lease.job].families[&lease.family].contains(id));
         }
         assert_eq!(self.deadlines.len(), self.leases.len());
+        for worker in self.workers.values() {
+            assert!(worker.late.iter().all(|lease| worker.past.contains_key(lease)));
+            assert_eq!(worker.past.len(), worker.past_order.len());
+        }
         let held: usize = self.workers.values().map(|worker| worker.leases.len()).sum();
         assert_eq!(held, self.leases.len());
         let able = self.workers.values().filter(|worker| worker.is_able).count();
@@ -1116,7 +1154,7 @@ impl Worker {
         if self.overdue > 0 {
             return None;
         }
-        let held = self.leases.len() as u32;
+        let held = (self.leases.len() + self.late.len()) as u32;
         let room = match self.mode {
             Mode::Plain => 1,
             Mode::Lease => self.slots * LEASES_PER_SLOT,

@@ -425,6 +425,44 @@ fn a_worker_that_expired_goes_on_for_others() {
 }
 
 #[test]
+fn a_worker_that_was_frozen_has_room_when_it_has_answered_what_it_holds() {
+    let mut bench = Bench::with_known(10_000, 1);
+    let [one, two] = [bench.grant_to(1), bench.grant_to(1)];
+    assert_eq!(bench.expire().len(), 2);
+    bench.progress(&one).unwrap();
+    bench.progress(&two).unwrap();
+    assert!(bench.grant().is_none(), "it computes both still, and would refuse a third");
+    bench.answer_part(&one, 0..99).unwrap();
+    assert!(bench.grant().is_none());
+    bench.answer_part(&one, 99..100).unwrap();
+    bench.grant_to(1);
+    assert!(bench.grant().is_none());
+    bench.release(&two).unwrap();
+    bench.grant_to(1);
+    assert!(bench.grant().is_none());
+
+    let mut bench = Bench::with_known(10_000, 1);
+    let one = bench.grant_to(1);
+    bench.grant_to(1);
+    bench.expire();
+    bench.progress(&one).unwrap();
+    bench.add_job(OTHER, spec(100));
+    bench.act(|scheduler, _| scheduler.remove_job(JOB));
+    assert_eq!(bench.revoked().len(), 2, "its job is over");
+    assert_eq!(bench.grants().len(), 2);
+}
+
+#[test]
+fn a_lease_that_was_refused_is_revoked() {
+    let mut bench = Bench::with_known(1000, 1);
+    let grant = bench.grant_to(1);
+    bench.grant_to(1);
+    assert!(bench.send(&grant, 0, &vec![Number(0.5); 100], None).is_err());
+    assert_eq!(bench.revoked(), [(worker(1), grant.lease)]);
+    assert_eq!(bench.grants().len(), 1);
+}
+
+#[test]
 fn late_results_count_if_nobody_was_faster() {
     let mut bench = Bench::with_known(300, 2);
     let late = bench.grant_to(1);
