@@ -287,6 +287,8 @@ fn steps(from: f64, to: f64, step: f64, is_inclusive: bool) -> Option<u64> {
     } else {
         let span = (to - from) / step;
         let slack = 8.0 * f64::EPSILON * ((from.abs() + to.abs()) / step).max(1.0);
+        // Far from 0 a few roundings are more than a step, and steps are counted all the same.
+        let slack = slack.min(1.0 / 16.0);
         let count = if is_inclusive { (span + slack).floor() + 1.0 } else { (span - slack).ceil() };
         // Saturates; what is no number of tasks is refused below.
         count.max(0.0) as i128

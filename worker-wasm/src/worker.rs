@@ -9,7 +9,7 @@ use crate::work::{About, Work, notice, refuse};
 use std::time::Duration;
 use tequio_protocol::limits::{
     AGENT_CHARS_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT, FRAME_BYTES_MAX,
-    HEARTBEAT_SILENCE_MAX,
+    HEARTBEAT, HEARTBEAT_SILENCE_MAX,
 };
 use tequio_protocol::message::{
     DurationMs, ErrorCode, Hello, MessageKind, PROTOCOL, ReadError, ServerMessage, Welcome,
@@ -114,7 +114,7 @@ enum Link {
     Waiting {
         until: Duration,
     },
-    /// The server has turned this worker away.
+    /// The server has turned this worker away, or speaks another version.
     Ended,
 }
 
@@ -225,14 +225,16 @@ impl Worker {
     }
 
     fn closed(&mut self, code: u16, reason: &str, now: Duration, actions: &mut Vec<Action>) {
-        if code != close_code::TURNED_AWAY {
-            return self.lost(closed_because(code, reason), now, actions);
-        }
-        // It would be turned away again: something here computes wrong.
+        // It would end the same way again: something here computes wrong, or is too old or too new.
+        let text = match code {
+            close_code::TURNED_AWAY => "The server has turned this worker away",
+            close_code::UNSUPPORTED_PROTOCOL => "The server is of another version",
+            _ => return self.lost(closed_because(code, reason), now, actions),
+        };
         self.work.drop_all();
         self.link = Link::Ended;
         actions.push(Action::Disconnect);
-        let text = format!("The server has turned this worker away: {}", quote(reason));
+        let text = format!("{text}: {}", quote(reason));
         actions.push(Action::Tell(ToPage::Failed { text }));
     }
 
@@ -295,8 +297,8 @@ impl Worker {
             Ok(ServerMessage::Welcome(welcome)) => self.welcome(&welcome, now),
             Ok(ServerMessage::Heartbeat) => {}
             Ok(ServerMessage::Error(error)) => {
-                if let Some(lease) = error.lease {
-                    // Whatever it was, the server takes nothing more of it.
+                if let (ErrorCode::UnknownLease, Some(lease)) = (error.code, error.lease) {
+                    // The server takes nothing more of it.
                     self.work.revoke(lease);
                 }
                 notice(actions, format!("The server says: {}", quote(&error.message)));
@@ -315,7 +317,8 @@ impl Worker {
 
     fn welcome(&mut self, welcome: &Welcome, now: Duration) {
         if let Link::Open { heartbeat, .. } = &mut self.link {
-            let every = Duration::from_secs(welcome.heartbeat_s.max(1));
+            // Often enough that the answers keep the silence away, whatever the server asks for.
+            let every = Duration::from_secs(welcome.heartbeat_s.max(1)).min(HEARTBEAT);
             *heartbeat = Some(Heartbeat { every, next: now + every });
         }
     }

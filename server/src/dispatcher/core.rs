@@ -652,17 +652,15 @@ impl Core {
             Err(error) => {
                 warn!(%lease, job = %grant.job, "inputs cannot be read: {error}");
                 self.no_grants_until = now.at + STORE_RETRY;
-                return self.scheduler.take_back(grant.worker, lease);
+                return self.scheduler.take_back(lease);
             }
         };
         let is_finite = inputs.iter().all(RepeatMultiply::is_surely_finite);
         let known = Inputs::List { first: grant.range.start, inputs: inputs.clone().into() };
         self.scheduler.set_inputs(lease, known, is_finite);
+        // It may have expired or been revoked meanwhile; then nobody waits for it.
         if self.scheduler.rest_of(lease).is_some() {
             self.deliver(&grant, LeaseInputs::List(inputs), now.at);
-        } else {
-            // It has expired or was revoked meanwhile, and its worker never heard of it.
-            self.scheduler.take_back(grant.worker, lease);
         }
     }
 

@@ -9,6 +9,8 @@
 //! What is settled here is not yet durable: the caller records it, and reports it after that.
 
 mod intervals;
+#[cfg(test)]
+mod tests;
 
 pub use intervals::Intervals;
 
@@ -16,7 +18,7 @@ use intervals::count;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -223,11 +225,15 @@ struct Worker {
     mode: Mode,
     slots: u32,
     leases: BTreeSet<LeaseId>,
-    /// Leases that expired and that it has not answered yet: it is slow, frozen or gone, and has
-    /// that much less room.
-    overdue: BTreeSet<LeaseId>,
+    /// Leases that expired, while nothing is heard of any lease: it may be frozen.
+    overdue: u32,
+    /// Leases that expired and that it may be computing all the same: they take their places
+    /// until they are answered or released, since its slots are busy with them.
+    late: BTreeSet<LeaseId>,
     /// Leases that ended lately.
-    past: BTreeMap<LeaseId, Lease>,
+    past: HashMap<LeaseId, Lease>,
+    /// Their order, the one that ended first in front.
+    past_order: VecDeque<LeaseId>,
     speeds: HashMap<JobId, Speed>,
     strikes: u32,
     turn: u64,
@@ -253,10 +259,13 @@ struct Lease {
     rest: Range<u64>,
     family: LeaseId,
     deadline: Duration,
+    lent_at: Duration,
     /// When it was lent, or last answered.
     heard_at: Duration,
-    /// None until they were read.
+    /// None while its worker cannot have been told of it, and when nothing of it can count.
     inputs: Option<Inputs>,
+    /// Whether its worker was told of it.
+    is_sent: bool,
     is_surely_finite: bool,
     /// It was given up because of a wrong result; what still comes of it is dropped.
     is_refused: bool,
@@ -330,8 +339,15 @@ impl Scheduler {
         {
             self.ready.remove(&(Reverse(job.spec.priority), job.turn, id));
         }
-        for worker in self.workers.values_mut() {
+        let mut late = Vec::new();
+        for (worker_id, worker) in &mut self.workers {
             worker.speeds.remove(&id);
+            let of_job = worker.late.iter().filter(|lease| worker.past[lease].job == id);
+            late.extend(of_job.map(|lease| (*worker_id, *lease)));
+        }
+        for (worker, lease) in late {
+            self.forget_late(worker, lease);
+            self.revoked.push((worker, lease));
         }
     }
 
@@ -356,8 +372,10 @@ impl Scheduler {
             mode,
             slots,
             leases: BTreeSet::new(),
-            overdue: BTreeSet::new(),
-            past: BTreeMap::new(),
+            overdue: 0,
+            late: BTreeSet::new(),
+            past: HashMap::new(),
+            past_order: VecDeque::new(),
             speeds: HashMap::new(),
             strikes: 0,
             turn: self.turn,
@@ -506,10 +524,14 @@ impl Scheduler {
         if members().any(|lease| lease.worker == worker_id) {
             return None;
         }
-        // The longest rest is the one that would be waited for.
+        // The longest rest is the one that would be waited for. Its tail may be settled by a copy.
         let rest = members().map(|lease| lease.rest.clone()).max_by_key(count)?;
-        let size = job.size_for(worker, id).min(count(&rest));
-        Some(rest.end - size..rest.end)
+        let unsettled = job.spec.settled.missing_in(&rest).pop()?;
+        let size = job.size_for(worker, id).min(count(&unsettled));
+        let range = unsettled.end - size..unsettled.end;
+        let mut attempts = job.attempts.range(range.clone());
+        let has_failed = attempts.any(|(_, attempts)| attempts.by.contains(&worker_id));
+        (!has_failed).then_some(range)
     }
 
     fn lend(
@@ -524,7 +546,7 @@ impl Scheduler {
         self.next_lease = LeaseId(id.0 + 1);
         self.tasks_out += count(&range);
         self.turn += 1;
-        let deadline = now + self.time_for(job_id, worker_id, count(&range));
+        let deadline = now.saturating_add(self.time_for(job_id, worker_id, count(&range)));
         let lease = Lease {
             job: job_id,
             worker: worker_id,
@@ -532,8 +554,10 @@ impl Scheduler {
             rest: range.clone(),
             family: copy_of.unwrap_or(id),
             deadline,
+            lent_at: now,
             heard_at: now,
             inputs: None,
+            is_sent: false,
             is_surely_finite: false,
             is_refused: false,
         };
@@ -568,10 +592,12 @@ impl Scheduler {
     }
 
     /// Tells what the tasks of a new lease are computed of, and whether all its results are finite
-    /// for certain. Before this, nothing of the lease is taken.
+    /// for certain. Until then nothing is taken as an answer to it: its worker is to be told of
+    /// the lease after this.
     pub fn set_inputs(&mut self, lease: LeaseId, inputs: Inputs, is_surely_finite: bool) {
         if let Some(lease) = self.leases.get_mut(&lease) {
             lease.inputs = Some(inputs);
+            lease.is_sent = true;
             lease.is_surely_finite = is_surely_finite;
         }
     }
@@ -604,19 +630,18 @@ impl Scheduler {
         now: Duration,
     ) -> Result<Accepted, Refusal> {
         let range = first..first.saturating_add(results.len() as u64);
-        let held = self.find(worker, lease, &range)?;
-        if held.is_refused || range.end <= held.rest.start {
+        let held = self.find(worker, lease, Some(&range))?;
+        let Some(inputs) = held.inputs.as_ref().filter(|_| !held.is_refused) else {
+            self.advance(worker, lease, range.end, now);
             return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
-        }
+        };
         let mode = self.workers[&worker].mode;
         let samples = self.samples(&range);
-        let Some(inputs) = &held.inputs else {
-            return Err(self.strike(worker, RefusalReason::UnknownLease(lease)));
-        };
         if let Some((index, got)) = held.wrong(&range, results, &samples, inputs, mode) {
             return Err(self.wrong(worker, lease, index, got));
         }
         let job = held.job;
+        self.heard(worker);
         self.measure(worker, &held, count(&range), duration, now);
         // A plain client's bits are its browser's; ours are everybody's.
         let outcome = |index: u64| match mode {
@@ -624,8 +649,14 @@ impl Scheduler {
             Mode::Lease => Outcome::Result(results[(index - first) as usize]),
         };
         let accepted = self.settle(job, &range, outcome);
+        let is_late = !self.leases.contains_key(&lease);
         self.advance(worker, lease, range.end, now);
-        self.revoke_settled(job, held.family);
+        if is_late && !accepted.fresh.is_empty() {
+            // Its tasks may have been lent anew, in any leases.
+            self.revoke_all_settled(job);
+        } else {
+            self.revoke_settled(job, held.family);
+        }
         self.refresh_job(job);
         Ok(accepted)
     }
@@ -651,12 +682,17 @@ impl Scheduler {
         now: Duration,
     ) -> Result<Accepted, Refusal> {
         let range = index..index.saturating_add(1);
-        let held = self.find(worker, lease, &range)?;
+        let held = self.find(worker, lease, Some(&range))?;
+        self.heard(worker);
         let job_id = held.job;
-        if self.leases.get(&lease).is_none_or(|lease| lease.rest.start != index) {
-            // Of a lease that ended, or sent twice: it is no attempt, and what follows is in order.
+        let duplicate = Accepted { duplicates: 1, ..Accepted::default() };
+        let Some(front) = self.leases.get(&lease).map(|lease| lease.rest.start) else {
+            // Of a lease that is over, what comes behind it may still count.
             self.advance(worker, lease, range.end, now);
-            return Ok(Accepted { duplicates: 1, ..Accepted::default() });
+            return Ok(duplicate);
+        };
+        if front != index {
+            return Ok(duplicate);
         }
         let Some(job) = self.jobs.get_mut(&job_id) else { return Ok(Accepted::default()) };
         let mut accepted = Accepted { job: Some(job_id), ..Accepted::default() };
@@ -671,6 +707,7 @@ impl Scheduler {
             let error = printable(error, TASK_ERROR_CHARS_MAX);
             accepted = self.settle(job_id, &range, |_| Outcome::Error { error: error.clone() });
             self.advance(worker, lease, range.end, now);
+            self.revoke_settled(job_id, held.family);
         } else {
             self.advance(worker, lease, range.end, now);
             self.back_to_pending(job_id, held.family, range);
@@ -686,13 +723,14 @@ impl Scheduler {
         lease: LeaseId,
         now: Duration,
     ) -> Result<(), Refusal> {
-        let held = self.find(worker, lease, &(0..0))?;
+        let held = self.find(worker, lease, None)?;
+        self.heard(worker);
         self.extend(lease, now, HOLD_MAX);
-        let is_overdue = self.workers[&worker].overdue.contains(&lease);
+        let is_late = self.workers[&worker].late.contains(&lease);
         let is_settled = |job: &Job| job.spec.settled.covers(&held.rest);
-        if is_overdue && self.jobs.get(&held.job).is_none_or(is_settled) {
+        if is_late && self.jobs.get(&held.job).is_none_or(is_settled) {
             // Others were faster.
-            self.not_overdue(worker, lease);
+            self.forget_late(worker, lease);
             self.revoked.push((worker, lease));
         }
         Ok(())
@@ -700,34 +738,37 @@ impl Scheduler {
 
     /// A worker gives back what it has not answered.
     pub fn release(&mut self, worker: WorkerId, lease: LeaseId) -> Result<(), Refusal> {
-        self.find(worker, lease, &(0..0))?;
-        self.take_back(worker, lease);
+        self.find(worker, lease, None)?;
+        self.heard(worker);
+        self.give_back(lease);
+        self.forget_late(worker, lease);
         Ok(())
     }
 
-    /// A worker does not have a lease, or has it no longer: it could not be sent after all, or was
-    /// given back.
-    pub fn take_back(&mut self, worker: WorkerId, lease: LeaseId) {
+    /// A lease cannot be sent to its worker after all (its inputs cannot be read).
+    pub fn take_back(&mut self, lease: LeaseId) {
         self.give_back(lease);
-        self.not_overdue(worker, lease);
     }
 
-    /// The worker's own copy of a lease of its, present or past, if `range` lies within it and
-    /// leaves nothing out at its front.
+    /// The worker's own copy of a lease of its, present or past; where an answer is about `range`,
+    /// only if that is not empty, lies within the lease and leaves nothing out at its front.
     fn find(
         &mut self,
         worker_id: WorkerId,
         id: LeaseId,
-        range: &Range<u64>,
+        range: Option<&Range<u64>>,
     ) -> Result<Lease, Refusal> {
         let out = self.leases.get(&id).filter(|lease| lease.worker == worker_id);
         let past = || self.workers.get(&worker_id)?.past.get(&id);
-        let Some(lease) = out.or_else(past) else {
+        // Numbers can be guessed: before it is sent, a lease cannot be checked.
+        let Some(lease) = out.or_else(past).filter(|lease| lease.is_sent) else {
             return Err(self.strike(worker_id, RefusalReason::UnknownLease(id)));
         };
-        if !range.is_empty() {
+        if let Some(range) = range {
             let is_within = range.start >= lease.whole.start && range.end <= lease.whole.end;
-            if !is_within || range.start > lease.rest.start {
+            // What was refused of a given-up lease is missing at its front.
+            let is_gap = range.start > lease.rest.start && !lease.is_refused;
+            if range.is_empty() || !is_within || is_gap {
                 let reason = RefusalReason::OutOfShape {
                     lease: id,
                     front: lease.rest.start,
@@ -771,7 +812,7 @@ impl Scheduler {
             {
                 past.rest.start = past.rest.start.max(front);
                 if past.rest.is_empty() {
-                    self.not_overdue(worker_id, id);
+                    self.forget_late(worker_id, id);
                 }
             }
             return;
@@ -793,7 +834,7 @@ impl Scheduler {
         let task_s = job.task_s_of(&self.workers[&lease.worker], lease.job).unwrap_or(0.0);
         let time = deadline_after(count(&lease.rest) as f64 * task_s);
         let last = lease.heard_at.saturating_add(hold_max.max(time));
-        let deadline = lease.deadline.max((now + time).min(last));
+        let deadline = lease.deadline.max(now.saturating_add(time).min(last));
         self.deadlines.remove(&(lease.deadline, id));
         self.deadlines.insert((deadline, id));
         if let Some(lease) = self.leases.get_mut(&id) {
@@ -801,10 +842,12 @@ impl Scheduler {
         }
     }
 
-    fn not_overdue(&mut self, id: WorkerId, lease: LeaseId) {
+    /// Anything about a lease shows that the worker is not frozen.
+    fn heard(&mut self, id: WorkerId) {
         if let Some(worker) = self.workers.get_mut(&id)
-            && worker.overdue.remove(&lease)
+            && worker.overdue > 0
         {
+            worker.overdue = 0;
             self.refresh_worker(id);
         }
     }
@@ -818,7 +861,10 @@ impl Scheduler {
         now: Duration,
     ) {
         let elapsed = now.saturating_sub(lease.heard_at);
-        let task_s = (duration.unwrap_or(elapsed).as_secs_f64() / tasks as f64).max(TASK_S_MIN);
+        // Nothing took longer than the lease was out, whatever a worker says.
+        let held = now.saturating_sub(lease.lent_at);
+        let duration = duration.unwrap_or(elapsed).min(held);
+        let task_s = (duration.as_secs_f64() / tasks as f64).max(TASK_S_MIN);
         let Some(job) = self.jobs.get_mut(&lease.job) else { return };
         job.task_s = Some(blend(job.task_s, task_s));
         let Some(worker) = self.workers.get_mut(&worker) else { return };
@@ -830,14 +876,27 @@ impl Scheduler {
         worker.speeds.insert(lease.job, speed);
     }
 
+    /// An expired lease is not being computed any more.
+    fn forget_late(&mut self, id: WorkerId, lease: LeaseId) {
+        if let Some(worker) = self.workers.get_mut(&id)
+            && worker.late.remove(&lease)
+        {
+            self.refresh_worker(id);
+        }
+    }
+
     /// A wrong result: the lease goes back whole, and the worker has a strike.
     fn wrong(&mut self, worker: WorkerId, lease: LeaseId, index: u64, got: Number) -> Refusal {
-        self.take_back(worker, lease);
+        self.heard(worker);
+        self.give_back(lease);
         if let Some(worker) = self.workers.get_mut(&worker)
             && let Some(past) = worker.past.get_mut(&lease)
         {
             past.is_refused = true;
         }
+        // What is left of it need not be computed.
+        self.forget_late(worker, lease);
+        self.revoked.push((worker, lease));
         self.strike(worker, RefusalReason::Wrong { lease, index, got })
     }
 
@@ -875,14 +934,23 @@ impl Scheduler {
             let lease = &self.leases[&id];
             let (job, worker_id) = (lease.job, lease.worker);
             expired.push(Expired { lease: id, job, worker: worker_id });
-            if let Some(worker) = self.workers.get_mut(&worker_id) {
-                worker.overdue.insert(id);
+            let was_sent = lease.is_sent;
+            if let Some(worker) = self.workers.get_mut(&worker_id)
+                && was_sent
+            {
+                worker.overdue += 1;
                 // It was asked for too much, or it is gone: it begins with little again.
                 if let Some(speed) = worker.speeds.get_mut(&job) {
                     speed.count_max = 1;
                 }
             }
             self.give_back(id);
+            if let Some(worker) = self.workers.get_mut(&worker_id)
+                && was_sent
+            {
+                worker.late.insert(id);
+                self.refresh_worker(worker_id);
+            }
         }
         expired
     }
@@ -910,7 +978,18 @@ impl Scheduler {
     fn revoke_settled(&mut self, job: JobId, family: LeaseId) {
         let Some(state) = self.jobs.get(&job) else { return };
         let Some(members) = state.families.get(&family) else { return };
-        let needless: Vec<LeaseId> = members
+        self.revoke_those_settled(job, &members.clone());
+    }
+
+    fn revoke_all_settled(&mut self, job: JobId) {
+        let Some(state) = self.jobs.get(&job) else { return };
+        let out: Vec<LeaseId> = state.families.values().flatten().copied().collect();
+        self.revoke_those_settled(job, &out);
+    }
+
+    fn revoke_those_settled(&mut self, job: JobId, leases: &[LeaseId]) {
+        let Some(state) = self.jobs.get(&job) else { return };
+        let needless: Vec<LeaseId> = leases
             .iter()
             .filter(|lease| state.spec.settled.covers(&self.leases[lease].rest))
             .copied()
@@ -932,13 +1011,16 @@ impl Scheduler {
             worker.leases.remove(&id);
             let past_max = PAST_LEASES_MAX.max((worker.slots * LEASES_PER_SLOT) as usize * 2);
             if worker.past.len() >= past_max
-                && let Some(&oldest) = worker.past.keys().find(|id| !worker.overdue.contains(id))
+                && let Some(oldest) = worker.past_order.pop_front()
             {
                 worker.past.remove(&oldest);
+                worker.late.remove(&oldest);
             }
+            worker.past_order.push_back(id);
             let mut past = lease.clone();
-            if past.rest.is_empty() {
-                // Nothing more of it can count.
+            let settled = self.jobs.get(&lease.job).map(|job| &job.spec.settled);
+            if settled.is_some_and(|settled| settled.covers(&lease.whole)) {
+                // Nothing more of it can count, so nothing of it needs to be checked.
                 past.inputs = None;
             }
             worker.past.insert(id, past);
@@ -995,7 +1077,7 @@ impl Scheduler {
             }
             worker.hunger = hunger;
         }
-        let is_able = worker.slots > 0 && worker.overdue.is_empty();
+        let is_able = worker.slots > 0 && worker.overdue == 0;
         self.able = self.able + usize::from(is_able) - usize::from(worker.is_able);
         worker.is_able = is_able;
     }
@@ -1042,6 +1124,10 @@ impl Scheduler {
         assert_eq!(self.deadlines.len(), self.leases.len());
         let tasks_out: u64 = self.leases.values().map(|lease| count(&lease.rest)).sum();
         assert_eq!(self.tasks_out, tasks_out);
+        for worker in self.workers.values() {
+            assert!(worker.late.iter().all(|lease| worker.past.contains_key(lease)));
+            assert_eq!(worker.past.len(), worker.past_order.len());
+        }
         let held: usize = self.workers.values().map(|worker| worker.leases.len()).sum();
         assert_eq!(held, self.leases.len());
         let able = self.workers.values().filter(|worker| worker.is_able).count();
@@ -1106,7 +1192,10 @@ impl Job {
 
 impl Worker {
     fn hunger_now(&self) -> Option<Hunger> {
-        let held = (self.leases.len() + self.overdue.len()) as u32;
+        if self.overdue > 0 {
+            return None;
+        }
+        let held = (self.leases.len() + self.late.len()) as u32;
         let room = match self.mode {
             Mode::Plain => 1,
             Mode::Lease => self.slots * LEASES_PER_SLOT,

@@ -18,7 +18,7 @@ use crate::store::{Store, StoreError};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use socket::Sockets;
 use std::sync::Arc;
 use tequio_protocol::limits::CLOSE_TIMEOUT;
@@ -62,7 +62,7 @@ fn routes(app: App) -> Router {
         .route("/api/jobs/{id}/resume", post(jobs::resume))
         .route("/api/jobs/{id}/cancel", post(jobs::cancel))
         .route("/api/jobs/{id}/results", get(results::get))
-        .route("/api/{*rest}", get(api::not_found).post(api::not_found))
+        .route("/api/{*rest}", any(api::not_found))
         .method_not_allowed_fallback(api::method_not_allowed)
         .fallback(assets::file)
         .layer(from_fn_with_state(app.clone(), who::check))

@@ -1,0 +1,98 @@
+//! What holds of whatever bytes arrive, for `mutations.rs` here and for the fuzz targets: nothing
+//! panics, and what can be read is written so that it reads back equal.
+
+use std::fmt::{Debug, Display};
+use tequio_protocol::grid::{Axis, Grid};
+use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX};
+use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage, WorkerMessage};
+
+/// A function of this module: whether the bytes could be read.
+pub(crate) type Check = fn(&[u8]) -> bool;
+
+/// All of them.
+pub(crate) const CHECKS: [Check; 4] = [worker_message, server_message, axis, grid];
+
+/// A frame that a worker sent.
+pub(crate) fn worker_message(bytes: &[u8]) -> bool {
+    check(bytes, WorkerMessage::read, WorkerMessage::write).is_some()
+}
+
+/// A frame that a server sent.
+pub(crate) fn server_message(bytes: &[u8]) -> bool {
+    let message = check(bytes, ServerMessage::read, ServerMessage::write);
+    if let Some(ServerMessage::Lease(lease)) = &message {
+        check_lease(lease);
+    }
+    message.is_some()
+}
+
+/// An axis, as text and as JSON.
+pub(crate) fn axis(bytes: &[u8]) -> bool {
+    let read_json = |text: &str| serde_json::from_str::<Axis>(text);
+    let of_text: Option<Axis> = std::str::from_utf8(bytes).ok().and_then(|text| text.parse().ok());
+    let of_json = check(bytes, read_json, write_json);
+    for axis in of_text.iter().chain(&of_json) {
+        assert!((1..=JOB_TASKS_MAX).contains(&axis.len()));
+        assert_eq!(check(write_json(axis).as_bytes(), read_json, write_json).as_ref(), Some(axis));
+        for index in [0, axis.len() / 2, axis.len() - 1] {
+            assert!(axis.value(index).is_finite(), "value {index} of {axis:?}");
+        }
+    }
+    of_text.is_some() || of_json.is_some()
+}
+
+/// A grid.
+pub(crate) fn grid(bytes: &[u8]) -> bool {
+    let grid = check(bytes, |text: &str| serde_json::from_str::<Grid>(text), write_json);
+    if let Some(grid) = &grid {
+        check_grid(grid);
+    }
+    grid.is_some()
+}
+
+fn check<T: PartialEq + Debug, E: Display + Debug>(
+    bytes: &[u8],
+    read: impl Fn(&str) -> Result<T, E>,
+    write: impl Fn(&T) -> String,
+) -> Option<T> {
+    let text = std::str::from_utf8(bytes).ok()?;
+    match read(text) {
+        Ok(value) => {
+            let written = write(&value);
+            let back = read(&written).expect("what was written can be read");
+            assert_eq!(back, value, "{written}");
+            assert_eq!(write(&back), written, "equal, but written differently");
+            Some(value)
+        }
+        Err(error) => {
+            assert!(!error.to_string().is_empty());
+            None
+        }
+    }
+}
+
+fn write_json<T: serde::Serialize>(value: &T) -> String {
+    serde_json::to_string(value).expect("axes and grids serialise")
+}
+
+fn check_lease(lease: &Lease) {
+    let end = lease.first.checked_add(lease.count).expect("a lease ends");
+    assert!(lease.count >= 1 && end <= INTEGER_MAX);
+    match &lease.inputs {
+        LeaseInputs::Grid(grid) => {
+            assert!(end <= grid.total());
+            grid.input(end - 1);
+            check_grid(grid);
+        }
+        LeaseInputs::List(inputs) => assert_eq!(inputs.len() as u64, lease.count),
+    }
+}
+
+fn check_grid(grid: &Grid) {
+    assert!((1..=JOB_TASKS_MAX).contains(&grid.total()));
+    let is_surely_finite = grid.is_surely_finite();
+    for index in [0, grid.total() / 2, grid.total() - 1] {
+        let input = grid.input(index);
+        assert!(!is_surely_finite || input.compute().is_finite(), "{input} of {grid:?}");
+    }
+}
