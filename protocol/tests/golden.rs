@@ -362,10 +362,10 @@ fn bad_messages_of_servers_in_lease_mode_are_named_with_their_lease() {
         (format!(r#""first":18446744073709551615,"count":2,{grid}"#), "the grid has 1000000"),
         (format!(r#""first":0,"count":0,{grid}"#), "count must be 1 to 65536, not 0"),
         (format!(r#""first":0,"count":{over},{grid}"#), "count must be 1 to 65536, not 65537"),
-        (r#""first":0,"count":0,"inputs":[]"#.to_owned(), "count must be 1 to 8192, not 0"),
+        (r#""first":0,"count":0,"inputs":[]"#.to_owned(), "count must be 1 to 4096, not 0"),
         (
             format!(r#""first":0,"count":{inputs_max},"inputs":[{}]"#, inputs(inputs_max)),
-            "count must be 1 to 8192, not 8193",
+            "count must be 1 to 4096, not 4097",
         ),
         (format!(r#""first":0,"count":2,"inputs":[{input}]"#), "1 inputs for 2 tasks from 0"),
         (

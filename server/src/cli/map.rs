@@ -146,7 +146,7 @@ impl Feed {
             if is_last {
                 // Said before the job can be over: that its results end may be seen first.
                 if skipped > 0 {
-                    eprintln!("tequio: {skipped} lines are no inputs, and were skipped");
+                    eprintln!("tequio: skipped lines that are no inputs: {skipped}");
                 }
                 close(&self.client, self.id).await?;
                 return Ok(());

@@ -130,7 +130,7 @@ impl Submit {
         if let Some(skipped) = skipped.as_ref().and_then(|skipped| skipped.to_str().ok())
             && skipped != "0"
         {
-            eprintln!("tequio: {skipped} lines are no inputs, and were skipped");
+            eprintln!("tequio: skipped lines that are no inputs: {skipped}");
         }
         let text = response.text().await.map_err(|error| client.no_answer(&error))?;
         serde_json::from_str(&text).map_err(|error| {

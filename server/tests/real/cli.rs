@@ -171,7 +171,7 @@ async fn inputs_that_are_none_are_named_or_skipped() {
 
     let skipping = run_with(&url, &from("-", &["--skip-invalid", "--json"]), &mixed).await;
     assert_eq!(skipping.code, Some(0), "{skipping:?}");
-    assert_eq!(skipping.err, "tequio: 2 lines are no inputs, and were skipped\n");
+    assert_eq!(skipping.err, "tequio: skipped lines that are no inputs: 2\n");
     let job: JobView = serde_json::from_str(&skipping.out).unwrap();
     assert_eq!(job.total, 3);
     run_with(&url, &from("-", &["--skip-invalid"]), &eights(0..1)).await.succeeded();
@@ -461,7 +461,7 @@ async fn map_stops_at_a_line_that_is_no_input_or_skips_it() {
 
         let skipped = run_with(&url, &[MAP, &["--skip-invalid"]].concat(), &mixed).await;
         assert_eq!((skipped.code, skipped.out), (Some(0), eights_results(0..3)));
-        assert_eq!(skipped.err, "tequio: 1 lines are no inputs, and were skipped\n");
+        assert_eq!(skipped.err, "tequio: skipped lines that are no inputs: 1\n");
     }
     worker.stop().await;
 }
