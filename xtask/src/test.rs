@@ -35,6 +35,7 @@ pub(crate) fn trunk() -> Result<()> {
     )?;
     let mut browser = Browser::set_up()?;
     browser.variables.push(("TRUNK", trunk));
+    browser.variables.push(("TEQUIO_TRUNK_TARGET", target_dir().join("trunk")));
     step("trunk test", || browser.run(&tests_in("www/tests/trunk")?))
 }
 

@@ -12,3 +12,4 @@ mod support;
 mod tls;
 mod trouble;
 mod who;
+mod workers;
