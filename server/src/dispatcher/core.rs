@@ -27,7 +27,7 @@ use tequio_protocol::message::{
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::text::{printable, quote};
-use tracing::{debug, info, warn};
+use tracing::{debug, debug_span, info, warn};
 
 /// The id of the welcome task, which is every connection's first.
 const WELCOME_TASK_ID: TaskId = TaskId(1);
@@ -303,6 +303,7 @@ impl Core {
 
     /// Takes what a worker sent.
     pub fn heard(&mut self, id: WorkerId, message: FromWorker, now: Now) {
+        let _span = debug_span!("worker", %id).entered();
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.heard_at = now.at;
         match message {
@@ -505,12 +506,13 @@ impl Core {
             worker.peer.agent = Some(printable(agent, AGENT_CHARS_MAX));
         }
         let LeaseResults { lease, first, results, duration_ms, .. } = message;
+        let _span = debug_span!("lease", id = %lease).entered();
         let duration = duration_of(duration_ms);
         let taken = self.scheduler.results(id, lease, first, &results, duration, now.at);
         if taken.is_ok() {
             worker.results += results.len() as u64;
         }
-        debug!(%lease, first, count = results.len(), "[#{id}] results");
+        debug!(first, count = results.len(), "[#{id}] results");
         self.take(id, lease, taken, duration_ms, now);
     }
 
@@ -521,7 +523,8 @@ impl Core {
             let said = "failed is for workers that have said hello".to_owned();
             return self.refuse(id, ErrorCode::NoHello, said, Some(lease));
         }
-        warn!(%lease, index, "[#{id}] task failed: {}", quote(&error));
+        let _span = debug_span!("lease", id = %lease).entered();
+        warn!(index, "[#{id}] task failed: {}", quote(&error));
         let taken = self.scheduler.failed(id, lease, index, &error, now.at);
         self.take(id, lease, taken, None, now);
     }
@@ -559,7 +562,9 @@ impl Core {
         self.metrics.duplicates.inc_by(accepted.duplicates);
         let (Some(job), Some(worker)) = (accepted.job, self.workers.get(&id)) else { return };
         let agent = worker.peer.agent.clone().unwrap_or_default();
+        let _job = debug_span!("job", id = %job).entered();
         for (first, outcomes) in accepted.fresh {
+            debug!(first, count = outcomes.len(), "to be recorded");
             self.uncommitted += outcomes.len() as u64;
             self.effects.push(Effect::Record(Recording {
                 job,
@@ -619,7 +624,10 @@ impl Core {
         {
             self.metrics.grants.inc();
             let Some(job) = self.jobs.get(&grant.job) else { continue };
-            debug!(lease = %grant.lease, job = %grant.job, range = ?grant.range, copy = grant.is_copy, "[#{}] lease", grant.worker);
+            let Grant { worker, lease, range, is_copy, .. } = &grant;
+            let _job = debug_span!("job", id = %grant.job).entered();
+            let _lease = debug_span!("lease", id = %lease).entered();
+            debug!(?range, is_copy, "[#{worker}] lease");
             match &job.grid {
                 Some(grid) => {
                     let grid = grid.clone();
@@ -724,7 +732,7 @@ impl Core {
         let rate = Rate::default();
         let job =
             Job { job, grid, total, is_open, state, done, failed, durable, rate, is_surely_finite };
-        info!(job = %id, "Job {id} {}: {} of {total} tasks done", state.name(), done + failed);
+        info!("Job {id} {}: {} of {total} tasks done", state.name(), done + failed);
         self.effects.push(Effect::Progress(id, job.progress()));
         self.jobs.insert(id, job);
     }
@@ -761,7 +769,7 @@ impl Core {
         if job.is_open || job.state.is_over() || job.durable.len() < job.total {
             return;
         }
-        info!(job = %id, "Job {id} done: {} results, {} errors", job.done, job.failed);
+        info!("Job {id} done: {} results, {} errors", job.done, job.failed);
         self.end_job(id, JobState::Done);
     }
 
@@ -790,7 +798,7 @@ impl Core {
         if job.state.is_over() {
             return Err(ControlError::Over(id, job.state));
         }
-        info!(job = %id, "Job {id} {}", state.name());
+        info!("Job {id} {}", state.name());
         if state == JobState::Cancelled {
             self.end_job(id, state);
             return Ok(());
