@@ -4,7 +4,7 @@
 //! brings its own.
 
 use crate::dispatcher::core::is_logged;
-use crate::dispatcher::{Dispatcher, FromWorker, Outbox, Outgoing, Peer, Stopped};
+use crate::dispatcher::{Close, Dispatcher, FromWorker, Outbox, Outgoing, Peer, Stopped};
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::{
@@ -32,15 +32,6 @@ pub enum Frame {
     Heartbeat,
     /// The closing frame.
     Close(Close),
-}
-
-/// What a closing frame says.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Close {
-    /// The close code; 1005 where the frame had none.
-    pub code: u16,
-    /// The reason, which may be empty.
-    pub reason: String,
 }
 
 /// Why a link can carry no more.

@@ -6,7 +6,6 @@ use crate::scheduler::PLAIN_TOLERANCE;
 use crate::scheduler::{
     Accepted, Grant, Inputs, Intervals, JobSpec, Mode, Refusal, RefusalReason, Scheduler,
 };
-use crate::session::Close;
 use crate::store::{NewJob, Recording, StoredJob};
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
@@ -78,6 +77,15 @@ pub enum FromWorker {
         /// It was an answer of lease mode, out of shape.
         is_strike: bool,
     },
+}
+
+/// How a connection is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// The close code; 1005 where the frame had none.
+    pub code: u16,
+    /// The reason, which may be empty.
+    pub reason: String,
 }
 
 /// What is to be done.

@@ -5,10 +5,9 @@
 pub mod core;
 mod writer;
 
-pub use core::{Control, ControlError, FromWorker, Peer, Progress};
+pub use core::{Close, Control, ControlError, FromWorker, Peer, Progress};
 
 use crate::metrics::Metrics;
-use crate::session::Close;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
 use core::{Core, Effect, Now};
 use std::collections::HashMap;

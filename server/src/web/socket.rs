@@ -1,8 +1,8 @@
 //! WebSockets: the upgrade, and axum's socket as a session's link.
 
 use super::{App, assets, error::ApiError};
-use crate::dispatcher::Peer;
-use crate::session::{self, Close, Frame, Link, LinkError, Stopping};
+use crate::dispatcher::{Close, Peer};
+use crate::session::{self, Frame, Link, LinkError, Stopping};
 use axum::body::Bytes;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
