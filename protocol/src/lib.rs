@@ -8,6 +8,7 @@ pub mod api;
 pub mod grid;
 pub mod ids;
 pub mod limits;
+pub mod line;
 pub mod message;
 pub mod number;
 pub mod op;

@@ -15,6 +15,7 @@ use tequio_protocol::limits::{
     CLIENT_POLL, INPUTS_BLOCK, LINE_BYTES_MAX, MAP_AHEAD_TASKS_MAX, MAP_BLOCK_WAIT,
     MAP_BLOCKS_WAITING_MAX,
 };
+use tequio_protocol::line;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tokio::signal::ctrl_c;
 use tokio::sync::{mpsc, watch};
@@ -298,18 +299,8 @@ fn next_line(stdin: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
 
 /// What a line says; nothing where it is blank.
 fn read_line(number: u64, text: &[u8]) -> Option<Read> {
-    if text.iter().all(u8::is_ascii_whitespace) {
-        return None;
+    match line::read(text) {
+        Ok(input) => input.map(Read::Input),
+        Err(said) => Some(Read::Bad(format!("line {number}: {said}"))),
     }
-    if text.len() > LINE_BYTES_MAX {
-        let said = format!("line {number}: it is longer than {LINE_BYTES_MAX} bytes");
-        return Some(Read::Bad(said));
-    }
-    Some(match serde_json::from_slice(text) {
-        Ok(input) => Read::Input(input),
-        Err(error) => {
-            let said = error.to_string().replace(" at line 1 column ", " at column ");
-            Read::Bad(format!("line {number}: {said}"))
-        }
-    })
 }

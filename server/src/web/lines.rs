@@ -4,8 +4,8 @@ use super::error::ApiError;
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt;
 use tequio_protocol::limits::{INPUTS_BLOCK, LINE_BYTES_MAX};
+use tequio_protocol::line;
 use tequio_protocol::op::RepeatMultiply;
-use tequio_protocol::text::quote;
 
 /// What is done with a line that is no input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,10 +91,10 @@ impl Lines {
     fn end_line(&mut self, piece: &[u8]) -> Result<(), ApiError> {
         self.line += 1;
         let read = if self.partial.is_empty() {
-            read(piece)
+            line::read(piece)
         } else {
             self.extend(piece);
-            read(&std::mem::take(&mut self.partial))
+            line::read(&std::mem::take(&mut self.partial))
         };
         match (read, self.invalid) {
             (Ok(input), _) => self.inputs.extend(input),
@@ -107,21 +107,6 @@ impl Lines {
         }
         Ok(())
     }
-}
-
-/// One line's input; `None` of a blank line.
-fn read(line: &[u8]) -> Result<Option<RepeatMultiply>, String> {
-    if line.iter().all(u8::is_ascii_whitespace) {
-        return Ok(None);
-    }
-    if line.len() > LINE_BYTES_MAX {
-        return Err(format!("it is longer than {LINE_BYTES_MAX} bytes"));
-    }
-    serde_json::from_slice(line).map(Some).map_err(|error| {
-        // The line is one, and its number is said before.
-        let said = error.to_string().replace(" at line 1 column ", " at column ");
-        quote(&said)
-    })
 }
 
 #[cfg(test)]
