@@ -80,7 +80,7 @@ pub struct JobView {
     pub workers: u32,
     /// Tasks a second, over the last seconds.
     pub rate: f64,
-    /// Seconds to its end at this rate; none where nothing moves.
+    /// Seconds to its end at this rate; none where nothing moves, or only just.
     pub eta_s: Option<f64>,
     /// When it was submitted: RFC 3339, UTC.
     pub submitted_at: String,

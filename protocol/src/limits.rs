@@ -196,6 +196,9 @@ pub const CLIENT_POLL: Duration = Duration::from_millis(300);
 /// The time over which a job's rate is measured, in whole seconds.
 pub const RATE_WINDOW_S: u64 = 10;
 
+/// The time that a job must have run for before its end is foretold, in whole seconds.
+pub const RATE_STEADY_S: u64 = 2;
+
 // ---- The server's connections ---------------------------------------------------------------
 
 /// Messages that wait for one connection to take them: every lease that a worker of

@@ -189,7 +189,7 @@ workers: number,
  */
 rate: number, 
 /**
- * Seconds to its end at this rate; none where nothing moves.
+ * Seconds to its end at this rate; none where nothing moves, or only just.
  */
 eta_s: number | null, 
 /**

@@ -1,7 +1,7 @@
 //! What commands print: results and tables on stdout, progress on stderr.
 
 use anyhow::Context;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use tequio_protocol::api::{JobState, JobView};
@@ -70,14 +70,17 @@ pub(super) fn bar() -> Bar {
 
 impl Bar {
     pub(super) fn show(&self, job: &JobView) {
-        self.0.set_prefix(format!("Job {}", job.id));
-        self.0.set_length(job.total);
-        self.0.set_position(job.done + job.failed);
         let left = job.eta_s.map(|left| format!(" · {} left", super::client::duration(left)));
         self.0.set_message(match job.state {
-            JobState::Running => format!("{:.0} a second{}", job.rate, left.unwrap_or_default()),
+            JobState::Running => {
+                format!("{} a second{}", HumanCount(job.rate as u64), left.unwrap_or_default())
+            }
             state => state.name().to_owned(),
         });
+        self.0.set_prefix(format!("Job {}", job.id));
+        // Each of these draws: what is shown first is right in all its parts.
+        self.0.set_length(job.total);
+        self.0.set_position(job.done + job.failed);
     }
 
     pub(super) fn end(&self) {

@@ -17,7 +17,8 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
     AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, HEARTBEAT, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX,
-    LEASE_TASKS_MAX, NOISE_LOGGED_MAX, RATE_WINDOW_S, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
+    LEASE_TASKS_MAX, NOISE_LOGGED_MAX, RATE_STEADY_S, RATE_WINDOW_S, STORE_RETRY,
+    UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::message::{
     DurationMs, ErrorCode, ErrorMessage, Hello, Lease, LeaseInputs, LeaseResults, PROTOCOL,
@@ -832,7 +833,7 @@ impl Core {
         let lent = self.scheduler.lent(id);
         let rate = job.rate.per_second(now);
         let left = job.total - job.done - job.failed;
-        let moves = rate > 0.0 && job.state == JobState::Running;
+        let moves = rate > 0.0 && job.rate.is_steady(now) && job.state == JobState::Running;
         JobView {
             id,
             name: job.job.name.clone(),
@@ -932,11 +933,19 @@ impl Rate {
 
     /// Tasks a second over the window, or since the first of them if that is shorter.
     fn per_second(&self, now: Duration) -> f64 {
-        let oldest = now.as_secs().saturating_sub(RATE_WINDOW_S);
-        let recent = || self.seconds.iter().filter(|(second, _)| *second >= oldest);
-        let Some((first, _)) = recent().next() else { return 0.0 };
-        let tasks: u64 = recent().map(|(_, tasks)| tasks).sum();
+        let Some((first, _)) = self.recent(now).next() else { return 0.0 };
+        let tasks: u64 = self.recent(now).map(|(_, tasks)| tasks).sum();
         tasks as f64 / (now.as_secs_f64() - *first as f64).max(1.0)
+    }
+
+    /// Whether this is long enough to foretell an end: a job begins with single tasks.
+    fn is_steady(&self, now: Duration) -> bool {
+        self.recent(now).next().is_some_and(|(first, _)| first + RATE_STEADY_S <= now.as_secs())
+    }
+
+    fn recent(&self, now: Duration) -> impl Iterator<Item = &(u64, u64)> {
+        let oldest = now.as_secs().saturating_sub(RATE_WINDOW_S);
+        self.seconds.iter().filter(move |(second, _)| *second >= oldest)
     }
 }
 
@@ -990,6 +999,7 @@ mod tests {
         assert_eq!(rate.per_second(at(5)), 0.0);
         rate.count(at(100), 50);
         assert_eq!(rate.per_second(at(100)), 50.0, "over a second at least");
+        assert!(!rate.is_steady(at(101)) && rate.is_steady(at(102)));
         rate.count(at(101), 50);
         assert_eq!(rate.per_second(at(105)), 20.0);
         assert_eq!(rate.per_second(at(112)), 0.0);
