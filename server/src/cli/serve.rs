@@ -88,7 +88,8 @@ impl Serve {
         let mut operator_token = self.operator_token.clone();
         if operator_token.is_none() && !is_loopback {
             let token = format!("{:016x}{:016x}", random()?, random()?);
-            info!("Operator token, to submit and control jobs: {token}");
+            // No log line: nobody could do without it, whatever is logged.
+            eprintln!("Operator token, to submit and control jobs: {token}");
             operator_token = Some(token);
         }
         let allowed_origins = self.allow_origin.clone();
