@@ -632,6 +632,7 @@ impl Scheduler {
         let range = first..first.saturating_add(results.len() as u64);
         let held = self.find(worker, lease, Some(&range))?;
         let Some(inputs) = held.inputs.as_ref().filter(|_| !held.is_refused) else {
+            self.heard(worker);
             self.advance(worker, lease, range.end, now);
             return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
         };
