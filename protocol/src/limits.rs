@@ -145,6 +145,13 @@ pub const UNCOMMITTED_TASKS_MAX: u64 = 1 << 18;
 /// enough to keep any number of workers busy.
 pub const IN_FLIGHT_TASKS_MAX: u64 = 1 << 21;
 
+/// Tasks that one worker holds at the most, shared among its leases: a quarter of
+/// [`IN_FLIGHT_TASKS_MAX`], so that one that never answers does not keep the others from working.
+pub const WORKER_TASKS_MAX: u64 = IN_FLIGHT_TASKS_MAX / 4;
+
+/// Revoked tasks of a plain client that are remembered: it knows no revoking, and answers them.
+pub const PLAIN_REVOKED_MAX: usize = 64;
+
 /// Tasks in one transaction, about: what waits beyond it is the next one's.
 pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
 

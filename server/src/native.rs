@@ -166,24 +166,34 @@ async fn serve(
         .max_message_size(Some(FRAME_BYTES_MAX))
         .max_frame_size(Some(FRAME_BYTES_MAX))
         .read_buffer_size(SOCKET_READ_BUFFER_BYTES);
-    let mut socket = match connect_async_with_config(url, Some(limits), true).await {
+    let socket = match connect_async_with_config(url, Some(limits), true).await {
         Ok((socket, _)) => socket,
         Err(error) => return (ABNORMAL, words(&error)),
     };
     tell(Event::Opened);
-    loop {
-        tokio::select! {
-            frame = socket.next() => match read(frame) {
+    // Each on its own: a server that waits for its frames to be read may read nothing meanwhile.
+    let (mut sink, mut frames) = socket.split();
+    let sending = async {
+        while let Some(frame) = to_send.recv().await {
+            if let Err(error) = sink.send(frame).await {
+                return (ABNORMAL, words(&error));
+            }
+        }
+        // Nobody sends any more; what still arrives says how it ends.
+        std::future::pending().await
+    };
+    let receiving = async {
+        loop {
+            match read(frames.next().await) {
                 Ok(Some(event)) => drop(tell(event)),
                 Ok(None) => {}
                 Err(closed) => return closed,
-            },
-            Some(frame) = to_send.recv() => {
-                if let Err(error) = socket.send(frame).await {
-                    return (ABNORMAL, words(&error));
-                }
             }
         }
+    };
+    tokio::select! {
+        closed = sending => closed,
+        closed = receiving => closed,
     }
 }
 

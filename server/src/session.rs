@@ -275,11 +275,9 @@ pub fn hear(text: &str) -> Heard {
         Ok(WorkerMessage::Progress { lease }) => quiet(FromWorker::Progress(lease)),
         Ok(WorkerMessage::Release { lease }) => quiet(FromWorker::Release(lease)),
         Ok(WorkerMessage::Slots { n }) => quiet(FromWorker::Slots(n)),
-        Ok(WorkerMessage::Heartbeat) => Heard {
-            event: FromWorker::Nothing,
-            answer: Some(ServerMessage::Heartbeat),
-            noise: None,
-        },
+        Ok(WorkerMessage::Heartbeat) => {
+            Heard { event: FromWorker::Alive, answer: Some(ServerMessage::Heartbeat), noise: None }
+        }
         Ok(WorkerMessage::Error(error)) => {
             let noise = Some(format!("says: {}", quote(&error.message)));
             Heard { event: FromWorker::Refused(error), answer: None, noise }

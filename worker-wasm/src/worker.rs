@@ -61,6 +61,11 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// A slot cannot compute at all: its program does not start.
+    Unable {
+        /// What to tell the person.
+        reason: String,
+    },
     /// A person, or the browser's `online` event, asks to connect at once.
     RetryNow,
     /// The time of [`Worker::next_timeout`] has come.
@@ -114,7 +119,7 @@ enum Link {
     Waiting {
         until: Duration,
     },
-    /// The server has turned this worker away, or speaks another version.
+    /// The server has turned this worker away or speaks another version, or it cannot compute.
     Ended,
 }
 
@@ -167,6 +172,8 @@ impl Worker {
             (Event::ComputeFailed { slot, reason }, _) => {
                 self.work.compute_failed(slot, &reason, now, actions_mut);
             }
+            // It would fail every task, and they would be taken for impossible.
+            (Event::Unable { reason }, _) => self.end(reason, actions_mut),
             (Event::RetryNow, Link::Waiting { until }) => {
                 let until = until.min(now.max(self.last_attempt + CONNECT_INTERVAL_MIN));
                 self.link = Link::Waiting { until };
@@ -231,10 +238,14 @@ impl Worker {
             close_code::UNSUPPORTED_PROTOCOL => "The server is of another version",
             _ => return self.lost(closed_because(code, reason), now, actions),
         };
+        self.end(format!("{text}: {}", quote(reason)), actions);
+    }
+
+    /// For good: what is told a person is to mend, and to load the page again.
+    fn end(&mut self, text: String, actions: &mut Vec<Action>) {
         self.work.drop_all();
         self.link = Link::Ended;
         actions.push(Action::Disconnect);
-        let text = format!("{text}: {}", quote(reason));
         actions.push(Action::Tell(ToPage::Failed { text }));
     }
 
@@ -565,6 +576,21 @@ mod tests {
         assert_eq!(actions[0], Action::Disconnect);
         assert!(bench.handle(Event::Opened).is_empty(), "too late");
         assert!(bench.pass().1.contains(&Action::Connect));
+    }
+
+    #[test]
+    fn a_worker_that_cannot_compute_asks_for_nothing() {
+        let unable = || Event::Unable { reason: "no program".to_owned() };
+        let mut connected = Bench::connected(1);
+        let actions = connected.handle(unable());
+        assert_eq!(actions[0], Action::Disconnect);
+        assert!(
+            matches!(&actions[1], Action::Tell(ToPage::Failed { text }) if text == "no program")
+        );
+        assert_eq!(connected.worker.next_timeout(), None);
+        let mut idle = Bench::new(1);
+        idle.handle(unable());
+        assert!(idle.handle(Event::Start { worker: None }).is_empty(), "it does not even connect");
     }
 
     #[test]

@@ -89,7 +89,10 @@ impl Map {
             self.cancel(&client, id).await;
             return Err(error);
         }
-        jobs::succeeded(&client.insist(async || client.job(id).await).await?)
+        tokio::select! {
+            job = client.insist(async || client.job(id).await) => jobs::succeeded(&job?),
+            _ = ctrl_c() => bail!("stopped; `tequio job {id}` shows how job {id} ended"),
+        }
     }
 
     async fn open_job(&self, client: &Client) -> Result<JobId, RequestError> {
@@ -243,7 +246,10 @@ async fn write_results(
     let mut lines = Lines::new(client.clone(), id, Format::Jsonl, 0, u64::MAX);
     lines.is_following = true;
     while let Some(text) = lines.next().await? {
-        if !print::bytes(&text)? {
+        // Beside the runtime, so that a reader who takes his time does not hold up Ctrl-C.
+        if !tokio::task::spawn_blocking(move || print::bytes(&text)).await?? {
+            // Ctrl-C in a pipeline ends the reader too, and may be heard of a moment later.
+            sleep(CLIENT_POLL).await;
             bail!("nobody reads the results any more; job {id} is cancelled");
         }
         written.send_replace(lines.next_index());

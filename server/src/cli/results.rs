@@ -6,6 +6,8 @@ use super::print;
 use clap::{Args, ValueEnum};
 use reqwest::{Method, Response};
 use tequio_protocol::ids::JobId;
+use tequio_protocol::limits::CLIENT_RETRY;
+use tokio::time::sleep;
 
 #[derive(Debug, Args)]
 pub(super) struct Results {
@@ -111,6 +113,8 @@ impl Lines {
                     }
                     self.response = None;
                     self.partial.clear();
+                    // Whatever breaks answers at once must not be asked at once again.
+                    sleep(CLIENT_RETRY).await;
                 }
             }
         }

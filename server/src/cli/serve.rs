@@ -1,7 +1,7 @@
 //! `tequio serve`.
 
 use crate::store::{MemoryStore, SqliteStore, Store};
-use crate::web::{self, Config, Who};
+use crate::web::{self, Config, Who, is_local};
 use anyhow::Context;
 use clap::Args;
 use rand::TryRng;
@@ -82,11 +82,13 @@ impl Serve {
         Ok(Arc::new(store))
     }
 
-    /// Off loopback a token is needed, so one is made where none was given.
+    /// Where others reach this server a token is needed, so one is made where none was given.
     fn who(&self, address: SocketAddr) -> anyhow::Result<Who> {
         let is_loopback = address.ip().is_loopback();
-        let mut operator_token = self.operator_token.clone();
-        if operator_token.is_none() && !is_loopback {
+        let mut operator_token = self.operator_token.clone().filter(|token| !token.is_empty());
+        // A foreign origin means that others reach this server, be it through a proxy.
+        let is_reached = !is_loopback || self.allow_origin.iter().any(|from| !is_local(from));
+        if operator_token.is_none() && is_reached {
             let token = format!("{:016x}{:016x}", random()?, random()?);
             // No log line: nobody could do without it, whatever is logged.
             eprintln!("Operator token, to submit and control jobs: {token}");

@@ -17,8 +17,8 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
     AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, HEARTBEAT, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX,
-    LEASE_TASKS_MAX, NOISE_LOGGED_MAX, RATE_STEADY_S, RATE_WINDOW_S, STORE_RETRY,
-    UNCOMMITTED_TASKS_MAX,
+    LEASE_TASKS_MAX, NOISE_LOGGED_MAX, PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S,
+    STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::message::{
     DurationMs, ErrorCode, ErrorMessage, Hello, Lease, LeaseInputs, LeaseResults, PROTOCOL,
@@ -71,6 +71,8 @@ pub enum FromWorker {
     Slots(u32),
     /// It could not compute what it was sent.
     Refused(ErrorMessage),
+    /// It is there: its own word, not its browser's.
+    Alive,
     /// Something that asks for nothing.
     Nothing,
     /// Something that its session ignored or refused; whether an honest worker may send it.
@@ -180,6 +182,8 @@ struct Worker {
     /// Whether it answered the welcome task, or there is none.
     is_welcome: bool,
     held: Option<Held>,
+    /// Tasks of plain mode that others have done meanwhile, and that it will answer all the same.
+    needless: VecDeque<TaskId>,
     next_task: u64,
     connected_at: Duration,
     heard_at: Duration,
@@ -285,6 +289,7 @@ impl Core {
             hello: None,
             is_welcome: self.welcome.is_none(),
             held: None,
+            needless: VecDeque::new(),
             next_task: WELCOME_TASK_ID.0,
             connected_at: now.at,
             heard_at: now.at,
@@ -330,6 +335,7 @@ impl Core {
             }
             FromWorker::Slots(slots) => self.slots(id, slots),
             FromWorker::Refused(error) => self.refused_by_worker(id, &error, now),
+            FromWorker::Alive => self.scheduler.heard(id),
             FromWorker::Nothing => {}
             FromWorker::Rubbish { is_strike } => {
                 worker.refused += 1;
@@ -453,6 +459,11 @@ impl Core {
     fn result(&mut self, id: WorkerId, result: TaskResult, now: Now) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         let task_id = result.task_id;
+        if let Some(at) = worker.needless.iter().position(|needless| *needless == task_id) {
+            worker.needless.remove(at);
+            self.metrics.duplicates.inc();
+            return;
+        }
         let Some(held) = worker.held.take_if(|held| held.task_id == task_id) else {
             let message = format!("task {task_id} is not waited for: unknown, or answered before");
             return self.refuse_task(id, ErrorCode::UnknownTask, message, task_id);
@@ -708,9 +719,16 @@ impl Core {
     fn revoked(&mut self, id: WorkerId, lease: LeaseId) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         if worker.hello.is_some() {
-            self.send(id, ServerMessage::Revoke { lease });
+            return self.send(id, ServerMessage::Revoke { lease });
         }
         // A plain client knows no revoking: it answers, and what it answers is dropped.
+        let is_it = |held: &mut Held| held.lease.is_some_and(|(of, _)| of == lease);
+        if let Some(held) = worker.held.take_if(is_it) {
+            if worker.needless.len() >= PLAIN_REVOKED_MAX {
+                worker.needless.pop_front();
+            }
+            worker.needless.push_back(held.task_id);
+        }
     }
 
     // ---- Jobs -------------------------------------------------------------------------------

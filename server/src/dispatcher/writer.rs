@@ -4,7 +4,7 @@
 use super::Event;
 use crate::metrics::Metrics;
 use crate::store::{NewJob, Recording, Store, StoreError, StoredJob};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -52,6 +52,7 @@ pub(super) fn start(
         report,
         metrics,
         waiting: VecDeque::new(),
+        states: BTreeMap::new(),
         failed_at: None,
         is_stopping: false,
     };
@@ -64,7 +65,9 @@ struct Writer {
     metrics: Arc<Metrics>,
     /// Outcomes to be recorded, in order.
     waiting: VecDeque<Recording>,
-    /// When recording failed last, while it does.
+    /// States that could not be written, which jobs are in all the same.
+    states: BTreeMap<JobId, JobState>,
+    /// When writing failed last, while it does.
     failed_at: Option<Instant>,
     is_stopping: bool,
 }
@@ -116,8 +119,13 @@ impl Writer {
                     self.record_all();
                 }
                 let done = self.store.set_state(job, state);
-                if let Err(error) = &done {
-                    error!("job {job} is {}, which is not kept: {error}", state.name());
+                match &done {
+                    Ok(()) => drop(self.states.remove(&job)),
+                    Err(error) => {
+                        error!("job {job} is {}, which is not on disk yet: {error}", state.name());
+                        self.states.insert(job, state);
+                        self.fail(error);
+                    }
                 }
                 answer(reply, done);
             }
@@ -130,12 +138,19 @@ impl Writer {
                 Err(error) => answer(reply, Err(error)),
             },
             Write::Grow(job, first, inputs, is_open, reply) => {
-                match self.grow(job, first, &inputs, is_open) {
-                    Ok(()) => {
-                        let total = first + inputs.len() as u64;
-                        self.tell(Event::Grown(job, total, is_open, reply));
-                    }
+                let total = first + inputs.len() as u64;
+                match self.store.append_inputs(job, first, &inputs) {
                     Err(error) => answer(reply, Err(error)),
+                    Ok(()) if is_open => self.tell(Event::Grown(job, total, true, reply)),
+                    Ok(()) => match self.store.publish(job, false) {
+                        Ok(()) => self.tell(Event::Grown(job, total, false, reply)),
+                        Err(error) => {
+                            // It has grown all the same, and is closed when that is asked again.
+                            let (grown, _) = oneshot::channel();
+                            self.tell(Event::Grown(job, total, true, grown));
+                            answer(reply, Err(error));
+                        }
+                    },
                 }
             }
             Write::Discard(job, reply) => answer(reply, self.store.discard(job)),
@@ -143,23 +158,15 @@ impl Writer {
         }
     }
 
-    fn grow(
-        &self,
-        job: JobId,
-        first: u64,
-        inputs: &[RepeatMultiply],
-        is_open: bool,
-    ) -> Result<(), StoreError> {
-        self.store.append_inputs(job, first, inputs)?;
-        if is_open { Ok(()) } else { self.store.publish(job, false) }
-    }
-
+    /// Writes what waits; what fails goes on waiting.
     fn record_all(&mut self) {
-        if self.waiting.is_empty() {
+        if self.waiting.is_empty() && self.states.is_empty() {
             return;
         }
         let began = Instant::now();
-        match self.store.record(self.waiting.make_contiguous()) {
+        // States first: what is recorded must not be recorded again because of one.
+        let written = self.write_states();
+        match written.and_then(|()| self.store.record(self.waiting.make_contiguous())) {
             Ok(()) => {
                 self.metrics.commit.observe(began.elapsed().as_secs_f64());
                 if self.failed_at.take().is_some() {
@@ -172,11 +179,21 @@ impl Writer {
                     self.tell(Event::Recorded { job, range, failed });
                 }
             }
-            Err(error) => {
-                self.failed_at = Some(Instant::now());
-                self.tell(Event::StoreFails(Some(error.to_string())));
-            }
+            Err(error) => self.fail(&error),
         }
+    }
+
+    fn write_states(&mut self) -> Result<(), StoreError> {
+        while let Some((job, state)) = self.states.first_key_value() {
+            self.store.set_state(*job, *state)?;
+            self.states.pop_first();
+        }
+        Ok(())
+    }
+
+    fn fail(&mut self, error: &StoreError) {
+        self.failed_at = Some(Instant::now());
+        self.tell(Event::StoreFails(Some(error.to_string())));
     }
 
     fn tell(&self, event: Event) {

@@ -27,7 +27,7 @@ use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
     DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, LEASE_COPIES_MAX, LEASE_GROWTH,
     LEASE_TARGET, LEASES_PER_SLOT, PAST_LEASES_MAX, SAMPLE_EVERY, SAMPLES_MIN, STRIKES_MAX,
-    TASK_ATTEMPTS_MAX, TASK_ERROR_CHARS_MAX,
+    TASK_ATTEMPTS_MAX, TASK_ERROR_CHARS_MAX, WORKER_TASKS_MAX,
 };
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
@@ -342,6 +342,9 @@ impl Scheduler {
         let mut late = Vec::new();
         for (worker_id, worker) in &mut self.workers {
             worker.speeds.remove(&id);
+            for past in worker.past.values_mut().filter(|past| past.job == id) {
+                past.inputs = None;
+            }
             let of_job = worker.late.iter().filter(|lease| worker.past[lease].job == id);
             late.extend(of_job.map(|lease| (*worker_id, *lease)));
         }
@@ -743,7 +746,15 @@ impl Scheduler {
         self.heard(worker);
         self.give_back(lease);
         self.forget_late(worker, lease);
+        // It need not be remembered for its results: an honest worker sends none any more.
+        if let Some(past) = self.past_of(worker, lease) {
+            past.inputs = None;
+        }
         Ok(())
+    }
+
+    fn past_of(&mut self, worker: WorkerId, lease: LeaseId) -> Option<&mut Lease> {
+        self.workers.get_mut(&worker)?.past.get_mut(&lease)
     }
 
     /// A lease cannot be sent to its worker after all (its inputs cannot be read).
@@ -818,8 +829,12 @@ impl Scheduler {
             }
             return;
         };
-        self.tasks_out -= front.saturating_sub(lease.rest.start);
-        lease.rest.start = lease.rest.start.max(front);
+        if front <= lease.rest.start {
+            // Sent before: it is no sign that the lease goes on.
+            return;
+        }
+        self.tasks_out -= front - lease.rest.start;
+        lease.rest.start = front;
         lease.heard_at = now;
         if lease.rest.is_empty() {
             self.end(id);
@@ -843,8 +858,8 @@ impl Scheduler {
         }
     }
 
-    /// Anything about a lease shows that the worker is not frozen.
-    fn heard(&mut self, id: WorkerId) {
+    /// A worker says something by itself, which shows that it is not frozen.
+    pub fn heard(&mut self, id: WorkerId) {
         if let Some(worker) = self.workers.get_mut(&id)
             && worker.overdue > 0
         {
@@ -1011,11 +1026,13 @@ impl Scheduler {
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
             worker.leases.remove(&id);
             let past_max = PAST_LEASES_MAX.max((worker.slots * LEASES_PER_SLOT) as usize * 2);
+            // Those that are late are still to be answered.
+            let is_over = |lease: &LeaseId| !worker.late.contains(lease);
             if worker.past.len() >= past_max
-                && let Some(oldest) = worker.past_order.pop_front()
+                && let Some(at) = worker.past_order.iter().position(is_over)
+                && let Some(oldest) = worker.past_order.remove(at)
             {
                 worker.past.remove(&oldest);
-                worker.late.remove(&oldest);
             }
             worker.past_order.push_back(id);
             let mut past = lease.clone();
@@ -1154,7 +1171,9 @@ impl Job {
         let Some(task_s) = self.task_s_of(worker, id) else { return 1 };
         let aim = (LEASE_TARGET.as_secs_f64() / task_s) as u64;
         let count_max = worker.speeds.get(&id).map_or(LEASE_GROWTH, |speed| speed.count_max);
-        aim.min(count_max).min(self.spec.lease_tasks_max).max(1)
+        // What is in flight is everybody's: no worker may hold so much that others get nothing.
+        let share = WORKER_TASKS_MAX / u64::from(worker.slots * LEASES_PER_SLOT).max(1);
+        aim.min(count_max).min(self.spec.lease_tasks_max).min(share).max(1)
     }
 
     /// Seconds a task: the worker's own, or else what others have shown.

@@ -106,7 +106,15 @@ pub(super) async fn append(
         }
         inputs.append(&mut block);
     }
-    match app.dispatcher.grow(job, growth.first, inputs, growth.more).await {
+    let end = growth.first + inputs.len() as u64;
+    let mut grown = app.dispatcher.grow(job, growth.first, inputs, growth.more).await;
+    if matches!(grown, Err(ChangeError::Store(StoreError::Overlap { .. })))
+        && (before.total == end && !growth.more)
+    {
+        // The same request has added them before, and failed at closing the job.
+        grown = app.dispatcher.grow(job, end, Vec::new(), false).await;
+    }
+    match grown {
         Ok(()) => view(&app.dispatcher, job).await.map(Json),
         Err(ChangeError::Store(StoreError::Overlap { .. } | StoreError::Missing(_))) => {
             let message = format!(

@@ -10,7 +10,7 @@ mod results;
 mod socket;
 mod who;
 
-pub use who::{Who, parse_origin};
+pub use who::{Who, is_local, parse_origin};
 
 use crate::dispatcher::Dispatcher;
 use crate::metrics::Metrics;

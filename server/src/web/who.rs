@@ -44,7 +44,7 @@ pub(super) async fn check(
 ) -> Result<Response, ApiError> {
     let headers = request.headers();
     let wish = match *request.method() {
-        _ if headers.contains_key(UPGRADE) => Wish::Work,
+        Method::GET if headers.contains_key(UPGRADE) => Wish::Work,
         Method::GET | Method::HEAD | Method::OPTIONS => Wish::Look,
         _ => Wish::Change,
     };
@@ -90,10 +90,9 @@ impl Who {
             host_of(origin).is_some_and(|from| from.eq_ignore_ascii_case(host))
         });
         // Classroom clients are pages of another local server, or files (whose origin is `null`).
-        let is_local = || origin == "null" || host_of(origin).is_some_and(is_loopback_name);
         is_own
             || self.allowed_origins.iter().any(|allowed| allowed.eq_ignore_ascii_case(origin))
-            || (wish == Wish::Work && self.is_loopback && is_local())
+            || (wish == Wish::Work && self.is_loopback && is_local(origin))
     }
 
     fn check_token(&self, headers: &HeaderMap) -> Result<(), ApiError> {
@@ -109,6 +108,11 @@ impl Who {
         };
         Err(ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message))
     }
+}
+
+/// Whether an origin is a page of this machine: a local server's, or a file's.
+pub fn is_local(origin: &str) -> bool {
+    origin == "null" || host_of(origin).is_some_and(is_loopback_name)
 }
 
 /// Whether `text` can be one of [`Who::allowed_origins`]; says what is wrong if not.

@@ -51,6 +51,9 @@ async fn off_loopback_a_change_needs_the_token_and_a_look_does_not() {
             assert_eq!(answer.header("www-authenticate"), Some("Bearer"), "{path}");
             assert!(answer.message().contains("operator token"), "{}", answer.message());
         }
+        // What asks for a socket, and changes something, is no socket.
+        let answer = post(&server, path, body, &[("Upgrade", "websocket")]).await;
+        assert_eq!(answer.refusal(), (401, "unauthorized".into()), "{path} with an upgrade");
     }
     assert_eq!(server.get("/api/jobs").await, before, "nothing was changed");
     for path in LOOKS {

@@ -3,6 +3,7 @@
 
 use crate::support::{Client, Server, Worker, within};
 use serde_json::{Value, json};
+use std::time::Duration;
 use tequio_protocol::op::RepeatMultiply;
 
 /// `times` 0 to 99, of which task `n` is `2^n`.
@@ -188,6 +189,41 @@ async fn plain_clients_compute_jobs_one_task_at_a_time() {
     server.job_over(1).await;
     let results = server.get_text("/api/jobs/1/results?first=99").await;
     assert_eq!(results, format!("{{\"index\":99,\"result\":{}}}\n", json!(2f64.powi(99))));
+}
+
+#[tokio::test]
+async fn a_plain_client_that_was_slower_than_others_is_not_refused() {
+    let server = Server::start().await;
+    let mut slow = Client::connect(&server).await;
+    slow.receive().await;
+    slow.send(r#"{"type":"result","task_id":1,"result":3072}"#).await;
+    server.submit("/api/jobs", JOB).await;
+    let task = slow.receive().await;
+    // It gets a copy of the slow one's task in the end.
+    let worker = Worker::start(&server);
+    server.job_over(1).await;
+    drop(worker);
+    slow.send(&json!({"type": "result", "task_id": task["task_id"], "result": 1}).to_string())
+        .await;
+    slow.send("no message").await;
+    while server.workers().await.iter().all(|worker| worker.refused == 0) {}
+    assert_eq!(server.workers().await[0].refused, 1, "what is no message, and nothing else");
+}
+
+#[tokio::test]
+async fn a_worker_that_wakes_after_its_job_is_over_is_lent_the_next() {
+    let server = Server::start().await;
+    let mut tab = Tab::open(&server, 1).await;
+    server.submit("/api/jobs", JOB).await;
+    tab.next("lease").await;
+    // Longer than a deadline, without a word.
+    while server.metric("tequio_leases_expired_total").await < 2 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    server.post("/api/jobs/1/cancel", "").await;
+    server.submit("/api/jobs", JOB).await;
+    tab.send(&json!({"type": "heartbeat"})).await;
+    while tab.next("lease").await["job"] != 2 {}
 }
 
 #[tokio::test]

@@ -91,9 +91,8 @@ impl Shell {
         if was_ready {
             state.start_compute(slot, self);
         } else {
-            state.tell(&ToPage::Failed {
-                text: format!("The compute worker did not start: {reason}"),
-            });
+            let reason = format!("The compute worker did not start: {reason}");
+            state.events.push_back(Event::Unable { reason });
         }
         drop(state);
         self.happened(Event::ComputeFailed { slot, reason });
@@ -166,8 +165,8 @@ impl State {
         match Compute::start(slot, &self.scope, shell) {
             Ok(compute) => self.computes[slot] = Some(compute),
             Err(error) => {
-                let text = format!("The compute worker did not start: {}", words(&error));
-                self.tell(&ToPage::Failed { text });
+                let reason = format!("The compute worker did not start: {}", words(&error));
+                self.events.push_back(Event::Unable { reason });
             }
         }
     }
