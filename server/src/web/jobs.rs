@@ -13,6 +13,7 @@ use axum::http::header::{CONTENT_LENGTH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
+use std::ops::Range;
 use std::time::{SystemTime, UNIX_EPOCH};
 use tequio_protocol::api::{JobView, NewJob};
 use tequio_protocol::grid::Grid;
@@ -20,7 +21,7 @@ use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
     APPEND_BYTES_MAX, BODY_BYTES_MAX, GRID_BYTES_MAX, JOB_NAME_CHARS_MAX,
 };
-use tequio_protocol::op::Op;
+use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::text::{printable, quote};
 
 /// The header that says how many lines were skipped.
@@ -107,9 +108,10 @@ pub(super) async fn append(
         inputs.append(&mut block);
     }
     let end = growth.first + inputs.len() as u64;
-    let mut grown = app.dispatcher.grow(job, growth.first, inputs, growth.more).await;
+    let mut grown = app.dispatcher.grow(job, growth.first, inputs.clone(), growth.more).await;
     if matches!(grown, Err(ChangeError::Store(StoreError::Overlap { .. })))
         && (before.total == end && !growth.more)
+        && read_inputs(&app, job, growth.first..end).await? == inputs
     {
         // The same request has added them before, and failed at closing the job.
         grown = app.dispatcher.grow(job, end, Vec::new(), false).await;
@@ -128,6 +130,16 @@ pub(super) async fn append(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+async fn read_inputs(
+    app: &App,
+    job: JobId,
+    range: Range<u64>,
+) -> Result<Vec<RepeatMultiply>, ApiError> {
+    let store = app.store.clone();
+    let reading = tokio::task::spawn_blocking(move || store.inputs(job, range));
+    Ok(reading.await.map_err(|error| StoreError::Io(error.to_string()))??)
 }
 
 /// `POST /api/jobs/ID/pause`
