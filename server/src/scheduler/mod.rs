@@ -1095,7 +1095,8 @@ impl Scheduler {
             }
             worker.hunger = hunger;
         }
-        let is_able = worker.slots > 0 && worker.overdue == 0;
+        // One that is busy with what is late may never come to anything else: no retry waits for it.
+        let is_able = worker.slots > 0 && worker.overdue == 0 && worker.late.is_empty();
         self.able = self.able + usize::from(is_able) - usize::from(worker.is_able);
         worker.is_able = is_able;
     }
