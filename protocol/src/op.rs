@@ -19,6 +19,11 @@ impl Op {
     /// Every op that this version knows.
     pub const ALL: &[Op] = &[Op::RepeatMultiply];
 
+    /// The op of this name, if this version knows it.
+    pub fn named(name: &str) -> Option<Op> {
+        Op::ALL.iter().copied().find(|op| op.name() == name)
+    }
+
     /// The name on the wire.
     pub const fn name(self) -> &'static str {
         match self {

@@ -116,7 +116,14 @@ impl Client {
         &self,
         request: RequestBuilder,
     ) -> Result<T, RequestError> {
-        let response = self.send(request).await?;
+        self.read(self.send(request).await?).await
+    }
+
+    /// An answer that is JSON.
+    pub(super) async fn read<T: DeserializeOwned>(
+        &self,
+        response: Response,
+    ) -> Result<T, RequestError> {
         let status = response.status();
         let text = response.text().await.map_err(|error| self.no_answer(&error))?;
         serde_json::from_str(&text).map_err(|error| RequestError::Refused {

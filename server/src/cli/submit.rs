@@ -1,6 +1,6 @@
 //! `tequio submit`.
 
-use super::client::{Client, Remote, RequestError};
+use super::client::{Client, Remote};
 use super::jobs;
 use super::print;
 use anyhow::Context;
@@ -68,8 +68,7 @@ pub(super) struct Submit {
 
 pub(super) fn parse_op(name: &str) -> Result<Op, String> {
     let names: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
-    let op = Op::ALL.iter().copied().find(|op| op.name() == name);
-    op.ok_or_else(|| format!("there is {}", names.join(", ")))
+    Op::named(name).ok_or_else(|| format!("there is {}", names.join(", ")))
 }
 
 impl Submit {
@@ -132,12 +131,7 @@ impl Submit {
         {
             eprintln!("tequio: skipped lines that are no inputs: {skipped}");
         }
-        let text = response.text().await.map_err(|error| client.no_answer(&error))?;
-        serde_json::from_str(&text).map_err(|error| {
-            let status = reqwest::StatusCode::CREATED;
-            let message = format!("the answer is none of tequio's: {error}");
-            RequestError::Refused { status, message }.into()
-        })
+        Ok(client.read(response).await?)
     }
 }
 

@@ -536,8 +536,8 @@ fn to_job(row: &Row<'_>) -> Result<StoredJob, Failure> {
     let id = JobId(row.get(0)?);
     let unreadable = |said: String| Failure::Unreadable(format!("job {id}: {said}"));
     let op = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-    let op = Op::ALL.iter().find(|known| known.name() == op);
-    let op = *op.ok_or_else(|| unreadable("its op is unknown to this tequio".to_owned()))?;
+    let op = Op::named(op);
+    let op = op.ok_or_else(|| unreadable("its op is unknown to this tequio".to_owned()))?;
     let grid: Option<String> = row.get(4)?;
     let grid = grid.map(|json| serde_json::from_str(&json)).transpose();
     let grid = grid.map_err(|error| unreadable(format!("its grid: {error}")))?;

@@ -298,7 +298,7 @@ pub(super) fn parse_id(id: &str) -> Result<JobId, ApiError> {
 }
 
 fn parse_op(name: &str) -> Result<Op, ApiError> {
-    Op::ALL.iter().copied().find(|op| op.name() == name).ok_or_else(|| {
+    Op::named(name).ok_or_else(|| {
         let known: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
         let message = format!("There is no op {}; there is {}.", quote(name), known.join(", "));
         ApiError::bad("unknown_op", message)
