@@ -12,6 +12,7 @@ fn main() {
         ids::JobId::decl(&config),
         ids::WorkerId::decl(&config),
         page::FromPage::decl(&config),
+        page::Allowance::decl(&config),
         page::ToPage::decl(&config),
         op::Op::decl(&config),
         api::WorkerView::decl(&config),

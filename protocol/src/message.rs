@@ -12,7 +12,7 @@
 //!
 //! ```text
 //! worker → server   {"type":"hello","protocol":1,"agent":"...","slots":8,"worker":"5f0c...","ops":["repeat_multiply"]}
-//! server → worker   {"type":"welcome","protocol":1,"worker_id":7,"heartbeat_s":15}
+//! server → worker   {"type":"welcome","protocol":1,"worker_id":7,"heartbeat_s":15,"session":"9d1e...","resumed":false}
 //! server → worker   {"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":0,"count":3,"grid":{...},"deadline_ms":10000}
 //! worker → server   {"type":"results","lease":9,"first":0,"results":[1.5,2.5],"duration_ms":3,"agent":"..."}
 //! worker → server   {"type":"failed","lease":9,"index":2,"error":"..."}
@@ -23,7 +23,13 @@
 //!
 //! The outcomes of a lease come in order from its front, in as many messages as the worker likes;
 //! `index` and `first` are indices of the job. The worker sends `heartbeat` every `heartbeat_s`
-//! seconds, and the server answers it.
+//! seconds, and the server answers it, after everything that the worker sent before it.
+//!
+//! A worker that lost its connection may `hello` with `"resume":"9d1e..."`, the session of its last
+//! `welcome`. Where the server still knows that session, its `welcome` says `"resumed":true`; the
+//! worker may then send once more what it had computed of its leases, since what was on its way when
+//! the connection broke may be lost. What arrived after all, or was computed by others meanwhile, is
+//! dropped. The leases themselves are the server's again.
 //!
 //! Whoever connects is sent a task at once. A message of an unknown type, and text that is no
 //! JSON, is logged and ignored on both sides; [`ReadError::is_foreign`] tells these from a
@@ -111,6 +117,9 @@ pub struct Hello {
     pub worker: String,
     /// The names of the ops that it knows; a server may well know fewer or others.
     pub ops: Vec<String>,
+    /// The session that it had on a connection that it lost.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub resume: Option<String>,
 }
 
 /// How a server begins lease mode.
@@ -122,6 +131,13 @@ pub struct Welcome {
     pub worker_id: WorkerId,
     /// How often the worker is to say [`WorkerMessage::Heartbeat`], in seconds.
     pub heartbeat_s: u64,
+    /// Names this connection for a later [`Hello::resume`]; nobody else can guess it. None from a
+    /// server that does not resume.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub session: Option<String>,
+    /// Whether the session that the worker asked for goes on: results for its leases are taken.
+    #[serde(default)]
+    pub resumed: bool,
 }
 
 /// An interval of one job's tasks, lent to a worker until a deadline.
@@ -243,7 +259,7 @@ pub enum ErrorCode {
     BinaryFrame,
     /// A `hello` that is out of shape, or a second one.
     BadHello,
-    /// A `hello` of a protocol version that the server does not speak.
+    /// A `hello` or a `welcome` of a protocol version that its reader does not speak.
     UnsupportedProtocol,
     /// A lease that is out of shape, or over the limits.
     BadLease,

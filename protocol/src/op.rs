@@ -13,11 +13,27 @@ use std::fmt;
 pub enum Op {
     /// [`RepeatMultiply`].
     RepeatMultiply,
+    /// Computes what `repeat_multiply` does, but never ends where `factor` is [`ENDLESS`] and traps
+    /// where it is [`TRAP`].
+    #[cfg(feature = "test-ops")]
+    Misbehave,
 }
+
+/// The factor with which [`Op::Misbehave`] never ends.
+#[cfg(feature = "test-ops")]
+pub const ENDLESS: f64 = -1.0;
+
+/// The factor with which [`Op::Misbehave`] traps.
+#[cfg(feature = "test-ops")]
+pub const TRAP: f64 = -2.0;
 
 impl Op {
     /// Every op that this version knows.
-    pub const ALL: &[Op] = &[Op::RepeatMultiply];
+    pub const ALL: &[Op] = &[
+        Op::RepeatMultiply,
+        #[cfg(feature = "test-ops")]
+        Op::Misbehave,
+    ];
 
     /// The op of this name, if this version knows it.
     pub fn named(name: &str) -> Option<Op> {
@@ -28,6 +44,25 @@ impl Op {
     pub const fn name(self) -> &'static str {
         match self {
             Op::RepeatMultiply => "repeat_multiply",
+            #[cfg(feature = "test-ops")]
+            Op::Misbehave => "misbehave",
+        }
+    }
+
+    /// The result of one task.
+    pub fn compute(self, input: &RepeatMultiply) -> f64 {
+        match self {
+            Op::RepeatMultiply => input.compute(),
+            #[cfg(feature = "test-ops")]
+            Op::Misbehave if input.factor() == ENDLESS => loop {
+                std::hint::spin_loop();
+            },
+            #[cfg(feature = "test-ops")]
+            Op::Misbehave if input.factor() == TRAP => {
+                panic!("a task that traps, as it was told to")
+            }
+            #[cfg(feature = "test-ops")]
+            Op::Misbehave => input.compute(),
         }
     }
 }

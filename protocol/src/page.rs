@@ -3,6 +3,7 @@
 //! between them. The page is checked against the TypeScript made of these types.
 
 use crate::ids::{JobId, TaskId};
+use crate::op::Op;
 use serde::{Deserialize, Serialize};
 
 /// From the page to the coordinator.
@@ -10,16 +11,49 @@ use serde::{Deserialize, Serialize};
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum FromPage {
-    /// Begin; the answer to [`ToPage::Ready`], sent once.
+    /// Begin, or go on after [`FromPage::Pause`] or [`FromPage::Finish`]. Not before
+    /// [`ToPage::Ready`].
     Start {
         /// The server's socket, `ws://` or `wss://`.
         url: String,
         /// The id that this browser keeps, to be said in `hello`; none for a server that is not
         /// known to be Tequio's, and is sent nothing that it may not expect.
         worker: Option<String>,
+        /// A random id of this tab's own: the tabs of a browser share its cores out by it.
+        tab: String,
+        /// What may be used of this machine.
+        allowance: Allowance,
     },
-    /// Connect now instead of when the countdown ends: a click on "now", or the `online` event.
+    /// What may be used has changed.
+    Allow {
+        /// From now on.
+        allowance: Allowance,
+    },
+    /// Stop at once: what is computed within a second is sent, the rest is given back. Ends with
+    /// [`ToPage::Paused`].
+    Pause,
+    /// Take nothing new, compute what is here, then stop. Ends with [`ToPage::Paused`].
+    Finish,
+    /// The browser is about to freeze or put away this tab (`freeze`, `pagehide`): give back what
+    /// is not begun.
+    Suspend,
+    /// The tab is back (`resume`, `pageshow`): connect at once, since nobody knows for how long it
+    /// was away.
+    Resume,
+    /// Connect now instead of when the countdown ends, or after the server would have no more of
+    /// it: a click on "now", or the `online` event.
     RetryNow,
+}
+
+/// What a person lends of a machine.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Allowance {
+    /// How many cores, at least 1, for all tabs of this browser together; each tab has at least
+    /// one slot all the same.
+    pub cores: u32,
+    /// How much of each core's time, in percent: 1 to 100. Kept by pausing between small pieces.
+    pub share_percent: u32,
 }
 
 /// From the coordinator to the page.
@@ -43,8 +77,19 @@ pub enum ToPage {
         /// Milliseconds until the next attempt.
         retry_in_ms: f64,
     },
+    /// How much this tab computes with: at the start, and when that changes.
+    Lent {
+        /// Slots that this tab has.
+        slots: u32,
+        /// Tabs of this browser that share its cores out, this one included.
+        tabs: u32,
+    },
+    /// Nothing is computed and nobody is connected, as a person has asked.
+    Paused,
     /// A task is being computed, in its turn.
     Task {
+        /// On which slot, from 0.
+        slot: u32,
         /// Its id.
         task_id: TaskId,
         /// What is computed, for people.
@@ -52,6 +97,8 @@ pub enum ToPage {
     },
     /// A result was sent.
     Result {
+        /// The slot that computed it.
+        slot: u32,
         /// Its task.
         task_id: TaskId,
         /// What was computed, for people.
@@ -63,6 +110,10 @@ pub enum ToPage {
     },
     /// A lease is being computed, in its turn.
     Lease {
+        /// On which slot, from 0.
+        slot: u32,
+        /// What is computed.
+        op: Op,
         /// The job.
         job: JobId,
         /// The first task.
@@ -74,6 +125,8 @@ pub enum ToPage {
     },
     /// Results of a lease were sent.
     Results {
+        /// The slot that computed them.
+        slot: u32,
         /// The job.
         job: JobId,
         /// The last one's task.
@@ -89,17 +142,22 @@ pub enum ToPage {
         /// How long they took to compute, all together, in milliseconds.
         duration_ms: f64,
     },
-    /// Nothing is left to compute.
-    Idle,
+    /// A slot has nothing to compute.
+    Idle {
+        /// Which, from 0.
+        slot: u32,
+    },
     /// Something that a person should know and that stops nothing.
     Notice {
         /// What happened.
         text: String,
     },
-    /// The worker cannot go on; the page says why.
+    /// The worker does not go on by itself; the page says why.
     Failed {
         /// What happened.
         text: String,
+        /// Whether [`FromPage::RetryNow`] may mend it. If not, only loading the page again may.
+        can_retry: bool,
     },
 }
 

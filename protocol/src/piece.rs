@@ -1,12 +1,14 @@
 //! A piece of work as one slot takes it: some tasks' inputs in, as many results out.
 
 use crate::message::LeaseInputs;
-use crate::op::RepeatMultiply;
+use crate::op::{Op, RepeatMultiply};
 use serde::{Deserialize, Serialize};
 
 /// Tasks that a slot computes without looking up.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Piece {
+    /// What is computed.
+    pub op: Op,
     /// The first task's index.
     pub first: u64,
     /// How many tasks, at least 1.
@@ -17,8 +19,8 @@ pub struct Piece {
 
 impl Piece {
     /// A single task.
-    pub fn of_one(input: RepeatMultiply) -> Piece {
-        Piece { first: 0, count: 1, inputs: LeaseInputs::List(vec![input]) }
+    pub fn of_one(op: Op, input: RepeatMultiply) -> Piece {
+        Piece { op, first: 0, count: 1, inputs: LeaseInputs::List(vec![input]) }
     }
 
     /// The input of the `offset`-th task of this piece, which must be below `count`.
@@ -31,7 +33,7 @@ impl Piece {
 
     /// Computes its tasks, in order.
     pub fn compute(&self) -> Vec<f64> {
-        (0..self.count).map(|offset| self.input(offset).compute()).collect()
+        (0..self.count).map(|offset| self.op.compute(&self.input(offset))).collect()
     }
 
     /// As text, which carries a grid, or an input of `-0`, between workers as it is.
@@ -53,13 +55,13 @@ mod tests {
     fn pieces_travel_as_text_and_compute_their_part() {
         let grid = r#"{"initial":[1,-0.0],"factor":2,"times":"0..10"}"#;
         let inputs = LeaseInputs::Grid(serde_json::from_str(grid).unwrap());
-        let piece = Piece { first: 8, count: 4, inputs };
+        let piece = Piece { op: Op::RepeatMultiply, first: 8, count: 4, inputs };
         let back = Piece::read(&piece.write()).unwrap();
         assert_eq!(back, piece);
         let results = back.compute();
         assert_eq!(results, [256.0, 512.0, 0.0, 0.0]);
         assert!(results[2].is_sign_negative());
-        let one = Piece::of_one(RepeatMultiply::new(-0.0, 1.0, 3).unwrap());
+        let one = Piece::of_one(Op::RepeatMultiply, RepeatMultiply::new(-0.0, 1.0, 3).unwrap());
         assert!(Piece::read(&one.write()).unwrap().compute()[0].is_sign_negative());
     }
 }

@@ -175,8 +175,20 @@ fn each_message_of_a_worker_in_lease_mode_is_written_and_read_to_the_letter() {
                 slots: 8,
                 worker: "5f0c".to_owned(),
                 ops: vec!["repeat_multiply".to_owned(), "of another version".to_owned()],
+                resume: None,
             }),
             r#"{"type":"hello","protocol":1,"agent":"Test/1.0","slots":8,"worker":"5f0c","ops":["repeat_multiply","of another version"]}"#,
+        ),
+        (
+            WorkerMessage::Hello(Hello {
+                protocol: 1,
+                agent: agent(),
+                slots: 0,
+                worker: "5f0c".to_owned(),
+                ops: Vec::new(),
+                resume: Some("9d1e".to_owned()),
+            }),
+            r#"{"type":"hello","protocol":1,"agent":"Test/1.0","slots":0,"worker":"5f0c","ops":[],"resume":"9d1e"}"#,
         ),
         (
             results(3, &[1.5, -0.0, 3.0], Some(2.5), Some(agent())),
@@ -229,8 +241,10 @@ fn each_message_of_a_server_in_lease_mode_is_written_and_read_to_the_letter() {
                 protocol: 1,
                 worker_id: WorkerId(7),
                 heartbeat_s: 15,
+                session: Some("9d1e".to_owned()),
+                resumed: true,
             }),
-            r#"{"type":"welcome","protocol":1,"worker_id":7,"heartbeat_s":15}"#,
+            r#"{"type":"welcome","protocol":1,"worker_id":7,"heartbeat_s":15,"session":"9d1e","resumed":true}"#,
         ),
         (
             lease(17, 3, LeaseInputs::Grid(serde_json::from_str(grid).unwrap())),

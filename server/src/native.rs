@@ -64,7 +64,7 @@ pub async fn run(
     loop {
         for action in worker.handle(event, origin.elapsed()) {
             match action {
-                Action::Tell(ToPage::Failed { text }) => return Ok(End::TurnedAway(text)),
+                Action::Tell(ToPage::Failed { text, .. }) => return Ok(End::TurnedAway(text)),
                 Action::Tell(message) => tell(&message),
                 action => shell.carry_out(action),
             }

@@ -132,7 +132,7 @@ impl Work {
         let Some(Running { item, piece, is_dropped }) = self.free(slot) else { return };
         if !is_dropped {
             match item {
-                Item::Task(task) => self.send_result(&task, results[0], duration, actions),
+                Item::Task(task) => self.send_result(slot, &task, results[0], duration, actions),
                 Item::Lease(held) => {
                     self.pace(held.lease.job, piece.count, duration);
                     self.send_results(slot, held, &piece, results, duration, now, actions);
@@ -140,7 +140,7 @@ impl Work {
             }
         }
         self.fill_slots(actions);
-        self.tell_if_idle(actions);
+        self.tell_if_idle(slot, actions);
     }
 
     /// A piece could not be computed. Of several tasks any may be the one at fault, so they are
@@ -174,7 +174,7 @@ impl Work {
             }
         }
         self.fill_slots(actions);
-        self.tell_if_idle(actions);
+        self.tell_if_idle(slot, actions);
     }
 
     // ---- Time -----------------------------------------------------------------------------------
@@ -227,13 +227,19 @@ impl Work {
         match item {
             Item::Task(task) => {
                 let (task_id, text) = (task.task_id, task.input.to_string());
-                actions.push(Action::Tell(ToPage::Task { task_id, text }));
-                let piece = Piece::of_one(task.input);
+                actions.push(Action::Tell(ToPage::Task { slot: slot as u32, task_id, text }));
+                let piece = Piece::of_one(task.op, task.input);
                 self.run(slot, Item::Task(task), piece, actions);
             }
             Item::Lease(held) => {
-                let Lease { job, first, count, .. } = held.lease;
-                actions.push(Action::Tell(ToPage::Lease { job, first, count }));
+                let Lease { job, op, first, count, .. } = held.lease;
+                actions.push(Action::Tell(ToPage::Lease {
+                    slot: slot as u32,
+                    op,
+                    job,
+                    first,
+                    count,
+                }));
                 self.go_on(slot, held, actions);
             }
         }
@@ -251,7 +257,7 @@ impl Work {
                 LeaseInputs::List(inputs[offset as usize..(offset + count) as usize].to_vec())
             }
         };
-        let piece = Piece { first: held.next, count, inputs };
+        let piece = Piece { op: held.lease.op, first: held.next, count, inputs };
         self.run(slot, Item::Lease(held), piece, actions);
     }
 
@@ -298,6 +304,7 @@ impl Work {
 
     fn send_result(
         &self,
+        slot: usize,
         task: &Task,
         result: f64,
         duration: DurationMs,
@@ -312,6 +319,7 @@ impl Work {
         });
         actions.push(Action::Send(message.write()));
         actions.push(Action::Tell(ToPage::Result {
+            slot: slot as u32,
             task_id: task.task_id,
             text: task.input.to_string(),
             result: result.to_string(),
@@ -339,6 +347,7 @@ impl Work {
         });
         actions.push(Action::Send(message.write()));
         actions.push(Action::Tell(ToPage::Results {
+            slot: slot as u32,
             job: held.lease.job,
             last: piece.first + piece.count - 1,
             count: piece.count,
@@ -349,9 +358,9 @@ impl Work {
         self.advance(slot, held, piece.count, now, actions);
     }
 
-    fn tell_if_idle(&self, actions: &mut Vec<Action>) {
-        if self.slots.iter().all(Option::is_none) {
-            actions.push(Action::Tell(ToPage::Idle));
+    fn tell_if_idle(&self, slot: usize, actions: &mut Vec<Action>) {
+        if self.slots[slot].is_none() {
+            actions.push(Action::Tell(ToPage::Idle { slot: slot as u32 }));
         }
     }
 }
@@ -421,7 +430,13 @@ mod tests {
         fn open(&mut self) -> Done {
             let done = self.handle(Event::Opened);
             let heartbeat_s = HEARTBEAT.as_secs();
-            let welcome = Welcome { protocol: PROTOCOL, worker_id: WorkerId(7), heartbeat_s };
+            let welcome = Welcome {
+                protocol: PROTOCOL,
+                worker_id: WorkerId(7),
+                heartbeat_s,
+                session: None,
+                resumed: false,
+            };
             assert!(self.receive(&ServerMessage::Welcome(welcome)).sent.is_empty());
             done
         }
@@ -636,9 +651,9 @@ mod tests {
         assert_eq!(bench.compute(0, 1.0).begun, [(0, 50..52)]);
         for slot in [0, 1] {
             let told = bench.compute(slot, 1.0).told;
-            assert!(!told.contains(&ToPage::Idle), "slot 2 computes");
+            assert!(told.contains(&ToPage::Idle { slot: slot as u32 }));
         }
-        assert!(bench.compute(2, 1.0).told.contains(&ToPage::Idle));
+        assert!(bench.compute(2, 1.0).told.contains(&ToPage::Idle { slot: 2 }));
     }
 
     #[test]
@@ -690,7 +705,7 @@ mod tests {
         bench.revoke(3);
         let done = bench.fail(0);
         assert!(done.sent.is_empty() && bench.is_idle());
-        assert!(done.told.contains(&ToPage::Idle));
+        assert!(done.told.contains(&ToPage::Idle { slot: 0 }));
     }
 
     #[test]
@@ -802,7 +817,13 @@ mod tests {
         for heartbeat_s in [0, 1, 14, 15, 16, 35, 3600, INTEGER_MAX, u64::MAX] {
             let mut bench = Bench::new(1);
             bench.now += Duration::from_secs(5);
-            let welcome = Welcome { protocol: PROTOCOL, worker_id: WorkerId(7), heartbeat_s };
+            let welcome = Welcome {
+                protocol: PROTOCOL,
+                worker_id: WorkerId(7),
+                heartbeat_s,
+                session: None,
+                resumed: false,
+            };
             bench.receive(&ServerMessage::Welcome(welcome));
             for _ in 0..100 {
                 let before = bench.now;
@@ -844,7 +865,7 @@ mod tests {
         bench.lend(1, 0..5);
         let done = bench.close(close_code::TURNED_AWAY);
         assert_eq!(done.others, [Action::Disconnect]);
-        let [ToPage::Failed { text }] = &done.told[..] else { panic!("{done:?}") };
+        let [ToPage::Failed { text, .. }] = &done.told[..] else { panic!("{done:?}") };
         assert_eq!(text, "The server has turned this worker away: no");
         assert_eq!(bench.worker.next_timeout(), None);
         bench.now += Duration::from_secs(3600);

@@ -220,6 +220,7 @@ impl Worker {
                 slots: self.work.slots(),
                 worker: name.clone(),
                 ops: Op::ALL.iter().map(|op| op.name().to_owned()).collect(),
+                resume: None,
             };
             actions.push(Action::Send(WorkerMessage::Hello(hello).write()));
         }
@@ -246,7 +247,7 @@ impl Worker {
         self.work.drop_all();
         self.link = Link::Ended;
         actions.push(Action::Disconnect);
-        actions.push(Action::Tell(ToPage::Failed { text }));
+        actions.push(Action::Tell(ToPage::Failed { text, can_retry: false }));
     }
 
     /// The link is gone: what waited is the server's to give again; what is computed is finished,
@@ -424,7 +425,10 @@ mod tests {
         let mut bench = Bench::connected(1);
         let actions = bench.text(TASK);
         let input = RepeatMultiply::new(3.0, 2.0, 10).unwrap();
-        assert!(actions.contains(&Action::Compute { slot: 0, piece: Piece::of_one(input) }));
+        assert!(actions.contains(&Action::Compute {
+            slot: 0,
+            piece: Piece::of_one(Op::RepeatMultiply, input)
+        }));
         let actions = bench.computed(3072.0);
         assert_eq!(
             sent(&actions),
@@ -585,7 +589,7 @@ mod tests {
         let actions = connected.handle(unable());
         assert_eq!(actions[0], Action::Disconnect);
         assert!(
-            matches!(&actions[1], Action::Tell(ToPage::Failed { text }) if text == "no program")
+            matches!(&actions[1], Action::Tell(ToPage::Failed { text, .. }) if text == "no program")
         );
         assert_eq!(connected.worker.next_timeout(), None);
         let mut idle = Bench::new(1);

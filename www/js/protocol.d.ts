@@ -15,7 +15,30 @@ url: string,
  * The id that this browser keeps, to be said in `hello`; none for a server that is not
  * known to be Tequio's, and is sent nothing that it may not expect.
  */
-worker: string | null, } | { "type": "retry_now" };
+worker: string | null, 
+/**
+ * A random id of this tab's own: the tabs of a browser share its cores out by it.
+ */
+tab: string, 
+/**
+ * What may be used of this machine.
+ */
+allowance: Allowance, } | { "type": "allow", 
+/**
+ * From now on.
+ */
+allowance: Allowance, } | { "type": "pause" } | { "type": "finish" } | { "type": "suspend" } | { "type": "resume" } | { "type": "retry_now" };
+
+export type Allowance = { 
+/**
+ * How many cores, at least 1, for all tabs of this browser together; each tab has at least
+ * one slot all the same.
+ */
+cores: number, 
+/**
+ * How much of each core's time, in percent: 1 to 100. Kept by pausing between small pieces.
+ */
+share_percent: number, };
 
 export type ToPage = { "type": "ready" } | { "type": "connecting", 
 /**
@@ -29,7 +52,19 @@ reason: string,
 /**
  * Milliseconds until the next attempt.
  */
-retry_in_ms: number, } | { "type": "task", 
+retry_in_ms: number, } | { "type": "lent", 
+/**
+ * Slots that this tab has.
+ */
+slots: number, 
+/**
+ * Tabs of this browser that share its cores out, this one included.
+ */
+tabs: number, } | { "type": "paused" } | { "type": "task", 
+/**
+ * On which slot, from 0.
+ */
+slot: number, 
 /**
  * Its id.
  */
@@ -38,6 +73,10 @@ task_id: TaskId,
  * What is computed, for people.
  */
 text: string, } | { "type": "result", 
+/**
+ * The slot that computed it.
+ */
+slot: number, 
 /**
  * Its task.
  */
@@ -55,6 +94,14 @@ result: string,
  */
 duration_ms: number, } | { "type": "lease", 
 /**
+ * On which slot, from 0.
+ */
+slot: number, 
+/**
+ * What is computed.
+ */
+op: Op, 
+/**
  * The job.
  */
 job: JobId, 
@@ -66,6 +113,10 @@ first: number,
  * How many tasks.
  */
 count: number, } | { "type": "results", 
+/**
+ * The slot that computed them.
+ */
+slot: number, 
 /**
  * The job.
  */
@@ -89,7 +140,11 @@ result: string,
 /**
  * How long they took to compute, all together, in milliseconds.
  */
-duration_ms: number, } | { "type": "idle" } | { "type": "notice", 
+duration_ms: number, } | { "type": "idle", 
+/**
+ * Which, from 0.
+ */
+slot: number, } | { "type": "notice", 
 /**
  * What happened.
  */
@@ -97,7 +152,11 @@ text: string, } | { "type": "failed",
 /**
  * What happened.
  */
-text: string, };
+text: string, 
+/**
+ * Whether [`FromPage::RetryNow`] may mend it. If not, only loading the page again may.
+ */
+can_retry: boolean, };
 
 export type Op = "repeat_multiply";
 

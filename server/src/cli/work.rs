@@ -49,23 +49,29 @@ fn socket_url(page: &Url) -> String {
 
 fn log(message: &ToPage, sent: &mut u64) {
     match message {
-        ToPage::Connecting { attempt: 1 } | ToPage::Ready | ToPage::Idle => {}
+        ToPage::Connecting { attempt: 1 }
+        | ToPage::Ready
+        | ToPage::Lent { .. }
+        | ToPage::Paused
+        | ToPage::Idle { .. } => {}
         ToPage::Connecting { attempt } => info!("Reconnecting (attempt {attempt})"),
         ToPage::Connected => info!("Connected"),
         ToPage::Disconnected { reason, retry_in_ms } => {
             warn!("Closed: {reason}; next attempt in {:.1} s", retry_in_ms / 1000.0);
         }
-        ToPage::Task { task_id, text } => debug!("task {task_id}: {text}"),
+        ToPage::Task { task_id, text, .. } => debug!("task {task_id}: {text}"),
         ToPage::Result { task_id, result, .. } => {
             *sent += 1;
             debug!("task {task_id}: {result}");
         }
-        ToPage::Lease { job, first, count } => debug!("{count} tasks of job {job} from {first}"),
+        ToPage::Lease { job, first, count, .. } => {
+            debug!("{count} tasks of job {job} from {first}");
+        }
         ToPage::Results { job, last, count, .. } => {
             *sent += count;
             debug!("{count} results of job {job} up to {last}");
         }
-        ToPage::Notice { text } | ToPage::Failed { text } => warn!("{text}"),
+        ToPage::Notice { text } | ToPage::Failed { text, .. } => warn!("{text}"),
     }
 }
 

@@ -300,7 +300,7 @@ impl Core {
         self.workers.insert(id, worker);
         self.log_connected();
         match self.welcome {
-            Some(input) => self.give(id, input, None),
+            Some(input) => self.give(id, Op::RepeatMultiply, input, None),
             None => self.begin(id),
         }
         id
@@ -395,7 +395,7 @@ impl Core {
         let Some(worker) = self.workers.get(&id).filter(|worker| worker.is_welcome) else { return };
         match &worker.hello {
             None => self.scheduler.add_worker(id, Mode::Plain, 1),
-            Some(hello) if hello.ops.iter().any(|op| op == Op::RepeatMultiply.name()) => {
+            Some(hello) if hello.ops.iter().any(|op| Op::named(op).is_some()) => {
                 self.scheduler.add_worker(id, Mode::Lease, hello.slots);
             }
             Some(_) => info!("[#{id}] knows none of the ops here"),
@@ -423,8 +423,13 @@ impl Core {
         info!("[#{id}] hello slots={} agent={}", hello.slots, hello.agent);
         let (slots, had_begun) = (hello.slots, worker.is_welcome);
         worker.hello = Some(hello);
-        let welcome =
-            Welcome { protocol: PROTOCOL, worker_id: id, heartbeat_s: HEARTBEAT.as_secs() };
+        let welcome = Welcome {
+            protocol: PROTOCOL,
+            worker_id: id,
+            heartbeat_s: HEARTBEAT.as_secs(),
+            session: None,
+            resumed: false,
+        };
         self.send(id, ServerMessage::Welcome(welcome));
         if had_begun && self.scheduler.has_worker(id) {
             self.scheduler.set_mode(id, Mode::Lease);
@@ -446,13 +451,13 @@ impl Core {
 
     // ---- Plain mode -------------------------------------------------------------------------
 
-    fn give(&mut self, id: WorkerId, input: RepeatMultiply, lease: Option<(LeaseId, u64)>) {
+    fn give(&mut self, id: WorkerId, op: Op, input: RepeatMultiply, lease: Option<(LeaseId, u64)>) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         let task_id = TaskId(worker.next_task);
         worker.next_task += 1;
         worker.tasks += 1;
         worker.held = Some(Held { task_id, input, lease });
-        self.send(id, ServerMessage::Task(Task { op: Op::RepeatMultiply, task_id, input }));
+        self.send(id, ServerMessage::Task(Task { op, task_id, input }));
         info!("[#{id}] task sent task_id={task_id}");
     }
 
@@ -694,20 +699,24 @@ impl Core {
 
     fn deliver(&mut self, grant: &Grant, inputs: LeaseInputs, now: Duration) {
         let Grant { lease, job, worker: id, range, deadline, .. } = grant;
-        let Some(worker) = self.workers.get_mut(id) else { return };
+        let (Some(worker), Some(op)) =
+            (self.workers.get_mut(id), self.jobs.get(job).map(|job| job.job.op))
+        else {
+            return;
+        };
         let count = range.end - range.start;
         if worker.hello.is_none() {
             let input = match &inputs {
                 LeaseInputs::Grid(grid) => grid.input(range.start),
                 LeaseInputs::List(inputs) => inputs[0],
             };
-            return self.give(*id, input, Some((*lease, range.start)));
+            return self.give(*id, op, input, Some((*lease, range.start)));
         }
         worker.tasks += count;
         let message = Lease {
             lease: *lease,
             job: *job,
-            op: Op::RepeatMultiply,
+            op,
             first: range.start,
             count,
             inputs,

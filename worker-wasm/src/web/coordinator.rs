@@ -59,11 +59,12 @@ struct State {
 impl Shell {
     fn hear_page(&self, message: FromPage) {
         match message {
-            FromPage::Start { url, worker } => {
+            FromPage::Start { url, worker, .. } => {
                 self.0.borrow_mut().url = Some(url);
                 self.happened(Event::Start { worker });
             }
             FromPage::RetryNow => self.happened(Event::RetryNow),
+            _ => {}
         }
     }
 
@@ -255,23 +256,27 @@ impl Drop for Compute {
 
 fn console_line(message: &ToPage) -> Option<String> {
     match message {
-        ToPage::Ready | ToPage::Idle | ToPage::Connecting { attempt: 1 } => None,
+        ToPage::Ready
+        | ToPage::Idle { .. }
+        | ToPage::Lent { .. }
+        | ToPage::Connecting { attempt: 1 } => None,
+        ToPage::Paused => Some("⏸️ Paused".to_owned()),
         ToPage::Connecting { attempt } => Some(format!("🔄 Reconnecting (attempt {attempt})")),
         ToPage::Connected => Some("✅ Connected".to_owned()),
         ToPage::Disconnected { reason, retry_in_ms } => {
             Some(format!("❌ Closed: {reason}; next attempt in {:.1} s", retry_in_ms / 1000.0))
         }
-        ToPage::Task { task_id, text } => Some(format!("🧮 Task received: {task_id}: {text}")),
+        ToPage::Task { task_id, text, .. } => Some(format!("🧮 Task received: {task_id}: {text}")),
         ToPage::Result { task_id, result, .. } => {
             Some(format!("📤 Result sent: {task_id}: {result}"))
         }
-        ToPage::Lease { job, first, count } => {
+        ToPage::Lease { job, first, count, .. } => {
             Some(format!("🧮 Lease received: {count} tasks of job {job} from {first}"))
         }
         ToPage::Results { job, last, count, .. } => {
             Some(format!("📤 Results sent: {count} of job {job} up to {last}"))
         }
-        ToPage::Notice { text } | ToPage::Failed { text } => Some(format!("⚠️ {text}")),
+        ToPage::Notice { text } | ToPage::Failed { text, .. } => Some(format!("⚠️ {text}")),
     }
 }
 
