@@ -107,7 +107,42 @@ pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
 pub const HOLD_MAX: Duration = Duration::from_secs(600);
 
 /// Jobs whose speed a worker remembers.
-pub const PACES_MAX: usize = 32;
+pub const SPEEDS_MAX: usize = 32;
+
+/// How long a piece may go on after a person has said pause, or after its lease was revoked, before
+/// its slot is ended in the middle: a piece of the usual length comes to its end in it.
+pub const STOP_GRACE: Duration = Duration::from_secs(1);
+
+/// Bytes that a worker lets wait in its socket. Beyond it nothing more is computed, so that a slow
+/// network does not fill the tab's memory; it is four frames of the longest.
+pub const UNSENT_BYTES_MAX: usize = 4 * FRAME_BYTES_MAX;
+
+/// How often a worker looks whether its socket has drained.
+pub const UNSENT_POLL: Duration = Duration::from_millis(100);
+
+/// Bytes of results that a worker keeps after sending them, for a connection that is lost before
+/// they arrived: more than most networks hold on their way.
+pub const SENT_BYTES_MAX: usize = FRAME_BYTES_MAX;
+
+/// A worker whose clock has moved on by this much more than it waited for was asleep: its tab was
+/// frozen, or its machine. No scheduler keeps a thread waiting for so long.
+pub const ASLEEP_AFTER: Duration = Duration::from_secs(10);
+
+/// How often a tab says to the browser's other tabs that it is there.
+pub const TAB_BEAT: Duration = Duration::from_secs(2);
+
+/// Silence after which a tab is taken for gone: three beats and a margin.
+pub const TAB_SILENCE_MAX: Duration = Duration::from_secs(7);
+
+/// Tabs of one browser that share its cores. More have one slot each in any case.
+pub const TABS_MAX: usize = 256;
+
+/// The longest id of a tab. Ours have 16 characters.
+pub const TAB_ID_CHARS_MAX: usize = 64;
+
+/// The pause before a compute worker that did not start is started again, where others have: the
+/// server that its script comes from may be away.
+pub const SLOT_RETRY: Duration = Duration::from_secs(1);
 
 /// How often a worker in lease mode says that it is there, and expects an answer. A browser cannot
 /// ping, and without this would notice a server that vanished only when TCP does.

@@ -161,6 +161,35 @@ pub enum ToPage {
     },
 }
 
+/// From one tab's coordinator to those of the same browser's other tabs, as JSON on the channel
+/// `tequio`; a page says `bye` for its coordinator, which a closing tab gives no time.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum TabMessage {
+    /// A tab computes, and has its part of the cores.
+    Here {
+        /// Its id.
+        tab: String,
+    },
+    /// It leaves its part to the others.
+    Bye {
+        /// Its id.
+        tab: String,
+    },
+}
+
+impl TabMessage {
+    /// As it travels.
+    pub fn write(&self) -> String {
+        serde_json::to_string(self).expect("a message of strings serialises")
+    }
+
+    /// Reads what a tab said; errs on anything else that is said on the channel.
+    pub fn read(text: &str) -> Result<TabMessage, serde_json::Error> {
+        serde_json::from_str(text)
+    }
+}
+
 /// From the coordinator to its compute worker.
 ///
 /// This and [`FromCompute`] are tagged from outside, `{"compute":{..}}`: serde reads a tag inside

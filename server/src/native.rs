@@ -1,14 +1,19 @@
 //! A worker without a browser: the state machine of `tequio_worker` over a native socket, with a
 //! thread for each slot.
+//!
+//! A thread cannot be ended in the middle of what it computes, as a browser's worker can: one that
+//! hangs is left to itself, and another takes its slot.
 
 use futures_util::{SinkExt, StreamExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc as sync_mpsc;
 use std::time::Duration;
-use tequio_protocol::limits::{FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES};
-use tequio_protocol::page::ToPage;
+use tequio_protocol::limits::{CLOSE_TIMEOUT, FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES};
+use tequio_protocol::page::{Allowance, ToPage};
 use tequio_protocol::piece::Piece;
-use tequio_worker::worker::{Action, Event, Worker};
+use tequio_worker::worker::{Action, Event, Start, Worker};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -33,8 +38,8 @@ pub struct Config {
 pub enum End {
     /// It was asked to.
     Stopped,
-    /// The server wants no more of it, and why.
-    TurnedAway(String),
+    /// The server wants no more of it, or it cannot compute; and why.
+    Failed(String),
 }
 
 /// How a native worker calls itself, as a browser does with `navigator.userAgent`.
@@ -45,26 +50,26 @@ pub fn agent() -> String {
 }
 
 /// Works until `stop` ends or the server turns it away; `tell` hears what a page would.
-///
-/// Errs where a thread cannot be started.
 pub async fn run(
     config: Config,
     mut tell: impl FnMut(&ToPage),
     stop: impl Future<Output = ()>,
-) -> std::io::Result<End> {
+) -> End {
     let (happens, mut happened) = mpsc::unbounded_channel();
-    let slots = (0..config.slots as usize)
-        .map(|slot| start_slot(slot, happens.clone()))
-        .collect::<Result<Vec<_>, _>>()?;
-    let mut worker = Worker::new(&agent(), config.slots, config.seed);
-    let mut shell = Shell { url: config.url, slots, happens, socket: None, connections: 0 };
+    let mut worker = Worker::new(&agent(), config.seed);
+    let mut shell = Shell { url: config.url, slots: Vec::new(), happens, socket: None, births: 0 };
     let origin = Instant::now();
-    let mut event = Event::Start { worker: Some(format!("{:016x}", config.seed)) };
+    let mut event = Event::Start(Start {
+        worker: Some(format!("{:016x}", config.seed)),
+        tab: None,
+        allowance: Allowance { cores: config.slots, share_percent: 100 },
+    });
     tokio::pin!(stop);
     loop {
+        worker.set_unsent(shell.unsent());
         for action in worker.handle(event, origin.elapsed()) {
             match action {
-                Action::Tell(ToPage::Failed { text, .. }) => return Ok(End::TurnedAway(text)),
+                Action::Tell(ToPage::Failed { text, .. }) => return End::Failed(text),
                 Action::Tell(message) => tell(&message),
                 action => shell.carry_out(action),
             }
@@ -72,74 +77,139 @@ pub async fn run(
         let timeout = worker.next_timeout().map(|at| origin + at);
         event = loop {
             tokio::select! {
-                Some((connection, event)) = happened.recv() => {
-                    // What an old socket still says is of no interest.
-                    if connection.is_none_or(|connection| connection == shell.connections) {
+                Some((source, event)) = happened.recv() => {
+                    if shell.is_current(source) {
                         break event;
                     }
                 }
                 () = sleep_until(timeout) => break Event::Timeout,
                 () = &mut stop => {
                     shell.close().await;
-                    return Ok(End::Stopped);
+                    return End::Stopped;
                 }
             }
         };
     }
 }
 
-/// What happened, and on which connection if on one.
-type Happens = mpsc::UnboundedSender<(Option<u64>, Event)>;
+/// What happened, and to whom.
+type Happens = mpsc::UnboundedSender<(Source, Event)>;
+
+/// Sockets and slots are numbered by their birth: what an old one still says is of no interest.
+#[derive(Clone, Copy, Debug)]
+enum Source {
+    Socket { birth: u64 },
+    Slot { slot: usize, birth: u64 },
+}
 
 struct Shell {
     url: String,
-    slots: Vec<sync_mpsc::Sender<Piece>>,
+    slots: Vec<Option<Slot>>,
     happens: Happens,
-    /// Frames to send, and the task that connects, sends and receives; it ends when aborted.
-    socket: Option<(mpsc::UnboundedSender<Message>, JoinHandle<()>)>,
-    connections: u64,
+    socket: Option<Socket>,
+    births: u64,
+}
+
+struct Slot {
+    birth: u64,
+    pieces: sync_mpsc::Sender<Piece>,
+}
+
+struct Socket {
+    birth: u64,
+    frames: mpsc::UnboundedSender<Message>,
+    /// Bytes of frames that are not sent yet.
+    unsent: Arc<AtomicUsize>,
+    /// Connects, sends and receives; ends when aborted.
+    task: JoinHandle<()>,
 }
 
 impl Shell {
+    fn is_current(&self, source: Source) -> bool {
+        match source {
+            Source::Socket { birth } => {
+                self.socket.as_ref().is_some_and(|socket| socket.birth == birth)
+            }
+            Source::Slot { slot, birth } => {
+                self.slots[slot].as_ref().is_some_and(|slot| slot.birth == birth)
+            }
+        }
+    }
+
+    fn unsent(&self) -> usize {
+        self.socket.as_ref().map_or(0, |socket| socket.unsent.load(Ordering::Relaxed))
+    }
+
     fn carry_out(&mut self, action: Action) {
         match action {
             Action::Connect => self.connect(),
             Action::Disconnect => self.disconnect(),
             Action::Send(text) => self.send(Message::text(text)),
-            Action::Compute { slot, piece } => {
-                if self.slots[slot].send(piece).is_err() {
-                    let reason = "the slot's thread is gone".to_owned();
-                    // The receiver is held by whoever runs this.
-                    self.happens.send((None, Event::ComputeFailed { slot, reason })).ok();
+            Action::Compute { slot, piece } => self.compute(slot, piece),
+            Action::Reset { slot } => {
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    *slot = None;
                 }
             }
-            Action::Tell(_) => {}
+            // There are no other tabs, and what is to be told is told by whoever runs this.
+            Action::Broadcast(_) | Action::Tell(_) => {}
         }
+    }
+
+    fn birth(&mut self) -> u64 {
+        self.births += 1;
+        self.births
+    }
+
+    fn compute(&mut self, slot: usize, piece: Piece) {
+        let birth = self.birth();
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        if self.slots[slot].is_none() {
+            match start_slot(slot, birth, self.happens.clone()) {
+                Ok(pieces) => self.slots[slot] = Some(Slot { birth, pieces }),
+                Err(error) => return self.unable(slot, format!("no thread for a slot: {error}")),
+            }
+        }
+        let sent = self.slots[slot].as_ref().map(|slot| slot.pieces.send(piece).is_ok());
+        if sent != Some(true) {
+            self.unable(slot, "a slot's thread is gone".to_owned());
+        }
+    }
+
+    fn unable(&mut self, slot: usize, reason: String) {
+        let (birth, (pieces, _)) = (self.birth(), sync_mpsc::channel());
+        self.slots[slot] = Some(Slot { birth, pieces });
+        // The receiver is held by whoever runs this.
+        self.happens.send((Source::Slot { slot, birth }, Event::Unable { reason })).ok();
     }
 
     fn connect(&mut self) {
         self.disconnect();
-        self.connections += 1;
         let (frames, to_send) = mpsc::unbounded_channel();
-        let (url, connection, happens) = (self.url.clone(), self.connections, self.happens.clone());
+        let (url, birth, happens) = (self.url.clone(), self.birth(), self.happens.clone());
+        let unsent = Arc::new(AtomicUsize::new(0));
+        let left = unsent.clone();
         let task = tokio::spawn(async move {
-            let tell = |event| happens.send((Some(connection), event)).is_ok();
-            let (code, reason) = serve(&url, to_send, &tell).await;
+            let tell = |event| happens.send((Source::Socket { birth }, event)).is_ok();
+            let (code, reason) = serve(&url, to_send, &left, &tell).await;
             tell(Event::Closed { code, reason });
         });
-        self.socket = Some((frames, task));
+        self.socket = Some(Socket { birth, frames, unsent, task });
     }
 
     fn disconnect(&mut self) {
-        if let Some((_, task)) = self.socket.take() {
-            task.abort();
+        if let Some(socket) = self.socket.take() {
+            socket.task.abort();
         }
     }
 
     fn send(&self, frame: Message) {
         // A socket that is gone has said so, and its event is on its way.
-        if let Some((frames, _)) = &self.socket {
-            frames.send(frame).ok();
+        if let Some(socket) = &self.socket {
+            socket.unsent.fetch_add(frame.len(), Ordering::Relaxed);
+            socket.frames.send(frame).ok();
         }
     }
 
@@ -147,11 +217,10 @@ impl Shell {
     async fn close(&mut self) {
         let frame = CloseFrame { code: CloseCode::Away, reason: "the worker stops".into() };
         self.send(Message::Close(Some(frame)));
-        if let Some((frames, task)) = self.socket.take() {
-            drop(frames);
-            let task = tokio::time::timeout(tequio_protocol::limits::CLOSE_TIMEOUT, task);
+        if let Some(socket) = self.socket.take() {
+            drop(socket.frames);
             // A server that does not answer is left without.
-            task.await.ok();
+            tokio::time::timeout(CLOSE_TIMEOUT, socket.task).await.ok();
         }
     }
 }
@@ -160,6 +229,7 @@ impl Shell {
 async fn serve(
     url: &str,
     mut to_send: mpsc::UnboundedReceiver<Message>,
+    unsent: &AtomicUsize,
     tell: &impl Fn(Event) -> bool,
 ) -> (u16, String) {
     let limits = WebSocketConfig::default()
@@ -175,9 +245,11 @@ async fn serve(
     let (mut sink, mut frames) = socket.split();
     let sending = async {
         while let Some(frame) = to_send.recv().await {
+            let bytes = frame.len();
             if let Err(error) = sink.send(frame).await {
                 return (ABNORMAL, words(&error));
             }
+            unsent.fetch_sub(bytes, Ordering::Relaxed);
         }
         // Nobody sends any more; what still arrives says how it ends.
         std::future::pending().await
@@ -229,7 +301,11 @@ fn words(error: &tungstenite::Error) -> String {
 }
 
 /// A thread that computes one piece after another, until nobody can send it any.
-fn start_slot(slot: usize, happens: Happens) -> std::io::Result<sync_mpsc::Sender<Piece>> {
+fn start_slot(
+    slot: usize,
+    birth: u64,
+    happens: Happens,
+) -> std::io::Result<sync_mpsc::Sender<Piece>> {
     let (pieces, to_compute) = sync_mpsc::channel::<Piece>();
     std::thread::Builder::new().name(format!("slot {slot}")).spawn(move || {
         for piece in to_compute {
@@ -242,7 +318,7 @@ fn start_slot(slot: usize, happens: Happens) -> std::io::Result<sync_mpsc::Sende
                 }
                 Err(_) => Event::ComputeFailed { slot, reason: "the op panicked".to_owned() },
             };
-            if happens.send((None, event)).is_err() {
+            if happens.send((Source::Slot { slot, birth }, event)).is_err() {
                 return;
             }
         }

@@ -31,8 +31,9 @@ use tequio_protocol::message::{ServerMessage, WorkerMessage};
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::page::{Allowance, ToPage};
 use tequio_protocol::piece::Piece;
-use tequio_worker::worker::{Action, Event, Worker};
+use tequio_worker::worker::{Action, Event, Start, Worker};
 
 /// Seeds of one run of the tests.
 const SEEDS: Range<u64> = 0..300;
@@ -122,6 +123,8 @@ struct Server {
 struct Node {
     kind: Kind,
     worker: Worker,
+    /// How often each slot was ended in the middle.
+    resets: HashMap<usize, u64>,
     /// How often it was opened anew.
     lives: u64,
     connection: Option<u64>,
@@ -129,6 +132,12 @@ struct Node {
     task_s: f64,
     delay_s: f64,
     is_gone: bool,
+}
+
+impl Node {
+    fn resets_of(&self, slot: usize) -> u64 {
+        self.resets.get(&slot).copied().unwrap_or(0)
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -177,19 +186,54 @@ struct Job {
 
 #[derive(Debug)]
 enum Happening {
-    ToServer { connection: u64, text: String },
-    ToWorker { connection: u64, event: Event },
-    Arrives { connection: u64 },
-    GoneAtServer { connection: u64 },
-    Computed { node: usize, life: u64, slot: usize, piece: Piece },
-    Commit { server: u64 },
-    Inputs { server: u64, lease: LeaseId, job: JobId, range: Range<u64> },
+    ToServer {
+        connection: u64,
+        text: String,
+    },
+    ToWorker {
+        connection: u64,
+        event: Event,
+    },
+    Arrives {
+        connection: u64,
+    },
+    GoneAtServer {
+        connection: u64,
+    },
+    Computed {
+        node: usize,
+        life: u64,
+        slot: usize,
+        resets: u64,
+        piece: Piece,
+    },
+    /// A person, or the browser, wants something of a tab.
+    Wanted {
+        node: usize,
+        life: u64,
+        event: Event,
+    },
+    Commit {
+        server: u64,
+    },
+    Inputs {
+        server: u64,
+        lease: LeaseId,
+        job: JobId,
+        range: Range<u64>,
+    },
     Chaos,
     Rise,
-    Reopen { node: usize },
+    Reopen {
+        node: usize,
+    },
     Submit,
-    Grow { job: JobId },
-    Resume { job: JobId },
+    Grow {
+        job: JobId,
+    },
+    Resume {
+        job: JobId,
+    },
 }
 
 impl Simulation {
@@ -283,8 +327,20 @@ impl Simulation {
             Happening::ToWorker { connection, event } => self.at_worker(connection, event),
             Happening::Arrives { connection } => self.arrives(connection),
             Happening::GoneAtServer { connection } => self.gone_at_server(connection),
-            Happening::Computed { node, life, slot, piece } => {
-                self.computed(node, life, slot, piece);
+            Happening::Computed { node, life, slot, resets, piece } => {
+                let is_current = self.nodes[node].resets_of(slot) == resets;
+                let frozen_until = self.nodes[node].frozen_until;
+                if is_current && frozen_until > self.now {
+                    let computed = Happening::Computed { node, life, slot, resets, piece };
+                    self.at(frozen_until, computed);
+                } else if is_current {
+                    self.computed(node, life, slot, piece);
+                }
+            }
+            Happening::Wanted { node, life, event } => {
+                if self.nodes[node].lives == life {
+                    self.tell(node, event);
+                }
             }
             Happening::Commit { server } => self.commit(server),
             Happening::Inputs { server, lease, job, range } => {
@@ -715,6 +771,7 @@ impl Simulation {
         let node = Node {
             kind,
             worker: self.new_worker(),
+            resets: HashMap::new(),
             lives: 0,
             connection: None,
             frozen_until: Duration::ZERO,
@@ -723,11 +780,22 @@ impl Simulation {
             is_gone: false,
         };
         self.nodes.push(node);
-        self.tell(self.nodes.len() - 1, start_of(kind));
+        let start = self.start_of(kind);
+        self.tell(self.nodes.len() - 1, start);
     }
 
     fn new_worker(&mut self) -> Worker {
-        Worker::new("Simulated/1.0", self.random.random_range(1..=3), self.random.random())
+        Worker::new("Simulated/1.0", self.random.random())
+    }
+
+    fn allowance(&mut self) -> Allowance {
+        let cores = self.random.random_range(1..=3);
+        Allowance { cores, share_percent: self.random.random_range(25..=100) }
+    }
+
+    fn start_of(&mut self, kind: Kind) -> Event {
+        let worker = (kind != Kind::Plain).then(|| "simulated".to_owned());
+        Event::Start(Start { worker, tab: None, allowance: self.allowance() })
     }
 
     /// The tab is closed, and perhaps opened again.
@@ -751,7 +819,8 @@ impl Simulation {
         node.is_gone = false;
         node.frozen_until = Duration::ZERO;
         let kind = node.kind;
-        self.tell(index, start_of(kind));
+        let start = self.start_of(kind);
+        self.tell(index, start);
     }
 
     fn tell(&mut self, index: usize, event: Event) {
@@ -778,20 +847,28 @@ impl Simulation {
                     let invention = self.invention();
                     self.send_to_server(connection, invention);
                 }
-                self.send_to_server(connection, text);
+                // A sloth does not even say that it has failed.
+                let is_failure = text.starts_with(r#"{"type":"failed""#);
+                if self.nodes[index].kind != Kind::Sloth || !is_failure {
+                    self.send_to_server(connection, text);
+                }
             }
             Action::Compute { slot, piece } => {
                 let node = &self.nodes[index];
-                let life = node.lives;
+                let (life, resets) = (node.lives, node.resets_of(slot));
                 let seconds = node.task_s * piece.count as f64;
-                self.after(seconds, Happening::Computed { node: index, life, slot, piece });
+                let computed = Happening::Computed { node: index, life, slot, resets, piece };
+                self.after(seconds, computed);
+            }
+            Action::Reset { slot } => {
+                *self.nodes[index].resets.entry(slot).or_default() += 1;
             }
             // Turned away, a tab does nothing any more until a person loads it again.
-            Action::Tell(tequio_protocol::page::ToPage::Failed { .. }) => {
+            Action::Tell(ToPage::Failed { .. }) => {
                 assert_ne!(self.nodes[index].kind, Kind::Steady, "the steady one is never wrong");
                 self.vanish(index);
             }
-            Action::Tell(_) => {}
+            Action::Broadcast(_) | Action::Tell(_) => {}
         }
     }
 
@@ -828,10 +905,6 @@ impl Simulation {
         let node = &self.nodes[index];
         if node.lives != life || node.is_gone {
             return;
-        }
-        if node.frozen_until > self.now {
-            let at = node.frozen_until;
-            return self.at(at, Happening::Computed { node: index, life, slot, piece });
         }
         let kind = node.kind;
         if kind == Kind::Sloth && !self.is_welcome(&piece) {
@@ -921,6 +994,7 @@ impl Simulation {
                     self.after(seconds, Happening::Resume { job });
                 }
             }
+            17 | 18 if !self.nodes[index].is_gone => self.want(index),
             16 if self.chance(0.2) => {
                 if let Some(&job) = self.jobs.keys().next_back() {
                     self.control(job, Control::Cancel);
@@ -928,6 +1002,21 @@ impl Simulation {
             }
             _ => {}
         }
+    }
+
+    /// A person pauses, finishes or lends otherwise; a browser puts the tab away.
+    fn want(&mut self, index: usize) {
+        let life = self.nodes[index].lives;
+        let (allowance, kind) = (self.allowance(), self.nodes[index].kind);
+        let (event, back) = match self.random.random_range(0..4) {
+            0 => (Event::Pause, self.start_of(kind)),
+            1 => (Event::Finish, self.start_of(kind)),
+            2 => (Event::Suspend, Event::Resume),
+            _ => (Event::Allow(allowance), Event::Allow(allowance)),
+        };
+        let pause = self.random.random_range(0.01..60.0);
+        self.tell(index, event);
+        self.after(pause, Happening::Wanted { node: index, life, event: back });
     }
 
     /// A connection breaks: both ends are told, or neither.
@@ -1027,10 +1116,6 @@ impl Simulation {
     fn has_impossible_twins(&self, job: &Job) -> bool {
         job.inputs.iter().any(|input| self.is_impossible(*input))
     }
-}
-
-fn start_of(kind: Kind) -> Event {
-    Event::Start { worker: (kind != Kind::Plain).then(|| "simulated".to_owned()) }
 }
 
 fn range_of(recording: &Recording) -> Range<u64> {

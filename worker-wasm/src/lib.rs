@@ -5,6 +5,14 @@
 //! shell for browsers is `web`, which exists on wasm32 alone; `tequio work` is another.
 
 pub mod backoff;
+#[cfg(test)]
+mod bench;
+mod pace;
+#[cfg(test)]
+mod person_tests;
+mod sent;
+mod sizing;
+mod tabs;
 #[cfg(target_arch = "wasm32")]
 pub mod web;
 mod work;

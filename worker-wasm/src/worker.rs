@@ -1,34 +1,45 @@
-//! The worker's behaviour: connect, take tasks and leases, have them computed, answer, reconnect.
+//! The worker's behaviour: connect, take tasks and leases, have them computed, answer, reconnect;
+//! all within what a person lends.
 //!
 //! A shell calls [`Worker::handle`] with each [`Event`] and carries out the [`Action`]s in their
 //! order; at [`Worker::next_timeout`] it sends [`Event::Timeout`]. Times are durations since an
 //! origin that the shell chooses once.
 
 use crate::backoff::Backoff;
-use crate::work::{About, Work, notice, refuse};
+use crate::pace::Share;
+use crate::tabs::Tabs;
+use crate::work::{About, Computed, Work, notice, refuse};
 use std::time::Duration;
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT, FRAME_BYTES_MAX,
-    HEARTBEAT, HEARTBEAT_SILENCE_MAX,
+    AGENT_CHARS_MAX, ASLEEP_AFTER, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT,
+    FRAME_BYTES_MAX, HEARTBEAT, HEARTBEAT_SILENCE_MAX, SLOTS_MAX,
 };
 use tequio_protocol::message::{
-    DurationMs, ErrorCode, Hello, MessageKind, PROTOCOL, ReadError, ServerMessage, Welcome,
+    DurationMs, ErrorCode, Hello, Lease, MessageKind, PROTOCOL, ReadError, ServerMessage, Welcome,
     WorkerMessage, close_code,
 };
 use tequio_protocol::op::Op;
-use tequio_protocol::page::ToPage;
+use tequio_protocol::page::{Allowance, ToPage};
 use tequio_protocol::piece::Piece;
 use tequio_protocol::text::{printable, quote};
 
 /// What happens to a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Event {
-    /// The shell is ready: begin.
-    Start {
-        /// What the worker is called in `hello`; none where it is not to say hello, and is sent
-        /// one task at a time.
-        worker: Option<String>,
-    },
+    /// Begin, or go on after [`Event::Pause`] or [`Event::Finish`].
+    Start(Start),
+    /// What may be used has changed.
+    Allow(Allowance),
+    /// Stop: what ends in a moment is sent, the rest is given back.
+    Pause,
+    /// Take nothing more, and stop when what is here is computed.
+    Finish,
+    /// The shell is about to be frozen: give back what is not begun.
+    Suspend,
+    /// The shell was frozen, for nobody knows how long: connect anew.
+    Resume,
+    /// Another tab of this browser has said something to all.
+    Neighbour(String),
     /// The socket asked for by the last [`Action::Connect`] is open.
     Opened,
     /// A text frame arrived.
@@ -61,7 +72,7 @@ pub enum Event {
         /// Why.
         reason: String,
     },
-    /// A slot cannot compute at all: its program does not start.
+    /// Nothing can be computed at all: the slots' program does not start.
     Unable {
         /// What to tell the person.
         reason: String,
@@ -72,12 +83,25 @@ pub enum Event {
     Timeout,
 }
 
+/// How a worker begins.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Start {
+    /// What the worker is called in `hello`; none where it is not to say hello, and is sent one
+    /// task at a time.
+    pub worker: Option<String>,
+    /// What it is called among the tabs that share this machine's cores; none where there are no
+    /// others.
+    pub tab: Option<String>,
+    /// What it may use. What is out of range is brought into it.
+    pub allowance: Allowance,
+}
+
 /// What a shell does for a worker.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Open a new socket.
     Connect,
-    /// Let go of the socket; nothing more is heard of it.
+    /// Let go of the socket, when what was sent on it is gone; nothing more is heard of it.
     Disconnect,
     /// Send a text frame.
     Send(String),
@@ -88,6 +112,14 @@ pub enum Action {
         /// What.
         piece: Piece,
     },
+    /// End a slot's program, in the middle of what it computes if need be; nothing more is heard
+    /// of that. The slot's next [`Action::Compute`] starts another.
+    Reset {
+        /// Which slot.
+        slot: usize,
+    },
+    /// Say this to the browser's other tabs.
+    Broadcast(String),
     /// Tell the person, on the page and on the console.
     Tell(ToPage),
 }
@@ -96,12 +128,32 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Worker {
     name: Option<String>,
+    will: Will,
+    allowance: Allowance,
+    tabs: Tabs,
+    /// Slots and tabs, as the page was last told.
+    told: Option<(u32, u32)>,
     backoff: Backoff,
     link: Link,
+    /// The session of the last `welcome`.
+    session: Option<String>,
     /// Attempts since the last connection that lasted.
     attempts: u32,
-    last_attempt: Duration,
+    last_attempt: Option<Duration>,
+    /// When a timeout was asked for.
+    due: Option<Duration>,
     work: Work,
+}
+
+/// What the person, or the browser, wants of this worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Will {
+    Stopped,
+    Working,
+    /// Stops when nothing is here any more.
+    Stopping,
+    /// The browser puts the tab away, and may bring it back.
+    Suspended,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -115,12 +167,17 @@ enum Link {
         /// When something arrived last.
         heard_at: Duration,
         heartbeat: Option<Heartbeat>,
+        /// Slots that the server knows of, once it was said hello to.
+        slots: Option<u32>,
     },
     Waiting {
         until: Duration,
     },
-    /// The server has turned this worker away or speaks another version, or it cannot compute.
+    /// It does not connect by itself: the server has turned this worker away or speaks another
+    /// version.
     Ended,
+    /// It cannot compute.
+    Broken,
 }
 
 /// A server in lease mode is told, and asked, whether the other is there.
@@ -131,96 +188,281 @@ struct Heartbeat {
 }
 
 impl Worker {
-    /// A worker that calls itself `agent`, computes `slots` tasks at once (at least 1), and whose
-    /// delays follow from `seed`.
-    pub fn new(agent: &str, slots: u32, seed: u64) -> Worker {
+    /// A worker that calls itself `agent`, and whose delays follow from `seed`.
+    pub fn new(agent: &str, seed: u64) -> Worker {
         Worker {
             name: None,
+            will: Will::Stopped,
+            allowance: Allowance { cores: 1, share_percent: 100 },
+            tabs: Tabs::default(),
+            told: None,
             backoff: Backoff::new(seed),
             link: Link::Idle,
+            session: None,
             attempts: 0,
-            last_attempt: Duration::ZERO,
-            work: Work::new(printable(agent, AGENT_CHARS_MAX), slots),
+            last_attempt: None,
+            due: None,
+            work: Work::new(printable(agent, AGENT_CHARS_MAX)),
         }
     }
 
     /// What to do about `event`, which happened at `now`.
     pub fn handle(&mut self, event: Event, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
-        let actions_mut = &mut actions;
+        if self.due.is_some_and(|due| now > due + ASLEEP_AFTER) {
+            self.woke(now, &mut actions);
+        }
+        self.take(event, now, &mut actions);
+        if self.will == Will::Stopping && self.work.is_empty() {
+            self.stop(&mut actions);
+        }
+        self.due = self.next_timeout();
+        actions
+    }
+
+    /// How many bytes wait in the socket to be sent. To be told before an event that may have
+    /// more sent.
+    pub fn set_unsent(&mut self, bytes: usize) {
+        self.work.set_unsent(bytes);
+    }
+
+    fn take(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
         match (event, self.link) {
-            (Event::Start { worker }, Link::Idle) => {
-                self.name = worker;
-                self.connect(now, actions_mut);
+            (Event::Start(start), _) => self.start(start, now, actions),
+            (Event::Allow(allowance), _) => self.allow(allowance, now, actions),
+            (Event::Pause, _) => {
+                self.wind_up(Will::Stopping, actions);
+                self.work.drain(actions);
+                self.work.hurry(now);
             }
-            (Event::Opened, Link::Connecting { .. }) => self.opened(now, actions_mut),
+            (Event::Finish, _) => self.wind_up(Will::Stopping, actions),
+            (Event::Suspend, _) => self.suspend(actions),
+            (Event::Resume, _) => self.resume(now, actions),
+            (Event::Neighbour(text), _) => {
+                self.tabs.hear(&text, now, actions);
+                self.share_out(now, actions);
+            }
+            (Event::Opened, Link::Connecting { .. }) => self.opened(now, actions),
             (Event::Text(text), Link::Open { .. }) => {
                 self.heard(now);
-                self.read(&text, now, actions_mut);
+                self.read(&text, now, actions);
             }
             (Event::Binary { bytes }, Link::Open { .. }) => {
                 self.heard(now);
-                notice(actions_mut, format!("Ignored a binary frame of {bytes} bytes"));
+                notice(actions, format!("Ignored a binary frame of {bytes} bytes"));
             }
             (Event::Closed { code, reason }, Link::Connecting { .. } | Link::Open { .. }) => {
-                self.closed(code, &reason, now, actions_mut);
+                self.closed(code, &reason, now, actions);
             }
             (Event::Computed { slot, results, duration_ms }, _) => {
-                let duration = DurationMs::new(duration_ms);
-                self.work.computed(slot, &results, duration, now, actions_mut);
+                let computed = Computed { slot, results, duration: DurationMs::new(duration_ms) };
+                self.work.computed(&computed, now, actions);
             }
             (Event::ComputeFailed { slot, reason }, _) => {
-                self.work.compute_failed(slot, &reason, now, actions_mut);
+                self.work.compute_failed(slot, &reason, now, actions);
             }
             // It would fail every task, and they would be taken for impossible.
-            (Event::Unable { reason }, _) => self.end(reason, actions_mut),
+            (Event::Unable { reason }, _) => self.end(Link::Broken, reason, actions),
             (Event::RetryNow, Link::Waiting { until }) => {
-                let until = until.min(now.max(self.last_attempt + CONNECT_INTERVAL_MIN));
-                self.link = Link::Waiting { until };
-                self.timeout(now, actions_mut);
+                self.link = Link::Waiting { until: until.min(self.next_attempt(now)) };
+                self.timeout(now, actions);
             }
-            (Event::Timeout, _) => self.timeout(now, actions_mut),
+            (Event::RetryNow, Link::Ended) => {
+                self.tabs.rejoin(now, actions);
+                self.connect_soon(now, actions);
+            }
+            (Event::Timeout, _) => self.timeout(now, actions),
             // What arrives for a link that is no longer in that state is late, and harmless.
             _ => {}
         }
-        actions
     }
 
     /// When to send [`Event::Timeout`], if ever.
     pub fn next_timeout(&self) -> Option<Duration> {
-        match self.link {
+        let of_link = match self.link {
             Link::Connecting { give_up_at } => Some(give_up_at),
             Link::Waiting { until } => Some(until),
             Link::Open { heard_at, heartbeat, .. } => {
-                let silent =
-                    heartbeat.map(|heartbeat| heartbeat.next.min(heard_at + HEARTBEAT_SILENCE_MAX));
-                silent.into_iter().chain(self.work.next_report()).min()
+                heartbeat.map(|heartbeat| heartbeat.next.min(heard_at + HEARTBEAT_SILENCE_MAX))
             }
-            Link::Idle | Link::Ended => None,
+            Link::Idle | Link::Ended | Link::Broken => None,
+        };
+        of_link.into_iter().chain(self.work.next_timeout()).chain(self.tabs.next_timeout()).min()
+    }
+
+    // ---- The person -----------------------------------------------------------------------------
+
+    fn start(&mut self, start: Start, now: Duration, actions: &mut Vec<Action>) {
+        if self.link == Link::Broken {
+            return;
+        }
+        let Start { worker, tab, allowance } = start;
+        self.name = worker;
+        if let Some(tab) = tab {
+            self.tabs.join(&tab, now, actions);
+        }
+        self.will = Will::Working;
+        self.told = None;
+        self.allow(allowance, now, actions);
+        if matches!(self.link, Link::Idle | Link::Ended) {
+            self.connect_soon(now, actions);
+        }
+    }
+
+    fn allow(&mut self, allowance: Allowance, now: Duration, actions: &mut Vec<Action>) {
+        self.allowance = allowance;
+        self.work.set_share(Share::from_percent(allowance.share_percent));
+        self.share_out(now, actions);
+    }
+
+    /// Gives this tab its part of the cores.
+    fn share_out(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if self.will != Will::Working {
+            return;
+        }
+        let slots = match self.name {
+            Some(_) => self.tabs.part_of(self.allowance.cores.clamp(1, SLOTS_MAX)),
+            // One task at a time is all that plain mode knows.
+            None => 1,
+        };
+        if slots != self.work.lent() {
+            self.work.set_slots(slots, now, actions);
+        }
+        self.tell_slots(actions);
+        let told = (slots, self.tabs.count());
+        if self.told != Some(told) {
+            self.told = Some(told);
+            actions.push(Action::Tell(ToPage::Lent { slots: told.0, tabs: told.1 }));
+        }
+    }
+
+    /// Slots that the server is to lend for.
+    fn slots_offered(&self) -> u32 {
+        if self.will == Will::Working { self.work.lent() } else { 0 }
+    }
+
+    fn tell_slots(&mut self, actions: &mut Vec<Action>) {
+        let offered = self.slots_offered();
+        if let Link::Open { slots: Some(known), .. } = &mut self.link
+            && *known != offered
+        {
+            *known = offered;
+            actions.push(Action::Send(WorkerMessage::Slots { n: offered }.write()));
+        }
+    }
+
+    /// Takes nothing more on.
+    fn wind_up(&mut self, will: Will, actions: &mut Vec<Action>) {
+        if self.will == Will::Stopped || self.link == Link::Broken {
+            return;
+        }
+        self.will = will;
+        self.tell_slots(actions);
+        if !matches!(self.link, Link::Open { .. }) {
+            // Nobody is there to take what is left.
+            self.stop(actions);
+        }
+    }
+
+    fn stop(&mut self, actions: &mut Vec<Action>) {
+        self.will = Will::Stopped;
+        self.work.clear(actions);
+        self.tabs.leave(actions);
+        self.session = None;
+        if !matches!(self.link, Link::Idle | Link::Ended) {
+            actions.push(Action::Disconnect);
+        }
+        self.link = Link::Idle;
+        actions.push(Action::Tell(ToPage::Paused));
+    }
+
+    // ---- The browser ----------------------------------------------------------------------------
+
+    fn suspend(&mut self, actions: &mut Vec<Action>) {
+        match self.will {
+            Will::Working => {
+                self.will = Will::Suspended;
+                self.tell_slots(actions);
+                self.work.drain(actions);
+                self.tabs.leave(actions);
+            }
+            Will::Stopping => self.stop(actions),
+            Will::Stopped | Will::Suspended => {}
+        }
+    }
+
+    fn resume(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if self.will == Will::Suspended {
+            self.will = Will::Working;
+            self.tabs.rejoin(now, actions);
+        }
+        if self.will == Will::Working {
+            self.reconnect(now, actions);
+            self.share_out(now, actions);
+        }
+    }
+
+    /// The clock has jumped: this worker was frozen, or the machine was asleep.
+    fn woke(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.work.woke(now);
+        if self.will == Will::Working {
+            self.reconnect(now, actions);
+        }
+    }
+
+    /// The server may have given this worker up long ago without its having heard of that.
+    fn reconnect(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        match self.link {
+            Link::Open { .. } | Link::Connecting { .. } => {
+                self.work.lost(self.session.is_some(), now);
+                actions.push(Action::Disconnect);
+                self.connect_soon(now, actions);
+            }
+            Link::Waiting { .. } => self.connect_soon(now, actions),
+            Link::Idle | Link::Ended | Link::Broken => {}
         }
     }
 
     // ---- The link -------------------------------------------------------------------------------
 
+    /// Connects at once, but not twice in a moment.
+    fn connect_soon(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        self.backoff.reset();
+        self.attempts = 0;
+        let until = self.next_attempt(now);
+        self.link = Link::Waiting { until };
+        if until <= now {
+            self.connect(now, actions);
+        }
+    }
+
+    /// When the next attempt may be, at the earliest.
+    fn next_attempt(&self, now: Duration) -> Duration {
+        self.last_attempt.map_or(now, |last| now.max(last + CONNECT_INTERVAL_MIN))
+    }
+
     fn connect(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.attempts = self.attempts.saturating_add(1);
-        self.last_attempt = now;
+        self.last_attempt = Some(now);
         self.link = Link::Connecting { give_up_at: now + CONNECT_TIMEOUT };
         actions.push(Action::Tell(ToPage::Connecting { attempt: self.attempts }));
         actions.push(Action::Connect);
     }
 
     fn opened(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        self.link = Link::Open { since: now, heard_at: now, heartbeat: None };
+        self.share_out(now, actions);
+        let slots = self.name.as_ref().map(|_| self.slots_offered());
+        self.link = Link::Open { since: now, heard_at: now, heartbeat: None, slots };
+        self.work.opened(self.session.is_some());
         actions.push(Action::Tell(ToPage::Connected));
-        if let Some(name) = &self.name {
+        if let (Some(name), Some(slots)) = (&self.name, slots) {
             let hello = Hello {
                 protocol: PROTOCOL,
                 agent: self.work.agent().to_owned(),
-                slots: self.work.slots(),
+                slots,
                 worker: name.clone(),
                 ops: Op::ALL.iter().map(|op| op.name().to_owned()).collect(),
-                resume: None,
+                resume: self.session.clone(),
             };
             actions.push(Action::Send(WorkerMessage::Hello(hello).write()));
         }
@@ -239,19 +481,21 @@ impl Worker {
             close_code::UNSUPPORTED_PROTOCOL => "The server is of another version",
             _ => return self.lost(closed_because(code, reason), now, actions),
         };
-        self.end(format!("{text}: {}", quote(reason)), actions);
+        self.end(Link::Ended, format!("{text}: {}", quote(reason)), actions);
     }
 
-    /// For good: what is told a person is to mend, and to load the page again.
-    fn end(&mut self, text: String, actions: &mut Vec<Action>) {
-        self.work.drop_all();
-        self.link = Link::Ended;
+    /// Until a person asks again ([`Link::Ended`]), or for good: what is told is to mend.
+    fn end(&mut self, link: Link, text: String, actions: &mut Vec<Action>) {
+        self.work.clear(actions);
+        self.tabs.leave(actions);
+        self.session = None;
+        self.link = link;
         actions.push(Action::Disconnect);
-        actions.push(Action::Tell(ToPage::Failed { text, can_retry: false }));
+        let can_retry = link == Link::Ended;
+        actions.push(Action::Tell(ToPage::Failed { text, can_retry }));
     }
 
-    /// The link is gone: what waited is the server's to give again; what is computed is finished,
-    /// since it cannot be interrupted, and dropped.
+    /// The link is gone, and what waited with it.
     fn lost(&mut self, reason: String, now: Duration, actions: &mut Vec<Action>) {
         if let Link::Open { since, .. } = self.link
             && now.saturating_sub(since) >= BACKOFF_RESET_AFTER
@@ -259,36 +503,46 @@ impl Worker {
             self.backoff.reset();
             self.attempts = 0;
         }
-        self.work.drop_all();
-        let until = (now + self.backoff.draw()).max(self.last_attempt + CONNECT_INTERVAL_MIN);
+        self.work.lost(self.session.is_some(), now);
+        actions.push(Action::Disconnect);
+        if self.will == Will::Stopping {
+            // What was left to finish is the server's again.
+            self.link = Link::Idle;
+            return self.stop(actions);
+        }
+        let until = (now + self.backoff.draw()).max(self.next_attempt(now));
         self.link = Link::Waiting { until };
         let retry_in_ms = (until - now).as_secs_f64() * 1000.0;
-        actions.push(Action::Disconnect);
         actions.push(Action::Tell(ToPage::Disconnected { reason, retry_in_ms }));
     }
 
     fn timeout(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        match &mut self.link {
-            Link::Connecting { give_up_at } if now >= *give_up_at => {
+        match self.link {
+            Link::Connecting { give_up_at } if now >= give_up_at => {
                 let seconds = CONNECT_TIMEOUT.as_secs();
                 self.lost(format!("no answer within {seconds} s"), now, actions);
             }
-            Link::Waiting { until } if now >= *until => self.connect(now, actions),
-            Link::Open { heard_at, heartbeat, .. } => {
-                if let Some(heartbeat) = heartbeat {
-                    if now >= *heard_at + HEARTBEAT_SILENCE_MAX {
-                        let seconds = HEARTBEAT_SILENCE_MAX.as_secs();
-                        let reason = format!("nothing heard for {seconds} s");
-                        return self.lost(reason, now, actions);
-                    }
-                    if now >= heartbeat.next {
-                        heartbeat.next = now + heartbeat.every;
-                        actions.push(Action::Send(WorkerMessage::Heartbeat.write()));
-                    }
+            Link::Waiting { until } if now >= until => self.connect(now, actions),
+            Link::Open { heard_at, heartbeat: Some(heartbeat), .. } => {
+                if now >= heard_at + HEARTBEAT_SILENCE_MAX {
+                    let seconds = HEARTBEAT_SILENCE_MAX.as_secs();
+                    self.lost(format!("nothing heard for {seconds} s"), now, actions);
+                } else if now >= heartbeat.next {
+                    self.beat(now, actions);
                 }
-                self.work.report_progress(now, actions);
             }
             _ => {}
+        }
+        self.work.timeout(now, actions);
+        self.tabs.timeout(now, actions);
+        self.share_out(now, actions);
+    }
+
+    fn beat(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        if let Link::Open { heartbeat: Some(heartbeat), .. } = &mut self.link {
+            heartbeat.next = now + heartbeat.every;
+            self.work.heartbeat();
+            actions.push(Action::Send(WorkerMessage::Heartbeat.write()));
         }
     }
 
@@ -303,15 +557,20 @@ impl Worker {
             );
         }
         match ServerMessage::read(text) {
-            Ok(ServerMessage::Task(task)) => self.work.take_task(task, actions),
-            Ok(ServerMessage::Lease(lease)) => self.work.take_lease(lease, now, actions),
-            Ok(ServerMessage::Revoke { lease }) => self.work.revoke(lease),
-            Ok(ServerMessage::Welcome(welcome)) => self.welcome(&welcome, now),
-            Ok(ServerMessage::Heartbeat) => {}
+            Ok(ServerMessage::Task(task)) => {
+                // Who stops answers nothing new; there is no way to say so in plain mode.
+                if self.will == Will::Working {
+                    self.work.take_task(task, now, actions);
+                }
+            }
+            Ok(ServerMessage::Lease(lease)) => self.lease(lease, now, actions),
+            Ok(ServerMessage::Revoke { lease }) => self.work.revoke(lease, now),
+            Ok(ServerMessage::Welcome(welcome)) => self.welcome(welcome, now, actions),
+            Ok(ServerMessage::Heartbeat) => self.work.heartbeat_answered(),
             Ok(ServerMessage::Error(error)) => {
                 if let (ErrorCode::UnknownLease, Some(lease)) = (error.code, error.lease) {
                     // The server takes nothing more of it.
-                    self.work.revoke(lease);
+                    self.work.revoke(lease, now);
                 }
                 notice(actions, format!("The server says: {}", quote(&error.message)));
             }
@@ -323,16 +582,47 @@ impl Worker {
                 notice(actions, format!("Refused a lease: {reason}"));
                 refuse(actions, ErrorCode::BadLease, reason, About::Lease(lease));
             }
+            Err(ReadError::Invalid { kind: MessageKind::Welcome, reason, .. })
+                if self.name.is_some() =>
+            {
+                self.reject_server(format!("its welcome cannot be read: {reason}"), actions);
+            }
             Err(error) => notice(actions, format!("Ignored a frame: {error}")),
         }
     }
 
-    fn welcome(&mut self, welcome: &Welcome, now: Duration) {
+    fn lease(&mut self, lease: Lease, now: Duration, actions: &mut Vec<Action>) {
+        if self.will == Will::Working {
+            self.work.take_lease(lease, now, actions);
+        } else {
+            // It was on its way when the server was told.
+            self.work.decline(&lease, actions);
+        }
+    }
+
+    fn welcome(&mut self, welcome: Welcome, now: Duration, actions: &mut Vec<Action>) {
+        if self.name.is_none() {
+            return notice(actions, "Ignored a welcome that nobody had asked for".to_owned());
+        }
+        if welcome.protocol != PROTOCOL {
+            let theirs = welcome.protocol;
+            let said =
+                format!("it speaks protocol {theirs}, this page {PROTOCOL}; reload the page");
+            return self.reject_server(said, actions);
+        }
         if let Link::Open { heartbeat, .. } = &mut self.link {
             // Often enough that the answers keep the silence away, whatever the server asks for.
             let every = Duration::from_secs(welcome.heartbeat_s.max(1)).min(HEARTBEAT);
             *heartbeat = Some(Heartbeat { every, next: now + every });
         }
+        self.session = welcome.session;
+        self.work.resumed(welcome.resumed, now, actions);
+    }
+
+    /// The server and this worker would go on misunderstanding each other.
+    fn reject_server(&mut self, why: String, actions: &mut Vec<Action>) {
+        refuse(actions, ErrorCode::UnsupportedProtocol, why.clone(), About::Nothing);
+        self.end(Link::Ended, format!("The server is of another version: {why}"), actions);
     }
 }
 
@@ -371,12 +661,12 @@ mod tests {
 
     impl Bench {
         fn new(seed: u64) -> Bench {
-            Bench { worker: Worker::new("Test/1.0", 1, seed), now: Duration::ZERO }
+            Bench { worker: Worker::new("Test/1.0", seed), now: Duration::ZERO }
         }
 
         fn connected(seed: u64) -> Bench {
             let mut bench = Bench::new(seed);
-            bench.handle(Event::Start { worker: None });
+            bench.handle(plain());
             bench.handle(Event::Opened);
             bench
         }
@@ -404,6 +694,12 @@ mod tests {
             self.now = at;
             (passed, self.handle(Event::Timeout))
         }
+    }
+
+    /// Begins a worker that does not say hello.
+    fn plain() -> Event {
+        let allowance = Allowance { cores: 4, share_percent: 100 };
+        Event::Start(Start { worker: None, tab: None, allowance })
     }
 
     fn sent(actions: &[Action]) -> Vec<&str> {
@@ -573,7 +869,7 @@ mod tests {
     #[test]
     fn a_socket_that_never_opens_is_let_go() {
         let mut bench = Bench::new(1);
-        bench.handle(Event::Start { worker: None });
+        bench.handle(plain());
         bench.now = CONNECT_TIMEOUT / 2;
         assert!(bench.handle(Event::Timeout).is_empty(), "a timer may fire early");
         let (_, actions) = bench.pass();
@@ -587,14 +883,13 @@ mod tests {
         let unable = || Event::Unable { reason: "no program".to_owned() };
         let mut connected = Bench::connected(1);
         let actions = connected.handle(unable());
-        assert_eq!(actions[0], Action::Disconnect);
-        assert!(
-            matches!(&actions[1], Action::Tell(ToPage::Failed { text, .. }) if text == "no program")
-        );
+        assert!(actions.contains(&Action::Disconnect));
+        let (text, can_retry) = ("no program".to_owned(), false);
+        assert!(actions.contains(&Action::Tell(ToPage::Failed { text, can_retry })));
         assert_eq!(connected.worker.next_timeout(), None);
         let mut idle = Bench::new(1);
         idle.handle(unable());
-        assert!(idle.handle(Event::Start { worker: None }).is_empty(), "it does not even connect");
+        assert!(idle.handle(plain()).is_empty(), "it does not even connect");
     }
 
     #[test]

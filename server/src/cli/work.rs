@@ -33,9 +33,9 @@ impl Work {
         let stop = stop_signal().context("signals cannot be listened for")?;
         let mut sent = 0;
         let tell = |message: &ToPage| log(message, &mut sent);
-        match native::run(config, tell, stop).await.context("no thread for a slot")? {
+        match native::run(config, tell, stop).await {
             End::Stopped => info!("Stopped; {sent} results sent"),
-            End::TurnedAway(reason) => bail!(reason),
+            End::Failed(reason) => bail!(reason),
         }
         Ok(())
     }

@@ -194,7 +194,7 @@ pub(crate) fn eights_results(values: std::ops::Range<u64>) -> String {
 /// A worker of this process, stopped when dropped.
 pub(crate) struct Worker {
     stop: Option<oneshot::Sender<()>>,
-    ended: JoinHandle<std::io::Result<End>>,
+    ended: JoinHandle<End>,
 }
 
 impl Worker {
@@ -216,7 +216,7 @@ impl Worker {
 
     pub(crate) async fn stop(mut self) -> End {
         self.stop.take();
-        within(&mut self.ended).await.unwrap().unwrap()
+        within(&mut self.ended).await.unwrap()
     }
 }
 
