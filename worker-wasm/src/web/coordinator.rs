@@ -1,33 +1,39 @@
 //! The part that holds the socket and the state machine, and carries out what that decides.
 
+use super::channel::Channel;
+use super::slot::Slot;
 use super::socket::Socket;
-use super::{COMPUTE, log, log_error, now_ms, post};
-use crate::worker::{Action, Event, Worker};
+use super::{log, log_error, now_ms, post, words};
+use crate::worker::{Action, Event, Start, Worker};
 use gloo_timers::callback::Timeout;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
-use tequio_protocol::page::{FromCompute, FromPage, ToCompute, ToPage};
+use tequio_protocol::limits::SLOT_RETRY;
+use tequio_protocol::page::{FromCompute, FromPage, ToPage};
 use tequio_protocol::piece::Piece;
-use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, WorkerOptions, WorkerType};
-
-/// Tasks that a tab computes at once: until its person can say how many cores it lends, one.
-const SLOTS: usize = 1;
+use wasm_bindgen::JsCast;
+use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent};
 
 pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     let seed = (js_sys::Math::random() * 2f64.powi(53)) as u64;
     let agent = scope.navigator().user_agent().unwrap_or_default();
     let shell = Shell(Rc::new(RefCell::new(State {
-        worker: Worker::new(&agent, SLOTS as u32, seed),
+        worker: Worker::new(&agent, seed),
         events: VecDeque::new(),
         url: None,
         socket: None,
-        computes: (0..SLOTS).map(|_| None).collect(),
+        slots: Vec::new(),
+        has_computed: false,
+        channel: None,
         timeout: None,
         scope: scope.clone(),
     })));
+    shell.0.borrow_mut().channel = Channel::open({
+        let shell = shell.clone();
+        move |text| shell.happened(Event::Neighbour(text))
+    });
     let listener = {
         let shell = shell.clone();
         post::listener(move |message| shell.hear_page(message))
@@ -35,14 +41,16 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     scope.set_onmessage(Some(listener.as_ref().unchecked_ref()));
     // It listens as long as the worker lives, and is ended with it.
     listener.forget();
-    for slot in 0..SLOTS {
-        shell.0.borrow_mut().start_compute(slot, &shell);
-    }
+    // The others are started when there is something for them; this one now, so that the first
+    // task need not wait, and that a program which does not start is told of at once.
+    shell.0.borrow_mut().start_slot(0, None, &shell);
+    shell.carry_on();
     shell.0.borrow().tell(&ToPage::Ready);
 }
 
+/// The state machine and what it acts on; every listener holds one of these.
 #[derive(Clone)]
-struct Shell(Rc<RefCell<State>>);
+pub(super) struct Shell(Rc<RefCell<State>>);
 
 struct State {
     worker: Worker,
@@ -50,8 +58,12 @@ struct State {
     events: VecDeque<Event>,
     url: Option<String>,
     socket: Option<Socket>,
-    /// One a slot; none where it could not be started.
-    computes: Vec<Option<Compute>>,
+    /// None where nothing was to be computed yet, or since the last reset.
+    slots: Vec<Option<Slot>>,
+    /// Whether any slot's program has ever started.
+    has_computed: bool,
+    /// None in browsers that have no such channels: then tabs do not know of each other.
+    channel: Option<Channel>,
     timeout: Option<Timeout>,
     scope: DedicatedWorkerGlobalScope,
 }
@@ -59,22 +71,30 @@ struct State {
 impl Shell {
     fn hear_page(&self, message: FromPage) {
         match message {
-            FromPage::Start { url, worker, .. } => {
-                self.0.borrow_mut().url = Some(url);
-                self.happened(Event::Start { worker });
+            FromPage::Start { url, worker, tab, allowance } => {
+                let mut state = self.0.borrow_mut();
+                state.url = Some(url);
+                let tab = state.channel.is_some().then_some(tab);
+                drop(state);
+                self.happened(Event::Start(Start { worker, tab, allowance }));
             }
+            FromPage::Allow { allowance } => self.happened(Event::Allow(allowance)),
+            FromPage::Pause => self.happened(Event::Pause),
+            FromPage::Finish => self.happened(Event::Finish),
+            FromPage::Suspend => self.happened(Event::Suspend),
+            FromPage::Resume => self.happened(Event::Resume),
             FromPage::RetryNow => self.happened(Event::RetryNow),
-            _ => {}
         }
     }
 
-    fn hear_compute(&self, slot: usize, message: FromCompute) {
+    pub(super) fn hear_slot(&self, slot: usize, message: FromCompute) {
         match message {
             FromCompute::Ready => {
                 let mut state = self.0.borrow_mut();
-                let first_piece = state.computes[slot].as_mut().and_then(Compute::ready);
+                state.has_computed = true;
+                let first_piece = state.slots[slot].as_mut().and_then(Slot::ready);
                 if let Some(piece) = first_piece {
-                    state.compute(slot, &piece);
+                    state.compute(slot, piece, self);
                 }
             }
             FromCompute::Computed { results, duration_ms } => {
@@ -83,28 +103,51 @@ impl Shell {
         }
     }
 
-    /// A compute worker has trapped, or its script did not load. The former is replaced, since
-    /// what an op leaves behind after a trap cannot be trusted; the latter would fail again.
-    fn compute_broke(&self, slot: usize, event: &ErrorEvent) {
+    /// A slot's program has trapped, or has not started. After a trap another is started for the
+    /// next piece, since what an op leaves behind cannot be trusted. One that does not start is
+    /// tried again where others have started: the server that it comes from may be away.
+    pub(super) fn slot_broke(&self, slot: usize, event: &ErrorEvent) {
         let reason = event.message();
         let mut state = self.0.borrow_mut();
-        let was_ready = state.computes[slot].take().is_some_and(|compute| compute.is_ready);
-        if was_ready {
-            state.start_compute(slot, self);
+        let has_computed = state.has_computed;
+        let Some(broken) = state.slots[slot].take() else { return };
+        drop(state);
+        if broken.is_ready() {
+            self.happened(Event::ComputeFailed { slot, reason });
+        } else if has_computed {
+            self.start_slot_later(slot, broken.into_waiting());
         } else {
             let reason = format!("The compute worker did not start: {reason}");
-            state.events.push_back(Event::Unable { reason });
+            self.happened(Event::Unable { reason });
         }
-        drop(state);
-        self.happened(Event::ComputeFailed { slot, reason });
+    }
+
+    fn start_slot_later(&self, slot: usize, waiting: Option<Piece>) {
+        let shell = self.clone();
+        let timeout = Timeout::new(SLOT_RETRY.as_millis() as u32, move || {
+            // It may have been started for something else meanwhile.
+            let mut state = shell.0.borrow_mut();
+            if state.slots[slot].as_ref().is_some_and(Slot::is_to_be_started) {
+                state.start_slot(slot, waiting, &shell);
+            }
+            drop(state);
+            shell.carry_on();
+        });
+        self.0.borrow_mut().slots[slot] = Some(Slot::later(timeout));
     }
 
     /// Feeds the state machine and carries out what it answers, until nothing is left to do.
     fn happened(&self, event: Event) {
+        self.0.borrow_mut().events.push_back(event);
+        self.carry_on();
+    }
+
+    fn carry_on(&self) {
         let mut state = self.0.borrow_mut();
-        state.events.push_back(event);
         while let Some(event) = state.events.pop_front() {
             let now = state.now();
+            let unsent = state.socket.as_ref().map_or(0, Socket::unsent);
+            state.worker.set_unsent(unsent);
             for action in state.worker.handle(event, now) {
                 state.carry_out(action, self);
             }
@@ -123,7 +166,17 @@ impl State {
             Action::Connect => self.connect(shell),
             Action::Disconnect => self.socket = None,
             Action::Send(text) => self.send(&text),
-            Action::Compute { slot, piece } => self.compute(slot, &piece),
+            Action::Compute { slot, piece } => self.compute(slot, piece, shell),
+            Action::Reset { slot } => {
+                if let Some(slot) = self.slots.get_mut(slot) {
+                    *slot = None;
+                }
+            }
+            Action::Broadcast(text) => {
+                if let Some(channel) = &self.channel {
+                    channel.say(&text);
+                }
+            }
             Action::Tell(message) => self.tell(&message),
         }
     }
@@ -152,19 +205,24 @@ impl State {
         }
     }
 
-    fn compute(&mut self, slot: usize, piece: &Piece) {
-        let asked = match &mut self.computes[slot] {
-            Some(compute) => compute.ask(piece),
-            None => Err("there is no compute worker; reload the page".to_owned()),
+    fn compute(&mut self, slot: usize, piece: Piece, shell: &Shell) {
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        let Some(running) = &mut self.slots[slot] else {
+            return self.start_slot(slot, Some(piece), shell);
         };
-        if let Err(reason) = asked {
+        if let Err(reason) = running.ask(piece) {
             self.events.push_back(Event::ComputeFailed { slot, reason });
         }
     }
 
-    fn start_compute(&mut self, slot: usize, shell: &Shell) {
-        match Compute::start(slot, &self.scope, shell) {
-            Ok(compute) => self.computes[slot] = Some(compute),
+    fn start_slot(&mut self, slot: usize, first: Option<Piece>, shell: &Shell) {
+        if self.slots.len() <= slot {
+            self.slots.resize_with(slot + 1, || None);
+        }
+        match Slot::start(slot, first, &self.scope, shell) {
+            Ok(started) => self.slots[slot] = Some(started),
             Err(error) => {
                 let reason = format!("The compute worker did not start: {}", words(&error));
                 self.events.push_back(Event::Unable { reason });
@@ -192,68 +250,6 @@ impl State {
     }
 }
 
-/// A compute worker. What is posted to it before it is ready would be lost, so the first piece
-/// waits here.
-struct Compute {
-    worker: web_sys::Worker,
-    is_ready: bool,
-    waiting: Option<Piece>,
-    // Held because the browser calls them.
-    _message: Closure<dyn FnMut(MessageEvent)>,
-    _error: Closure<dyn FnMut(ErrorEvent)>,
-}
-
-impl Compute {
-    fn start(
-        slot: usize,
-        scope: &DedicatedWorkerGlobalScope,
-        shell: &Shell,
-    ) -> Result<Compute, JsValue> {
-        let options = WorkerOptions::new();
-        options.set_type(WorkerType::Module);
-        options.set_name(COMPUTE);
-        // The script that started this worker starts every part.
-        let worker = web_sys::Worker::new_with_options(&scope.location().href(), &options)?;
-        let message = {
-            let shell = shell.clone();
-            post::listener(move |message| shell.hear_compute(slot, message))
-        };
-        let error = {
-            let shell = shell.clone();
-            Closure::new(move |event: ErrorEvent| {
-                event.prevent_default();
-                shell.compute_broke(slot, &event);
-            })
-        };
-        worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
-        worker.set_onerror(Some(error.as_ref().unchecked_ref()));
-        Ok(Compute { worker, is_ready: false, waiting: None, _message: message, _error: error })
-    }
-
-    fn ready(&mut self) -> Option<Piece> {
-        self.is_ready = true;
-        self.waiting.take()
-    }
-
-    fn ask(&mut self, piece: &Piece) -> Result<(), String> {
-        if self.is_ready {
-            let message = post::to_js(&ToCompute::Compute { piece: piece.write() });
-            self.worker.post_message(&message).map_err(|error| words(&error))
-        } else {
-            self.waiting = Some(piece.clone());
-            Ok(())
-        }
-    }
-}
-
-impl Drop for Compute {
-    fn drop(&mut self) {
-        self.worker.set_onmessage(None);
-        self.worker.set_onerror(None);
-        self.worker.terminate();
-    }
-}
-
 fn console_line(message: &ToPage) -> Option<String> {
     match message {
         ToPage::Ready
@@ -277,13 +273,5 @@ fn console_line(message: &ToPage) -> Option<String> {
             Some(format!("📤 Results sent: {count} of job {job} up to {last}"))
         }
         ToPage::Notice { text } | ToPage::Failed { text, .. } => Some(format!("⚠️ {text}")),
-    }
-}
-
-/// What a thrown value says.
-fn words(error: &JsValue) -> String {
-    match error.dyn_ref::<js_sys::Error>() {
-        Some(error) => String::from(error.message()),
-        None => format!("{error:?}"),
     }
 }

@@ -1,12 +1,14 @@
 //! The browser's shell around [`crate::worker`]: dedicated workers that all load this one wasm.
 //!
 //! The page starts a worker named [`COORDINATOR`], which holds the socket and the state machine
-//! and starts a worker named [`COMPUTE`] from the same script. A dedicated worker's timers are
+//! and starts workers named [`COMPUTE`] from the same script, one a slot. A dedicated worker's timers are
 //! not slowed when the tab is hidden; the page's would be.
 
+mod channel;
 mod compute;
 mod coordinator;
 mod post;
+mod slot;
 mod socket;
 
 use wasm_bindgen::{JsCast, JsValue};
@@ -33,6 +35,14 @@ pub fn start() {
 /// Milliseconds on this worker's monotonic clock.
 fn now_ms(scope: &DedicatedWorkerGlobalScope) -> f64 {
     scope.performance().map_or_else(js_sys::Date::now, |performance| performance.now())
+}
+
+/// What a thrown value says.
+fn words(error: &JsValue) -> String {
+    match error.dyn_ref::<js_sys::Error>() {
+        Some(error) => String::from(error.message()),
+        None => format!("{error:?}"),
+    }
 }
 
 fn log(text: &str) {

@@ -43,6 +43,11 @@ impl Socket {
     pub(super) fn send(&self, text: &str) -> Result<(), JsValue> {
         self.socket.send_with_str(text)
     }
+
+    /// Bytes that wait to be sent.
+    pub(super) fn unsent(&self) -> usize {
+        self.socket.buffered_amount() as usize
+    }
 }
 
 impl Drop for Socket {

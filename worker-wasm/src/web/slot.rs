@@ -1,0 +1,114 @@
+//! One slot: a dedicated worker that computes, and the piece that waits until it listens.
+
+use super::coordinator::Shell;
+use super::{COMPUTE, post, words};
+use gloo_timers::callback::Timeout;
+use tequio_protocol::page::ToCompute;
+use tequio_protocol::piece::Piece;
+use wasm_bindgen::{JsCast, JsValue, closure::Closure};
+use web_sys::{
+    DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType,
+};
+
+/// Dropping it ends the worker, in the middle of what it computes if need be.
+pub(super) struct Slot(State);
+
+enum State {
+    /// It is tried again when the timer fires; dropping the timer stops that.
+    Later {
+        _timer: Timeout,
+    },
+    Started(Program),
+}
+
+struct Program {
+    worker: Worker,
+    is_ready: bool,
+    /// What is posted to a worker before it listens would be lost.
+    waiting: Option<Piece>,
+    // Held because the browser calls them.
+    _message: Closure<dyn FnMut(MessageEvent)>,
+    _error: Closure<dyn FnMut(ErrorEvent)>,
+}
+
+impl Slot {
+    pub(super) fn start(
+        slot: usize,
+        waiting: Option<Piece>,
+        scope: &DedicatedWorkerGlobalScope,
+        shell: &Shell,
+    ) -> Result<Slot, JsValue> {
+        let options = WorkerOptions::new();
+        options.set_type(WorkerType::Module);
+        options.set_name(COMPUTE);
+        // The script that started this worker starts every part.
+        let worker = Worker::new_with_options(&scope.location().href(), &options)?;
+        let message = {
+            let shell = shell.clone();
+            post::listener(move |message| shell.hear_slot(slot, message))
+        };
+        let error = {
+            let shell = shell.clone();
+            Closure::new(move |event: ErrorEvent| {
+                event.prevent_default();
+                shell.slot_broke(slot, &event);
+            })
+        };
+        worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
+        worker.set_onerror(Some(error.as_ref().unchecked_ref()));
+        let is_ready = false;
+        let program = Program { worker, is_ready, waiting, _message: message, _error: error };
+        Ok(Slot(State::Started(program)))
+    }
+
+    /// One that is started when the timer fires.
+    pub(super) fn later(timer: Timeout) -> Slot {
+        Slot(State::Later { _timer: timer })
+    }
+
+    pub(super) fn is_to_be_started(&self) -> bool {
+        matches!(self.0, State::Later { .. })
+    }
+
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(&self.0, State::Started(program) if program.is_ready)
+    }
+
+    /// It listens. Gives what has waited for that.
+    pub(super) fn ready(&mut self) -> Option<Piece> {
+        let State::Started(program) = &mut self.0 else { return None };
+        program.is_ready = true;
+        program.waiting.take()
+    }
+
+    /// What it has not been given.
+    pub(super) fn into_waiting(mut self) -> Option<Piece> {
+        match &mut self.0 {
+            State::Started(program) => program.waiting.take(),
+            State::Later { .. } => None,
+        }
+    }
+
+    /// Computes a piece, as soon as it listens.
+    pub(super) fn ask(&mut self, piece: Piece) -> Result<(), String> {
+        match &mut self.0 {
+            State::Started(program) if program.is_ready => {
+                let message = post::to_js(&ToCompute::Compute { piece: piece.write() });
+                program.worker.post_message(&message).map_err(|error| words(&error))
+            }
+            State::Started(program) => {
+                program.waiting = Some(piece);
+                Ok(())
+            }
+            State::Later { .. } => Err("its program does not start".to_owned()),
+        }
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        self.worker.set_onmessage(None);
+        self.worker.set_onerror(None);
+        self.worker.terminate();
+    }
+}
