@@ -40,6 +40,7 @@ use crate::ids::{JobId, LeaseId, TaskId, WorkerId};
 use crate::limits::{FRAME_RESULTS_MAX, INTEGER_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, SLOTS_MAX};
 use crate::number::Number;
 use crate::op::{Op, RepeatMultiply};
+use crate::piece::PieceResults;
 use crate::text::quote;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -434,6 +435,20 @@ impl ServerMessage {
 }
 
 impl WorkerMessage {
+    /// The text frame of [`WorkerMessage::Results`], of results that are written already.
+    pub fn write_results(
+        lease: LeaseId,
+        first: u64,
+        results: &PieceResults,
+        duration: DurationMs,
+        agent: &str,
+    ) -> String {
+        let (results, duration_ms, agent) = (results.json(), to_json(&duration), to_json(&agent));
+        format!(
+            r#"{{"type":"results","lease":{lease},"first":{first},"results":{results},"duration_ms":{duration_ms},"agent":{agent}}}"#
+        )
+    }
+
     /// Reads a frame that a worker sent.
     pub fn read(text: &str) -> Result<WorkerMessage, ReadError> {
         match kind(text)?.as_ref() {

@@ -4,6 +4,7 @@
 
 use crate::ids::{JobId, TaskId};
 use crate::op::Op;
+use crate::piece::PieceResults;
 use serde::{Deserialize, Serialize};
 
 /// From the page to the coordinator.
@@ -212,9 +213,9 @@ pub enum FromCompute {
     Ready,
     /// The answer to [`ToCompute::Compute`].
     Computed {
-        /// The numbers themselves: posting objects, unlike JSON, keeps infinities and NaN.
-        results: Vec<f64>,
-        /// How long they took, in milliseconds.
+        /// What came of it.
+        results: PieceResults,
+        /// How long computing and writing them took, in milliseconds.
         duration_ms: f64,
     },
 }

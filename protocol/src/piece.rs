@@ -1,6 +1,7 @@
 //! A piece of work as one slot takes it: some tasks' inputs in, as many results out.
 
 use crate::message::LeaseInputs;
+use crate::number::Number;
 use crate::op::{Op, RepeatMultiply};
 use serde::{Deserialize, Serialize};
 
@@ -44,6 +45,37 @@ impl Piece {
     /// Reads what [`Piece::write`] wrote.
     pub fn read(text: &str) -> Result<Piece, serde_json::Error> {
         serde_json::from_str(text)
+    }
+}
+
+/// What the tasks of a piece came to.
+///
+/// They are written as they travel where they are computed: that takes longer than computing most
+/// of them, and each slot has a core of its own, while the worker has one coordinator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PieceResults {
+    /// A JSON array of [`Number`]s.
+    json: String,
+    last: f64,
+}
+
+impl PieceResults {
+    /// One result a task, in order; none where there is no task.
+    pub fn new(results: &[f64]) -> Option<PieceResults> {
+        let last = *results.last()?;
+        let numbers: Vec<Number> = results.iter().copied().map(Number).collect();
+        let json = serde_json::to_string(&numbers).expect("numbers serialise");
+        Some(PieceResults { json, last })
+    }
+
+    /// The results as a JSON array.
+    pub fn json(&self) -> &str {
+        &self.json
+    }
+
+    /// The last task's.
+    pub fn last(&self) -> Number {
+        Number(self.last)
     }
 }
 

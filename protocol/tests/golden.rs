@@ -10,6 +10,7 @@ use tequio_protocol::message::{
 };
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::piece::PieceResults;
 
 const TASK: &str = r#"{"type":"task","op":"repeat_multiply","task_id":1,"initial":1.0000054,"factor":1.00000043,"times":1000000}"#;
 const RESULT: &str = r#"{"type":"result","task_id":1,"result":1.5372656826974733,"duration_ms":3,"agent":"Mozilla/5.0 (X11; Linux x86_64)"}"#;
@@ -267,6 +268,24 @@ fn each_message_of_a_server_in_lease_mode_is_written_and_read_to_the_letter() {
         assert_eq!(message.write(), text);
         assert_eq!(ServerMessage::read(text), Ok(message));
     }
+}
+
+#[test]
+fn results_that_are_written_where_they_are_computed_travel_as_any() {
+    for results in [vec![1.5, -0.0, 3.0], vec![f64::INFINITY, f64::NAN], vec![5e-324]] {
+        let written = PieceResults::new(&results).unwrap();
+        let (lease, duration, agent) = (LeaseId(9), DurationMs::new(2.5), "\"Test\"/1.0\n");
+        let message = WorkerMessage::Results(LeaseResults {
+            lease,
+            first: 7,
+            results: results.into_iter().map(Number).collect(),
+            duration_ms: Some(duration),
+            agent: Some(agent.to_owned()),
+        });
+        let text = WorkerMessage::write_results(lease, 7, &written, duration, agent);
+        assert_eq!(text, message.write());
+    }
+    assert_eq!(PieceResults::new(&[]), None);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use std::sync::mpsc as sync_mpsc;
 use std::time::Duration;
 use tequio_protocol::limits::{CLOSE_TIMEOUT, FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES};
 use tequio_protocol::page::{Allowance, ToPage};
-use tequio_protocol::piece::Piece;
+use tequio_protocol::piece::{Piece, PieceResults};
 use tequio_worker::worker::{Action, Event, Start, Worker};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
@@ -310,12 +310,13 @@ fn start_slot(
     std::thread::Builder::new().name(format!("slot {slot}")).spawn(move || {
         for piece in to_compute {
             let began = std::time::Instant::now();
-            let computed = catch_unwind(AssertUnwindSafe(|| piece.compute()));
+            let computed = catch_unwind(AssertUnwindSafe(|| PieceResults::new(&piece.compute())));
             let event = match computed {
-                Ok(results) => {
+                Ok(Some(results)) => {
                     let duration_ms = began.elapsed().as_secs_f64() * 1000.0;
                     Event::Computed { slot, results, duration_ms }
                 }
+                Ok(None) => Event::ComputeFailed { slot, reason: "an empty piece".to_owned() },
                 Err(_) => Event::ComputeFailed { slot, reason: "the op panicked".to_owned() },
             };
             if happens.send((Source::Slot { slot, birth }, event)).is_err() {

@@ -32,7 +32,7 @@ use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::page::{Allowance, ToPage};
-use tequio_protocol::piece::Piece;
+use tequio_protocol::piece::{Piece, PieceResults};
 use tequio_worker::worker::{Action, Event, Start, Worker};
 
 /// Seeds of one run of the tests.
@@ -927,6 +927,7 @@ impl Simulation {
                 results.iter_mut().for_each(|result| *result *= 1.0 + f64::EPSILON);
             }
             let duration_ms = self.nodes[index].task_s * piece.count as f64 * 1000.0;
+            let results = PieceResults::new(&results).unwrap();
             Event::Computed { slot, results, duration_ms }
         };
         self.tell(index, event);

@@ -12,7 +12,7 @@ use tequio_protocol::message::{
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::page::{Allowance, ToPage};
-use tequio_protocol::piece::Piece;
+use tequio_protocol::piece::{Piece, PieceResults};
 
 /// A connected worker that has said hello, on virtual time, and a shell that computes what it
 /// is asked to.
@@ -113,7 +113,11 @@ impl Bench {
         let piece = self.pieces[slot].take().expect("the slot has a piece");
         let duration_ms = task_ms * piece.count as f64;
         self.live_until(self.now + Duration::from_secs_f64(duration_ms / 1000.0));
-        self.handle(Event::Computed { slot, results: piece.compute(), duration_ms })
+        self.handle(Event::Computed {
+            slot,
+            results: PieceResults::new(&piece.compute()).unwrap(),
+            duration_ms,
+        })
     }
 
     /// Lets time pass, with a server that answers heartbeats.

@@ -13,12 +13,11 @@ use tequio_protocol::limits::{
     UNSENT_BYTES_MAX, UNSENT_POLL,
 };
 use tequio_protocol::message::{
-    DurationMs, ErrorCode, ErrorMessage, Lease, LeaseInputs, LeaseResults, Task, TaskFailed,
-    TaskResult, WorkerMessage,
+    DurationMs, ErrorCode, ErrorMessage, Lease, LeaseInputs, Task, TaskFailed, TaskResult,
+    WorkerMessage,
 };
-use tequio_protocol::number::Number;
 use tequio_protocol::page::ToPage;
-use tequio_protocol::piece::Piece;
+use tequio_protocol::piece::{Piece, PieceResults};
 use tequio_protocol::text::quote;
 
 /// The slots of a worker, and what waits for them.
@@ -113,8 +112,7 @@ struct Held {
 /// What a slot has computed.
 pub(crate) struct Computed {
     pub(crate) slot: usize,
-    /// One a task, in order.
-    pub(crate) results: Vec<f64>,
+    pub(crate) results: PieceResults,
     pub(crate) duration: DurationMs,
 }
 
@@ -637,7 +635,7 @@ impl Work {
     // ---- Answers --------------------------------------------------------------------------------
 
     fn send_result(&self, task: &Task, computed: &Computed, actions: &mut Vec<Action>) {
-        let result = Number(computed.results[0]);
+        let result = computed.results.last();
         let message = WorkerMessage::Result(TaskResult {
             task_id: task.task_id,
             result: Some(result),
@@ -662,14 +660,8 @@ impl Work {
         actions: &mut Vec<Action>,
     ) {
         let Computed { slot, results, duration } = computed;
-        let message = WorkerMessage::Results(LeaseResults {
-            lease: held.lease.lease,
-            first: piece.first,
-            results: results.iter().copied().map(Number).collect(),
-            duration_ms: Some(*duration),
-            agent: Some(self.agent.clone()),
-        });
-        let text = message.write();
+        let (lease, first) = (held.lease.lease, piece.first);
+        let text = WorkerMessage::write_results(lease, first, results, *duration, &self.agent);
         self.sent.push(text.clone());
         if self.link == Link::Open {
             actions.push(Action::Send(text));
@@ -680,7 +672,7 @@ impl Work {
             last: piece.first + piece.count - 1,
             count: piece.count,
             text: piece.input(piece.count - 1).to_string(),
-            result: Number(results[results.len() - 1]).to_string(),
+            result: results.last().to_string(),
             duration_ms: duration.get(),
         }));
     }

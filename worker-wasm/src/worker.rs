@@ -20,7 +20,7 @@ use tequio_protocol::message::{
 };
 use tequio_protocol::op::Op;
 use tequio_protocol::page::{Allowance, ToPage};
-use tequio_protocol::piece::Piece;
+use tequio_protocol::piece::{Piece, PieceResults};
 use tequio_protocol::text::{printable, quote};
 
 /// What happens to a worker.
@@ -60,9 +60,9 @@ pub enum Event {
     Computed {
         /// The slot.
         slot: usize,
-        /// One a task, in order.
-        results: Vec<f64>,
-        /// How long it took.
+        /// What came of it.
+        results: PieceResults,
+        /// How long computing and writing it took.
         duration_ms: f64,
     },
     /// The piece of a slot's last [`Action::Compute`] cannot be computed.
@@ -680,7 +680,11 @@ mod tests {
         }
 
         fn computed(&mut self, result: f64) -> Vec<Action> {
-            self.handle(Event::Computed { slot: 0, results: vec![result], duration_ms: 0.25 })
+            self.handle(Event::Computed {
+                slot: 0,
+                results: PieceResults::new(&[result]).unwrap(),
+                duration_ms: 0.25,
+            })
         }
 
         fn close(&mut self) -> Vec<Action> {

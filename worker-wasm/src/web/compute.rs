@@ -3,7 +3,7 @@
 
 use super::{log_error, now_ms, post};
 use tequio_protocol::page::{FromCompute, ToCompute};
-use tequio_protocol::piece::Piece;
+use tequio_protocol::piece::{Piece, PieceResults};
 use wasm_bindgen::JsCast;
 use web_sys::DedicatedWorkerGlobalScope;
 
@@ -12,7 +12,7 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     let listener = post::listener(move |ToCompute::Compute { piece }| {
         let piece = Piece::read(&piece).expect("a piece of our own reads");
         let before = now_ms(&answers);
-        let results = piece.compute();
+        let results = PieceResults::new(&piece.compute()).expect("a piece has a task");
         let duration_ms = now_ms(&answers) - before;
         answer(&answers, &FromCompute::Computed { results, duration_ms });
     });
