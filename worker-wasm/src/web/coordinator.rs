@@ -10,7 +10,7 @@ use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
-use tequio_protocol::limits::SLOT_RETRY;
+use tequio_protocol::limits::{ASLEEP_AFTER, SLOT_RETRY};
 use tequio_protocol::page::{FromCompute, FromPage, ToPage};
 use tequio_protocol::piece::Piece;
 use wasm_bindgen::JsCast;
@@ -28,6 +28,7 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
         has_computed: false,
         channel: None,
         timeout: None,
+        ahead_ms: ahead_ms(&scope),
         scope: scope.clone(),
     })));
     shell.0.borrow_mut().channel = Channel::open({
@@ -65,6 +66,8 @@ struct State {
     /// None in browsers that have no such channels: then tabs do not know of each other.
     channel: Option<Channel>,
     timeout: Option<Timeout>,
+    /// How far the clock on the wall was ahead of the monotonic one.
+    ahead_ms: f64,
     scope: DedicatedWorkerGlobalScope,
 }
 
@@ -144,6 +147,9 @@ impl Shell {
 
     fn carry_on(&self) {
         let mut state = self.0.borrow_mut();
+        if state.was_asleep() {
+            state.events.push_front(Event::Resume);
+        }
         while let Some(event) = state.events.pop_front() {
             let now = state.now();
             let unsent = state.socket.as_ref().map_or(0, Socket::unsent);
@@ -159,6 +165,13 @@ impl Shell {
 impl State {
     fn now(&self) -> Duration {
         Duration::from_secs_f64(now_ms(&self.scope).max(0.0) / 1000.0)
+    }
+
+    /// Whether the machine has slept since the last call. The monotonic clock may stand still
+    /// meanwhile; the one on the wall does not.
+    fn was_asleep(&mut self) -> bool {
+        let before = std::mem::replace(&mut self.ahead_ms, ahead_ms(&self.scope));
+        self.ahead_ms - before > ASLEEP_AFTER.as_secs_f64() * 1000.0
     }
 
     fn carry_out(&mut self, action: Action, shell: &Shell) {
@@ -248,6 +261,10 @@ impl State {
             log_error(&format!("tequio: the page cannot be told: {}", words(&error)));
         }
     }
+}
+
+fn ahead_ms(scope: &DedicatedWorkerGlobalScope) -> f64 {
+    js_sys::Date::now() - now_ms(scope)
 }
 
 fn console_line(message: &ToPage) -> Option<String> {

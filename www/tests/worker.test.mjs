@@ -1,0 +1,254 @@
+// @ts-check
+// A tab as a good worker, in a browser as a person has it: every core that is lent and no more,
+// hidden or frozen, paused or closed, and several tabs that share.
+
+import assert from "node:assert/strict";
+import { execFileSync } from "node:child_process";
+import { test } from "node:test";
+import { OwnBrowser, machineOf } from "./own-browser.mjs";
+import { Server, inState, resultsSent, until, variable } from "./support.mjs";
+
+/** @typedef {import("playwright-core").Page} Page */
+/** @typedef {import("../js/protocol.js").JobView} JobView */
+
+/** A job that no test sees the end of. */
+const ENDLESS = ["--initial", "1", "--factor", "1.00000043", "--times", "0..=9007199254740000"];
+
+/** Rounds of a measurement on a machine where others work as well: one that succeeds shows that a
+ * thing can be, and what is slowed down for good never does. */
+const ROUNDS = 8;
+
+/** @param {number} ms */
+const passes = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** Runs a command of the real binary against a server.
+ * @param {Server} server @param {string[]} args */
+const tequio = (server, ...args) =>
+  execFileSync(variable("TEQUIO_BIN"), args, {
+    env: { ...process.env, TEQUIO_URL: server.page },
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+  });
+
+/** @param {Server} server @param {string[]} grid */
+const submit = (server, ...grid) => tequio(server, "submit", "repeat_multiply", ...grid);
+
+/** @param {Server} server @returns {Promise<JobView>} */
+const job = async (server, id = 1) => (await fetch(`${server.page}api/jobs/${id}`)).json();
+
+/** Tasks of the first job that are done in so many milliseconds.
+ * @param {Server} server @param {number} ms */
+async function doneIn(server, ms) {
+  const before = await job(server);
+  await passes(ms);
+  return (await job(server)).done - before.done;
+}
+
+/** @param {Page} tab @param {string} id @param {number} value */
+async function slide(tab, id, value) {
+  await tab.locator(`#${id}`).fill(String(value));
+}
+
+/** @param {Server} server */
+const slots = async (server) => (await server.workers()).map((worker) => worker.slots);
+
+test("slots are as many as cores are lent, at once, and are remembered", async (t) => {
+  const server = await Server.start(t);
+  const browser = await OwnBrowser.start(t);
+  const tab = await browser.open(server.page, machineOf(8));
+  await until("all cores but one are lent", async () => (await slots(server))[0] === 7);
+  submit(server, ...ENDLESS);
+  const atWork = () => tab.locator('#slots [data-state="computing"]').count();
+  await until("seven slots compute", async () => (await atWork()) === 7);
+  // The coordinator, and a worker for each slot.
+  assert.equal(tab.workers().length, 8);
+  for (const count of [2, 5, 1]) {
+    await slide(tab, "cores", count);
+    await until(`${count} slots are lent`, async () => (await slots(server))[0] === count);
+    await until(`${count} slots compute`, async () => (await atWork()) === count);
+    await until("the others are ended", () => tab.workers().length === 1 + count);
+  }
+  await tab.reload();
+  await until("it is as it was", async () => (await slots(server)).join() === "1");
+  assert.equal(await tab.locator("#cores").inputValue(), "1");
+});
+
+test("a pause stops the computing, and a smaller share lowers it", async (t) => {
+  const server = await Server.start(t);
+  const browser = await OwnBrowser.start(t);
+  const tab = await browser.open(server.page, machineOf(2));
+  submit(server, ...ENDLESS);
+  await resultsSent(tab, 100_000);
+  /** Cores' worth of CPU that the tab uses for a while. */
+  const used = async () => {
+    const [cpu, began] = [await browser.cpuSeconds(), performance.now()];
+    await passes(3000);
+    return ((await browser.cpuSeconds()) - cpu) / ((performance.now() - began) / 1000);
+  };
+  /** @type {number[][]} */
+  const measured = [];
+  const isLess = () => measured.some(([whole, quarter]) => quarter < 0.5 * whole);
+  for (let round = 0; round < ROUNDS && !isLess(); round += 1) {
+    await slide(tab, "share", 100);
+    await passes(500);
+    const whole = await used();
+    await slide(tab, "share", 25);
+    await passes(500);
+    measured.push([whole, await used()]);
+  }
+  const text = measured.map((pair) => pair.map((cores) => cores.toFixed(2)).join(" → ")).join(", ");
+  t.diagnostic(`cores used at a share of 100 % and of 25 %: ${text}`);
+  assert.ok(isLess(), text);
+
+  await slide(tab, "share", 100);
+  await tab.locator("#pause").click();
+  await inState(tab, "paused");
+  await until("nobody is connected", async () => (await slots(server)).length === 0);
+  const paused = await used();
+  t.diagnostic(`cores used while paused: ${paused.toFixed(3)}`);
+  assert.ok(paused < 0.05 * measured[0][0], `${paused} cores while paused`);
+  assert.equal(tab.workers().length, 1, "nothing is left that could compute");
+  assert.equal(await doneIn(server, 500), 0);
+  assert.equal((await job(server)).leased, 0, "nothing is held");
+
+  await tab.locator("#start").click();
+  await inState(tab, "connected");
+  await until("it computes again", async () => (await doneIn(server, 200)) > 0);
+});
+
+test("who finishes computes what it holds, and then stops", async (t) => {
+  const server = await Server.start(t);
+  const browser = await OwnBrowser.start(t);
+  const tab = await browser.open(server.page);
+  submit(server, ...ENDLESS);
+  await resultsSent(tab, 100_000);
+  await tab.locator("#finish").click();
+  await inState(tab, "paused");
+  await until("nobody is connected", async () => (await slots(server)).length === 0);
+  const { done, leased } = await job(server);
+  assert.equal(leased, 0);
+  const sent = Number(await tab.locator("#result-count").textContent());
+  // The welcome task is no job's.
+  assert.equal(done, sent - 1, "all that was computed is recorded, and nothing was given back");
+});
+
+test("a tab that is hidden goes on at full speed", async (t) => {
+  const server = await Server.start(t);
+  const browser = await OwnBrowser.start(t);
+  const tab = await browser.open(server.page);
+  submit(server, ...ENDLESS);
+  await resultsSent(tab, 100_000);
+  const other = await browser.open("about:blank");
+  /** @type {number[]} */
+  const ratios = [];
+  while (ratios.length < ROUNDS && !ratios.some((ratio) => ratio >= 0.9)) {
+    await tab.bringToFront();
+    assert.equal(await tab.evaluate(() => document.visibilityState), "visible");
+    const shown = await doneIn(server, 3000);
+    await other.bringToFront();
+    assert.equal(await tab.evaluate(() => document.visibilityState), "hidden");
+    ratios.push((await doneIn(server, 3000)) / shown);
+  }
+  const text = ratios.map((ratio) => ratio.toFixed(2)).join(", ");
+  t.diagnostic(`hidden against shown: ${text}`);
+  assert.ok(ratios.some((ratio) => ratio >= 0.9), text);
+});
+
+test("a tab that is frozen loses its leases, and comes back clean", async (t) => {
+  const server = await Server.start(t);
+  const browser = await OwnBrowser.start(t);
+  const tab = await browser.open(server.page);
+  submit(server, ...ENDLESS);
+  await resultsSent(tab, 100_000);
+  const session = await browser.context.newCDPSession(tab);
+  await session.send("Page.setWebLifecycleState", { state: "frozen" });
+  await until("nothing of it is left", async () => (await job(server)).leased === 0);
+  assert.equal(await doneIn(server, 1000), 0, "it is frozen");
+
+  // What it held is computed by another meanwhile.
+  const other = await browser.open(server.page);
+  await resultsSent(other, 100_000);
+  await session.send("Page.setWebLifecycleState", { state: "active" });
+  await inState(tab, "connected");
+  const before = Number(await tab.locator("#result-count").textContent());
+  await resultsSent(tab, before + 100_000);
+  const workers = await server.workers();
+  assert.equal(workers.length, 2, "its old connection is gone");
+  assert.deepEqual(
+    workers.map((worker) => worker.refused),
+    [0, 0],
+  );
+  assert.deepEqual(
+    server.lines.filter((line) => line.includes("WARN")),
+    [],
+    "nobody was blamed for anything",
+  );
+});
+
+test("what a closed tab held is computed by others soon", async (t) => {
+  const server = await Server.start(t);
+  const browser = await OwnBrowser.start(t);
+  const closing = await browser.open(server.page);
+  submit(server, ...ENDLESS);
+  await resultsSent(closing, 100_000);
+  const staying = await browser.open(server.page);
+  await resultsSent(staying, 100_000);
+  const began = performance.now();
+  await closing.close();
+  await until("the server knows", async () => (await slots(server)).length === 1);
+  t.diagnostic(`known after ${(performance.now() - began).toFixed(0)} ms`);
+  // Leases are freed as the connection is: the job has no gap behind what the other is at.
+  const cancelled = await job(server);
+  const [{ leases }] = await server.workers();
+  assert.ok(leases > 0 && cancelled.workers === 1, "only one holds anything");
+});
+
+test("ten tabs come back to a server that was killed, and no task is lost", async (t) => {
+  const total = 3_000_000;
+  const data = execFileSync("mktemp", ["-d"], { encoding: "utf8" }).trim();
+  t.after(() => execFileSync("rm", ["-r", data]));
+  const first = await Server.start(t, { args: ["--data", data] });
+  const browser = await OwnBrowser.start(t);
+  const tabs = await Promise.all(Array.from({ length: 10 }, () => browser.open(first.page)));
+  await Promise.all(tabs.map((tab) => resultsSent(tab, 1)));
+  submit(first, "--initial", "1", "--factor", "1.00000043", "--times", `1..=${total}`);
+  const before = await until("some of it is done", async () => {
+    const view = await job(first);
+    return view.done > total / 10 ? view : undefined;
+  });
+  assert.equal(before.state, "running", "it is killed in the middle");
+  await first.kill();
+
+  const second = await Server.start(t, { port: first.port, args: ["--data", data] });
+  assert.ok((await job(second)).done >= before.done, "what was reported is there");
+  await until("all are back", async () => (await second.workers()).length === 10);
+  await until("it is done", async () => (await job(second)).state === "done");
+  const lines = tequio(second, "results", "1").trimEnd().split("\n");
+  assert.equal(lines.length, total);
+  const isRight = (/** @type {string} */ line, /** @type {number} */ index) =>
+    line.startsWith(`{"index":${index},"result":`);
+  assert.equal(lines.findIndex((line, index) => !isRight(line, index)), -1);
+});
+
+test("three tabs of a browser are three workers, and share the cores out", async (t) => {
+  const server = await Server.start(t);
+  const browser = await OwnBrowser.start(t);
+  const open = () => browser.open(server.page, machineOf(8));
+  const sorted = async () => (await slots(server)).sort().join();
+  const tabs = [await open()];
+  await until("one has all that is lent", async () => (await sorted()) === "7");
+  tabs.push(await open());
+  await until("two share", async () => (await sorted()) === "3,4");
+  tabs.push(await open());
+  await until("three share", async () => (await sorted()) === "2,2,3");
+  await slide(tabs[1], "cores", 4);
+  await until("they share fewer", async () => (await sorted()) === "1,1,2");
+  await slide(tabs[1], "cores", 1);
+  await until("nobody goes without", async () => (await sorted()) === "1,1,1");
+  await slide(tabs[0], "cores", 6);
+  await until("all follow", async () => (await sorted()) === "2,2,2");
+  await tabs[2].close();
+  await until("two share again", async () => (await sorted()) === "3,3");
+  await tabs[1].locator("#pause").click();
+  await until("one has all again", async () => (await sorted()) === "6");
+});
