@@ -17,7 +17,7 @@ export const strings = {
   speed: "Speed",
   lending: "What you lend",
   cores: "How many cores",
-  share: "How hard they work",
+  share: "How hard",
   onBattery: "Half, as this device runs on its battery",
   lent: "Lent so far",
   spans: { here: "This visit", today: "Today", ever: "Ever" },
