@@ -1,26 +1,25 @@
 // @ts-check
 // A random id that this browser keeps, by which a server can tell tabs of one browser from others'.
 
+/** @typedef {import("./keep.js").Keeper} Keeper */
+
 const KEY = "tequio-browser";
 
-/** @returns {string} */
-export function browserId() {
-  try {
-    const kept = localStorage.getItem(KEY);
-    if (kept) {
-      return kept;
-    }
-    const made = randomId();
-    localStorage.setItem(KEY, made);
-    return made;
-  } catch {
-    // Storage is forbidden here: then each visit is another browser.
-    return randomId();
+/** Where nothing is kept, each visit is another browser.
+ * @param {Keeper} keeper @returns {string} */
+export function browserId(keeper) {
+  const kept = keeper.getItem(KEY);
+  if (kept) {
+    return kept;
   }
+  const made = randomHex(16);
+  keeper.setItem(KEY, made);
+  return made;
 }
 
-function randomId() {
+/** Two characters a byte. @param {number} length In bytes. */
+export function randomHex(length) {
   // Not `randomUUID`, which only secure contexts have.
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
+  const bytes = crypto.getRandomValues(new Uint8Array(length));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -10,8 +10,9 @@ const SOCKET_PATH = "/ws";
  * classroom server listens.
  *
  * @param {Location | URL} page The page's own address.
- * @returns {{ url: string, takesLeases: boolean } | { bad: string }} The address, and whether it is
- * a Tequio's; or what was given and is none.
+ * @returns {{ url: string, takesLeases: boolean, isOwn: boolean } | { bad: string }} The address,
+ * whether it is a Tequio's, and whether that is where the page itself came from; or what was given
+ * and is none.
  */
 export function serverUrl(page) {
   const given = new URL(page.href).searchParams.get("server") ?? `${page.origin}/`;
@@ -23,8 +24,10 @@ export function serverUrl(page) {
   }
   const isPage = url.protocol !== scheme && url.pathname === "/";
   const path = isPage ? SOCKET_PATH : url.pathname;
+  const ownScheme = schemes[/** @type {keyof typeof schemes} */ (page.protocol)];
   return {
     url: `${scheme}//${url.host}${path}${url.search}`,
     takesLeases: path.endsWith(SOCKET_PATH),
+    isOwn: path === SOCKET_PATH && url.host === page.host && scheme === ownScheme,
   };
 }

@@ -4,14 +4,31 @@
 export const strings = {
   tagline: "This tab computes for others while it is open.",
   tab: "Your tab",
+  start: "Start",
+  goOn: "Go on",
+  pause: "Pause",
+  finish: "Finish, then stop",
   computing: "Computing",
   idle: "Nothing at the moment; the next task comes by itself.",
-  count: "Results sent",
+  offline: "Nothing until there is a connection.",
+  stopped: "Nothing is computed here until you press Start.",
+  pausing: "What is ready within a second is sent; the rest goes back to the server.",
+  finished: "Nothing more; this tab is about to stop.",
+  speed: "Speed",
+  lending: "What you lend",
+  cores: "How many cores",
+  share: "How hard",
+  onBattery: "Half, as this device runs on its battery",
+  lent: "Lent so far",
+  spans: { here: "This visit", today: "Today", ever: "Ever" },
+  count: "Tasks",
+  coreTime: "Time of one core",
   results: "Last results",
   noResults: "Nothing yet. The first result follows the first task.",
   columns: { task: "Task", input: "Input", result: "Result", duration: "Time" },
   log: "Log",
   retryNow: "Try now",
+  tryAgain: "Try again",
 
   state: {
     starting: "Starting",
@@ -19,13 +36,18 @@ export const strings = {
     connected: "Connected",
     waiting: "Not connected",
     failed: "This tab cannot compute",
+    ready: "Ready to start",
+    paused: "Paused",
+    pausing: "Pausing",
+    finishing: "Finishing what is here",
   },
 
-  /** @param {number} job @param {number} first @param {number} count */
-  lease: (job, first, count) =>
-    count === 1
-      ? `Job ${job}, task ${first}`
-      : `Job ${job}, tasks ${first} to ${first + count - 1}`,
+  /** @param {number} job @param {string} name Empty where there is none. */
+  job: (job, name) => (name ? `Job ${job} “${name}”` : `Job ${job}`),
+  /** Before the jobs. @param {string} ops */
+  ops: (ops) => `${ops} · `,
+  /** @param {string[]} jobs */
+  several: (jobs) => jobs.join(", "),
   /** @param {number} job @param {number} task */
   taskOf: (job, task) => `${job}/${task}`,
   /** @param {string} url */
@@ -40,6 +62,41 @@ export const strings = {
     }
     return ms < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${(ms / 1000).toFixed(2)} s`;
   },
+  /** A time that grows while one looks at it. @param {number} ms */
+  longTime: (ms) => {
+    const seconds = Math.floor(ms / 1000);
+    const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
+    if (minutes < 1) {
+      return `${seconds} s`;
+    }
+    if (hours < 1) {
+      return `${minutes} min ${seconds % 60} s`;
+    }
+    return hours < 48
+      ? `${hours} h ${minutes % 60} min`
+      : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+  },
+  /** @param {number} perSecond */
+  tasksPerSecond: (perSecond) => {
+    const number = perSecond > 0 && perSecond < 10 ? perSecond.toFixed(1) : perSecond.toFixed(0);
+    return `${number} tasks a second`;
+  },
+  /** @param {number} cores @param {number} max */
+  coresOf: (cores, max) => `${cores} of ${max} ${max === 1 ? "core" : "cores"}`,
+  /** @param {number} percent */
+  shareOf: (percent) => `${percent} % of each core`,
+  /** @param {number} slots @param {number} cores @param {number} tabs */
+  sharedOut: (slots, cores, tabs) =>
+    `This tab has ${slots} of ${cores} cores; ${tabs} tabs of this browser share them`,
+  /** @param {number} computing @param {number} slots @param {number} busy In percent. */
+  slots: (computing, slots, busy) => {
+    if (computing === 0) {
+      return slots === 1 ? "1 core, idle" : `${slots} cores, all idle`;
+    }
+    return slots === 1
+      ? `1 core, computing ${busy} % of the time`
+      : `${computing} of ${slots} cores computing, ${busy} % of the time`;
+  },
 
   logged: {
     /** @param {number} attempt */
@@ -48,6 +105,7 @@ export const strings = {
     /** @param {string} reason @param {number} seconds */
     disconnected: (reason, seconds) =>
       `Closed: ${reason}. Next attempt in ${seconds.toFixed(1)} s`,
+    paused: "Paused",
     /** @param {number} id @param {string} text */
     task: (id, text) => `Task ${id} received: ${text}`,
     /** @param {number} id @param {string} result */

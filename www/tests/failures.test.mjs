@@ -66,6 +66,7 @@ for (const [name, { file, answer, says }] of Object.entries(FAULTS)) {
 
     // It was the file and nothing else: with the right one, the same tab computes.
     await tab.unrouteAll();
+    await tab.clock.resume();
     await tab.reload();
     await resultsSent(tab, 1);
     await browser.close(LOGGED);
@@ -100,6 +101,7 @@ test("a worker that comes after its time is welcome all the same", async (t) => 
   });
   await startsNot(tab);
   release();
+  await tab.clock.resume();
   await inState(tab, "connected");
   await resultsSent(tab, 1);
   await browser.close();

@@ -1,0 +1,53 @@
+// @ts-check
+// What a browser does with a tab: puts it away, brings it back, closes it. The page alone is told.
+
+/** Where the coordinators of all tabs of this browser talk about who has which cores. */
+const CHANNEL = "tequio";
+
+/** @param {{ suspend: () => void, resume: () => void }} act */
+export function onLifecycle({ suspend, resume }) {
+  let isAway = false;
+  const goes = () => {
+    if (!isAway) {
+      isAway = true;
+      suspend();
+    }
+  };
+  // Some browsers tell of a return twice, once as `resume` and once as `pageshow`.
+  const comes = () => {
+    if (isAway) {
+      isAway = false;
+      resume();
+    }
+  };
+  document.addEventListener("freeze", goes);
+  document.addEventListener("resume", comes);
+  addEventListener("pagehide", goes);
+  addEventListener("pageshow", (event) => event.persisted && comes());
+}
+
+/** Tells the other tabs of this browser that this one is gone, so that they share the cores anew
+ * at once. @param {string} tab */
+export function sayBye(tab) {
+  if ("BroadcastChannel" in globalThis) {
+    const channel = new BroadcastChannel(CHANNEL);
+    channel.postMessage(JSON.stringify({ type: "bye", tab }));
+    channel.close();
+  }
+}
+
+/** Calls it every so often while the page is to be seen, and at once when it comes to be.
+ * @param {number} everyMs @param {() => void} act */
+export function whileVisible(everyMs, act) {
+  /** @type {ReturnType<typeof setInterval> | undefined} */
+  let timer;
+  const look = () => {
+    clearInterval(timer);
+    if (!document.hidden) {
+      timer = setInterval(act, everyMs);
+      act();
+    }
+  };
+  document.addEventListener("visibilitychange", look);
+  look();
+}

@@ -1,0 +1,268 @@
+// @ts-check
+// The page's modules that need no browser.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { Activity, BUSY_WINDOW_MS, SILENCE_MS_MAX, SPEED_WINDOW_MS } from "../js/activity.js";
+import { browserId, randomHex } from "../js/browser-id.js";
+import { Choice } from "../js/choice.js";
+import { JobNames } from "../js/job-names.js";
+import { ALLOWANCE_KEY, Lending } from "../js/lending.js";
+import { serverUrl } from "../js/server-url.js";
+import { strings } from "../js/strings.js";
+import { TabState } from "../js/tab-state.js";
+import { SAVE_INTERVAL_MS, TOTALS_KEY, Totals } from "../js/totals.js";
+
+/** @returns {import("../js/keep.js").Keeper} */
+function shelf() {
+  const kept = new Map();
+  return {
+    getItem: (key) => kept.get(key) ?? null,
+    setItem: (key, value) => void kept.set(key, value),
+  };
+}
+
+test("a machine lends all cores but one, and at least one", () => {
+  const lent = (/** @type {Partial<import("../js/lending.js").Machine>} */ machine) => {
+    return new Lending({ userAgent: "Test", ...machine }, shelf(), () => {}).allowance.cores;
+  };
+  assert.equal(lent({ hardwareConcurrency: 8 }), 7);
+  assert.equal(lent({ hardwareConcurrency: 2 }), 1);
+  assert.equal(lent({ hardwareConcurrency: 1 }), 1);
+  assert.equal(lent({}), 1);
+  for (const userAgent of ["X (Linux; Android 15)", "X (iPhone) Mobile/15E148"]) {
+    assert.equal(lent({ hardwareConcurrency: 8, userAgent }), 1);
+  }
+  const tablet = { userAgent: "X (Linux; Android 15)", userAgentData: { mobile: false } };
+  assert.equal(lent({ hardwareConcurrency: 8, ...tablet }), 7, "what the browser says comes first");
+});
+
+test("what was set is kept within what there is", () => {
+  const keeper = shelf();
+  const machine = { hardwareConcurrency: 4, userAgent: "Test" };
+  let changes = 0;
+  const lending = new Lending(machine, keeper, () => (changes += 1));
+  lending.setCores(99);
+  lending.setShare(31);
+  assert.deepEqual(lending.allowance, { cores: 4, share_percent: 30 });
+  assert.equal(changes, 2);
+  const { allowance } = new Lending(machine, keeper, () => {});
+  assert.deepEqual(allowance, lending.allowance);
+  for (const kept of ["null", "7", '"x"', "[]", "{", '{"cores":null,"share":"9"}', '{"cores":1e999}']) {
+    keeper.setItem(ALLOWANCE_KEY, kept);
+    lending.reread();
+    const byDefault = { cores: 3, share_percent: 100 };
+    assert.deepEqual(lending.allowance, byDefault, kept);
+  }
+});
+
+test("a browser that does not tell of its battery is plugged in", async () => {
+  const getBattery = () => Promise.reject(new Error("forbidden"));
+  const lending = new Lending({ userAgent: "Test", getBattery }, shelf(), () => {});
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(lending.allowance.share_percent, 100);
+  assert.equal(lending.spares, false);
+});
+
+test("a tab begins as it was left, and a new one as the last was", () => {
+  const [browser, first, second] = [shelf(), shelf(), shelf()];
+  assert.ok(new Choice(first, browser).isToRun);
+  new Choice(first, browser).keep("no");
+  assert.equal(new Choice(second, browser).isToRun, false);
+  new Choice(first, browser).keep("yes");
+  assert.equal(new Choice(second, browser).isToRun, false);
+  assert.ok(new Choice(shelf(), browser).isToRun);
+});
+
+test("tabs add to the same sums, and write them seldom", () => {
+  const keeper = shelf();
+  let [writes, day] = [0, "Monday"];
+  const counting = {
+    ...keeper,
+    setItem: (/** @type {string} */ key, /** @type {string} */ value) => {
+      writes += 1;
+      keeper.setItem(key, value);
+    },
+  };
+  const [one, other] = [1, 2].map(() => new Totals(counting, () => day));
+  for (let now = 0; now < 10 * SAVE_INTERVAL_MS; now += 100) {
+    one.add(2, 50, now);
+    other.add(1, 100, now);
+    assert.ok(one.sums.ever.tasks >= one.here.tasks);
+  }
+  assert.equal(writes, 20);
+  one.save(0);
+  other.save(0);
+  const count = (10 * SAVE_INTERVAL_MS) / 100;
+  const sum = { tasks: 3 * count, ms: 150 * count };
+  assert.deepEqual(one.sums, { today: sum, ever: sum });
+  assert.deepEqual(other.here, { tasks: count, ms: 100 * count });
+
+  // What is not written at midnight belongs to the day that ends.
+  const late = 20 * SAVE_INTERVAL_MS;
+  one.add(1, 0, late);
+  one.add(1, 0, late);
+  day = "Tuesday";
+  assert.equal(one.sums.today.tasks, 0);
+  one.add(5, 0, late + 1);
+  assert.equal(one.sums.today.tasks, 5);
+  assert.equal(one.sums.ever.tasks, sum.tasks + 7);
+});
+
+test("sums that make no sense are begun anew", () => {
+  for (const kept of ["x", "[]", "7", '{"ever":{"tasks":-1,"ms":0}}', '{"ever":{"tasks":"9","ms":[]}}']) {
+    const keeper = shelf();
+    keeper.setItem(TOTALS_KEY, kept);
+    const totals = new Totals(keeper, () => "Monday");
+    totals.add(1, 2, 0);
+    assert.deepEqual(totals.sums.ever, { tasks: 1, ms: 2 }, kept);
+  }
+});
+
+const WORK = { op: "repeat_multiply", job: 1 };
+const PIECE = { tasks: 10, sharePercent: 100 };
+
+test("a slot is as busy as its pieces say", () => {
+  const activity = new Activity();
+  activity.begin(0, WORK, 0);
+  let now = 0;
+  for (; now < 2 * BUSY_WINDOW_MS; now += 100) {
+    activity.computed(0, { ...PIECE, durationMs: 40 }, now);
+  }
+  // Between two pieces nothing is known of the next one, and nothing changes.
+  for (const later of [0, 50, 99]) {
+    assert.equal(activity.slots[0].busy(now - 100 + later), 40);
+  }
+  activity.idle(0, now);
+  assert.ok(activity.slots[0].busy(now + BUSY_WINDOW_MS / 2) < 25);
+  assert.equal(activity.slots[0].busy(now + BUSY_WINDOW_MS), 0);
+});
+
+test("a long piece counts while it is computed, and once when it has been", () => {
+  const activity = new Activity();
+  activity.begin(0, WORK, 0);
+  const [slot] = activity.slots;
+  assert.equal(slot.busy(SILENCE_MS_MAX - 1), 0);
+  assert.equal(slot.busy(BUSY_WINDOW_MS), 100);
+  assert.equal(slot.busy(10 * BUSY_WINDOW_MS), 100);
+  const end = 10 * BUSY_WINDOW_MS + 1;
+  activity.computed(0, { tasks: 1, durationMs: end, sharePercent: 50 }, end);
+  assert.equal(slot.busy(end), 100);
+  // At half its share it rests as long as it has computed.
+  assert.equal(slot.busy(end + end), 100, "what is known is of the time before");
+  activity.idle(0, end + 1);
+  assert.equal(slot.busy(end + 1 + BUSY_WINDOW_MS), 0);
+});
+
+test("the speed is that of the last seconds, from the first result on", () => {
+  const activity = new Activity();
+  assert.equal(activity.speed(0), 0);
+  for (let now = 100_000; now <= 103_000; now += 500) {
+    activity.computed(0, { ...PIECE, durationMs: 500 }, now);
+  }
+  assert.equal(activity.speed(103_000), 20);
+  assert.equal(activity.speed(103_000 + SPEED_WINDOW_MS), 0);
+  activity.computed(0, { tasks: 5, durationMs: 0, sharePercent: 100 }, 200_000);
+  assert.equal(activity.speed(200_000), 5, "not that of a moment");
+});
+
+test("what is computed is named once, and a moment longer", () => {
+  const activity = new Activity();
+  activity.resize(3);
+  activity.begin(0, WORK, 0);
+  activity.begin(1, { ...WORK }, 0);
+  activity.begin(2, { text: "1 × 2^3" }, 0);
+  activity.begin(9, WORK, 0);
+  assert.deepEqual(activity.work(0), [WORK, { text: "1 × 2^3" }]);
+  activity.idle(2, 10);
+  assert.equal(activity.work(500).length, 2);
+  assert.equal(activity.work(5000).length, 1);
+  activity.resize(1);
+  activity.stop();
+  assert.deepEqual([activity.slots.length, activity.work(5000)], [1, []]);
+});
+
+test("a tab's state follows its person first, and its coordinator next", () => {
+  /** @type {string[]} */
+  const told = [];
+  const tab = new TabState("ready", (word) => told.push(word));
+  assert.equal(tab.state, "ready");
+  tab.start();
+  assert.deepEqual([tab.state, told.length], ["starting", 0], "nobody listens yet");
+  tab.listens();
+  tab.linked("connecting");
+  tab.linked("connected");
+  assert.deepEqual([tab.state, tab.isAtWork], ["connected", true]);
+  tab.finish();
+  tab.linked("waiting");
+  assert.deepEqual([tab.state, tab.isAtWork], ["finishing", true]);
+  tab.paused();
+  assert.deepEqual([tab.state, tab.isAtWork], ["paused", false]);
+  tab.start();
+  assert.equal(tab.state, "starting");
+  tab.failed(true);
+  assert.deepEqual([tab.state, tab.canRetry], ["failed", true]);
+  tab.linked("connecting");
+  assert.deepEqual([tab.state, tab.canRetry], ["connecting", false]);
+  tab.pause();
+  tab.start();
+  tab.paused();
+  assert.equal(tab.state, "starting", "the pause is over before it was there");
+  assert.deepEqual(told, ["start", "finish", "start", "pause", "start"]);
+
+  const early = new TabState("running", (word) => told.push(word));
+  early.pause();
+  early.listens();
+  assert.deepEqual([early.state, told.length], ["paused", 5], "nothing had begun");
+});
+
+test("a job is asked for once, and its number does where there is no name", async () => {
+  /** @type {number[]} */
+  const asked = [];
+  const names = new JobNames(async (job) => {
+    asked.push(job);
+    if (job === 2) {
+      throw new Error("no connection");
+    }
+    return [{ name: "sweep" }, null, null, { name: 7 }][job - 1];
+  });
+  const all = () => [1, 2, 3, 4].map((job) => names.of(job));
+  assert.deepEqual(all(), ["", "", "", ""]);
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.deepEqual(all(), ["sweep", "", "", ""]);
+  assert.deepEqual(asked, [1, 2, 3, 4]);
+  assert.equal(new JobNames(null).of(1), "");
+});
+
+test("a server is the page's own by its name, its port and its path", () => {
+  /** @param {string} search */
+  const isOwn = (search) => {
+    const server = serverUrl(new URL(`http://tequio.example:8765/${search}`));
+    return "isOwn" in server && server.isOwn;
+  };
+  for (const own of ["", "?server=http://tequio.example:8765", "?auto=0"]) {
+    assert.equal(isOwn(own), true, own);
+  }
+  for (const other of ["https://tequio.example:8765", "http://tequio.example", "ws://tequio.example:8765"]) {
+    assert.equal(isOwn(`?server=${other}`), false, other);
+  }
+});
+
+test("ids are random, as long as asked, and kept", () => {
+  assert.match(randomHex(8), /^[0-9a-f]{16}$/);
+  assert.notEqual(randomHex(8), randomHex(8));
+  const keeper = shelf();
+  assert.equal(browserId(keeper), browserId(keeper));
+});
+
+test("times and speeds are said in words of a fitting size", () => {
+  const said = [0, 59_999, 200_000, 3_600_000, 47 * 3_600_000, 50 * 3_600_000];
+  assert.deepEqual(
+    said.map((ms) => strings.longTime(ms)),
+    ["0 s", "59 s", "3 min 20 s", "1 h 0 min", "47 h 0 min", "2 d 2 h"],
+  );
+  assert.deepEqual(
+    [0, 0.25, 9.99, 1234.4].map((speed) => strings.tasksPerSecond(speed)),
+    ["0", "0.3", "10.0", "1234"].map((number) => `${number} tasks a second`),
+  );
+});
