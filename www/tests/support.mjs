@@ -82,6 +82,18 @@ export class Server {
   }
 }
 
+/** What every Chromium of these tests is started with. */
+export const SWITCHES = [
+  "--headless=new",
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
 /** A browser whose pages may log no error but those that a test expects. */
 export class Browser {
   /** @type {string[]} */
@@ -96,12 +108,9 @@ export class Browser {
 
   /** Starts one, which ends with the test. @param {import("node:test").TestContext} t */
   static async start(t) {
-    const switches =
-      "--headless=new --no-sandbox --disable-gpu --disable-quic --no-first-run " +
-      "--disable-background-networking --disable-component-update --disable-sync";
     const browser = await chromium.launch({
       executablePath: variable("CHROME"),
-      args: switches.split(" "),
+      args: SWITCHES,
     });
     t.after(() => browser.close());
     return new Browser(browser);
