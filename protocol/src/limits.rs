@@ -67,6 +67,11 @@ pub const LEASE_COPIES_MAX: usize = 2;
 /// Attempts at a task before its error is its outcome.
 pub const TASK_ATTEMPTS_MAX: usize = 3;
 
+/// How many times longer than the last attempt at a task the next one may take. A worker ends a task
+/// that takes longer than the `deadline_ms` of its lease and says that it failed: one that is merely
+/// slow gets its time so (10 s, 40 s, 160 s), one that never ends costs as many attempts.
+pub const RETRY_PATIENCE_FACTOR: u32 = 4;
+
 /// Results of a message that the server computes itself, drawn after they came, and one more for
 /// each [`SAMPLE_EVERY`]; a message that has no more is computed whole. All of `n` samples miss a
 /// worker that falsifies a share `f` of its results with a probability of `(1 - f)^n`.

@@ -26,8 +26,8 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
     DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, LEASE_COPIES_MAX, LEASE_GROWTH,
-    LEASE_TARGET, LEASES_PER_SLOT, PAST_LEASES_MAX, SAMPLE_EVERY, SAMPLES_MIN, STRIKES_MAX,
-    TASK_ATTEMPTS_MAX, TASK_ERROR_CHARS_MAX, WORKER_TASKS_MAX,
+    LEASE_TARGET, LEASES_PER_SLOT, PAST_LEASES_MAX, RETRY_PATIENCE_FACTOR, SAMPLE_EVERY,
+    SAMPLES_MIN, STRIKES_MAX, TASK_ATTEMPTS_MAX, TASK_ERROR_CHARS_MAX, WORKER_TASKS_MAX,
 };
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
@@ -259,6 +259,8 @@ struct Lease {
     rest: Range<u64>,
     family: LeaseId,
     deadline: Duration,
+    /// How many times longer than others its worker has: tasks in it failed before.
+    patience: u32,
     lent_at: Duration,
     /// When it was lent, or last answered.
     heard_at: Duration,
@@ -549,7 +551,9 @@ impl Scheduler {
         self.next_lease = LeaseId(id.0 + 1);
         self.tasks_out += count(&range);
         self.turn += 1;
-        let deadline = now.saturating_add(self.time_for(job_id, worker_id, count(&range)));
+        let patience = self.jobs[&job_id].patience_for(&range);
+        let time = self.time_for(job_id, worker_id, count(&range)).saturating_mul(patience);
+        let deadline = now.saturating_add(time);
         let lease = Lease {
             job: job_id,
             worker: worker_id,
@@ -557,6 +561,7 @@ impl Scheduler {
             rest: range.clone(),
             family: copy_of.unwrap_or(id),
             deadline,
+            patience,
             lent_at: now,
             heard_at: now,
             inputs: None,
@@ -848,7 +853,8 @@ impl Scheduler {
         let Some(lease) = self.leases.get(&id) else { return };
         let job = &self.jobs[&lease.job];
         let task_s = job.task_s_of(&self.workers[&lease.worker], lease.job).unwrap_or(0.0);
-        let time = deadline_after(count(&lease.rest) as f64 * task_s);
+        let expected = deadline_after(count(&lease.rest) as f64 * task_s);
+        let time = expected.saturating_mul(lease.patience);
         let last = lease.heard_at.saturating_add(hold_max.max(time));
         let deadline = lease.deadline.max(now.saturating_add(time).min(last));
         self.deadlines.remove(&(lease.deadline, id));
@@ -1180,6 +1186,13 @@ impl Job {
     /// Seconds a task: the worker's own, or else what others have shown.
     fn task_s_of(&self, worker: &Worker, id: JobId) -> Option<f64> {
         worker.speeds.get(&id).map(|speed| speed.task_s).or(self.task_s)
+    }
+
+    /// How many times longer than for others a worker has for these tasks: more for each attempt
+    /// at one of them that failed.
+    fn patience_for(&self, range: &Range<u64>) -> u32 {
+        let attempts = self.attempts.range(range.clone()).map(|(_, attempts)| attempts.by.len());
+        RETRY_PATIENCE_FACTOR.saturating_pow(attempts.max().unwrap_or(0) as u32)
     }
 
     fn join(&mut self, family: LeaseId, lease: LeaseId) {

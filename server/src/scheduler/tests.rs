@@ -826,6 +826,29 @@ fn a_task_waits_for_a_worker_that_has_not_tried_it() {
 }
 
 #[test]
+fn each_attempt_at_a_task_has_more_time_than_the_last() {
+    let mut bench = Bench::with(2, 1);
+    let [first, other] = [bench.grant_to(1), bench.grant_to(1)];
+    assert_eq!(bench.time_left(&first), DEADLINE_MIN);
+    assert_taken(&bench.fail(&first, 0), 0, 0);
+    let second = bench.grant_to(1);
+    let patience = DEADLINE_MIN * RETRY_PATIENCE_FACTOR;
+    assert_eq!(bench.time_left(&second), patience);
+    bench.now += Duration::from_secs(1);
+    bench.progress(&second).unwrap();
+    bench.progress(&other).unwrap();
+    assert_eq!(bench.time_left(&second), patience, "it counts from now");
+    assert_eq!(bench.time_left(&other), DEADLINE_MIN, "nothing of this one has failed");
+    assert_taken(&bench.fail(&second, 0), 0, 0);
+    let third = bench.grant_to(1);
+    assert_eq!(bench.time_left(&third), patience * RETRY_PATIENCE_FACTOR);
+    bench.add_worker(2, 2);
+    let copies: Vec<Grant> = bench.grants().into_iter().filter(|grant| grant.is_copy).collect();
+    let copy = copies.iter().find(|copy| copy.range == third.range).expect("a copy of it");
+    assert_eq!(bench.time_left(copy), patience * RETRY_PATIENCE_FACTOR, "so has a copy");
+}
+
+#[test]
 fn what_a_copy_still_covers_is_not_tried_elsewhere() {
     let mut bench = Bench::with(1, 2);
     let [first, copy] = [bench.grant_to(1), bench.grant_to(2)];
