@@ -87,6 +87,18 @@ pub const STRIKES_MAX: u32 = 3;
 /// is told from what is invented.
 pub const PAST_LEASES_MAX: usize = 64;
 
+/// How long a worker that lost its connection is remembered: two of the longest pauses between its
+/// attempts to connect again, [`BACKOFF_MAX`]. After it, others have computed what it had.
+pub const SESSION_KEPT: Duration = Duration::from_secs(60);
+
+/// Workers that are remembered after they lost their connections: more tabs than hang on one access
+/// point. Beyond it the oldest are forgotten, and come back as newcomers.
+pub const SESSIONS_KEPT_MAX: usize = 1024;
+
+/// What these cost, in tasks whose inputs are kept at 24 bytes each, a lease counting as one more:
+/// half of what may be in flight, so that workers that come and go do not fill the memory.
+pub const SESSIONS_KEPT_TASKS_MAX: u64 = IN_FLIGHT_TASKS_MAX / 2;
+
 /// Candidates looked at for one grant (jobs, workers, tasks to retry, leases to copy) where the
 /// first ones do not fit: a bound on the cost of one grant, whatever has piled up.
 pub const GRANT_SCAN_MAX: usize = 64;
