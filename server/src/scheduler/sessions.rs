@@ -38,11 +38,12 @@ impl fmt::Display for Session {
 pub(super) struct Memory {
     /// Leases that ended, as many as there is room for.
     pub(super) past: HashMap<LeaseId, Lease>,
-    /// Those that ended on this connection or were answered to their end before it, the one that
-    /// ended first in front.
+    /// Those that ended on this connection, and those of earlier ones that were answered to their
+    /// end; the one that ended first in front.
     order: VecDeque<LeaseId>,
-    /// Those that were not answered to their end when the connection was lost, which is no longer
-    /// ago than they are remembered for. What its worker said last of them may be lost as well.
+    /// Those that were not answered to their end when an earlier connection was lost: what the
+    /// worker said of them last may be lost as well. They make no room for those that end now, since
+    /// a task that was begun before the loss may take long.
     lost: BTreeSet<LeaseId>,
     /// How many of each of these two are remembered.
     room: usize,
@@ -98,7 +99,8 @@ impl Memory {
         }
     }
 
-    /// The connection is lost, and every lease has ended. Of `jobs` is kept what may still count.
+    /// The connection is lost, and every lease of it has ended. `next_lease` is what the next one
+    /// of anybody will be called; `jobs` tell what can still count.
     pub(super) fn lose(&mut self, jobs: &HashMap<JobId, Job>, next_lease: LeaseId) {
         self.lost_before = next_lease;
         for id in std::mem::take(&mut self.order) {
@@ -125,8 +127,8 @@ impl Memory {
         self.bound_inputs();
     }
 
-    /// Keeps the inputs of the newest leases, of no more tasks than a worker may hold: or one that
-    /// comes and goes would have them pile up.
+    /// Keeps the inputs of the newest leases, of no more tasks than a worker may hold: otherwise
+    /// those of one that comes and goes would pile up.
     fn bound_inputs(&mut self) {
         let mut ids: Vec<LeaseId> = self.past.keys().copied().collect();
         ids.sort_unstable();
@@ -140,7 +142,8 @@ impl Memory {
         }
     }
 
-    /// The worker goes on where it lost its connection, `before` what it has done on this one.
+    /// The worker goes on with what was known of it `before`; what it did on this connection, in
+    /// plain mode perhaps, is added.
     pub(super) fn resume(&mut self, before: Memory) {
         let since = std::mem::replace(self, before);
         self.past.extend(since.past);
