@@ -67,6 +67,11 @@ pub const LEASE_COPIES_MAX: usize = 2;
 /// Attempts at a task before its error is its outcome.
 pub const TASK_ATTEMPTS_MAX: usize = 3;
 
+/// How many times longer than the last attempt at a task the next one may take. A worker ends a task
+/// that takes longer than the `deadline_ms` of its lease and says that it failed: one that is merely
+/// slow gets its time so (10 s, 40 s, 160 s), one that never ends costs as many attempts.
+pub const RETRY_PATIENCE_FACTOR: u32 = 4;
+
 /// Results of a message that the server computes itself, drawn after they came, and one more for
 /// each [`SAMPLE_EVERY`]; a message that has no more is computed whole. All of `n` samples miss a
 /// worker that falsifies a share `f` of its results with a probability of `(1 - f)^n`.
@@ -81,6 +86,18 @@ pub const STRIKES_MAX: u32 = 3;
 /// Leases of one worker that are remembered after they ended, so that what is late or sent twice
 /// is told from what is invented.
 pub const PAST_LEASES_MAX: usize = 64;
+
+/// How long a worker that lost its connection is remembered: two of the longest pauses between its
+/// attempts to connect again, [`BACKOFF_MAX`]. After it, others have computed what it had.
+pub const SESSION_KEPT: Duration = Duration::from_secs(60);
+
+/// Workers that are remembered after they lost their connections: more tabs than hang on one access
+/// point. Beyond it the oldest are forgotten, and come back as newcomers.
+pub const SESSIONS_KEPT_MAX: usize = 1024;
+
+/// What these cost, in tasks whose inputs are kept at 24 bytes each, a lease counting as one more:
+/// half of what may be in flight, so that workers that come and go do not fill the memory.
+pub const SESSIONS_KEPT_TASKS_MAX: u64 = IN_FLIGHT_TASKS_MAX / 2;
 
 /// Candidates looked at for one grant (jobs, workers, tasks to retry, leases to copy) where the
 /// first ones do not fit: a bound on the cost of one grant, whatever has piled up.

@@ -750,7 +750,8 @@ impl Simulation {
         let worker = connection.worker.expect("it was open");
         self.forget_at_server(id);
         self.server().connections.remove(&worker);
-        self.with_core(|core| core.disconnected(worker, "it is gone"));
+        let now = self.wall();
+        self.with_core(|core| core.disconnected(worker, "it is gone", now));
     }
 
     fn forget_at_server(&mut self, id: u64) {

@@ -1,10 +1,12 @@
 //! What the dispatcher decides, without I/O and without a clock: events in, effects out. The
 //! tokio task around it, and the simulation in the tests, carry the effects out.
 
+mod hello;
+
 use crate::metrics::Metrics;
 use crate::scheduler::PLAIN_TOLERANCE;
 use crate::scheduler::{
-    Accepted, Grant, Inputs, Intervals, JobSpec, Mode, Refusal, RefusalReason, Scheduler,
+    Accepted, Grant, Inputs, Intervals, JobSpec, Refusal, RefusalReason, Scheduler, Session,
 };
 use crate::store::{NewJob, Recording, StoredJob};
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -16,13 +18,13 @@ use tequio_protocol::api::{JobState, JobView, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, HEARTBEAT, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX,
+    AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX,
     LEASE_TASKS_MAX, NOISE_LOGGED_MAX, PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S,
     STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::message::{
-    DurationMs, ErrorCode, ErrorMessage, Hello, Lease, LeaseInputs, LeaseResults, PROTOCOL,
-    ServerMessage, Task, TaskFailed, TaskResult, Welcome, close_code,
+    DurationMs, ErrorCode, ErrorMessage, Hello, Lease, LeaseInputs, LeaseResults, ServerMessage,
+    Task, TaskFailed, TaskResult, close_code,
 };
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
@@ -159,6 +161,8 @@ pub enum ControlError {
 pub struct Core {
     welcome: Option<RepeatMultiply>,
     workers: BTreeMap<WorkerId, Worker>,
+    /// The connections that have said hello, by what a later one calls them.
+    sessions: HashMap<Session, WorkerId>,
     jobs: BTreeMap<JobId, Job>,
     scheduler: Scheduler,
     /// Leases whose inputs are being read.
@@ -179,7 +183,9 @@ pub struct Core {
 struct Worker {
     peer: Peer,
     hello: Option<Hello>,
-    /// Whether it answered the welcome task, or there is none.
+    /// What it may call this connection on its next one; it has said hello.
+    session: Option<Session>,
+    /// Whether it answered the welcome task, on an earlier connection perhaps, or there is none.
     is_welcome: bool,
     held: Option<Held>,
     /// Tasks of plain mode that others have done meanwhile, and that it will answer all the same.
@@ -224,7 +230,8 @@ struct Rate {
 
 impl Core {
     /// A server that nobody is connected to. `jobs` are what its store holds, and leases are
-    /// numbered so that those of another `epoch` differ; `seed` decides which tasks are checked.
+    /// numbered so that those of another `epoch` differ; `seed` decides which tasks are checked, and
+    /// what sessions are called.
     pub fn new(
         welcome: Option<RepeatMultiply>,
         epoch: u64,
@@ -237,6 +244,7 @@ impl Core {
         let mut core = Core {
             welcome,
             workers: BTreeMap::new(),
+            sessions: HashMap::new(),
             jobs: BTreeMap::new(),
             scheduler: Scheduler::new(first_lease, seed),
             reading: HashMap::new(),
@@ -269,7 +277,7 @@ impl Core {
         [self.scheduler.next_timeout(), pause].into_iter().flatten().min()
     }
 
-    /// Takes back leases whose time is over.
+    /// Takes back leases whose time is over, and forgets workers that did not come back.
     pub fn timeout(&mut self, now: Now) {
         for expired in self.scheduler.expire(now.at) {
             self.metrics.expiries.inc();
@@ -287,6 +295,7 @@ impl Core {
         let worker = Worker {
             peer,
             hello: None,
+            session: None,
             is_welcome: self.welcome.is_none(),
             held: None,
             needless: VecDeque::new(),
@@ -306,13 +315,19 @@ impl Core {
         id
     }
 
-    /// Removes a connection; what it held is handed to others.
-    pub fn disconnected(&mut self, id: WorkerId, reason: &str) {
-        if self.workers.remove(&id).is_some() {
-            self.scheduler.remove_worker(id);
-            info!("#{id} disconnected ({reason})");
-            self.log_connected();
+    /// Removes a connection; what it held is handed to others. One that has said hello may come
+    /// back; one that was turned away is not in the scheduler any more, and nothing of it is kept.
+    pub fn disconnected(&mut self, id: WorkerId, reason: &str, now: Now) {
+        let Some(worker) = self.workers.remove(&id) else { return };
+        match worker.session {
+            Some(session) => {
+                self.sessions.remove(&session);
+                self.scheduler.keep_worker(id, session, now.at);
+            }
+            None => self.scheduler.remove_worker(id),
         }
+        info!("#{id} disconnected ({reason})");
+        self.log_connected();
     }
 
     /// Takes what a worker sent.
@@ -322,7 +337,7 @@ impl Core {
         worker.heard_at = now.at;
         match message {
             FromWorker::Result(result) => self.result(id, result, now),
-            FromWorker::Hello(hello) => self.hello(id, hello),
+            FromWorker::Hello(hello) => self.hello(id, hello, now),
             FromWorker::Results(results) => self.results(id, results, now),
             FromWorker::Failed(failed) => self.failed(id, failed, now),
             FromWorker::Progress(lease) => {
@@ -388,55 +403,6 @@ impl Core {
             list.push(format!("and {} more", count - list.len()));
         }
         info!("Connected ({count}): {}", list.join(", "));
-    }
-
-    /// Lends to a worker from now on, as it has said that it wants.
-    fn begin(&mut self, id: WorkerId) {
-        let Some(worker) = self.workers.get(&id).filter(|worker| worker.is_welcome) else { return };
-        match &worker.hello {
-            None => self.scheduler.add_worker(id, Mode::Plain, 1),
-            Some(hello) if hello.ops.iter().any(|op| Op::named(op).is_some()) => {
-                self.scheduler.add_worker(id, Mode::Lease, hello.slots);
-            }
-            Some(_) => info!("[#{id}] knows none of the ops here"),
-        }
-    }
-
-    fn hello(&mut self, id: WorkerId, mut hello: Hello) {
-        let Some(worker) = self.workers.get_mut(&id) else { return };
-        if hello.protocol != PROTOCOL {
-            let message = format!(
-                "this server speaks protocol {PROTOCOL}, the worker {}; reload the page, or use \
-                 a tequio of the server's version",
-                hello.protocol
-            );
-            self.refuse(id, ErrorCode::UnsupportedProtocol, message.clone(), None);
-            let code = close_code::UNSUPPORTED_PROTOCOL;
-            return self.effects.push(Effect::Close(id, Close { code, reason: message }));
-        }
-        if worker.hello.is_some() {
-            let message = "hello was said before on this connection".to_owned();
-            return self.refuse(id, ErrorCode::BadHello, message, None);
-        }
-        hello.agent = printable(&hello.agent, AGENT_CHARS_MAX);
-        worker.peer.agent = Some(hello.agent.clone());
-        info!("[#{id}] hello slots={} agent={}", hello.slots, hello.agent);
-        let (slots, had_begun) = (hello.slots, worker.is_welcome);
-        worker.hello = Some(hello);
-        let welcome = Welcome {
-            protocol: PROTOCOL,
-            worker_id: id,
-            heartbeat_s: HEARTBEAT.as_secs(),
-            session: None,
-            resumed: false,
-        };
-        self.send(id, ServerMessage::Welcome(welcome));
-        if had_begun && self.scheduler.has_worker(id) {
-            self.scheduler.set_mode(id, Mode::Lease);
-            self.scheduler.set_slots(id, slots);
-        } else {
-            self.begin(id);
-        }
     }
 
     fn slots(&mut self, id: WorkerId, slots: u32) {
@@ -505,6 +471,8 @@ impl Core {
             "[#{id}] result task_id={task_id} result={number} duration_ms={duration} agent={agent}"
         );
         match held.lease {
+            // One that goes on with a session has begun already.
+            None if worker.is_welcome => {}
             None => {
                 worker.is_welcome = true;
                 self.begin(id);

@@ -119,7 +119,7 @@ pub type Started = Result<(Dispatcher, Ended), StoreError>;
 
 impl Dispatcher {
     /// Starts the task and the store's thread. `welcome` is the input of the task that everyone
-    /// gets on connecting; which tasks are checked follows from `seed`.
+    /// gets on connecting; which tasks are checked follows from `seed`, and what sessions are called.
     pub async fn start(
         welcome: Option<RepeatMultiply>,
         store: Arc<dyn Store>,
@@ -341,7 +341,7 @@ impl State {
             Event::Heard { worker, message } => self.core.heard(worker, message, now),
             Event::Disconnected { worker, reason } => {
                 self.outboxes.remove(&worker);
-                self.core.disconnected(worker, &reason);
+                self.core.disconnected(worker, &reason, now);
             }
             Event::ListWorkers(list) => drop(list.send(self.core.workers(now.at))),
             Event::ListJobs(list) => drop(list.send(self.core.jobs(now.at))),
@@ -381,7 +381,7 @@ impl State {
         self.outboxes.insert(id, outbox);
         if joined.send((id, messages)).is_err() {
             self.outboxes.remove(&id);
-            self.core.disconnected(id, "it left before it was served");
+            self.core.disconnected(id, "it left before it was served", now);
         }
     }
 

@@ -9,16 +9,19 @@
 //! What is settled here is not yet durable: the caller records it, and reports it after that.
 
 mod intervals;
+mod sessions;
 #[cfg(test)]
 mod tests;
 
 pub use intervals::Intervals;
+pub use sessions::Session;
 
 use intervals::count;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use sessions::{Memory, Sessions};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +29,7 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
     DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, LEASE_COPIES_MAX, LEASE_GROWTH,
-    LEASE_TARGET, LEASES_PER_SLOT, PAST_LEASES_MAX, SAMPLE_EVERY, SAMPLES_MIN, STRIKES_MAX,
+    LEASE_TARGET, LEASES_PER_SLOT, RETRY_PATIENCE_FACTOR, SAMPLE_EVERY, SAMPLES_MIN, STRIKES_MAX,
     TASK_ATTEMPTS_MAX, TASK_ERROR_CHARS_MAX, WORKER_TASKS_MAX,
 };
 use tequio_protocol::number::Number;
@@ -173,6 +176,9 @@ pub struct Scheduler {
     jobs: HashMap<JobId, Job>,
     workers: HashMap<WorkerId, Worker>,
     leases: HashMap<LeaseId, Lease>,
+    /// What is known of workers that may come back.
+    sessions: Sessions,
+    first_lease: LeaseId,
     next_lease: LeaseId,
     /// Tasks that leases still have to answer, copies counted each.
     tasks_out: u64,
@@ -230,12 +236,7 @@ struct Worker {
     /// Leases that expired and that it may be computing all the same: they take their places
     /// until they are answered or released, since its slots are busy with them.
     late: BTreeSet<LeaseId>,
-    /// Leases that ended lately.
-    past: HashMap<LeaseId, Lease>,
-    /// Their order, the one that ended first in front.
-    past_order: VecDeque<LeaseId>,
-    speeds: HashMap<JobId, Speed>,
-    strikes: u32,
+    memory: Memory,
     turn: u64,
     hunger: Option<Hunger>,
     is_able: bool,
@@ -259,6 +260,8 @@ struct Lease {
     rest: Range<u64>,
     family: LeaseId,
     deadline: Duration,
+    /// How many times longer than others its worker has: tasks in it failed before.
+    patience: u32,
     lent_at: Duration,
     /// When it was lent, or last answered.
     heard_at: Duration,
@@ -279,6 +282,8 @@ impl Scheduler {
             jobs: HashMap::new(),
             workers: HashMap::new(),
             leases: HashMap::new(),
+            sessions: Sessions::default(),
+            first_lease,
             next_lease: first_lease,
             tasks_out: 0,
             turn: 0,
@@ -339,13 +344,11 @@ impl Scheduler {
         {
             self.ready.remove(&(Reverse(job.spec.priority), job.turn, id));
         }
+        self.sessions.forget_job(id);
         let mut late = Vec::new();
         for (worker_id, worker) in &mut self.workers {
-            worker.speeds.remove(&id);
-            for past in worker.past.values_mut().filter(|past| past.job == id) {
-                past.inputs = None;
-            }
-            let of_job = worker.late.iter().filter(|lease| worker.past[lease].job == id);
+            worker.memory.forget_job(id);
+            let of_job = worker.late.iter().filter(|lease| worker.memory.past[lease].job == id);
             late.extend(of_job.map(|lease| (*worker_id, *lease)));
         }
         for (worker, lease) in late {
@@ -377,10 +380,7 @@ impl Scheduler {
             leases: BTreeSet::new(),
             overdue: 0,
             late: BTreeSet::new(),
-            past: HashMap::new(),
-            past_order: VecDeque::new(),
-            speeds: HashMap::new(),
-            strikes: 0,
+            memory: Memory::new(slots),
             turn: self.turn,
             hunger: None,
             is_able: false,
@@ -398,6 +398,7 @@ impl Scheduler {
     pub fn set_slots(&mut self, id: WorkerId, slots: u32) {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.slots = slots;
+            worker.memory.make_room(slots);
             self.refresh_worker(id);
         }
     }
@@ -410,18 +411,55 @@ impl Scheduler {
         }
     }
 
-    /// A worker is gone: what it held is pending again.
+    /// A worker is gone for good: what it held is pending again.
     pub fn remove_worker(&mut self, id: WorkerId) {
-        let Some(worker) = self.workers.get(&id) else { return };
-        for lease in worker.leases.clone() {
+        self.take_worker(id);
+    }
+
+    /// A name for what a worker will have on its connection. It comes from the generator that draws
+    /// the samples: a second one of the same seed would tell in its names what is checked.
+    pub fn new_session(&mut self) -> Session {
+        Session(self.random.random())
+    }
+
+    /// A worker is gone and may come back as `session`: what it held is pending again, and what is
+    /// known of it is kept for a while.
+    pub fn keep_worker(&mut self, id: WorkerId, session: Session, now: Duration) {
+        if let Some(mut worker) = self.take_worker(id) {
+            worker.memory.lose(&self.jobs, self.next_lease);
+            self.sessions.keep(session, id, worker.memory, now);
+        }
+    }
+
+    /// A worker in lease mode goes on with a session that is kept: results of what it held then
+    /// count if nobody was faster. Tells who it was then, if there is such a session.
+    pub fn resume_worker(
+        &mut self,
+        id: WorkerId,
+        slots: u32,
+        session: Session,
+        now: Duration,
+    ) -> Option<WorkerId> {
+        let (was, memory) = self.sessions.take(session, now)?;
+        if !self.has_worker(id) {
+            self.add_worker(id, Mode::Lease, slots);
+        }
+        self.set_mode(id, Mode::Lease);
+        self.workers.get_mut(&id)?.memory.resume(memory);
+        self.set_slots(id, slots);
+        Some(was)
+    }
+
+    fn take_worker(&mut self, id: WorkerId) -> Option<Worker> {
+        for lease in self.workers.get(&id)?.leases.clone() {
             self.give_back(lease);
         }
-        if let Some(worker) = self.workers.remove(&id) {
-            if let Some(hunger) = worker.hunger {
-                self.hungry.remove(&(hunger, worker.turn, id));
-            }
-            self.able -= usize::from(worker.is_able);
+        let worker = self.workers.remove(&id)?;
+        if let Some(hunger) = worker.hunger {
+            self.hungry.remove(&(hunger, worker.turn, id));
         }
+        self.able -= usize::from(worker.is_able);
+        Some(worker)
     }
 
     /// The range that a lease out still has to answer, and its job.
@@ -549,7 +587,9 @@ impl Scheduler {
         self.next_lease = LeaseId(id.0 + 1);
         self.tasks_out += count(&range);
         self.turn += 1;
-        let deadline = now.saturating_add(self.time_for(job_id, worker_id, count(&range)));
+        let patience = self.jobs[&job_id].patience_for(&range);
+        let time = self.time_for(job_id, worker_id, count(&range)).saturating_mul(patience);
+        let deadline = now.saturating_add(time);
         let lease = Lease {
             job: job_id,
             worker: worker_id,
@@ -557,6 +597,7 @@ impl Scheduler {
             rest: range.clone(),
             family: copy_of.unwrap_or(id),
             deadline,
+            patience,
             lent_at: now,
             heard_at: now,
             inputs: None,
@@ -754,7 +795,7 @@ impl Scheduler {
     }
 
     fn past_of(&mut self, worker: WorkerId, lease: LeaseId) -> Option<&mut Lease> {
-        self.workers.get_mut(&worker)?.past.get_mut(&lease)
+        self.workers.get_mut(&worker)?.memory.past.get_mut(&lease)
     }
 
     /// A lease cannot be sent to its worker after all (its inputs cannot be read).
@@ -771,15 +812,24 @@ impl Scheduler {
         range: Option<&Range<u64>>,
     ) -> Result<Lease, Refusal> {
         let out = self.leases.get(&id).filter(|lease| lease.worker == worker_id);
-        let past = || self.workers.get(&worker_id)?.past.get(&id);
+        let memory = self.workers.get(&worker_id).map(|worker| &worker.memory);
+        let past = || memory?.past.get(&id);
         // Numbers can be guessed: before it is sent, a lease cannot be checked.
         let Some(lease) = out.or_else(past).filter(|lease| lease.is_sent) else {
-            return Err(self.strike(worker_id, RefusalReason::UnknownLease(id)));
+            let reason = RefusalReason::UnknownLease(id);
+            let before = self.first_lease..memory.map_or(LeaseId(0), |memory| memory.lost_before);
+            if before.contains(&id) {
+                // It may have been its own, on a connection that it lost.
+                return Err(Refusal { reason, is_turned_away: false });
+            }
+            return Err(self.strike(worker_id, reason));
         };
         if let Some(range) = range {
             let is_within = range.start >= lease.whole.start && range.end <= lease.whole.end;
-            // What was refused of a given-up lease is missing at its front.
-            let is_gap = range.start > lease.rest.start && !lease.is_refused;
+            // What was refused of a given-up lease is missing at its front, and what a connection
+            // took with it.
+            let is_lost = memory.is_some_and(|memory| memory.is_lost(id));
+            let is_gap = range.start > lease.rest.start && !lease.is_refused && !is_lost;
             if range.is_empty() || !is_within || is_gap {
                 let reason = RefusalReason::OutOfShape {
                     lease: id,
@@ -820,7 +870,7 @@ impl Scheduler {
     fn advance(&mut self, worker_id: WorkerId, id: LeaseId, front: u64, now: Duration) {
         let Some(lease) = self.leases.get_mut(&id) else {
             if let Some(worker) = self.workers.get_mut(&worker_id)
-                && let Some(past) = worker.past.get_mut(&id)
+                && let Some(past) = worker.memory.past.get_mut(&id)
             {
                 past.rest.start = past.rest.start.max(front);
                 if past.rest.is_empty() {
@@ -848,7 +898,8 @@ impl Scheduler {
         let Some(lease) = self.leases.get(&id) else { return };
         let job = &self.jobs[&lease.job];
         let task_s = job.task_s_of(&self.workers[&lease.worker], lease.job).unwrap_or(0.0);
-        let time = deadline_after(count(&lease.rest) as f64 * task_s);
+        let expected = deadline_after(count(&lease.rest) as f64 * task_s);
+        let time = expected.saturating_mul(lease.patience);
         let last = lease.heard_at.saturating_add(hold_max.max(time));
         let deadline = lease.deadline.max(now.saturating_add(time).min(last));
         self.deadlines.remove(&(lease.deadline, id));
@@ -884,12 +935,12 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(&lease.job) else { return };
         job.task_s = Some(blend(job.task_s, task_s));
         let Some(worker) = self.workers.get_mut(&worker) else { return };
-        let known = worker.speeds.get(&lease.job);
+        let known = worker.memory.speeds.get(&lease.job);
         let speed = Speed {
             task_s: blend(known.map(|speed| speed.task_s), task_s),
             count_max: known.map_or(0, |speed| speed.count_max).max(tasks * LEASE_GROWTH),
         };
-        worker.speeds.insert(lease.job, speed);
+        worker.memory.speeds.insert(lease.job, speed);
     }
 
     /// An expired lease is not being computed any more.
@@ -906,7 +957,7 @@ impl Scheduler {
         self.heard(worker);
         self.give_back(lease);
         if let Some(worker) = self.workers.get_mut(&worker)
-            && let Some(past) = worker.past.get_mut(&lease)
+            && let Some(past) = worker.memory.past.get_mut(&lease)
         {
             past.is_refused = true;
         }
@@ -925,8 +976,8 @@ impl Scheduler {
     /// Counts a strike that the caller saw, and says whether the worker is turned away for it.
     pub fn add_strike(&mut self, id: WorkerId) -> bool {
         let Some(worker) = self.workers.get_mut(&id) else { return false };
-        worker.strikes += 1;
-        let is_turned_away = worker.strikes >= STRIKES_MAX;
+        worker.memory.strikes += 1;
+        let is_turned_away = worker.memory.strikes >= STRIKES_MAX;
         if is_turned_away {
             self.remove_worker(id);
         }
@@ -937,12 +988,14 @@ impl Scheduler {
 
     /// When [`Scheduler::expire`] has something to do, if ever.
     pub fn next_timeout(&self) -> Option<Duration> {
-        self.deadlines.first().map(|(deadline, _)| *deadline)
+        let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
+        [deadline, self.sessions.next_timeout()].into_iter().flatten().min()
     }
 
-    /// Takes back every lease whose deadline has passed. What its worker still sends counts if
-    /// nobody was faster.
+    /// Takes back every lease whose deadline has passed, and drops the sessions that were kept for
+    /// long enough. What the worker of a lease still sends counts if nobody was faster.
     pub fn expire(&mut self, now: Duration) -> Vec<Expired> {
+        self.sessions.expire(now);
         let mut expired = Vec::new();
         while let Some(&(deadline, id)) = self.deadlines.first()
             && deadline <= now
@@ -956,7 +1009,7 @@ impl Scheduler {
             {
                 worker.overdue += 1;
                 // It was asked for too much, or it is gone: it begins with little again.
-                if let Some(speed) = worker.speeds.get_mut(&job) {
+                if let Some(speed) = worker.memory.speeds.get_mut(&job) {
                     speed.count_max = 1;
                 }
             }
@@ -1025,23 +1078,13 @@ impl Scheduler {
         }
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
             worker.leases.remove(&id);
-            let past_max = PAST_LEASES_MAX.max((worker.slots * LEASES_PER_SLOT) as usize * 2);
-            // Those that are late are still to be answered.
-            let is_over = |lease: &LeaseId| !worker.late.contains(lease);
-            if worker.past.len() >= past_max
-                && let Some(at) = worker.past_order.iter().position(is_over)
-                && let Some(oldest) = worker.past_order.remove(at)
-            {
-                worker.past.remove(&oldest);
-            }
-            worker.past_order.push_back(id);
             let mut past = lease.clone();
             let settled = self.jobs.get(&lease.job).map(|job| &job.spec.settled);
             if settled.is_some_and(|settled| settled.covers(&lease.whole)) {
                 // Nothing more of it can count, so nothing of it needs to be checked.
                 past.inputs = None;
             }
-            worker.past.insert(id, past);
+            worker.memory.remember(id, past, &worker.late);
             self.refresh_worker(lease.worker);
         }
         Some(lease)
@@ -1144,9 +1187,10 @@ impl Scheduler {
         let tasks_out: u64 = self.leases.values().map(|lease| count(&lease.rest)).sum();
         assert_eq!(self.tasks_out, tasks_out);
         for worker in self.workers.values() {
-            assert!(worker.late.iter().all(|lease| worker.past.contains_key(lease)));
-            assert_eq!(worker.past.len(), worker.past_order.len());
+            assert!(worker.late.iter().all(|lease| worker.memory.past.contains_key(lease)));
+            worker.memory.assert_consistent();
         }
+        self.sessions.assert_consistent();
         let held: usize = self.workers.values().map(|worker| worker.leases.len()).sum();
         assert_eq!(held, self.leases.len());
         let able = self.workers.values().filter(|worker| worker.is_able).count();
@@ -1171,7 +1215,7 @@ impl Job {
         }
         let Some(task_s) = self.task_s_of(worker, id) else { return 1 };
         let aim = (LEASE_TARGET.as_secs_f64() / task_s) as u64;
-        let count_max = worker.speeds.get(&id).map_or(LEASE_GROWTH, |speed| speed.count_max);
+        let count_max = worker.memory.speeds.get(&id).map_or(LEASE_GROWTH, |speed| speed.count_max);
         // What is in flight is everybody's: no worker may hold so much that others get nothing.
         let share = WORKER_TASKS_MAX / u64::from(worker.slots * LEASES_PER_SLOT).max(1);
         aim.min(count_max).min(self.spec.lease_tasks_max).min(share).max(1)
@@ -1179,7 +1223,14 @@ impl Job {
 
     /// Seconds a task: the worker's own, or else what others have shown.
     fn task_s_of(&self, worker: &Worker, id: JobId) -> Option<f64> {
-        worker.speeds.get(&id).map(|speed| speed.task_s).or(self.task_s)
+        worker.memory.speeds.get(&id).map(|speed| speed.task_s).or(self.task_s)
+    }
+
+    /// How many times longer than for others a worker has for these tasks: more for each attempt
+    /// at one of them that failed.
+    fn patience_for(&self, range: &Range<u64>) -> u32 {
+        let attempts = self.attempts.range(range.clone()).map(|(_, attempts)| attempts.by.len());
+        RETRY_PATIENCE_FACTOR.saturating_pow(attempts.max().unwrap_or(0) as u32)
     }
 
     fn join(&mut self, family: LeaseId, lease: LeaseId) {

@@ -2,9 +2,11 @@
 
 #![allow(clippy::single_range_in_vec_init, reason = "one interval is meant, not its indices")]
 
+mod sessions;
+
 use super::*;
 use proptest::prelude::*;
-use tequio_protocol::limits::{INTEGER_MAX, LEASE_TASKS_MAX};
+use tequio_protocol::limits::{INTEGER_MAX, LEASE_TASKS_MAX, PAST_LEASES_MAX};
 
 const JOB: JobId = JobId(1);
 const OTHER: JobId = JobId(2);
@@ -95,7 +97,7 @@ impl Bench {
 
     /// What a worker has shown so far: how long a task takes it.
     fn set_speed(&mut self, id: u64, task_s: f64) {
-        let speeds = &mut self.scheduler.workers.get_mut(&worker(id)).unwrap().speeds;
+        let speeds = &mut self.scheduler.workers.get_mut(&worker(id)).unwrap().memory.speeds;
         speeds.insert(JOB, Speed { task_s, count_max: 1 << 20 });
     }
 
@@ -111,6 +113,17 @@ impl Bench {
 
     fn add_worker(&mut self, id: u64, slots: u32) {
         self.act(|scheduler, _| scheduler.add_worker(worker(id), Mode::Lease, slots));
+    }
+
+    /// A worker's connection is lost.
+    fn lose(&mut self, id: u64) -> Session {
+        let session = self.act(|scheduler, _| scheduler.new_session());
+        self.act(|scheduler, now| scheduler.keep_worker(worker(id), session, now));
+        session
+    }
+
+    fn resume(&mut self, id: u64, slots: u32, session: Session) -> Option<WorkerId> {
+        self.act(|scheduler, now| scheduler.resume_worker(worker(id), slots, session, now))
     }
 
     fn set_slots(&mut self, id: u64, slots: u32) {
@@ -252,7 +265,7 @@ fn a_lease_has_no_more_tasks_than_the_job_allows() {
 #[test]
 fn without_a_duration_the_time_on_the_servers_clock_counts() {
     let mut bench = Bench::with_known(10_000, 1);
-    bench.scheduler.workers.get_mut(&worker(1)).unwrap().speeds.clear();
+    bench.scheduler.workers.get_mut(&worker(1)).unwrap().memory.speeds.clear();
     for _ in 0..20 {
         let grant = bench.grant_to(1);
         bench.now += TASK_TIME * count(&grant.range) as u32;
@@ -826,6 +839,29 @@ fn a_task_waits_for_a_worker_that_has_not_tried_it() {
 }
 
 #[test]
+fn each_attempt_at_a_task_has_more_time_than_the_last() {
+    let mut bench = Bench::with(2, 1);
+    let [first, other] = [bench.grant_to(1), bench.grant_to(1)];
+    assert_eq!(bench.time_left(&first), DEADLINE_MIN);
+    assert_taken(&bench.fail(&first, 0), 0, 0);
+    let second = bench.grant_to(1);
+    let patience = DEADLINE_MIN * RETRY_PATIENCE_FACTOR;
+    assert_eq!(bench.time_left(&second), patience);
+    bench.now += Duration::from_secs(1);
+    bench.progress(&second).unwrap();
+    bench.progress(&other).unwrap();
+    assert_eq!(bench.time_left(&second), patience, "it counts from now");
+    assert_eq!(bench.time_left(&other), DEADLINE_MIN, "nothing of this one has failed");
+    assert_taken(&bench.fail(&second, 0), 0, 0);
+    let third = bench.grant_to(1);
+    assert_eq!(bench.time_left(&third), patience * RETRY_PATIENCE_FACTOR);
+    bench.add_worker(2, 2);
+    let copies: Vec<Grant> = bench.grants().into_iter().filter(|grant| grant.is_copy).collect();
+    let copy = copies.iter().find(|copy| copy.range == third.range).expect("a copy of it");
+    assert_eq!(bench.time_left(copy), patience * RETRY_PATIENCE_FACTOR, "so has a copy");
+}
+
+#[test]
 fn what_a_copy_still_covers_is_not_tried_elsewhere() {
     let mut bench = Bench::with(1, 2);
     let [first, copy] = [bench.grant_to(1), bench.grant_to(2)];
@@ -910,7 +946,7 @@ fn what_still_comes_of_a_refused_lease_is_dropped_without_another_strike() {
     assert_taken(&bench.fail(&grant, 99), 0, 1);
     bench.progress(&grant).unwrap();
     bench.release(&grant).unwrap();
-    assert_eq!(bench.scheduler.workers[&worker(1)].strikes, 1);
+    assert_eq!(bench.scheduler.workers[&worker(1)].memory.strikes, 1);
     assert_eq!(bench.pending(JOB), [0..100]);
 }
 
@@ -953,7 +989,7 @@ fn three_strikes_turn_a_worker_away_whatever_they_are_for() {
         }
         assert!(!bench.scheduler.has_worker(worker(1)), "{name}");
         assert_eq!(bench.scheduler.leases_of(worker(1)), 0);
-        assert!(bench.scheduler.workers[&worker(2)].strikes == 0);
+        assert!(bench.scheduler.workers[&worker(2)].memory.strikes == 0);
     }
 }
 
@@ -1042,7 +1078,7 @@ fn the_same_results_twice_are_duplicates_and_no_offence() {
     assert_taken(&bench.answer_part(&grant, 0..60), 0, 60);
     assert_taken(&bench.answer_part(&grant, 30..100), 40, 30);
     assert_taken(&bench.answer(&grant), 0, 100);
-    assert_eq!(bench.scheduler.workers[&worker(1)].strikes, 0);
+    assert_eq!(bench.scheduler.workers[&worker(1)].memory.strikes, 0);
 }
 
 #[test]
@@ -1078,8 +1114,8 @@ fn the_leases_that_ended_last_are_remembered_and_those_before_are_not() {
     assert_taken(&bench.answer(&long), 0, 1);
     let refusal = bench.answer(&short).unwrap_err();
     assert_eq!(refusal.reason, RefusalReason::UnknownLease(short.lease));
-    let state = &bench.scheduler.workers[&worker(1)];
-    assert_eq!((state.past.len(), state.past_order.len()), (PAST_LEASES_MAX, PAST_LEASES_MAX));
+    let memory = &bench.scheduler.workers[&worker(1)].memory;
+    assert_eq!(memory.past.len(), PAST_LEASES_MAX);
 }
 
 // ---- Jobs ---------------------------------------------------------------------------------------
@@ -1225,6 +1261,15 @@ enum Step {
     RemoveWorker {
         at: usize,
     },
+    /// A connection is lost, and of each lease a share (in eighths) of what is left with it.
+    Lose {
+        at: usize,
+        eighths: u64,
+    },
+    Resume {
+        at: usize,
+        slots: u32,
+    },
     SetSlots {
         at: usize,
         slots: u32,
@@ -1272,6 +1317,8 @@ fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         2 => (mode, 0..4u32).prop_map(|(mode, slots)| Step::AddWorker { mode, slots }),
         1 => at.clone().prop_map(|at| Step::RemoveWorker { at }),
+        1 => (at.clone(), 0..8u64).prop_map(|(at, eighths)| Step::Lose { at, eighths }),
+        2 => (at.clone(), 0..4u32).prop_map(|(at, slots)| Step::Resume { at, slots }),
         1 => (at.clone(), 0..4u32).prop_map(|(at, slots)| Step::SetSlots { at, slots }),
         6 => Just(Step::Grant),
         4 => Just(Step::GrantAll),
@@ -1293,6 +1340,8 @@ fn step() -> impl Strategy<Value = Step> {
 struct Model {
     bench: Bench,
     workers: Vec<u64>,
+    /// Workers that may come back.
+    lost: Vec<(u64, Session)>,
     /// Every lease ever sent, with the front that its worker is at.
     sent: Vec<(Grant, u64)>,
     settled: BTreeSet<(JobId, u64)>,
@@ -1306,8 +1355,15 @@ impl Model {
         bench.add_job(JobId(1), JobSpec { is_open: true, ..spec(100) });
         bench.add_job(JobId(2), JobSpec { priority: 1, ..spec(40) });
         bench.add_job(JobId(3), JobSpec { lease_tasks_max: 7, ..spec(300) });
-        let (workers, sent, settled) = (Vec::new(), Vec::new(), BTreeSet::new());
-        Model { bench, workers, sent, settled, next_worker: 1, total: 100 }
+        Model {
+            bench,
+            workers: Vec::new(),
+            lost: Vec::new(),
+            sent: Vec::new(),
+            settled: BTreeSet::new(),
+            next_worker: 1,
+            total: 100,
+        }
     }
 
     fn run(&mut self, step: &Step) -> Result<(), TestCaseError> {
@@ -1324,6 +1380,8 @@ impl Model {
                     self.bench.act(|scheduler, _| scheduler.remove_worker(worker(id)));
                 }
             }
+            Step::Lose { at, eighths } => self.lose(at, eighths),
+            Step::Resume { at, slots } => self.resume(at, slots),
             Step::SetSlots { at, slots } => {
                 if let Some(id) = self.workers.get(at % self.workers.len().max(1)).copied() {
                     self.bench.set_slots(id, slots);
@@ -1385,6 +1443,35 @@ impl Model {
         }
         self.bench.revoked();
         self.check()
+    }
+
+    fn lose(&mut self, at: usize, eighths: u64) {
+        if self.workers.is_empty() {
+            return;
+        }
+        let id = self.workers.swap_remove(at % self.workers.len());
+        let session = self.bench.lose(id);
+        self.lost.push((id, session));
+        for (grant, front) in self.sent.iter_mut().filter(|(grant, _)| grant.worker == worker(id)) {
+            *front += (grant.range.end - *front) * eighths / 8;
+        }
+    }
+
+    /// A session may be over by now.
+    fn resume(&mut self, at: usize, slots: u32) {
+        if self.lost.is_empty() {
+            return;
+        }
+        let (was, session) = self.lost.swap_remove(at % self.lost.len());
+        let id = self.next_worker;
+        self.next_worker += 1;
+        if self.bench.resume(id, slots, session).is_none() {
+            return;
+        }
+        self.workers.push(id);
+        for (grant, _) in self.sent.iter_mut().filter(|(grant, _)| grant.worker == worker(was)) {
+            grant.worker = worker(id);
+        }
     }
 
     fn pick(&self, at: usize) -> Option<(Grant, u64)> {

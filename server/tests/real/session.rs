@@ -5,15 +5,15 @@ use crate::support::PATIENCE;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
-use tequio::dispatcher::{Close, Dispatcher, FromWorker, Peer};
+use tequio::dispatcher::{Close, Control, Dispatcher, FromWorker, Peer};
 use tequio::metrics::Metrics;
 use tequio::session::{self, Frame, Link, LinkError};
 use tequio::store::{MemoryStore, NewJob};
 use tequio_protocol::api::{JobState, JobView};
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, LeaseId};
-use tequio_protocol::limits::{OUTBOX_MESSAGES_MAX, SILENCE_MAX};
-use tequio_protocol::message::ServerMessage;
+use tequio_protocol::limits::{OUTBOX_MESSAGES_MAX, SESSION_KEPT, SILENCE_MAX};
+use tequio_protocol::message::{ServerMessage, Welcome};
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
@@ -45,7 +45,12 @@ struct Harness {
     to_peer: mpsc::UnboundedReceiver<Frame>,
     stop: watch::Sender<bool>,
     ended: tokio::task::JoinHandle<()>,
+    /// What it was called when it took a lease.
+    session: String,
 }
+
+/// The answer to the welcome task.
+const WELCOME_ANSWER: &str = r#"{"type":"result","task_id":1,"result":3072}"#;
 
 async fn dispatcher(welcome: Option<RepeatMultiply>) -> (Dispatcher, Arc<Metrics>) {
     let (store, metrics) = (Arc::new(MemoryStore::new()), Arc::new(Metrics::default()));
@@ -67,7 +72,7 @@ fn connect(dispatcher: Dispatcher, metrics: Arc<Metrics>, takes_frames: bool) ->
     let peer = Peer { address, path: "/ws".to_owned(), agent: None };
     let session = session::run(link, peer, dispatcher.clone(), stopping);
     let ended = tokio::spawn(async { session.await.unwrap() });
-    Harness { dispatcher, metrics, from_peer, to_peer, stop, ended }
+    Harness { dispatcher, metrics, from_peer, to_peer, stop, ended, session: String::new() }
 }
 
 /// A worker that has been lent the one task of a job, whose result is 16.
@@ -150,15 +155,40 @@ impl Harness {
 
     /// Says hello, answers the welcome task, and takes a lease.
     async fn take_lease(&mut self) -> LeaseId {
-        self.say(
-            r#"{"type":"hello","protocol":1,"agent":"A","slots":1,"worker":"a",
-            "ops":["repeat_multiply"]}"#,
-        );
-        self.say(r#"{"type":"result","task_id":1,"result":3072}"#);
+        self.session = self.hello("").await.session.unwrap();
+        self.say(WELCOME_ANSWER);
+        self.lease().await
+    }
+
+    /// Says hello, with what a test adds to it.
+    async fn hello(&mut self, more: &str) -> Welcome {
+        self.say(&format!(
+            r#"{{"type":"hello","protocol":1,"agent":"A","slots":1,"worker":"a",
+            "ops":["repeat_multiply"]{more}}}"#
+        ));
+        let welcome = self.hear(r#""type":"welcome""#, Instant::now() + PATIENCE).await.unwrap();
+        let ServerMessage::Welcome(welcome) = ServerMessage::read(&welcome).unwrap() else {
+            panic!()
+        };
+        welcome
+    }
+
+    async fn resume(&mut self, session: &str) -> Welcome {
+        self.hello(&format!(r#","resume":"{session}""#)).await
+    }
+
+    async fn lease(&mut self) -> LeaseId {
         let lease = self.hear(r#""type":"lease""#, Instant::now() + PATIENCE).await.unwrap();
         let ServerMessage::Lease(lease) = ServerMessage::read(&lease).unwrap() else { panic!() };
         assert_eq!((lease.first, lease.count), (0, 1));
         lease.lease
+    }
+
+    /// Loses the line, and comes back on another.
+    async fn reconnect(self) -> Harness {
+        drop((self.from_peer, self.to_peer));
+        self.ended.await.unwrap();
+        connect(self.dispatcher, self.metrics, true)
     }
 
     fn answer(&self, lease: LeaseId) {
@@ -206,6 +236,124 @@ async fn what_a_half_open_connection_holds_is_computed_by_others() {
     assert_ne!(again, lease);
     other.answer(again);
     assert_eq!(other.done(job).await.done, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_computed_when_the_line_broke_counts_when_its_worker_is_back() {
+    let (harness, job, lease) = start_with_a_lease().await;
+    let session = harness.session.clone();
+    let mut back = harness.reconnect().await;
+    let welcome = back.resume(&session).await;
+    assert!(welcome.resumed);
+    assert_ne!(welcome.session.unwrap(), session);
+    let anew = back.lease().await;
+    back.answer(lease);
+    assert_eq!(back.done(job).await.done, 1);
+    back.answer(anew);
+    back.answer(lease);
+    back.say(r#"{"type":"heartbeat"}"#);
+    back.hear("heartbeat", Instant::now() + PATIENCE).await.unwrap();
+    assert_eq!(back.metrics.duplicates.get(), 2);
+    assert_eq!(back.dispatcher.list_workers().await.unwrap()[0].refused, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_welcome_task_may_still_be_answered_by_a_worker_that_is_back() {
+    let (harness, job, lease) = start_with_a_lease().await;
+    let session = harness.session.clone();
+    let mut back = harness.reconnect().await;
+    assert!(back.resume(&session).await.resumed);
+    let anew = back.lease().await;
+    back.say(WELCOME_ANSWER);
+    back.answer(lease);
+    assert_eq!(back.done(job).await.done, 1, "what it had is still known");
+    back.answer(anew);
+    back.say(r#"{"type":"heartbeat"}"#);
+    back.hear("heartbeat", Instant::now() + PATIENCE).await.unwrap();
+    let worker = &back.dispatcher.list_workers().await.unwrap()[0];
+    assert_eq!((worker.refused, worker.leases), (0, 0));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_is_back_before_its_loss_is_known_ends_its_old_connection() {
+    let (mut old, job, lease) = start_with_a_lease().await;
+    let mut back = connect(old.dispatcher.clone(), old.metrics.clone(), true);
+    assert!(back.resume(&old.session).await.resumed);
+    let reason = "the worker has connected again".to_owned();
+    assert_eq!(closing(&mut old.to_peer).await, Close { code: 1001, reason });
+    assert_eq!(back.dispatcher.list_workers().await.unwrap().len(), 1);
+    // What the line still brings is nobody's.
+    old.say(WELCOME_ANSWER);
+    old.answer(lease);
+    drop((old.from_peer, old.to_peer));
+    old.ended.await.unwrap();
+    assert_eq!(back.dispatcher.job(job).await.unwrap().unwrap().done, 0);
+    back.answer(lease);
+    assert_eq!(back.done(job).await.done, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_session_that_is_over_or_unknown_is_a_newcomers() {
+    let (harness, job, lease) = start_with_a_lease().await;
+    let session = harness.session.clone();
+    let mut back = harness.reconnect().await;
+    for unknown in ["", "9d1e", "é", &"0".repeat(32), &"9".repeat(100_000)] {
+        let mut other = connect(back.dispatcher.clone(), back.metrics.clone(), true);
+        let welcome = other.resume(unknown).await;
+        assert!(!welcome.resumed && welcome.session.is_some());
+    }
+    back.hear("nothing of the kind", Instant::now() + SESSION_KEPT).await;
+    assert!(!back.resume(&session).await.resumed);
+    back.say(WELCOME_ANSWER);
+    let anew = back.lease().await;
+    back.answer(lease);
+    let refusal = back.hear("error", Instant::now() + PATIENCE).await.unwrap();
+    assert!(refusal.contains("unknown_lease"), "{refusal}");
+    back.answer(anew);
+    assert_eq!(back.done(job).await.done, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_never_answered_the_welcome_task_has_nothing_to_go_on_with() {
+    let mut harness = start(true).await;
+    let session = harness.hello("").await.session.unwrap();
+    submit(&harness.dispatcher).await;
+    let mut back = harness.reconnect().await;
+    assert!(!back.resume(&session).await.resumed);
+    back.say(WELCOME_ANSWER);
+    back.lease().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_turned_away_has_nothing_to_go_on_with() {
+    let (mut harness, job, _) = start_with_a_lease().await;
+    for _ in 0..3 {
+        harness.say(r#"{"type":"results","lease":7,"first":0,"results":[1]}"#);
+    }
+    assert_eq!(closing(&mut harness.to_peer).await.code, 4012);
+    // It asks before its old connection is gone, and after.
+    for _ in 0..2 {
+        let mut back = connect(harness.dispatcher.clone(), harness.metrics.clone(), true);
+        assert!(!back.resume(&harness.session).await.resumed);
+    }
+    assert_eq!(harness.dispatcher.job(job).await.unwrap().unwrap().leased, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_job_that_was_cancelled_meanwhile_takes_no_results_and_no_offence() {
+    let (harness, job, lease) = start_with_a_lease().await;
+    let session = harness.session.clone();
+    let mut back = harness.reconnect().await;
+    // Not waited for: virtual time would run on until it is on disk.
+    let dispatcher = back.dispatcher.clone();
+    tokio::spawn(async move { dispatcher.control(job, Control::Cancel).await.unwrap() });
+    assert!(back.resume(&session).await.resumed);
+    back.answer(lease);
+    back.say(r#"{"type":"heartbeat"}"#);
+    back.hear("heartbeat", Instant::now() + PATIENCE).await.unwrap();
+    assert_eq!(back.dispatcher.list_workers().await.unwrap()[0].refused, 0);
+    let view = back.dispatcher.job(job).await.unwrap().unwrap();
+    assert_eq!((view.state, view.done), (JobState::Cancelled, 0));
 }
 
 #[tokio::test(start_paused = true)]

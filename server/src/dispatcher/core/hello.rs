@@ -1,0 +1,104 @@
+//! How a worker begins: plain, with a hello, or where it lost an earlier connection.
+
+use super::{Close, Core, Effect, Now};
+use crate::scheduler::{Mode, Session};
+use tequio_protocol::ids::WorkerId;
+use tequio_protocol::limits::{AGENT_CHARS_MAX, HEARTBEAT};
+use tequio_protocol::message::{ErrorCode, Hello, PROTOCOL, ServerMessage, Welcome, close_code};
+use tequio_protocol::op::Op;
+use tequio_protocol::text::printable;
+use tracing::info;
+
+impl Core {
+    /// Lends to a worker from now on, as it has said that it wants.
+    pub(super) fn begin(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get(&id).filter(|worker| worker.is_welcome) else { return };
+        match &worker.hello {
+            None => self.scheduler.add_worker(id, Mode::Plain, 1),
+            Some(hello) if knows_an_op(hello) => {
+                self.scheduler.add_worker(id, Mode::Lease, hello.slots);
+            }
+            Some(_) => info!("[#{id}] knows none of the ops here"),
+        }
+    }
+
+    pub(super) fn hello(&mut self, id: WorkerId, mut hello: Hello, now: Now) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if hello.protocol != PROTOCOL {
+            return self.refuse_protocol(id, hello.protocol);
+        }
+        if worker.hello.is_some() {
+            let message = "hello was said before on this connection".to_owned();
+            return self.refuse(id, ErrorCode::BadHello, message, None);
+        }
+        hello.agent = printable(&hello.agent, AGENT_CHARS_MAX);
+        worker.peer.agent = Some(hello.agent.clone());
+        info!("[#{id}] hello slots={} agent={}", hello.slots, hello.agent);
+        let session = self.scheduler.new_session();
+        self.sessions.insert(session, id);
+        worker.session = Some(session);
+        let earlier = hello.resume.take().and_then(|name| Session::parse(&name));
+        let (slots, may_resume) = (hello.slots, knows_an_op(&hello));
+        worker.hello = Some(hello);
+        let resumed =
+            earlier.is_some_and(|earlier| may_resume && self.resume(id, earlier, slots, now));
+        self.welcome(id, session, resumed);
+        if resumed {
+            return;
+        }
+        if self.scheduler.has_worker(id) {
+            self.scheduler.set_mode(id, Mode::Lease);
+            self.scheduler.set_slots(id, slots);
+        } else {
+            self.begin(id);
+        }
+    }
+
+    fn welcome(&mut self, id: WorkerId, session: Session, resumed: bool) {
+        let welcome = Welcome {
+            protocol: PROTOCOL,
+            worker_id: id,
+            heartbeat_s: HEARTBEAT.as_secs(),
+            session: Some(session.to_string()),
+            resumed,
+        };
+        self.send(id, ServerMessage::Welcome(welcome));
+    }
+
+    /// A worker goes on with a session, if that is known: it has answered the welcome task there,
+    /// and need not wait until it has here.
+    fn resume(&mut self, id: WorkerId, session: Session, slots: u32, now: Now) -> bool {
+        self.end_half_open(session, now);
+        let Some(was) = self.scheduler.resume_worker(id, slots, session, now.at) else {
+            return false;
+        };
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.is_welcome = true;
+        }
+        info!("[#{id}] goes on with what #{was} had");
+        true
+    }
+
+    /// Who resumes a session has no connection of that name any more, even where nobody has told
+    /// this end of it.
+    fn end_half_open(&mut self, session: Session, now: Now) {
+        let Some(old) = self.sessions.get(&session).copied() else { return };
+        let reason = "the worker has connected again".to_owned();
+        self.disconnected(old, &format!("{} {reason}", close_code::GOING_AWAY), now);
+        self.effects.push(Effect::Close(old, Close { code: close_code::GOING_AWAY, reason }));
+    }
+
+    fn refuse_protocol(&mut self, id: WorkerId, protocol: u32) {
+        let message = format!(
+            "this server speaks protocol {PROTOCOL}, the worker {protocol}; reload the page, or \
+             use a tequio of the server's version"
+        );
+        self.refuse(id, ErrorCode::UnsupportedProtocol, message.clone(), None);
+        let code = close_code::UNSUPPORTED_PROTOCOL;
+        self.effects.push(Effect::Close(id, Close { code, reason: message }));
+    }
+}
+
+fn knows_an_op(hello: &Hello) -> bool {
+    hello.ops.iter().any(|op| Op::named(op).is_some())
+}

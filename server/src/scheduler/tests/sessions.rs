@@ -1,0 +1,304 @@
+//! Workers that lose their connections and come back.
+
+use super::*;
+use tequio_protocol::limits::{
+    LEASE_INPUTS_MAX, SESSION_KEPT, SESSIONS_KEPT_MAX, SESSIONS_KEPT_TASKS_MAX, SLOTS_MAX,
+};
+
+/// A grant as the worker has it that came back as `id`.
+fn as_of(grant: &Grant, id: u64) -> Grant {
+    Grant { worker: worker(id), ..grant.clone() }
+}
+
+/// A lease of 100 tasks whose worker answered ten, lost its connection and came back as worker 2,
+/// without slots.
+fn resumed() -> (Bench, Grant) {
+    let mut bench = Bench::with_known(100, 1);
+    let grant = bench.grant_to(1);
+    assert_taken(&bench.answer_part(&grant, 0..10), 10, 0);
+    let session = bench.lose(1);
+    assert_eq!(bench.pending(JOB), [10..100]);
+    assert_eq!(bench.resume(2, 0, session), Some(worker(1)));
+    (bench, as_of(&grant, 2))
+}
+
+fn strikes(bench: &Bench, id: u64) -> u32 {
+    bench.scheduler.workers[&worker(id)].memory.strikes
+}
+
+#[test]
+fn results_of_before_count_once() {
+    let (mut bench, grant) = resumed();
+    assert_taken(&bench.answer_part(&grant, 0..40), 30, 10);
+    assert_taken(&bench.answer_part(&grant, 40..100), 60, 0);
+    assert!(bench.scheduler.is_settled(JOB));
+    assert_taken(&bench.answer(&grant), 0, 100);
+    assert_eq!(strikes(&bench, 2), 0);
+}
+
+#[test]
+fn what_was_lost_on_the_way_is_a_gap_and_no_offence() {
+    let (mut bench, grant) = resumed();
+    assert_taken(&bench.answer_part(&grant, 50..80), 30, 0);
+    assert_eq!(bench.pending(JOB), [10..50, 80..100]);
+    assert_taken(&bench.fail(&grant, 90), 0, 1);
+    assert_taken(&bench.answer_part(&grant, 10..50), 40, 0);
+    assert_taken(&bench.answer_part(&grant, 91..100), 9, 0);
+    assert_eq!(bench.pending(JOB), [80..91]);
+    assert!(bench.scheduler.jobs[&JOB].attempts.is_empty(), "it is to be computed anew");
+    assert_eq!(strikes(&bench, 2), 0);
+    let beyond = bench.send(&grant, 100, &[right(100)], None).unwrap_err();
+    assert!(matches!(beyond.reason, RefusalReason::OutOfShape { .. }));
+    assert_eq!(strikes(&bench, 2), 1);
+}
+
+#[test]
+fn what_was_lost_takes_no_places() {
+    let mut bench = Bench::with_known(10_000, 1);
+    let first = bench.grant_to(1);
+    bench.grant_to(1);
+    bench.expire();
+    let session = bench.lose(1);
+    bench.resume(2, 1, session).unwrap();
+    let sizes: Vec<u64> = bench.grants().iter().map(|grant| count(&grant.range)).collect();
+    assert_eq!(sizes, [1, 1], "two leases for a slot; it let one expire, and begins with little");
+    bench.progress(&as_of(&first, 2)).unwrap();
+    bench.release(&as_of(&first, 2)).unwrap();
+    assert_eq!(strikes(&bench, 2), 0);
+}
+
+#[test]
+fn a_worker_is_as_fast_as_before() {
+    let mut bench = Bench::with_known(10_000, 1);
+    let session = bench.lose(1);
+    bench.resume(2, 1, session).unwrap();
+    assert_eq!(bench.next_size(), 100);
+}
+
+#[test]
+fn leases_in_which_it_was_lent_anew_are_revoked() {
+    let mut bench = Bench::with_known(100, 1);
+    let grant = bench.grant_to(1);
+    let session = bench.lose(1);
+    bench.add_worker(3, 1);
+    bench.set_speed(3, TASK_TIME.as_secs_f64());
+    let anew = bench.grant_to(3);
+    assert_eq!(anew.range, grant.range);
+    bench.resume(2, 0, session).unwrap();
+    assert_taken(&bench.answer_part(&as_of(&grant, 2), 0..99), 99, 0);
+    assert_eq!(bench.revoked(), [], "task 99 is waited for");
+    assert_taken(&bench.answer_part(&as_of(&grant, 2), 99..100), 1, 0);
+    assert_eq!(bench.revoked(), [(worker(3), anew.lease)]);
+    assert_taken(&bench.answer(&anew), 0, 100);
+}
+
+#[test]
+fn wrong_results_of_before_are_a_strike() {
+    let (mut bench, grant) = resumed();
+    let refusal = bench.send(&grant, 50, &vec![Number(0.5); 50], None).unwrap_err();
+    assert!(matches!(refusal.reason, RefusalReason::Wrong { .. }));
+    assert_eq!(strikes(&bench, 2), 1);
+    assert_eq!(bench.pending(JOB), [10..100]);
+    assert_taken(&bench.answer_part(&grant, 10..100), 0, 90);
+}
+
+#[test]
+fn strikes_are_kept_and_who_is_turned_away_is_not() {
+    let mut bench = Bench::with(100, 1);
+    for strike in 1..STRIKES_MAX {
+        assert!(!bench.act(|scheduler, _| scheduler.add_strike(worker(1))));
+        let session = bench.lose(1);
+        bench.resume(1, 1, session).unwrap();
+        assert_eq!(strikes(&bench, 1), strike);
+    }
+    assert!(bench.act(|scheduler, _| scheduler.add_strike(worker(1))));
+    let session = bench.lose(1);
+    assert_eq!(bench.resume(2, 1, session), None);
+    assert!(!bench.scheduler.has_worker(worker(2)));
+}
+
+#[test]
+fn a_session_is_resumed_once_and_in_time() {
+    let mut bench = Bench::with_known(100, 1);
+    let grant = bench.grant_to(1);
+    let first = bench.lose(1);
+    assert_eq!(bench.scheduler.next_timeout(), Some(bench.now + SESSION_KEPT));
+    bench.now += SESSION_KEPT - Duration::from_millis(1);
+    bench.resume(2, 0, first).unwrap();
+    assert_eq!(bench.resume(3, 0, first), None, "it was resumed");
+    let second = bench.lose(2);
+    bench.now += SESSION_KEPT;
+    assert_eq!(bench.resume(3, 0, second), None, "it is over");
+    assert_eq!(bench.scheduler.sessions.len(), 1);
+    bench.act(|scheduler, now| scheduler.expire(now));
+    assert_eq!((bench.scheduler.sessions.len(), bench.scheduler.next_timeout()), (0, None));
+    bench.add_worker(3, 0);
+    assert!(bench.answer(&as_of(&grant, 3)).is_err(), "a newcomer has no leases");
+}
+
+#[test]
+fn the_oldest_sessions_are_dropped_when_there_are_too_many() {
+    let mut bench = Bench::new();
+    let mut sessions = Vec::new();
+    for id in 0..=SESSIONS_KEPT_MAX as u64 {
+        bench.scheduler.add_worker(worker(id), Mode::Lease, 1);
+        let session = bench.scheduler.new_session();
+        bench.scheduler.keep_worker(worker(id), session, bench.now);
+        sessions.push(session);
+    }
+    bench.scheduler.assert_consistent();
+    assert_eq!(bench.resume(0, 1, sessions[0]), None);
+    assert_eq!(bench.resume(1, 1, sessions[1]), Some(worker(1)));
+}
+
+#[test]
+fn the_oldest_sessions_are_dropped_when_their_inputs_are_too_many() {
+    let mut bench = Bench::new();
+    bench.add_job(JOB, JobSpec { lease_tasks_max: LEASE_INPUTS_MAX, ..spec(1 << 30) });
+    let mut sessions = Vec::new();
+    // More than one worker may hold, of which it may not keep more.
+    let slots = SLOTS_MAX / 8;
+    while (sessions.len() as u64) <= SESSIONS_KEPT_TASKS_MAX / WORKER_TASKS_MAX {
+        let id = sessions.len() as u64;
+        bench.scheduler.add_worker(worker(id), Mode::Lease, slots);
+        bench.set_speed(id, 1e-6);
+        for _ in 0..2 {
+            while let Some(grant) = bench.scheduler.grant(bench.now) {
+                let inputs = inputs_with(grant.range.clone(), &[]);
+                bench.scheduler.set_inputs(grant.lease, inputs, false);
+            }
+            bench.now = bench.scheduler.next_timeout().unwrap();
+            bench.scheduler.expire(bench.now);
+            bench.scheduler.workers.get_mut(&worker(id)).unwrap().late.clear();
+            bench.scheduler.heard(worker(id));
+            bench.set_speed(id, 1e-6);
+        }
+        sessions.push(bench.lose(id));
+        let kept = bench.scheduler.sessions.inputs_kept();
+        assert!((WORKER_TASKS_MAX / 2..=SESSIONS_KEPT_TASKS_MAX).contains(&kept), "{kept}");
+        assert!(id > 0 || kept <= WORKER_TASKS_MAX, "{kept} of one worker");
+    }
+    assert!(bench.resume(0, 1, sessions[0]).is_none());
+    assert!(bench.resume(2, 1, sessions[2]).is_some());
+}
+
+#[test]
+fn a_job_that_is_over_takes_the_inputs_with_it() {
+    let mut bench = Bench::with_known(100, 1);
+    let grant = bench.grant_to(1);
+    let session = bench.lose(1);
+    assert_eq!(bench.scheduler.sessions.inputs_kept(), 100);
+    bench.act(|scheduler, _| scheduler.remove_job(JOB));
+    assert_eq!(bench.scheduler.sessions.inputs_kept(), 0);
+    bench.resume(2, 1, session).unwrap();
+    let answer = bench.answer(&as_of(&grant, 2));
+    assert_taken(&answer, 0, 100);
+    assert_eq!(answer.unwrap().job, None);
+    assert_eq!(strikes(&bench, 2), 0);
+}
+
+#[test]
+fn what_can_no_longer_count_is_kept_without_its_inputs() {
+    let mut bench = Bench::with_known(100, 2);
+    let [grant, copy] = [bench.grant_to(1), bench.grant_to(2)];
+    assert!(copy.is_copy);
+    bench.answer_part(&grant, 0..50).unwrap();
+    bench.answer(&copy).unwrap();
+    let session = bench.lose(1);
+    assert_eq!(bench.scheduler.sessions.inputs_kept(), 0);
+    bench.resume(3, 1, session).unwrap();
+    assert_taken(&bench.answer(&as_of(&grant, 3)), 0, 100);
+}
+
+#[test]
+fn all_that_many_slots_held_is_remembered_though_none_are_left() {
+    let mut bench = Bench::with(1_000_000, 0);
+    bench.add_worker(1, 100);
+    let grants = bench.grants();
+    assert_eq!(grants.len(), 200);
+    bench.set_slots(1, 0);
+    let session = bench.lose(1);
+    bench.resume(2, 0, session).unwrap();
+    let again = bench.lose(2);
+    bench.resume(3, 0, again).unwrap();
+    for grant in &grants {
+        assert_taken(&bench.answer(&as_of(grant, 3)), 1, 0);
+    }
+    assert_eq!(bench.grants(), []);
+}
+
+#[test]
+fn what_was_lost_is_remembered_while_other_leases_come_and_go() {
+    let mut bench = Bench::with_known(1_000_000, 1);
+    let grant = bench.grant_to(1);
+    let session = bench.lose(1);
+    bench.resume(2, 1, session).unwrap();
+    for _ in 0..2 * PAST_LEASES_MAX {
+        let grant = bench.grant_to(2);
+        bench.answer(&grant).unwrap();
+    }
+    // They began with what it had held, which was pending again.
+    assert_taken(&bench.answer(&as_of(&grant, 2)), 0, 100);
+}
+
+#[test]
+fn results_of_before_that_are_forgotten_are_refused_and_no_offence() {
+    let mut bench = Bench::with_known(1_000_000, 1);
+    let first = bench.grant_to(1);
+    bench.answer(&first).unwrap();
+    for _ in 0..PAST_LEASES_MAX {
+        let grant = bench.grant_to(1);
+        bench.answer(&grant).unwrap();
+    }
+    let session = bench.lose(1);
+    bench.resume(2, 1, session).unwrap();
+    let refusal = bench.answer(&as_of(&first, 2)).unwrap_err();
+    assert_eq!(refusal.reason, RefusalReason::UnknownLease(first.lease));
+    assert_eq!(strikes(&bench, 2), 0);
+    for (strike, lease) in [(1, LeaseId(0)), (2, LeaseId(1 << 33))] {
+        let never = Grant { lease, ..as_of(&first, 2) };
+        bench.answer(&never).unwrap_err();
+        assert_eq!(strikes(&bench, 2), strike, "nobody was ever lent {lease}");
+    }
+}
+
+#[test]
+fn a_lease_that_was_not_sent_is_not_remembered() {
+    let mut bench = Bench::with_known(1000, 1);
+    let grant = bench.act(|scheduler, now| scheduler.grant(now)).unwrap();
+    let session = bench.lose(1);
+    bench.resume(2, 1, session).unwrap();
+    assert!(bench.answer(&as_of(&grant, 2)).is_err());
+}
+
+#[test]
+fn a_worker_that_began_plain_keeps_what_it_did_since() {
+    let mut bench = Bench::with_known(1000, 1);
+    let before = bench.grant_to(1);
+    bench.act(|scheduler, _| scheduler.add_strike(worker(1)));
+    let session = bench.lose(1);
+    bench.act(|scheduler, _| scheduler.add_worker(worker(2), Mode::Plain, 1));
+    let held = bench.grant_to(2);
+    bench.answer(&held).unwrap();
+    let plain = bench.grant_to(2);
+    bench.act(|scheduler, _| scheduler.add_strike(worker(2)));
+    bench.resume(2, 2, session).unwrap();
+    assert_eq!(strikes(&bench, 2), 2);
+    assert_eq!(bench.grants().len(), 3, "four leases for two slots, of which it holds one");
+    for (grant, fresh, again) in [(as_of(&before, 2), 99, 1), (held, 0, 1), (plain, 0, 1)] {
+        assert_taken(&bench.answer(&grant), fresh, again);
+    }
+}
+
+#[test]
+fn a_name_is_read_as_it_was_written_and_nothing_else_is_one() {
+    let mut bench = Bench::new();
+    let session = bench.scheduler.new_session();
+    assert_ne!(session, bench.scheduler.new_session());
+    assert_eq!(Session::parse(&session.to_string()), Some(session));
+    assert_eq!(Session::parse(&Session(10).to_string()), Some(Session(10)));
+    let upper = session.to_string().to_uppercase();
+    for name in ["", "9d1e", "+0000000000000000000000000000001", &upper, &"0".repeat(33), "é"] {
+        assert_eq!(Session::parse(name), None, "{name}");
+    }
+}
