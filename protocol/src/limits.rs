@@ -157,6 +157,9 @@ pub const TABS_MAX: usize = 256;
 /// The longest id of a tab. Ours have 16 characters.
 pub const TAB_ID_CHARS_MAX: usize = 64;
 
+/// How often the page is told what the slots do: as often as a person can follow.
+pub const TELL_INTERVAL: Duration = Duration::from_millis(200);
+
 /// The pause before a compute worker that did not start is started again, where others have: the
 /// server that its script comes from may be away.
 pub const SLOT_RETRY: Duration = Duration::from_secs(1);

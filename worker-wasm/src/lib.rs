@@ -7,6 +7,7 @@
 pub mod backoff;
 #[cfg(test)]
 mod bench;
+pub mod digest;
 mod pace;
 #[cfg(test)]
 mod person_tests;

@@ -4,13 +4,14 @@ use super::channel::Channel;
 use super::slot::Slot;
 use super::socket::Socket;
 use super::{log, log_error, now_ms, post, words};
+use crate::digest::Digest;
 use crate::worker::{Action, Event, Start, Worker};
 use gloo_timers::callback::Timeout;
 use std::cell::RefCell;
 use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
-use tequio_protocol::limits::{ASLEEP_AFTER, SLOT_RETRY};
+use tequio_protocol::limits::{ASLEEP_AFTER, SLOT_RETRY, TELL_INTERVAL};
 use tequio_protocol::page::{FromCompute, FromPage, ToPage};
 use tequio_protocol::piece::Piece;
 use wasm_bindgen::JsCast;
@@ -28,6 +29,8 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
         has_computed: false,
         channel: None,
         timeout: None,
+        digest: Digest::default(),
+        digest_timeout: None,
         ahead_ms: ahead_ms(&scope),
         scope: scope.clone(),
     })));
@@ -46,7 +49,7 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     // task need not wait, and that a program which does not start is told of at once.
     shell.0.borrow_mut().start_slot(0, None, &shell);
     shell.carry_on();
-    shell.0.borrow().tell(&ToPage::Ready);
+    shell.0.borrow_mut().tell(ToPage::Ready, &shell);
 }
 
 /// The state machine and what it acts on; every listener holds one of these.
@@ -66,6 +69,9 @@ struct State {
     /// None in browsers that have no such channels: then tabs do not know of each other.
     channel: Option<Channel>,
     timeout: Option<Timeout>,
+    /// What the page is told when the timer fires, or before anything else.
+    digest: Digest,
+    digest_timeout: Option<Timeout>,
     /// How far the clock on the wall was ahead of the monotonic one.
     ahead_ms: f64,
     scope: DedicatedWorkerGlobalScope,
@@ -190,7 +196,7 @@ impl State {
                     channel.say(&text);
                 }
             }
-            Action::Tell(message) => self.tell(&message),
+            Action::Tell(message) => self.tell(message, shell),
         }
     }
 
@@ -252,11 +258,29 @@ impl State {
         });
     }
 
-    /// Tells the page, and whoever reads the browser's console.
-    fn tell(&self, message: &ToPage) {
-        if let Some(line) = console_line(message) {
+    /// Tells the page, and whoever reads the browser's console; of the slots not at once.
+    fn tell(&mut self, message: ToPage, shell: &Shell) {
+        if let Some(line) = console_line(&message) {
             log(&line);
         }
+        if let Some(message) = self.digest.add(message) {
+            self.tell_digest();
+            self.post(&message);
+        } else if self.digest_timeout.is_none() {
+            let shell = shell.clone();
+            let tell = move || shell.0.borrow_mut().tell_digest();
+            self.digest_timeout = Some(Timeout::new(TELL_INTERVAL.as_millis() as u32, tell));
+        }
+    }
+
+    fn tell_digest(&mut self) {
+        self.digest_timeout = None;
+        for message in self.digest.take() {
+            self.post(&message);
+        }
+    }
+
+    fn post(&self, message: &ToPage) {
         if let Err(error) = self.scope.post_message(&post::to_js(message)) {
             log_error(&format!("tequio: the page cannot be told: {}", words(&error)));
         }
@@ -272,6 +296,9 @@ fn console_line(message: &ToPage) -> Option<String> {
         ToPage::Ready
         | ToPage::Idle { .. }
         | ToPage::Lent { .. }
+        // There may be hundreds of these a second.
+        | ToPage::Lease { .. }
+        | ToPage::Results { .. }
         | ToPage::Connecting { attempt: 1 } => None,
         ToPage::Paused => Some("⏸️ Paused".to_owned()),
         ToPage::Connecting { attempt } => Some(format!("🔄 Reconnecting (attempt {attempt})")),
@@ -282,12 +309,6 @@ fn console_line(message: &ToPage) -> Option<String> {
         ToPage::Task { task_id, text, .. } => Some(format!("🧮 Task received: {task_id}: {text}")),
         ToPage::Result { task_id, result, .. } => {
             Some(format!("📤 Result sent: {task_id}: {result}"))
-        }
-        ToPage::Lease { job, first, count, .. } => {
-            Some(format!("🧮 Lease received: {count} tasks of job {job} from {first}"))
-        }
-        ToPage::Results { job, last, count, .. } => {
-            Some(format!("📤 Results sent: {count} of job {job} up to {last}"))
         }
         ToPage::Notice { text } | ToPage::Failed { text, .. } => Some(format!("⚠️ {text}")),
     }
