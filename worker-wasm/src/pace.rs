@@ -6,6 +6,9 @@ use std::time::Duration;
 /// between: timers are late by as much, and pauses would grow by it.
 const SLACK: Duration = Duration::from_millis(50);
 
+/// The most that a piece counts for, in times of computing it.
+const COST_FACTOR_MAX: u32 = 4;
+
 /// A share of a core's time, above 0 and at most 1.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) struct Share(f64);
@@ -32,7 +35,10 @@ impl Share {
 
 /// One slot's computing, measured piece by piece.
 ///
-/// Each piece moves the slot's next turn on by its length over the share. A piece that began late
+/// Each piece moves the slot's next turn on by its cost over the share. It costs the time from its
+/// beginning until its results are here: carrying many short results costs as much of the machine
+/// as computing them, and a machine that is busy with other things is left alone for longer. But no
+/// more than [`COST_FACTOR_MAX`] times the computing, since the tab may have been asleep. A piece that began late
 /// is counted from its turn, so that late timers do not lower the share; only within [`SLACK`], so
 /// that a slot that had nothing to do does not work harder afterwards.
 #[derive(Clone, Copy, Debug, Default)]
@@ -41,16 +47,27 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// A piece that began at `began` has taken `computing`. Gives when the next may begin.
+    /// A piece that began at `began` and took `computing` is here at `now`. Gives when the next may
+    /// begin.
     pub(crate) fn computed(
         &mut self,
         began: Duration,
         computing: Duration,
+        now: Duration,
         share: Share,
     ) -> Duration {
+        let cost_max = computing.saturating_mul(COST_FACTOR_MAX) + SLACK;
+        let cost = now.saturating_sub(began).min(cost_max);
         let counted_from = self.turn.max(began.saturating_sub(SLACK));
-        self.turn = counted_from + share.stretch(computing);
+        self.turn = counted_from + share.stretch(cost);
         self.turn
+    }
+
+    /// The last piece cost more. Gives by how much its slot's turn moves on.
+    pub(crate) fn add(&mut self, cost: Duration, share: Share) -> Duration {
+        let more = share.stretch(cost);
+        self.turn += more;
+        more
     }
 }
 
@@ -66,9 +83,9 @@ mod tests {
         let (mut now, mut computing) = (Duration::from_secs(100), Duration::ZERO);
         let began = now;
         for _ in 0..pieces {
-            let turn = pace.computed(now, piece, share);
             computing += piece;
             now += piece;
+            let turn = pace.computed(now - piece, piece, now, share);
             if turn > now {
                 now = turn + late;
             }
@@ -99,9 +116,18 @@ mod tests {
     #[test]
     fn who_rested_for_long_does_not_make_up_for_it() {
         let (mut pace, half) = (Pace::default(), Share::from_percent(50));
-        pace.computed(1000 * MS, 100 * MS, half);
-        let turn = pace.computed(60_000 * MS, 100 * MS, half);
+        pace.computed(1000 * MS, 100 * MS, 1100 * MS, half);
+        let turn = pace.computed(60_000 * MS, 100 * MS, 60_100 * MS, half);
         assert!(turn >= 60_000 * MS + 200 * MS - SLACK);
+    }
+
+    #[test]
+    fn carrying_results_counts_and_sleep_does_not() {
+        let half = Share::from_percent(50);
+        let turn = Pace::default().computed(1000 * MS, 10 * MS, 1030 * MS, half);
+        assert_eq!(turn, 1000 * MS - SLACK + 60 * MS);
+        let turn = Pace::default().computed(1000 * MS, 10 * MS, 3_600_000 * MS, half);
+        assert_eq!(turn, 1000 * MS - SLACK + 2 * (40 * MS + SLACK));
     }
 
     #[test]

@@ -162,6 +162,14 @@ impl Work {
         self.unsent = bytes;
     }
 
+    /// A slot's results have cost so much more.
+    pub(crate) fn add_cost(&mut self, slot: usize, cost: Duration) {
+        let Some(slot) = self.slots.get_mut(slot) else { return };
+        if let State::Resting { until, .. } = &mut slot.state {
+            *until += slot.pace.add(cost, self.share);
+        }
+    }
+
     /// Has `count` slots from now on. What others have begun they end; what waits and is too much
     /// for those left is given back.
     pub(crate) fn set_slots(&mut self, count: u32, now: Duration, actions: &mut Vec<Action>) {
@@ -349,7 +357,7 @@ impl Work {
         let turn = match self.share {
             // Two clocks are compared below, and one grain of theirs would be a pause.
             Share::WHOLE => now,
-            share => self.slots[slot].pace.computed(running.began, took, share),
+            share => self.slots[slot].pace.computed(running.began, took, now, share),
         };
         let Running { item, piece, fate, .. } = running;
         let mut goes_on = None;

@@ -226,6 +226,13 @@ impl Worker {
         self.work.set_unsent(bytes);
     }
 
+    /// What came of [`Event::Computed`] has cost so much more of the machine: carrying results out
+    /// counts for the share that a slot has of it.
+    pub fn add_cost(&mut self, slot: usize, cost: Duration) {
+        self.work.add_cost(slot, cost);
+        self.due = self.next_timeout();
+    }
+
     fn take(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
         match (event, self.link) {
             (Event::Start(start), _) => self.start(start, now, actions),

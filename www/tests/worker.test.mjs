@@ -5,10 +5,9 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
 import { test } from "node:test";
-import { OwnBrowser, machineOf } from "./own-browser.mjs";
-import { Server, inState, resultsSent, until, variable } from "./support.mjs";
+import { OwnBrowser } from "./own-browser.mjs";
+import { Server, until, variable } from "./support.mjs";
 
-/** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("../js/protocol.js").JobView} JobView */
 
 /** A job that no test sees the end of. */
@@ -44,41 +43,37 @@ async function doneIn(server, ms) {
   return (await job(server)).done - before.done;
 }
 
-/** @param {Page} tab @param {string} id @param {number} value */
-async function slide(tab, id, value) {
-  await tab.locator(`#${id}`).fill(String(value));
-}
-
 /** @param {Server} server */
 const slots = async (server) => (await server.workers()).map((worker) => worker.slots);
 
 test("slots are as many as cores are lent, at once, and are remembered", async (t) => {
   const server = await Server.start(t);
   const browser = await OwnBrowser.start(t);
-  const tab = await browser.open(server.page, machineOf(8));
+  const tab = await browser.open(server.page, { cores: 8 });
   await until("all cores but one are lent", async () => (await slots(server))[0] === 7);
   submit(server, ...ENDLESS);
-  const atWork = () => tab.locator('#slots [data-state="computing"]').count();
+  const atWork = () =>
+    tab.evaluate(() => document.querySelectorAll('#slots [data-state="computing"]').length);
   await until("seven slots compute", async () => (await atWork()) === 7);
   // The coordinator, and a worker for each slot.
-  assert.equal(tab.workers().length, 8);
+  await until("there are as many workers", async () => (await browser.workers()) === 8);
   for (const count of [2, 5, 1]) {
-    await slide(tab, "cores", count);
+    await tab.slide("cores", count);
     await until(`${count} slots are lent`, async () => (await slots(server))[0] === count);
     await until(`${count} slots compute`, async () => (await atWork()) === count);
-    await until("the others are ended", () => tab.workers().length === 1 + count);
+    await until("the others are ended", async () => (await browser.workers()) === 1 + count);
   }
-  await tab.reload();
-  await until("it is as it was", async () => (await slots(server)).join() === "1");
-  assert.equal(await tab.locator("#cores").inputValue(), "1");
+  await tab.ask("Page.reload");
+  await until("it is as it was", async () => (await tab.text("cores-text")) === "1 of 8 cores");
+  await until("as many are lent again", async () => (await slots(server)).join() === "1");
 });
 
 test("a pause stops the computing, and a smaller share lowers it", async (t) => {
   const server = await Server.start(t);
   const browser = await OwnBrowser.start(t);
-  const tab = await browser.open(server.page, machineOf(2));
+  const tab = await browser.open(server.page, { cores: 2 });
   submit(server, ...ENDLESS);
-  await resultsSent(tab, 100_000);
+  await tab.resultsSent(100_000);
   /** Cores' worth of CPU that the tab uses for a while. */
   const used = async () => {
     const [cpu, began] = [await browser.cpuSeconds(), performance.now()];
@@ -89,10 +84,10 @@ test("a pause stops the computing, and a smaller share lowers it", async (t) => 
   const measured = [];
   const isLess = () => measured.some(([whole, quarter]) => quarter < 0.5 * whole);
   for (let round = 0; round < ROUNDS && !isLess(); round += 1) {
-    await slide(tab, "share", 100);
+    await tab.slide("share", 100);
     await passes(500);
     const whole = await used();
-    await slide(tab, "share", 25);
+    await tab.slide("share", 25);
     await passes(500);
     measured.push([whole, await used()]);
   }
@@ -100,19 +95,19 @@ test("a pause stops the computing, and a smaller share lowers it", async (t) => 
   t.diagnostic(`cores used at a share of 100 % and of 25 %: ${text}`);
   assert.ok(isLess(), text);
 
-  await slide(tab, "share", 100);
-  await tab.locator("#pause").click();
-  await inState(tab, "paused");
+  await tab.slide("share", 100);
+  await tab.click("pause");
+  await tab.inState("paused");
   await until("nobody is connected", async () => (await slots(server)).length === 0);
   const paused = await used();
   t.diagnostic(`cores used while paused: ${paused.toFixed(3)}`);
   assert.ok(paused < 0.05 * measured[0][0], `${paused} cores while paused`);
-  assert.equal(tab.workers().length, 1, "nothing is left that could compute");
+  assert.equal(await browser.workers(), 1, "nothing is left that could compute");
   assert.equal(await doneIn(server, 500), 0);
   assert.equal((await job(server)).leased, 0, "nothing is held");
 
-  await tab.locator("#start").click();
-  await inState(tab, "connected");
+  await tab.click("start");
+  await tab.inState("connected");
   await until("it computes again", async () => (await doneIn(server, 200)) > 0);
 });
 
@@ -121,13 +116,13 @@ test("who finishes computes what it holds, and then stops", async (t) => {
   const browser = await OwnBrowser.start(t);
   const tab = await browser.open(server.page);
   submit(server, ...ENDLESS);
-  await resultsSent(tab, 100_000);
-  await tab.locator("#finish").click();
-  await inState(tab, "paused");
+  await tab.resultsSent(100_000);
+  await tab.click("finish");
+  await tab.inState("paused");
   await until("nobody is connected", async () => (await slots(server)).length === 0);
   const { done, leased } = await job(server);
   assert.equal(leased, 0);
-  const sent = Number(await tab.locator("#result-count").textContent());
+  const sent = Number(await tab.text("result-count"));
   // The welcome task is no job's.
   assert.equal(done, sent - 1, "all that was computed is recorded, and nothing was given back");
 });
@@ -137,7 +132,7 @@ test("a tab that is hidden goes on at full speed", async (t) => {
   const browser = await OwnBrowser.start(t);
   const tab = await browser.open(server.page);
   submit(server, ...ENDLESS);
-  await resultsSent(tab, 100_000);
+  await tab.resultsSent(100_000);
   const other = await browser.open("about:blank");
   /** @type {number[]} */
   const ratios = [];
@@ -159,19 +154,20 @@ test("a tab that is frozen loses its leases, and comes back clean", async (t) =>
   const browser = await OwnBrowser.start(t);
   const tab = await browser.open(server.page);
   submit(server, ...ENDLESS);
-  await resultsSent(tab, 100_000);
-  const session = await browser.context.newCDPSession(tab);
-  await session.send("Page.setWebLifecycleState", { state: "frozen" });
+  await tab.resultsSent(100_000);
+  await tab.setLifecycle("frozen");
   await until("nothing of it is left", async () => (await job(server)).leased === 0);
   assert.equal(await doneIn(server, 1000), 0, "it is frozen");
 
   // What it held is computed by another meanwhile.
   const other = await browser.open(server.page);
-  await resultsSent(other, 100_000);
-  await session.send("Page.setWebLifecycleState", { state: "active" });
-  await inState(tab, "connected");
-  const before = Number(await tab.locator("#result-count").textContent());
-  await resultsSent(tab, before + 100_000);
+  await other.resultsSent(100_000);
+  await tab.setLifecycle("active");
+  await tab.inState("connected");
+  await until("both compute", async () => {
+    const workers = await server.workers();
+    return workers.length === 2 && workers.every(({ results }) => results > 100_000);
+  });
   const workers = await server.workers();
   assert.equal(workers.length, 2, "its old connection is gone");
   assert.deepEqual(
@@ -190,9 +186,9 @@ test("what a closed tab held is computed by others soon", async (t) => {
   const browser = await OwnBrowser.start(t);
   const closing = await browser.open(server.page);
   submit(server, ...ENDLESS);
-  await resultsSent(closing, 100_000);
+  await closing.resultsSent(100_000);
   const staying = await browser.open(server.page);
-  await resultsSent(staying, 100_000);
+  await staying.resultsSent(100_000);
   const began = performance.now();
   await closing.close();
   await until("the server knows", async () => (await slots(server)).length === 1);
@@ -209,8 +205,13 @@ test("ten tabs come back to a server that was killed, and no task is lost", asyn
   t.after(() => execFileSync("rm", ["-r", data]));
   const first = await Server.start(t, { args: ["--data", data] });
   const browser = await OwnBrowser.start(t);
-  const tabs = await Promise.all(Array.from({ length: 10 }, () => browser.open(first.page)));
-  await Promise.all(tabs.map((tab) => resultsSent(tab, 1)));
+  for (let tab = 0; tab < 10; tab += 1) {
+    await browser.open(first.page);
+  }
+  await until("all are workers", async () => {
+    const workers = await first.workers();
+    return workers.length === 10 && workers.every(({ results }) => results > 0);
+  });
   submit(first, "--initial", "1", "--factor", "1.00000043", "--times", `1..=${total}`);
   const before = await until("some of it is done", async () => {
     const view = await job(first);
@@ -233,7 +234,7 @@ test("ten tabs come back to a server that was killed, and no task is lost", asyn
 test("three tabs of a browser are three workers, and share the cores out", async (t) => {
   const server = await Server.start(t);
   const browser = await OwnBrowser.start(t);
-  const open = () => browser.open(server.page, machineOf(8));
+  const open = () => browser.open(server.page, { cores: 8 });
   const sorted = async () => (await slots(server)).sort().join();
   const tabs = [await open()];
   await until("one has all that is lent", async () => (await sorted()) === "7");
@@ -241,14 +242,14 @@ test("three tabs of a browser are three workers, and share the cores out", async
   await until("two share", async () => (await sorted()) === "3,4");
   tabs.push(await open());
   await until("three share", async () => (await sorted()) === "2,2,3");
-  await slide(tabs[1], "cores", 4);
+  await tabs[1].slide("cores", 4);
   await until("they share fewer", async () => (await sorted()) === "1,1,2");
-  await slide(tabs[1], "cores", 1);
+  await tabs[1].slide("cores", 1);
   await until("nobody goes without", async () => (await sorted()) === "1,1,1");
-  await slide(tabs[0], "cores", 6);
+  await tabs[0].slide("cores", 6);
   await until("all follow", async () => (await sorted()) === "2,2,2");
   await tabs[2].close();
   await until("two share again", async () => (await sorted()) === "3,3");
-  await tabs[1].locator("#pause").click();
+  await tabs[1].click("pause");
   await until("one has all again", async () => (await sorted()) === "6");
 });

@@ -107,7 +107,12 @@ impl Shell {
                 }
             }
             FromCompute::Computed { results, duration_ms } => {
+                let began = self.0.borrow().now();
                 self.happened(Event::Computed { slot, results, duration_ms });
+                let mut state = self.0.borrow_mut();
+                let cost = state.now().saturating_sub(began);
+                state.worker.add_cost(slot, cost);
+                state.set_timeout(self);
             }
         }
     }
