@@ -2,9 +2,13 @@
 // What browser tests share: the real server, a real Chromium, and other people's servers.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
+import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
+import { createServer } from "node:http";
+import { extname, join } from "node:path";
 import { createInterface } from "node:readline";
+import { promisify } from "node:util";
 import { chromium } from "playwright-core";
 import { WebSocketServer } from "ws";
 
@@ -31,6 +35,7 @@ export class Server {
   /** @param {import("node:child_process").ChildProcess} child @param {string} program */
   constructor(child, program) {
     this.child = child;
+    this.program = program;
     for (const stream of [child.stdout, child.stderr]) {
       assert.ok(stream, `${program}'s output is piped`);
       createInterface({ input: stream }).on("line", (line) => this.lines.push(line));
@@ -40,9 +45,9 @@ export class Server {
 
   /** Starts one, which ends with the test.
    * @param {import("node:test").TestContext} t
-   * @param {{ port?: number, args?: string[] }} [options] Port 0 takes a free one. */
-  static async start(t, { port = 0, args = [] } = {}) {
-    const program = variable("TEQUIO_BIN");
+   * @param {{ port?: number, args?: string[], program?: string }} [options] Port 0 takes a free
+   * one; without a program it is the binary that people get. */
+  static async start(t, { port = 0, args = [], program = variable("TEQUIO_BIN") } = {}) {
     const store = args.includes("--data") ? [] : ["--memory"];
     const child = spawn(program, ["serve", ...store, "--listen", `127.0.0.1:${port}`, ...args], {
       stdio: ["ignore", "pipe", "pipe"],
@@ -73,6 +78,14 @@ export class Server {
   /** @returns {Promise<import("../js/protocol.js").WorkerView[]>} */
   async workers() {
     return (await fetch(`${this.page}api/workers`)).json();
+  }
+
+  /** Runs a command of its program against it, and gives what that prints.
+   * @param {string[]} args @returns {Promise<string>} */
+  async run(...args) {
+    const env = { ...process.env, TEQUIO_URL: this.page };
+    const { stdout } = await promisify(execFile)(this.program, args, { env, maxBuffer: 1 << 28 });
+    return stdout;
   }
 
   /** Ends it at once and without a word, as `kill -9` does. */
@@ -200,6 +213,38 @@ export async function foreignServer(t, serve) {
   const address = server.address();
   assert.ok(address && typeof address === "object");
   return { url: `ws://127.0.0.1:${address.port}`, connections: () => connections };
+}
+
+/** What files are sent as; what is not here, a test has no use for.
+ * @type {Record<string, string>} */
+const TYPES = {
+  ".html": "text/html",
+  ".css": "text/css",
+  ".js": "text/javascript",
+  ".wasm": "application/wasm",
+};
+
+/** Serves the files of a folder, such as a page that no binary carries, until the test ends.
+ * @param {import("node:test").TestContext} t @param {string} folder */
+export async function staticServer(t, folder) {
+  const server = createServer(async (request, response) => {
+    // A URL has no `..` left in its path once it is parsed.
+    const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
+    const file = join(folder, pathname.endsWith("/") ? `${pathname}index.html` : pathname);
+    const content = await readFile(file).catch(() => undefined);
+    const type = TYPES[extname(file)] ?? "application/octet-stream";
+    response.writeHead(content ? 200 : 404, { "content-type": content ? type : "text/plain" });
+    response.end(content ?? "There is no such file here.");
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  t.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  const address = server.address();
+  assert.ok(address && typeof address === "object");
+  return { url: `http://127.0.0.1:${address.port}/` };
 }
 
 /** Waits until `probe` gives something that is neither false nor undefined, and gives that.

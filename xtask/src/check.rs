@@ -1,7 +1,9 @@
 //! What can be checked without running anything.
 
+use crate::page::Page;
 use crate::run::{cargo, command, output, root, run, step};
 use crate::tools::{WASM_TARGET, node_packages, npx, wasm_target};
+use crate::weight;
 use anyhow::{Context, Result, ensure};
 use std::fs;
 
@@ -18,6 +20,10 @@ pub(crate) fn check() -> Result<()> {
         run(cargo()
             .args(["clippy", "--package", "tequio-protocol", "--all-targets"])
             .args(["--features", "typescript"])
+            .args(deny))?;
+        run(cargo()
+            .args(["clippy", "--package", "tequio-protocol", "--package", "tequio-worker"])
+            .args(["--package", "tequio-server", "--all-targets", "--features", "test-ops"])
             .args(deny))
     })?;
     step("lints (WebAssembly)", || {
@@ -33,7 +39,9 @@ pub(crate) fn check() -> Result<()> {
     node_packages()?;
     step("the page's types", || {
         run(command(npx()).args(["tsc", "--project", "."]).current_dir(root().join("www")))
-    })
+    })?;
+    let page = Page::real().build()?;
+    step("the page's weight", || weight::check(&page))
 }
 
 /// Writes the declarations.

@@ -9,6 +9,7 @@ mod run;
 mod serve;
 mod test;
 mod tools;
+mod weight;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -29,7 +30,11 @@ enum Chore {
         arguments: Vec<String>,
     },
     /// Run every test, those in a real browser included
-    Test,
+    Test {
+        /// Run those in Firefox too
+        #[arg(long)]
+        firefox: bool,
+    },
     /// Run the simulation of the whole system for many seeds, new ones each time
     Soak {
         /// How many
@@ -54,7 +59,8 @@ enum Chore {
 fn main() -> ExitCode {
     let done = match Xtask::parse().chore {
         Chore::Serve { arguments } => serve::serve(&arguments),
-        Chore::Test => test::test(),
+        Chore::Test { firefox: false } => test::test(),
+        Chore::Test { firefox: true } => test::test_with_firefox(),
         Chore::Soak { seeds, first } => test::soak(seeds, first),
         Chore::Trunk => test::trunk(),
         Chore::Check => check::check(),

@@ -1,4 +1,4 @@
-//! Assembles the page in `target/page`: the files of `www/` as they are, and the workers' wasm.
+//! Assembles the page: the files of `www/` as they are, and the workers' wasm.
 //! The same files, under the same names, are what trunk makes of `www/index.html`.
 
 use crate::run::{cargo, root, run, step, target_dir};
@@ -16,36 +16,71 @@ const FOLDERS: &[&str] = &["js"];
 /// The script that starts the wasm in a worker, as trunk's `data-loader-shim` writes it.
 const LOADER: &str = "import init from './worker.js';await init();";
 
-/// The most that the worker's wasm may weigh, in bytes: it travels to every tab.
-const WASM_BYTES_MAX: usize = 400 * 1024;
+/// What the worker's wasm is called in the page.
+pub(crate) const WORKER_WASM: &str = "worker_bg.wasm";
 
-/// Builds the page.
-pub(crate) fn build() -> Result<()> {
-    wasm_target()?;
-    step("worker (WebAssembly)", || {
-        run(cargo()
-            .args(["build", "--quiet", "--package", "tequio-worker", "--bin", "worker"])
-            .args(["--target", WASM_TARGET, "--profile", "wasm-release"]))
-    })?;
-    step("page", assemble)
+/// Which page: the worker in it, and the folder that it is assembled in.
+pub(crate) struct Page {
+    /// What the steps of its build are called by.
+    name: &'static str,
+    profile: &'static str,
+    features: &'static str,
+    folder: PathBuf,
 }
 
-fn assemble() -> Result<()> {
-    let www = root().join("www");
-    let mut files = BTreeMap::new();
-    for name in FILES {
-        add(&mut files, &www, Path::new(name))?;
+impl Page {
+    /// The one that people get.
+    pub(crate) fn real() -> Page {
+        // The server's build looks here, wherever cargo's own target folder may be.
+        let folder = root().join("target/page");
+        Page { name: "page", profile: "wasm-release", features: "", folder }
     }
-    for folder in FOLDERS {
-        add_folder(&mut files, &www, Path::new(folder))?;
+
+    /// One whose worker computes the ops that are for tests only. Of another profile, so that
+    /// neither build undoes the other's.
+    pub(crate) fn with_test_ops() -> Page {
+        let folder = target_dir().join("page-test-ops");
+        Page { name: "page with test ops", profile: "release", features: "test-ops", folder }
     }
-    add_worker(&mut files)?;
-    // The server's build looks here, wherever cargo's own target folder may be.
-    write_all(&root().join("target/page"), &files)
+
+    /// The folder that holds its files once it is built.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Builds it, and gives its files.
+    pub(crate) fn build(&self) -> Result<Files> {
+        wasm_target()?;
+        step(&format!("{}: worker (WebAssembly)", self.name), || {
+            run(cargo()
+                .args(["build", "--quiet", "--package", "tequio-worker", "--bin", "worker"])
+                .args(["--target", WASM_TARGET, "--profile", self.profile])
+                .args(["--features", self.features]))
+        })?;
+        step(self.name, || {
+            let files = self.files()?;
+            write_all(&self.folder, &files)?;
+            Ok(files)
+        })
+    }
+
+    fn files(&self) -> Result<Files> {
+        let www = root().join("www");
+        let mut files = BTreeMap::new();
+        for name in FILES {
+            add(&mut files, &www, Path::new(name))?;
+        }
+        for folder in FOLDERS {
+            add_folder(&mut files, &www, Path::new(folder))?;
+        }
+        let built = target_dir().join(WASM_TARGET).join(self.profile);
+        add_worker(&mut files, &built.join("worker.wasm"))?;
+        Ok(files)
+    }
 }
 
-/// The page's files, by their path in it.
-type Files = BTreeMap<PathBuf, Vec<u8>>;
+/// A page's files, by their path in it.
+pub(crate) type Files = BTreeMap<PathBuf, Vec<u8>>;
 
 fn add(files: &mut Files, www: &Path, name: &Path) -> Result<()> {
     let path = www.join(name);
@@ -68,10 +103,9 @@ fn add_folder(files: &mut Files, www: &Path, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-fn add_worker(files: &mut Files) -> Result<()> {
-    let wasm = target_dir().join(WASM_TARGET).join("wasm-release/worker.wasm");
+fn add_worker(files: &mut Files, wasm: &Path) -> Result<()> {
     let mut output = Bindgen::new()
-        .input_path(&wasm)
+        .input_path(wasm)
         .web(true)?
         .typescript(false)
         .omit_default_module_path(false)
@@ -80,13 +114,8 @@ fn add_worker(files: &mut Files) -> Result<()> {
         .generate_output()
         .with_context(|| format!("wasm-bindgen on {}", wasm.display()))?;
     let module = output.wasm_mut().emit_wasm();
-    anyhow::ensure!(
-        module.len() <= WASM_BYTES_MAX,
-        "the worker's wasm is {} bytes; the budget is {WASM_BYTES_MAX}",
-        module.len()
-    );
     files.insert("worker.js".into(), output.js().as_bytes().to_vec());
-    files.insert("worker_bg.wasm".into(), module);
+    files.insert(WORKER_WASM.into(), module);
     files.insert("worker_loader.js".into(), LOADER.as_bytes().to_vec());
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The release server: built with the page inside, and run.
 
-use crate::page;
+use crate::page::Page;
 use crate::run::{built, cargo, command, run, step};
 use anyhow::{Context, Result};
 use std::process::Command;
@@ -20,7 +20,7 @@ pub(crate) fn dist() -> Result<()> {
 
 /// Builds the page, and the server with the page inside.
 pub(crate) fn build() -> Result<()> {
-    page::build()?;
+    Page::real().build()?;
     step("server", || run(cargo().args(["build", "--release", "--package", "tequio-server"])))
 }
 

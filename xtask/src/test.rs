@@ -1,17 +1,33 @@
 //! Tests: cargo's, and those that drive the page in a real browser against the real server.
 
+use crate::page::Page;
 use crate::run::{built, cargo, command, root, run, step, target_dir};
 use crate::serve;
-use crate::tools::{chromium, node_packages, on_path};
+use crate::tools::{chromium, firefox, node_packages, on_path};
 use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Every test.
+/// Every test but those in Firefox.
 pub(crate) fn test() -> Result<()> {
-    let browser = Browser::set_up()?;
+    let mut browser = Browser::set_up()?;
+    browser.add_test_ops()?;
+    test_in(&browser)
+}
+
+/// Every test.
+pub(crate) fn test_with_firefox() -> Result<()> {
+    let firefox = firefox()?;
+    let mut browser = Browser::set_up()?;
+    browser.add_test_ops()?;
+    browser.variables.push(("FIREFOX", firefox));
+    test_in(&browser)?;
+    step("Firefox tests", || browser.run(&tests_in("www/tests/firefox")?))
+}
+
+fn test_in(browser: &Browser) -> Result<()> {
     step("cargo test", || run(cargo().args(["test", "--workspace"])))?;
     step("browser tests", || browser.run(&tests_in("www/tests")?))
 }
@@ -67,8 +83,24 @@ impl Browser {
                 ("TEQUIO_BIN", built("release", "tequio")),
                 ("TEQUIO_COMPUTE", built("debug/examples", "compute")),
                 ("TEQUIO_ARTIFACTS", artifacts),
+                ("TEQUIO_PAGE", Page::real().folder().to_owned()),
             ],
         })
+    }
+
+    /// Adds a page and a server that know the ops for tests only.
+    fn add_test_ops(&mut self) -> Result<()> {
+        let page = Page::with_test_ops();
+        page.build()?;
+        step("server with test ops", || {
+            // As part of the workspace, it shares with `cargo test` what both depend on.
+            run(cargo()
+                .args(["build", "--workspace", "--example", "test-ops"])
+                .args(["--features", "tequio-server/test-ops"]))
+        })?;
+        self.variables.push(("TEQUIO_TEST_OPS_PAGE", page.folder().to_owned()));
+        self.variables.push(("TEQUIO_TEST_OPS_BIN", built("debug/examples", "test-ops")));
+        Ok(())
     }
 
     /// Runs test files, one after the other: two cores are soon too few for several browsers.

@@ -12,12 +12,38 @@ pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// The oldest Node that is tested with.
 const NODE_MAJOR_MIN: u32 = 20;
 
-const CHROMIUM_NAMES: &[&str] =
-    &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
-const CHROMIUM_PATHS: &[&str] = &[
-    "/Applications/Chromium.app/Contents/MacOS/Chromium",
-    "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
-];
+/// A browser that tests run in.
+struct Browser {
+    /// What a sentence calls it.
+    name: &'static str,
+    /// The variable with which a person names one.
+    variable: &'static str,
+    /// What it is called on `PATH`.
+    programs: &'static [&'static str],
+    /// Where it is when it is not there.
+    paths: &'static [&'static str],
+    /// What Debian's package is called.
+    package: &'static str,
+}
+
+const CHROMIUM: Browser = Browser {
+    name: "Chromium",
+    variable: "CHROME",
+    programs: &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
+    paths: &[
+        "/Applications/Chromium.app/Contents/MacOS/Chromium",
+        "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+    ],
+    package: "chromium",
+};
+
+const FIREFOX: Browser = Browser {
+    name: "Firefox",
+    variable: "FIREFOX",
+    programs: &["firefox", "firefox-esr"],
+    paths: &["/Applications/Firefox.app/Contents/MacOS/firefox"],
+    package: "firefox-esr",
+};
 
 /// Adds the wasm target to the toolchain that builds this, if it is not there.
 pub(crate) fn wasm_target() -> Result<()> {
@@ -49,25 +75,46 @@ pub(crate) fn node_packages() -> Result<()> {
     })
 }
 
-/// A Chromium: `CHROME`, or one of the usual names; on Debian as root it is installed.
+/// A Chromium, or a Chrome.
 pub(crate) fn chromium() -> Result<PathBuf> {
-    if let Some(chosen) = env::var_os("CHROME") {
-        let chosen = PathBuf::from(chosen);
-        if !chosen.is_file() {
-            bail!("CHROME names {}, which is no file", chosen.display());
+    CHROMIUM.get()
+}
+
+/// A Firefox.
+pub(crate) fn firefox() -> Result<PathBuf> {
+    FIREFOX.get()
+}
+
+impl Browser {
+    /// The one that its variable names, or one of the usual names; on Debian as root it is
+    /// installed.
+    fn get(&self) -> Result<PathBuf> {
+        let Browser { name, variable, package, .. } = self;
+        if let Some(chosen) = env::var_os(variable) {
+            let chosen = PathBuf::from(chosen);
+            if !chosen.is_file() {
+                bail!("{variable} names {}, which is no file", chosen.display());
+            }
+            return Ok(chosen);
         }
-        return Ok(chosen);
+        if let Some(found) = self.find() {
+            return Ok(found);
+        }
+        if can_apt_get() {
+            step(&format!("apt-get install {package}"), || apt_get_install(package))?;
+        }
+        self.find().with_context(|| {
+            format!(
+                "no {name} found, and these tests need a real one: install it, or set {variable} \
+                 to its path"
+            )
+        })
     }
-    if let Some(found) = find_chromium() {
-        return Ok(found);
+
+    fn find(&self) -> Option<PathBuf> {
+        let on_path = self.programs.iter().find_map(|name| on_path(name));
+        on_path.or_else(|| self.paths.iter().map(PathBuf::from).find(|path| path.is_file()))
     }
-    if can_apt_get() {
-        step("apt-get install chromium", install_chromium)?;
-    }
-    find_chromium().context(
-        "no Chromium found, and the tests need a real browser: install Chromium or Chrome, \
-         or set CHROME to its path",
-    )
 }
 
 /// The first program of this name on `PATH`.
@@ -95,11 +142,6 @@ fn check_node() -> Result<()> {
     }
 }
 
-fn find_chromium() -> Option<PathBuf> {
-    let by_name = CHROMIUM_NAMES.iter().find_map(|name| on_path(name));
-    by_name.or_else(|| CHROMIUM_PATHS.iter().map(PathBuf::from).find(|path| path.is_file()))
-}
-
 fn can_apt_get() -> bool {
     let is_root = output(command("id").arg("-u")).is_ok_and(|id| id.trim() == "0");
     // Ubuntu's package only points at a snap, which a container cannot run.
@@ -108,10 +150,10 @@ fn can_apt_get() -> bool {
     is_root && is_debian && on_path("apt-get").is_some()
 }
 
-fn install_chromium() -> Result<()> {
+fn apt_get_install(package: &str) -> Result<()> {
     let apt_get = |arguments: &[&str]| {
         run(command("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
     };
     apt_get(&["update", "-qq"])?;
-    apt_get(&["install", "-y", "-qq", "--no-install-recommends", "chromium"])
+    apt_get(&["install", "-y", "-qq", "--no-install-recommends", package])
 }

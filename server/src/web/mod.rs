@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 mod error;
+mod gzip;
 mod jobs;
 mod lines;
 mod listen;
