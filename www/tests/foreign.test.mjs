@@ -20,10 +20,13 @@ import {
 /** Connections after which the browser has compiled and cached what it will. */
 const WARM_UP = 100;
 
+/** Connections that are lost after it, in hundreds. */
+const HUNDREDS = 3;
+
 /** What a hundred lost connections may leave behind. Measured after this warm-up: 1.6 KB as it is,
  * 20 KB where one of a socket's three listeners is kept, 56 KB where every socket is. The limit is
  * half of the smallest leak, and six times what is normal. */
-const GROWN_BYTES_MAX = 10_000;
+const GROWN_BYTES_MAX = HUNDREDS * 10_000;
 
 test("a classroom's server gets the five keys that it expects", async (t) => {
   const page = await Server.start(t, { args: ["--no-welcome"] });
@@ -80,6 +83,62 @@ test("rubbish from a server is ignored or answered, and the tab goes on", async 
   await browser.close();
 });
 
+test("a Tequio of another version, and leases that cannot be, are said to both sides", async (t) => {
+  const page = await Server.start(t, { args: ["--no-welcome"] });
+  const grid = { initial: 3, factor: 2, times: { from: 0, step: 1, count: 100000 } };
+  const input = { initial: 3, factor: 2, times: 1 };
+  /** @param {number} id @param {object} what */
+  const lease = (id, what) =>
+    JSON.stringify({
+      ...{ type: "lease", lease: id, job: 1, op: "repeat_multiply", first: 0, deadline_ms: 10000 },
+      ...what,
+    });
+  const bad = [
+    lease(1, { op: "mine_bitcoin", count: 3, grid }),
+    lease(2, { count: 70_000, grid }),
+    lease(3, { count: 0, grid }),
+    lease(4, { count: 3, inputs: [input, input] }),
+    lease(5, { count: 1, inputs: [{ ...input, times: -1 }] }),
+    lease(6, { count: 1 }),
+  ];
+  /** @type {any[][]} */
+  const heard = [[], []];
+  const other = await foreignServer(t, (socket, connection) => {
+    socket.on("message", (data) => {
+      const message = JSON.parse(String(data));
+      heard[connection].push(message);
+      if (message.type === "hello") {
+        const protocol = connection === 0 ? 2 : 1;
+        socket.send(JSON.stringify({ type: "welcome", protocol, worker_id: 7, heartbeat_s: 15 }));
+        bad.forEach((frame) => socket.send(frame));
+        socket.send(lease(7, { count: 3, grid }));
+      }
+    });
+  });
+  const browser = await Browser.start(t);
+  const tab = await browser.open(`${page.page}?server=${other.url}/ws`);
+  await inState(tab, "failed");
+  const said = await tab.locator("#log").textContent();
+  assert.ok(said?.includes("of another version: it speaks protocol 2, this page 1"), said ?? "");
+  await until("the server is told", () => heard[0].length === 2);
+  assert.equal(heard[0][1].code, "unsupported_protocol");
+
+  // It is another one now.
+  await tab.locator("#retry-now").click();
+  await resultsSent(tab, 3);
+  await inState(tab, "connected");
+  const refused = heard[1].filter(({ type }) => type === "error");
+  assert.deepEqual(
+    refused.map(({ code, lease }) => [code, lease]),
+    bad.map((_, index) => ["bad_lease", index + 1]),
+  );
+  for (const word of ["mine_bitcoin", "65536", "70000", "2 inputs for 3 tasks", "times must be"]) {
+    assert.ok(refused.some(({ message }) => message.includes(word)), word);
+    assert.ok((await tab.locator("#log").textContent())?.includes(word), `${word} in the page`);
+  }
+  await browser.close();
+});
+
 test("a socket that is shut at once is tried ever more seldom, and never given up", async (t) => {
   const page = await Server.start(t, { args: ["--no-welcome"] });
   /** @type {number[]} */
@@ -113,12 +172,12 @@ test("a socket that is shut at once is tried ever more seldom, and never given u
   await browser.close(NO_CONNECTION);
 });
 
-test("a hundred lost connections leave nothing behind", async (t) => {
+test("three hundred lost connections leave nothing behind", async (t) => {
   const page = await Server.start(t, { args: ["--no-welcome"] });
   const falling = await foreignServer(t, (socket, connection) => {
     socket.send(WELCOME);
     socket.on("message", () => {
-      if (connection < WARM_UP + 100) {
+      if (connection < WARM_UP + 100 * HUNDREDS) {
         socket.close(1012);
       }
     });
@@ -136,13 +195,15 @@ test("a hundred lost connections leave nothing behind", async (t) => {
     });
   await reconnected(WARM_UP);
   const before = await memory();
-  await reconnected(WARM_UP + 101);
-  await resultsSent(tab, WARM_UP + 101);
+  for (let hundred = 1; hundred <= HUNDREDS; hundred += 1) {
+    await reconnected(WARM_UP + 100 * hundred + 1);
+  }
+  await resultsSent(tab, WARM_UP + 100 * HUNDREDS + 1);
   await inState(tab, "connected");
   const grown = (await memory()) - before;
   assert.ok(
     grown < GROWN_BYTES_MAX,
-    `a hundred connections later it holds ${grown} bytes more`,
+    `${100 * HUNDREDS} connections later it holds ${grown} bytes more`,
   );
   assert.equal(tab.workers().length, 2, "one coordinator and one compute worker");
   assert.ok((await tab.locator("#results tbody tr").count()) <= 20);

@@ -3,10 +3,12 @@
 // hidden or frozen, paused or closed, and several tabs that share.
 
 import assert from "node:assert/strict";
-import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { test } from "node:test";
 import { OwnBrowser } from "./own-browser.mjs";
-import { Server, until, variable } from "./support.mjs";
+import { Server, until } from "./support.mjs";
 
 /** @typedef {import("../js/protocol.js").JobView} JobView */
 
@@ -20,17 +22,8 @@ const ROUNDS = 8;
 /** @param {number} ms */
 const passes = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Runs a command of the real binary against a server.
- * @param {Server} server @param {string[]} args */
-const tequio = (server, ...args) =>
-  execFileSync(variable("TEQUIO_BIN"), args, {
-    env: { ...process.env, TEQUIO_URL: server.page },
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
-  });
-
 /** @param {Server} server @param {string[]} grid */
-const submit = (server, ...grid) => tequio(server, "submit", "repeat_multiply", ...grid);
+const submit = (server, ...grid) => server.run("submit", "repeat_multiply", ...grid);
 
 /** @param {Server} server @returns {Promise<JobView>} */
 const job = async (server, id = 1) => (await fetch(`${server.page}api/jobs/${id}`)).json();
@@ -46,12 +39,21 @@ async function doneIn(server, ms) {
 /** @param {Server} server */
 const slots = async (server) => (await server.workers()).map((worker) => worker.slots);
 
+/** A server that keeps what an endless job leaves on disk, not in memory, and is removed with it.
+ * @param {import("node:test").TestContext} t @param {{ port?: number }} [options] */
+async function startServer(t, options) {
+  const data = mkdtempSync(join(tmpdir(), "tequio-data-"));
+  t.after(() => rmSync(data, { recursive: true, force: true }));
+  const server = await Server.start(t, { ...options, args: ["--data", data] });
+  return { server, data };
+}
+
 test("slots are as many as cores are lent, at once, and are remembered", async (t) => {
-  const server = await Server.start(t);
+  const { server } = await startServer(t);
   const browser = await OwnBrowser.start(t);
   const tab = await browser.open(server.page, { cores: 8 });
   await until("all cores but one are lent", async () => (await slots(server))[0] === 7);
-  submit(server, ...ENDLESS);
+  await submit(server, ...ENDLESS);
   const atWork = () =>
     tab.evaluate(() => document.querySelectorAll('#slots [data-state="computing"]').length);
   await until("seven slots compute", async () => (await atWork()) === 7);
@@ -69,10 +71,10 @@ test("slots are as many as cores are lent, at once, and are remembered", async (
 });
 
 test("a pause stops the computing, and a smaller share lowers it", async (t) => {
-  const server = await Server.start(t);
+  const { server } = await startServer(t);
   const browser = await OwnBrowser.start(t);
   const tab = await browser.open(server.page, { cores: 2 });
-  submit(server, ...ENDLESS);
+  await submit(server, ...ENDLESS);
   await tab.resultsSent(100_000);
   /** Cores' worth of CPU that the tab uses for a while. */
   const used = async () => {
@@ -112,10 +114,10 @@ test("a pause stops the computing, and a smaller share lowers it", async (t) => 
 });
 
 test("who finishes computes what it holds, and then stops", async (t) => {
-  const server = await Server.start(t);
+  const { server } = await startServer(t);
   const browser = await OwnBrowser.start(t);
   const tab = await browser.open(server.page);
-  submit(server, ...ENDLESS);
+  await submit(server, ...ENDLESS);
   await tab.resultsSent(100_000);
   await tab.click("finish");
   await tab.inState("paused");
@@ -128,10 +130,10 @@ test("who finishes computes what it holds, and then stops", async (t) => {
 });
 
 test("a tab that is hidden goes on at full speed", async (t) => {
-  const server = await Server.start(t);
+  const { server } = await startServer(t);
   const browser = await OwnBrowser.start(t);
   const tab = await browser.open(server.page);
-  submit(server, ...ENDLESS);
+  await submit(server, ...ENDLESS);
   await tab.resultsSent(100_000);
   const other = await browser.open("about:blank");
   /** @type {number[]} */
@@ -150,10 +152,10 @@ test("a tab that is hidden goes on at full speed", async (t) => {
 });
 
 test("a tab that is frozen loses its leases, and comes back clean", async (t) => {
-  const server = await Server.start(t);
+  const { server } = await startServer(t);
   const browser = await OwnBrowser.start(t);
   const tab = await browser.open(server.page);
-  submit(server, ...ENDLESS);
+  await submit(server, ...ENDLESS);
   await tab.resultsSent(100_000);
   await tab.setLifecycle("frozen");
   await until("nothing of it is left", async () => (await job(server)).leased === 0);
@@ -182,10 +184,10 @@ test("a tab that is frozen loses its leases, and comes back clean", async (t) =>
 });
 
 test("what a closed tab held is computed by others soon", async (t) => {
-  const server = await Server.start(t);
+  const { server } = await startServer(t);
   const browser = await OwnBrowser.start(t);
   const closing = await browser.open(server.page);
-  submit(server, ...ENDLESS);
+  await submit(server, ...ENDLESS);
   await closing.resultsSent(100_000);
   const staying = await browser.open(server.page);
   await staying.resultsSent(100_000);
@@ -201,9 +203,7 @@ test("what a closed tab held is computed by others soon", async (t) => {
 
 test("ten tabs come back to a server that was killed, and no task is lost", async (t) => {
   const total = 3_000_000;
-  const data = execFileSync("mktemp", ["-d"], { encoding: "utf8" }).trim();
-  t.after(() => execFileSync("rm", ["-r", data]));
-  const first = await Server.start(t, { args: ["--data", data] });
+  const { server: first, data } = await startServer(t);
   const browser = await OwnBrowser.start(t);
   for (let tab = 0; tab < 10; tab += 1) {
     await browser.open(first.page);
@@ -212,7 +212,7 @@ test("ten tabs come back to a server that was killed, and no task is lost", asyn
     const workers = await first.workers();
     return workers.length === 10 && workers.every(({ results }) => results > 0);
   });
-  submit(first, "--initial", "1", "--factor", "1.00000043", "--times", `1..=${total}`);
+  await submit(first, "--initial", "1", "--factor", "1.00000043", "--times", `1..=${total}`);
   const before = await until("some of it is done", async () => {
     const view = await job(first);
     return view.done > total / 10 ? view : undefined;
@@ -224,7 +224,7 @@ test("ten tabs come back to a server that was killed, and no task is lost", asyn
   assert.ok((await job(second)).done >= before.done, "what was reported is there");
   await until("all are back", async () => (await second.workers()).length === 10);
   await until("it is done", async () => (await job(second)).state === "done");
-  const lines = tequio(second, "results", "1").trimEnd().split("\n");
+  const lines = (await second.run("results", "1")).trimEnd().split("\n");
   assert.equal(lines.length, total);
   const isRight = (/** @type {string} */ line, /** @type {number} */ index) =>
     line.startsWith(`{"index":${index},"result":`);
@@ -232,7 +232,7 @@ test("ten tabs come back to a server that was killed, and no task is lost", asyn
 });
 
 test("three tabs of a browser are three workers, and share the cores out", async (t) => {
-  const server = await Server.start(t);
+  const { server } = await startServer(t);
   const browser = await OwnBrowser.start(t);
   const open = () => browser.open(server.page, { cores: 8 });
   const sorted = async () => (await slots(server)).sort().join();
