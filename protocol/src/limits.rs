@@ -160,6 +160,10 @@ pub const TAB_ID_CHARS_MAX: usize = 64;
 /// How often the page is told what the slots do: as often as a person can follow.
 pub const TELL_INTERVAL: Duration = Duration::from_millis(200);
 
+/// How long a slot's program may take to start, while a piece waits for it: its script may come over
+/// a poor network, or its server be away.
+pub const SLOT_START_MAX: Duration = Duration::from_secs(60);
+
 /// The pause before a compute worker that did not start is started again, where others have: the
 /// server that its script comes from may be away.
 pub const SLOT_RETRY: Duration = Duration::from_secs(1);

@@ -5,10 +5,10 @@ use crate::bench::{Bench, Done, allowance, lease};
 use crate::worker::{Action, Event, Start};
 use std::time::Duration;
 use tequio_protocol::limits::{
-    ASLEEP_AFTER, DEADLINE_MIN, HOLD_MAX, PIECE, SENT_BYTES_MAX, STOP_GRACE, UNSENT_BYTES_MAX,
-    UNSENT_POLL,
+    ASLEEP_AFTER, CONNECT_TIMEOUT, DEADLINE_MIN, HOLD_MAX, PIECE, SENT_BYTES_MAX, SLOT_START_MAX,
+    STOP_GRACE, UNSENT_BYTES_MAX, UNSENT_POLL,
 };
-use tequio_protocol::message::{ErrorCode, ServerMessage, TaskFailed, WorkerMessage};
+use tequio_protocol::message::{ErrorCode, ServerMessage, TaskFailed, WorkerMessage, close_code};
 use tequio_protocol::page::{TabMessage, ToPage};
 
 fn released(done: &Done) -> Vec<u64> {
@@ -88,10 +88,11 @@ fn start_takes_a_pause_back() {
     let done = bench.start(2);
     assert_eq!(slots_said(&done), [2]);
     assert!(done.others.is_empty(), "the connection is there still");
+    bench.live_until(STOP_GRACE + Duration::from_secs(1));
     let done = bench.compute(0, 1.0);
-    assert_eq!((done.results(), released(&done)), (vec![(1, 0..1)], vec![1]));
-    assert!(done.others.is_empty(), "it goes on");
-    assert_eq!(bench.lend(2, 10..15).begun, [(0, 10..15)]);
+    assert_eq!((done.results(), released(&done)), (vec![(1, 0..1)], vec![]));
+    assert!(done.others.is_empty() && done.resets.is_empty(), "it goes on");
+    assert_eq!(done.begun, [(0, 1..5)]);
 }
 
 #[test]
@@ -507,4 +508,125 @@ fn a_welcome_from_a_classroom_server_is_ignored() {
         assert!(done.others.is_empty(), "{done:?}");
     }
     assert!(bench.receive(&ServerMessage::Heartbeat).sent.is_empty());
+}
+
+// ---- What else may happen -------------------------------------------------------------------
+
+#[test]
+fn a_slot_whose_program_is_slow_to_start_blames_no_task() {
+    let mut bench = Bench::new(1);
+    bench.lend(1, 0..5);
+    bench.handle(Event::Waits { slot: 0 });
+    bench.live_until(DEADLINE_MIN + Duration::from_secs(20));
+    // Tried again in vain, it does not wait for longer.
+    bench.handle(Event::Waits { slot: 0 });
+    assert!(!bench.is_idle(), "it still waits");
+    bench.handle(Event::Began { slot: 0 });
+    let began = bench.now;
+    bench.live_until(began + DEADLINE_MIN - Duration::from_millis(1));
+    assert!(!bench.is_idle(), "its time counts from now");
+    assert_eq!(bench.compute(0, 0.0).results(), [(1, 0..1)]);
+
+    let mut bench = Bench::new(1);
+    bench.lend(1, 0..5);
+    bench.handle(Event::Waits { slot: 0 });
+    bench.live_until(SLOT_START_MAX - Duration::from_millis(1));
+    let done = bench.pass();
+    assert_eq!((bench.now, &done.resets[..]), (SLOT_START_MAX, &[0][..]));
+    assert_eq!((released(&done), failed(&done).len()), (vec![1], 0));
+}
+
+#[test]
+fn a_lease_that_came_late_has_its_time_all_the_same() {
+    let mut bench = Bench::new(1);
+    let text = lease(1, 0..3).write().replace("\"deadline_ms\":10000", "\"deadline_ms\":0");
+    assert_eq!(bench.handle(Event::Text(text)).begun, [(0, 0..1)]);
+    assert!(bench.handle(Event::Timeout).resets.is_empty());
+    assert_eq!(bench.compute(0, 9_000.0).results(), [(1, 0..1)]);
+}
+
+#[test]
+fn a_pause_does_not_call_a_plain_task_impossible() {
+    let mut bench = Bench::unnamed(1);
+    let (worker, tab) = (None, None);
+    bench.handle(Event::Start(Start { worker, tab, allowance: allowance(1, 100) }));
+    bench.handle(Event::Opened);
+    let task =
+        r#"{"type":"task","op":"repeat_multiply","task_id":1,"initial":3,"factor":2,"times":10}"#;
+    bench.handle(Event::Text(task.to_owned()));
+    bench.handle(Event::Pause);
+    let done = bench.pass();
+    assert!(done.sent.is_empty(), "{done:?}");
+    assert_eq!(done.told.last(), Some(&ToPage::Paused));
+}
+
+#[test]
+fn who_is_turned_away_while_it_finishes_can_begin_again() {
+    let mut bench = Bench::new(1);
+    bench.lend(1, 0..3);
+    bench.handle(Event::Finish);
+    let done = bench.close(close_code::TURNED_AWAY);
+    assert!(matches!(done.told[..], [ToPage::Failed { can_retry: true, .. }, ToPage::Paused]));
+    bench.now += Duration::from_secs(1);
+    assert_eq!(bench.start(1).others, [Action::Connect]);
+}
+
+#[test]
+fn who_cannot_compute_stays_so_whatever_the_person_does() {
+    let mut bench = Bench::new(1);
+    bench.lend(1, 0..3);
+    bench.handle(Event::Finish);
+    let done = bench.handle(Event::Unable { reason: "no program".to_owned() });
+    assert!(matches!(done.told[..], [ToPage::Failed { can_retry: false, .. }]), "{done:?}");
+    bench.start(1);
+    for event in [Event::Pause, Event::RetryNow, Event::Resume] {
+        assert!(bench.handle(event).others.is_empty());
+    }
+}
+
+#[test]
+fn who_was_turned_away_takes_no_cores_when_its_tab_is_back() {
+    let (mut bench, _) = in_tab(8);
+    bench.close(close_code::TURNED_AWAY);
+    bench.handle(Event::Suspend);
+    assert!(said(&bench.handle(Event::Resume)).is_empty());
+    assert_eq!(said(&bench.handle(Event::RetryNow)), [TabMessage::Here { tab: tab("m") }]);
+}
+
+#[test]
+fn a_tab_that_vanished_during_a_pause_is_forgotten_and_wakes_nobody() {
+    let (mut bench, _) = in_tab(8);
+    bench.handle(Event::Pause);
+    bench.handle(here("a"));
+    bench.now += Duration::from_secs(100);
+    let (worker, tab) = (Some("5f0c".to_owned()), Some(tab("m")));
+    let start = Start { worker, tab, allowance: allowance(8, 100) };
+    let done = bench.handle(Event::Start(start));
+    assert!(done.told.contains(&ToPage::Lent { slots: 8, tabs: 1 }), "{done:?}");
+    assert!(bench.handle(Event::Opened).others.is_empty(), "the connection is kept");
+}
+
+#[test]
+fn what_the_old_socket_says_after_sleep_does_not_end_the_new_one() {
+    let mut bench = Bench::new(1);
+    bench.now += Duration::from_secs(3600);
+    let done = bench.close(1006);
+    assert_eq!(done.others, [Action::Disconnect, Action::Connect]);
+    assert!(bench.handle(Event::Opened).others.is_empty());
+}
+
+#[test]
+fn a_server_that_says_no_welcome_to_a_session_is_given_up() {
+    let mut bench = in_session();
+    bench.close(1006);
+    bench.pass();
+    bench.handle(Event::Opened);
+    let opened_at = bench.now;
+    loop {
+        let done = bench.pass();
+        if done.others == [Action::Disconnect] {
+            break;
+        }
+    }
+    assert_eq!(bench.now, opened_at + CONNECT_TIMEOUT);
 }

@@ -31,6 +31,8 @@ impl Tabs {
 
     /// This tab takes part again, by the name that it had, if it had one.
     pub(crate) fn rejoin(&mut self, now: Duration, actions: &mut Vec<Action>) {
+        // Nobody has watched them meanwhile.
+        self.others.retain(|_, heard| *heard + TAB_SILENCE_MAX > now);
         if !self.me.is_empty() {
             self.beat(now, actions);
         }

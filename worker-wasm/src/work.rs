@@ -9,8 +9,8 @@ use std::collections::VecDeque;
 use std::time::Duration;
 use tequio_protocol::ids::{LeaseId, TaskId};
 use tequio_protocol::limits::{
-    HOLD_MAX, LEASES_PER_SLOT, PIECE, PLAIN_TASKS_WAITING_MAX, PROGRESS_INTERVAL, STOP_GRACE,
-    UNSENT_BYTES_MAX, UNSENT_POLL,
+    DEADLINE_MIN, HOLD_MAX, LEASES_PER_SLOT, PIECE, PLAIN_TASKS_WAITING_MAX, PROGRESS_INTERVAL,
+    SLOT_START_MAX, STOP_GRACE, UNSENT_BYTES_MAX, UNSENT_POLL,
 };
 use tequio_protocol::message::{
     DurationMs, ErrorCode, ErrorMessage, Lease, LeaseInputs, Task, TaskFailed, TaskResult,
@@ -75,6 +75,8 @@ struct Running {
     limit: Duration,
     /// When it is ended in the middle.
     end_at: Duration,
+    /// It waits for its slot's program, and no task is to blame for that.
+    is_waiting: bool,
     fate: Fate,
 }
 
@@ -213,6 +215,14 @@ impl Work {
                 }
                 State::Running(_) | State::Idle => {}
             }
+        }
+    }
+
+    /// Goes on with what was to be given back, where it is still here.
+    pub(crate) fn go_on_after_all(&mut self) {
+        for running in self.running_mut().filter(|running| running.fate == Fate::Last) {
+            running.fate = Fate::GoesOn;
+            running.end_at = running.began + running.time_max();
         }
     }
 
@@ -374,6 +384,28 @@ impl Work {
         self.rest_or_go_on(slot, turn, goes_on, now, actions);
     }
 
+    /// A slot's piece waits for the slot's program.
+    pub(crate) fn waits(&mut self, slot: usize, now: Duration) {
+        self.begin_anew(slot, now, true);
+    }
+
+    /// A slot's piece, which has waited, is being computed.
+    pub(crate) fn began(&mut self, slot: usize, now: Duration) {
+        self.begin_anew(slot, now, false);
+    }
+
+    fn begin_anew(&mut self, slot: usize, now: Duration, is_waiting: bool) {
+        if let Some(Slot { state: State::Running(running), .. }) = self.slots.get_mut(slot)
+            && !(is_waiting && running.is_waiting)
+        {
+            running.is_waiting = is_waiting;
+            running.began = now;
+            if running.fate == Fate::GoesOn {
+                running.end_at = now + running.time_max();
+            }
+        }
+    }
+
     /// A piece could not be computed. Of several tasks any may be the one at fault, so they are
     /// computed again one by one; the one that fails by itself is reported.
     pub(crate) fn compute_failed(
@@ -383,16 +415,20 @@ impl Work {
         now: Duration,
         actions: &mut Vec<Action>,
     ) {
-        let Some(Running { item, piece, fate, .. }) = self.take_running(slot) else { return };
+        let Some(Running { item, piece, fate, is_waiting, .. }) = self.take_running(slot) else {
+            return;
+        };
         let mut goes_on = None;
         match item {
             _ if matches!(fate, Fate::Dropped | Fate::Orphan) => {}
+            // Who pauses, or has no program, does not say that a task cannot be computed.
+            Item::Task(_) if fate == Fate::Last || is_waiting => {}
+            Item::Lease(held) if fate == Fate::Last || is_waiting => release(&held, actions),
             Item::Task(task) => {
                 notice(actions, format!("Task {} failed: {}", task.task_id, quote(reason)));
                 let about = About::Task(Some(task.task_id));
                 refuse(actions, ErrorCode::ComputeFailed, reason.to_owned(), about);
             }
-            Item::Lease(held) if fate == Fate::Last => release(&held, actions),
             Item::Lease(mut held) if piece.count > 1 => {
                 held.singly_until = piece.first + piece.count;
                 goes_on = Some(held);
@@ -473,7 +509,7 @@ impl Work {
     /// This worker was asleep, and its slots with it: their time counts from now.
     pub(crate) fn woke(&mut self, now: Duration) {
         for running in self.running_mut() {
-            running.end_at = now + running.limit;
+            running.end_at = now + running.time_max();
         }
     }
 
@@ -634,9 +670,10 @@ impl Work {
         // Plain mode knows no deadline.
         let limit =
             item.lease().map_or(HOLD_MAX, |held| Duration::from_millis(held.lease.deadline_ms));
-        let limit = limit.min(HOLD_MAX);
-        let running =
-            Running { item, piece, began: now, limit, end_at: now + limit, fate: Fate::GoesOn };
+        // What a server gives less is what the way of a lease has left of its time.
+        let limit = limit.clamp(DEADLINE_MIN, HOLD_MAX);
+        let (began, end_at, is_waiting, fate) = (now, now + limit, false, Fate::GoesOn);
+        let running = Running { item, piece, began, limit, end_at, is_waiting, fate };
         self.slots[slot].state = State::Running(running);
     }
 
@@ -687,6 +724,11 @@ impl Work {
 }
 
 impl Running {
+    /// How long it may go on from where it began.
+    fn time_max(&self) -> Duration {
+        if self.is_waiting { SLOT_START_MAX } else { self.limit }
+    }
+
     fn is_waited_for(&self) -> bool {
         matches!(self.fate, Fate::GoesOn | Fate::Last)
     }

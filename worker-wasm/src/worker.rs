@@ -56,6 +56,16 @@ pub enum Event {
         /// The reason that the server gave, if any.
         reason: String,
     },
+    /// The piece of a slot's last [`Action::Compute`] waits for the slot's program to start.
+    Waits {
+        /// The slot.
+        slot: usize,
+    },
+    /// A piece that has waited is being computed.
+    Began {
+        /// The slot.
+        slot: usize,
+    },
     /// The piece of a slot's last [`Action::Compute`] is computed.
     Computed {
         /// The slot.
@@ -81,6 +91,13 @@ pub enum Event {
     RetryNow,
     /// The time of [`Worker::next_timeout`] has come.
     Timeout,
+}
+
+impl Event {
+    /// Whether it is something that a socket says.
+    pub fn is_of_socket(&self) -> bool {
+        matches!(self, Event::Opened | Event::Text(_) | Event::Binary { .. } | Event::Closed { .. })
+    }
 }
 
 /// How a worker begins.
@@ -167,6 +184,8 @@ enum Link {
         /// When something arrived last.
         heard_at: Duration,
         heartbeat: Option<Heartbeat>,
+        /// When a server that is known to say `welcome` must have said it.
+        welcome_by: Option<Duration>,
         /// Slots that the server knows of, once it was said hello to.
         slots: Option<u32>,
     },
@@ -209,14 +228,18 @@ impl Worker {
     /// What to do about `event`, which happened at `now`.
     pub fn handle(&mut self, event: Event, now: Duration) -> Vec<Action> {
         let mut actions = Vec::new();
-        if self.due.is_some_and(|due| now > due + ASLEEP_AFTER) {
+        let has_slept = self.due.is_some_and(|due| now > due + ASLEEP_AFTER);
+        if has_slept {
             self.woke(now, &mut actions);
         }
-        self.take(event, now, &mut actions);
-        if self.will == Will::Stopping && self.work.is_empty() {
+        // What the old socket says is not the new one's.
+        if !(has_slept && self.will == Will::Working && event.is_of_socket()) {
+            self.take(event, now, &mut actions);
+        }
+        if self.will == Will::Stopping && self.work.is_empty() && self.link != Link::Broken {
             self.stop(&mut actions);
         }
-        self.due = self.next_timeout();
+        self.wait_from(now);
         actions
     }
 
@@ -230,7 +253,10 @@ impl Worker {
     /// counts for the share that a slot has of it.
     pub fn add_cost(&mut self, slot: usize, cost: Duration) {
         self.work.add_cost(slot, cost);
-        self.due = self.next_timeout();
+    }
+
+    fn wait_from(&mut self, now: Duration) {
+        self.due = self.next_timeout().map(|at| at.max(now));
     }
 
     fn take(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
@@ -261,6 +287,8 @@ impl Worker {
             (Event::Closed { code, reason }, Link::Connecting { .. } | Link::Open { .. }) => {
                 self.closed(code, &reason, now, actions);
             }
+            (Event::Waits { slot }, _) => self.work.waits(slot, now),
+            (Event::Began { slot }, _) => self.work.began(slot, now),
             (Event::Computed { slot, results, duration_ms }, _) => {
                 let computed = Computed { slot, results, duration: DurationMs::new(duration_ms) };
                 self.work.computed(&computed, now, actions);
@@ -289,9 +317,9 @@ impl Worker {
         let of_link = match self.link {
             Link::Connecting { give_up_at } => Some(give_up_at),
             Link::Waiting { until } => Some(until),
-            Link::Open { heard_at, heartbeat, .. } => {
-                heartbeat.map(|heartbeat| heartbeat.next.min(heard_at + HEARTBEAT_SILENCE_MAX))
-            }
+            Link::Open { heard_at, heartbeat, welcome_by, .. } => heartbeat
+                .map(|heartbeat| heartbeat.next.min(heard_at + HEARTBEAT_SILENCE_MAX))
+                .or(welcome_by),
             Link::Idle | Link::Ended | Link::Broken => None,
         };
         of_link.into_iter().chain(self.work.next_timeout()).chain(self.tabs.next_timeout()).min()
@@ -309,6 +337,7 @@ impl Worker {
             self.tabs.join(&tab, now, actions);
         }
         self.will = Will::Working;
+        self.work.go_on_after_all();
         self.told = None;
         self.allow(allowance, now, actions);
         if matches!(self.link, Link::Idle | Link::Ended) {
@@ -401,7 +430,9 @@ impl Worker {
     fn resume(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if self.will == Will::Suspended {
             self.will = Will::Working;
-            self.tabs.rejoin(now, actions);
+            if !matches!(self.link, Link::Ended | Link::Broken) {
+                self.tabs.rejoin(now, actions);
+            }
         }
         if self.will == Will::Working {
             self.reconnect(now, actions);
@@ -459,7 +490,9 @@ impl Worker {
     fn opened(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.share_out(now, actions);
         let slots = self.name.as_ref().map(|_| self.slots_offered());
-        self.link = Link::Open { since: now, heard_at: now, heartbeat: None, slots };
+        let welcome_by = self.session.as_ref().map(|_| now + CONNECT_TIMEOUT);
+        let (since, heard_at, heartbeat) = (now, now, None);
+        self.link = Link::Open { since, heard_at, heartbeat, welcome_by, slots };
         self.work.opened(self.session.is_some());
         actions.push(Action::Tell(ToPage::Connected));
         if let (Some(name), Some(slots)) = (&self.name, slots) {
@@ -537,6 +570,10 @@ impl Worker {
                 } else if now >= heartbeat.next {
                     self.beat(now, actions);
                 }
+            }
+            Link::Open { welcome_by: Some(by), .. } if now >= by => {
+                let seconds = CONNECT_TIMEOUT.as_secs();
+                self.lost(format!("no welcome within {seconds} s"), now, actions);
             }
             _ => {}
         }
@@ -617,7 +654,8 @@ impl Worker {
                 format!("it speaks protocol {theirs}, this page {PROTOCOL}; reload the page");
             return self.reject_server(said, actions);
         }
-        if let Link::Open { heartbeat, .. } = &mut self.link {
+        if let Link::Open { heartbeat, welcome_by, .. } = &mut self.link {
+            *welcome_by = None;
             // Often enough that the answers keep the silence away, whatever the server asks for.
             let every = Duration::from_secs(welcome.heartbeat_s.max(1)).min(HEARTBEAT);
             *heartbeat = Some(Heartbeat { every, next: now + every });

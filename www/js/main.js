@@ -117,6 +117,8 @@ function startCoordinator() {
   // Also what a worker's script awaits in vain comes here, such as wasm that is missing.
   worker.addEventListener("error", (event) => {
     clearTimeout(late);
+    // What it would still do nobody could stop.
+    worker.terminate();
     fail(event.message ? strings.error.brokenWorker(event.message) : strings.error.noWorker);
   });
   worker.addEventListener("message", (event) => {

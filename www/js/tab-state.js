@@ -74,6 +74,10 @@ export class TabState {
   /** The coordinator has stopped. If the person wants it to go on by now, it is about to hear so. */
   paused() {
     this.#link = "starting";
+    if (this.#failure?.canRetry) {
+      // What could be tried again is begun anew by Start.
+      this.#failure = null;
+    }
     if (this.#wish !== "running") {
       this.#wish = "paused";
     }

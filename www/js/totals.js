@@ -36,7 +36,6 @@ export class Totals {
   add(tasks, ms, now) {
     const day = this.#today();
     if (day !== this.#unsavedDay) {
-      // What yesterday left belongs to yesterday.
       this.save(now);
       this.#unsavedDay = day;
     }
@@ -54,10 +53,12 @@ export class Totals {
     if (this.#unsaved.tasks === 0 && this.#unsaved.ms === 0) {
       return;
     }
-    const kept = this.#kept(this.#unsavedDay);
+    const today = this.#today();
+    const kept = this.#kept(today);
     const sums = {
-      day: this.#unsavedDay,
-      today: plus(kept.today, this.#unsaved),
+      day: today,
+      // What yesterday left is no part of today, which other tabs may have begun.
+      today: this.#unsavedDay === today ? plus(kept.today, this.#unsaved) : kept.today,
       ever: plus(kept.ever, this.#unsaved),
     };
     this.#keeper.setItem(TOTALS_KEY, JSON.stringify(sums));

@@ -107,6 +107,17 @@ test("tabs add to the same sums, and write them seldom", () => {
   one.add(5, 0, late + 1);
   assert.equal(one.sums.today.tasks, 5);
   assert.equal(one.sums.ever.tasks, sum.tasks + 7);
+
+  // Nor does what a tab has left from yesterday take today from the others.
+  day = "Monday";
+  const idle = new Totals(counting, () => day);
+  idle.add(1, 0, late);
+  idle.add(1, 0, late + 1);
+  day = "Tuesday";
+  one.add(5, 0, late + SAVE_INTERVAL_MS + 2);
+  idle.save(late + SAVE_INTERVAL_MS + 3);
+  assert.equal(one.sums.today.tasks, 10);
+  assert.equal(one.sums.ever.tasks, sum.tasks + 14);
 });
 
 test("sums that make no sense are begun anew", () => {
@@ -210,10 +221,18 @@ test("a tab's state follows its person first, and its coordinator next", () => {
   assert.equal(tab.state, "starting", "the pause is over before it was there");
   assert.deepEqual(told, ["start", "finish", "start", "pause", "start"]);
 
+  tab.finish();
+  tab.failed(true);
+  tab.paused();
+  assert.equal(tab.state, "paused", "Start mends what could be tried again");
+  tab.failed(false);
+  tab.paused();
+  assert.equal(tab.state, "failed", "and nothing else");
+
   const early = new TabState("running", (word) => told.push(word));
   early.pause();
   early.listens();
-  assert.deepEqual([early.state, told.length], ["paused", 5], "nothing had begun");
+  assert.deepEqual([early.state, told.length], ["paused", 6], "nothing had begun");
 });
 
 test("a job is asked for once, and its number does where there is no name", async () => {

@@ -227,7 +227,11 @@ const TYPES = {
 /** Serves the files of a folder, such as a page that no binary carries, until the test ends.
  * @param {import("node:test").TestContext} t @param {string} folder */
 export async function staticServer(t, folder) {
+  let isAway = false;
   const server = createServer(async (request, response) => {
+    if (isAway) {
+      return response.writeHead(503).end();
+    }
     // A URL has no `..` left in its path once it is parsed.
     const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
     const file = join(folder, pathname.endsWith("/") ? `${pathname}index.html` : pathname);
@@ -244,7 +248,13 @@ export async function staticServer(t, folder) {
   });
   const address = server.address();
   assert.ok(address && typeof address === "object");
-  return { url: `http://127.0.0.1:${address.port}/` };
+  return {
+    url: `http://127.0.0.1:${address.port}/`,
+    /** Lets it answer nothing but 503 from now on, or again what it should. */
+    goAway: (is = true) => {
+      isAway = is;
+    },
+  };
 }
 
 /** Waits until `probe` gives something that is neither false nor undefined, and gives that.

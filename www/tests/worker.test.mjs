@@ -8,7 +8,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 import { OwnBrowser } from "./own-browser.mjs";
-import { Server, until } from "./support.mjs";
+import { Server, staticServer, until, variable } from "./support.mjs";
 
 /** @typedef {import("../js/protocol.js").JobView} JobView */
 
@@ -127,6 +127,31 @@ test("who finishes computes what it holds, and then stops", async (t) => {
   const sent = Number(await tab.text("result-count"));
   // The welcome task is no job's.
   assert.equal(done, sent - 1, "all that was computed is recorded, and nothing was given back");
+});
+
+test("a slot whose program cannot be loaded is tried again, and no task is blamed", async (t) => {
+  const { server } = await startServer(t);
+  const page = await staticServer(t, variable("TEQUIO_PAGE"));
+  const browser = await OwnBrowser.start(t);
+  const tab = await browser.open(`${page.url}?server=${server.page}`, { cores: 8 });
+  await tab.slide("cores", 1);
+  await until("one slot is lent", async () => (await slots(server))[0] === 1);
+  await until("the others are ended", async () => (await browser.workers()) <= 2);
+  await submit(server, ...ENDLESS);
+  await tab.resultsSent(100_000);
+  page.goAway();
+  await tab.slide("cores", 2);
+  await until("two slots are lent", async () => (await slots(server))[0] === 2);
+  assert.ok((await doneIn(server, 3000)) > 0, "the first slot goes on");
+  await tab.inState("connected");
+  page.goAway(false);
+  await until("the second slot computes", async () => (await browser.workers()) === 3);
+  const [{ id, refused }] = await server.workers();
+  assert.deepEqual([id, refused, (await job(server)).failed], [1, 0, 0]);
+  assert.deepEqual(
+    server.lines.filter((line) => line.includes("WARN")),
+    [],
+  );
 });
 
 test("a tab that is hidden goes on at full speed", async (t) => {

@@ -1,7 +1,7 @@
 //! The part that holds the socket and the state machine, and carries out what that decides.
 
 use super::channel::Channel;
-use super::slot::Slot;
+use super::slot::{Asked, Slot};
 use super::socket::Socket;
 use super::{log, log_error, now_ms, post, words};
 use crate::digest::Digest;
@@ -15,7 +15,7 @@ use tequio_protocol::limits::{ASLEEP_AFTER, SLOT_RETRY, TELL_INTERVAL};
 use tequio_protocol::page::{FromCompute, FromPage, ToPage};
 use tequio_protocol::piece::Piece;
 use wasm_bindgen::JsCast;
-use web_sys::{DedicatedWorkerGlobalScope, ErrorEvent};
+use web_sys::DedicatedWorkerGlobalScope;
 
 pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     let seed = (js_sys::Math::random() * 2f64.powi(53)) as u64;
@@ -103,8 +103,11 @@ impl Shell {
                 state.has_computed = true;
                 let first_piece = state.slots[slot].as_mut().and_then(Slot::ready);
                 if let Some(piece) = first_piece {
+                    state.events.push_back(Event::Began { slot });
                     state.compute(slot, piece, self);
                 }
+                drop(state);
+                self.carry_on();
             }
             FromCompute::Computed { results, duration_ms } => {
                 let began = self.0.borrow().now();
@@ -120,8 +123,7 @@ impl Shell {
     /// A slot's program has trapped, or has not started. After a trap another is started for the
     /// next piece, since what an op leaves behind cannot be trusted. One that does not start is
     /// tried again where others have started: the server that it comes from may be away.
-    pub(super) fn slot_broke(&self, slot: usize, event: &ErrorEvent) {
-        let reason = event.message();
+    pub(super) fn slot_broke(&self, slot: usize, reason: String) {
         let mut state = self.0.borrow_mut();
         let has_computed = state.has_computed;
         let Some(broken) = state.slots[slot].take() else { return };
@@ -159,6 +161,8 @@ impl Shell {
     fn carry_on(&self) {
         let mut state = self.0.borrow_mut();
         if state.was_asleep() {
+            // What the old socket says is of no interest to the one that follows.
+            state.events.retain(|event| !event.is_of_socket());
             state.events.push_front(Event::Resume);
         }
         while let Some(event) = state.events.pop_front() {
@@ -236,14 +240,19 @@ impl State {
         let Some(running) = &mut self.slots[slot] else {
             return self.start_slot(slot, Some(piece), shell);
         };
-        if let Err(reason) = running.ask(piece) {
-            self.events.push_back(Event::ComputeFailed { slot, reason });
+        match running.ask(piece) {
+            Ok(Asked::Begins) => {}
+            Ok(Asked::Waits) => self.events.push_back(Event::Waits { slot }),
+            Err(reason) => self.events.push_back(Event::ComputeFailed { slot, reason }),
         }
     }
 
     fn start_slot(&mut self, slot: usize, first: Option<Piece>, shell: &Shell) {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
+        }
+        if first.is_some() {
+            self.events.push_back(Event::Waits { slot });
         }
         match Slot::start(slot, first, &self.scope, shell) {
             Ok(started) => self.slots[slot] = Some(started),

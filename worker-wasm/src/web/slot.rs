@@ -7,8 +7,16 @@ use tequio_protocol::page::ToCompute;
 use tequio_protocol::piece::Piece;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{
-    DedicatedWorkerGlobalScope, ErrorEvent, MessageEvent, Worker, WorkerOptions, WorkerType,
+    DedicatedWorkerGlobalScope, ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType,
 };
+
+/// What becomes of a piece.
+pub(super) enum Asked {
+    /// It is being computed.
+    Begins,
+    /// It waits for the program to start.
+    Waits,
+}
 
 /// Dropping it ends the worker, in the middle of what it computes if need be.
 pub(super) struct Slot(State);
@@ -28,7 +36,7 @@ struct Program {
     waiting: Option<Piece>,
     // Held because the browser calls them.
     _message: Closure<dyn FnMut(MessageEvent)>,
-    _error: Closure<dyn FnMut(ErrorEvent)>,
+    _error: Closure<dyn FnMut(Event)>,
 }
 
 impl Slot {
@@ -49,9 +57,11 @@ impl Slot {
         };
         let error = {
             let shell = shell.clone();
-            Closure::new(move |event: ErrorEvent| {
+            Closure::new(move |event: Event| {
                 event.prevent_default();
-                shell.slot_broke(slot, &event);
+                // Of a script that cannot be loaded a browser says nothing but that.
+                let reason = event.dyn_ref().map(ErrorEvent::message);
+                shell.slot_broke(slot, reason.unwrap_or_else(|| "no script".to_owned()));
             })
         };
         worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
@@ -90,15 +100,16 @@ impl Slot {
     }
 
     /// Computes a piece, as soon as it listens.
-    pub(super) fn ask(&mut self, piece: Piece) -> Result<(), String> {
+    pub(super) fn ask(&mut self, piece: Piece) -> Result<Asked, String> {
         match &mut self.0 {
             State::Started(program) if program.is_ready => {
                 let message = post::to_js(&ToCompute::Compute { piece: piece.write() });
-                program.worker.post_message(&message).map_err(|error| words(&error))
+                let posted = program.worker.post_message(&message);
+                posted.map(|()| Asked::Begins).map_err(|error| words(&error))
             }
             State::Started(program) => {
                 program.waiting = Some(piece);
-                Ok(())
+                Ok(Asked::Waits)
             }
             State::Later { .. } => Err("its program does not start".to_owned()),
         }
