@@ -11,12 +11,13 @@ test("screenshots", async (t) => {
   const browser = await OwnBrowser.start(t);
   const grid = ["--initial", "1,2.5", "--factor", "1.00000043", "--times", "0..1000000000"];
   await server.run("submit", "repeat_multiply", ...grid, "--name", "growth");
-  const tab = await browser.open(server.page, { cores: 8 });
-  await tab.slide("cores", 6);
+  const tab = await browser.open(server.page, { cores: 4 });
+  await tab.slide("cores", 3);
   await tab.slide("share", 75);
   await tab.resultsSent(10_000_000);
-  const metrics = { width: 1000, height: 720, deviceScaleFactor: 1.5, mobile: false };
+  const metrics = { width: 1000, height: 745, deviceScaleFactor: 1.5, mobile: false };
   await tab.ask("Emulation.setDeviceMetricsOverride", metrics);
+  await tab.ask("Emulation.setScrollbarsHidden", { hidden: true });
   for (const value of ["light", "dark"]) {
     const features = [{ name: "prefers-color-scheme", value }];
     await tab.ask("Emulation.setEmulatedMedia", { features });
