@@ -166,8 +166,8 @@ test("a socket that is shut at once is tried ever more seldom, and never given u
     assert.ok(delay <= Math.min(30, 0.5 * 2 ** index) + 0.05, `delay ${index}: ${delay} s`);
   });
   for (let index = 1; index < opened.length; index += 1) {
-    // A little less than the limit: the clocks of two processes look at different moments.
-    assert.ok(opened[index] - opened[index - 1] > 200, "no two attempts in a moment");
+    // Less than the limit, which counts from the attempt: the first socket takes longest to open.
+    assert.ok(opened[index] - opened[index - 1] > 100, "no two attempts in a moment");
   }
   await browser.close(NO_CONNECTION);
 });
