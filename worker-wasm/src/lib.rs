@@ -9,8 +9,6 @@ pub mod backoff;
 mod bench;
 pub mod digest;
 mod pace;
-#[cfg(test)]
-mod person_tests;
 mod sent;
 mod sizing;
 mod tabs;
