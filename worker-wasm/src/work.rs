@@ -190,7 +190,7 @@ impl Work {
             && let Some(at) = self.waiting.iter().rposition(|item| matches!(item, Item::Lease(_)))
             && let Some(Item::Lease(held)) = self.waiting.remove(at)
         {
-            release(&held, actions);
+            release(held.lease.lease, actions);
         }
         self.fill_slots(now, actions);
     }
@@ -200,7 +200,7 @@ impl Work {
     pub(crate) fn drain(&mut self, actions: &mut Vec<Action>) {
         for item in std::mem::take(&mut self.waiting) {
             if let Item::Lease(held) = item {
-                release(&held, actions);
+                release(held.lease.lease, actions);
             }
         }
         for slot in &mut self.slots {
@@ -210,7 +210,7 @@ impl Work {
                 }
                 State::Resting { held, .. } => {
                     if let Some(held) = held.take() {
-                        release(&held, actions);
+                        release(held.lease.lease, actions);
                     }
                 }
                 State::Running(_) | State::Idle => {}
@@ -326,16 +326,10 @@ impl Work {
         }
         if count >= self.leases_max() {
             // It was on its way while slots were taken away.
-            return release(&held, actions);
+            return release(held.lease.lease, actions);
         }
         self.waiting.push_back(Item::Lease(held));
         self.fill_slots(now, actions);
-    }
-
-    /// Gives back a lease that came although nothing is to be taken on any more.
-    pub(crate) fn decline(&mut self, lease: &Lease, actions: &mut Vec<Action>) {
-        let lease = lease.lease;
-        actions.push(Action::Send(WorkerMessage::Release { lease }.write()));
     }
 
     /// Drops a lease, and soon ends what of it is being computed.
@@ -423,7 +417,9 @@ impl Work {
             _ if matches!(fate, Fate::Dropped | Fate::Orphan) => {}
             // Who pauses, or has no program, does not say that a task cannot be computed.
             Item::Task(_) if fate == Fate::Last || is_waiting => {}
-            Item::Lease(held) if fate == Fate::Last || is_waiting => release(&held, actions),
+            Item::Lease(held) if fate == Fate::Last || is_waiting => {
+                release(held.lease.lease, actions);
+            }
             Item::Task(task) => {
                 notice(actions, format!("Task {} failed: {}", task.task_id, quote(reason)));
                 let about = About::Task(Some(task.task_id));
@@ -461,7 +457,7 @@ impl Work {
         match fate {
             Fate::GoesOn => Some(held),
             Fate::Last => {
-                release(&held, actions);
+                release(held.lease.lease, actions);
                 None
             }
             // The server has the rest again.
@@ -757,8 +753,8 @@ impl Item {
     }
 }
 
-fn release(held: &Held, actions: &mut Vec<Action>) {
-    let lease = held.lease.lease;
+/// Gives back what of a lease has no outcome.
+pub(crate) fn release(lease: LeaseId, actions: &mut Vec<Action>) {
     actions.push(Action::Send(WorkerMessage::Release { lease }.write()));
 }
 

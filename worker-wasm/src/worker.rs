@@ -8,7 +8,7 @@
 use crate::backoff::Backoff;
 use crate::pace::Share;
 use crate::tabs::Tabs;
-use crate::work::{About, Computed, Work, notice, refuse};
+use crate::work::{About, Computed, Work, notice, refuse, release};
 use std::time::Duration;
 use tequio_protocol::limits::{
     AGENT_CHARS_MAX, ASLEEP_AFTER, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT,
@@ -239,7 +239,7 @@ impl Worker {
         if self.will == Will::Stopping && self.work.is_empty() && self.link != Link::Broken {
             self.stop(&mut actions);
         }
-        self.wait_from(now);
+        self.due = self.next_timeout().map(|at| at.max(now));
         actions
     }
 
@@ -255,20 +255,16 @@ impl Worker {
         self.work.add_cost(slot, cost);
     }
 
-    fn wait_from(&mut self, now: Duration) {
-        self.due = self.next_timeout().map(|at| at.max(now));
-    }
-
     fn take(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
         match (event, self.link) {
             (Event::Start(start), _) => self.start(start, now, actions),
             (Event::Allow(allowance), _) => self.allow(allowance, now, actions),
             (Event::Pause, _) => {
-                self.wind_up(Will::Stopping, actions);
+                self.wind_up(actions);
                 self.work.drain(actions);
                 self.work.hurry(now);
             }
-            (Event::Finish, _) => self.wind_up(Will::Stopping, actions),
+            (Event::Finish, _) => self.wind_up(actions),
             (Event::Suspend, _) => self.suspend(actions),
             (Event::Resume, _) => self.resume(now, actions),
             (Event::Neighbour(text), _) => {
@@ -388,11 +384,11 @@ impl Worker {
     }
 
     /// Takes nothing more on.
-    fn wind_up(&mut self, will: Will, actions: &mut Vec<Action>) {
+    fn wind_up(&mut self, actions: &mut Vec<Action>) {
         if self.will == Will::Stopped || self.link == Link::Broken {
             return;
         }
-        self.will = will;
+        self.will = Will::Stopping;
         self.tell_slots(actions);
         if !matches!(self.link, Link::Open { .. }) {
             // Nobody is there to take what is left.
@@ -640,7 +636,7 @@ impl Worker {
             self.work.take_lease(lease, now, actions);
         } else {
             // It was on its way when the server was told.
-            self.work.decline(&lease, actions);
+            release(lease.lease, actions);
         }
     }
 

@@ -5,19 +5,25 @@
 import assert from "node:assert/strict";
 import { execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Browser, NO_CONNECTION, Server, inState, resultsSent, until, variable } from "./support.mjs";
+import { native } from "./bits.mjs";
+import {
+  Browser,
+  NO_CONNECTION,
+  Server,
+  folder,
+  inState,
+  resultsSent,
+  until,
+  variable,
+} from "./support.mjs";
 
 /** Enough for something to happen in the middle, however fast the tabs are. */
 const TASKS = 10_000_000;
 /** How many of them are compared at once. */
 const BLOCK = 500_000;
 const GRID = ["--initial", "1", "--factor", "1.00000043", "--times", `1..=${TASKS}`];
-
-/** @typedef {import("../js/protocol.js").JobView} JobView */
 
 /** Runs a command of the real binary against a server.
  * @param {Server} server @param {string[]} args */
@@ -40,36 +46,19 @@ function start(t, server, ...args) {
   return { child, ended };
 }
 
-/** A folder that is removed when the test ends. @param {import("node:test").TestContext} t */
-function folder(t) {
-  const path = mkdtempSync(join(tmpdir(), "tequio-"));
-  t.after(() => rmSync(path, { recursive: true, force: true }));
-  return path;
-}
-
 /** @param {Server} server @param {number} id @param {number} count */
 const done = (server, id, count) =>
   until(`${count} tasks of job ${id} are done`, async () => {
-    /** @type {JobView} */
-    const job = await (await fetch(`${server.page}api/jobs/${id}`)).json();
+    const job = await server.job(id);
     return job.done >= count ? job : undefined;
   });
 
 /** The lines that the native build gives for a block of tasks from `first`. @param {number} first */
 function expected(first) {
-  const inputs = Array.from(
-    { length: BLOCK },
-    (_, index) => `{"initial":1,"factor":1.00000043,"times":${first + index + 1}}\n`,
-  );
-  const native = execFileSync(variable("TEQUIO_COMPUTE"), {
-    input: inputs.join(""),
-    encoding: "utf8",
-    maxBuffer: 1 << 28,
+  const inputs = Array.from({ length: BLOCK }, (_, index) => {
+    return { initial: 1, factor: 1.00000043, times: first + index + 1 };
   });
-  return native
-    .trimEnd()
-    .split("\n")
-    .map((result, index) => `{"index":${first + index},"result":${result}}`);
+  return native(inputs).map((result, index) => `{"index":${first + index},"result":${result}}`);
 }
 
 test("a job ends right while tabs, workers and the server come and go", async (t) => {

@@ -4,8 +4,10 @@
 import assert from "node:assert/strict";
 import { execFile, spawn } from "node:child_process";
 import { once } from "node:events";
+import { mkdtempSync, rmSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
+import { tmpdir } from "node:os";
 import { extname, join } from "node:path";
 import { createInterface } from "node:readline";
 import { promisify } from "node:util";
@@ -80,6 +82,11 @@ export class Server {
     return (await fetch(`${this.page}api/workers`)).json();
   }
 
+  /** @returns {Promise<import("../js/protocol.js").JobView>} */
+  async job(id = 1) {
+    return (await fetch(`${this.page}api/jobs/${id}`)).json();
+  }
+
   /** Runs a command of its program against it, and gives what that prints.
    * @param {string[]} args @returns {Promise<string>} */
   async run(...args) {
@@ -93,6 +100,13 @@ export class Server {
     this.child.kill("SIGKILL");
     await this.ended;
   }
+}
+
+/** A folder that is removed when the test ends. @param {import("node:test").TestContext} t */
+export function folder(t) {
+  const path = mkdtempSync(join(tmpdir(), "tequio-"));
+  t.after(() => rmSync(path, { recursive: true, force: true }));
+  return path;
 }
 
 /** What every Chromium of these tests is started with. */

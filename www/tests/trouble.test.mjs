@@ -9,8 +9,6 @@ import { Browser, Server, inState, staticServer, until, variable } from "./suppo
 /** The factors with which the op never ends, and traps (`protocol/src/op.rs`). */
 const [ENDLESS, TRAP] = [-1, -2];
 
-/** @typedef {import("../js/protocol.js").JobView} JobView */
-
 /** A server and a tab that know the op.
  * @param {import("node:test").TestContext} t @param {number} cores */
 async function troubled(t, cores) {
@@ -26,13 +24,10 @@ async function troubled(t, cores) {
   return { server, browser, tab };
 }
 
-/** @param {Server} server @param {number} id @returns {Promise<JobView>} */
-const job = async (server, id) => (await fetch(`${server.page}api/jobs/${id}`)).json();
-
 test("a slot in an endless task is replaced, and the others never notice", async (t) => {
   const { server, browser, tab } = await troubled(t, 2);
   await server.run("submit", "misbehave", "--initial", "1", "--factor", `${ENDLESS}`, "--times", "1");
-  await until("a slot is at it", async () => (await job(server, 1)).leased === 1);
+  await until("a slot is at it", async () => (await server.job(1)).leased === 1);
   // The other slot does all of this meanwhile.
   const ordinary = ["--initial", "3", "--factor", "2", "--times", "0..=2"];
   const log = () => tab.locator("#log").textContent();
@@ -45,7 +40,7 @@ test("a slot in an endless task is replaced, and the others never notice", async
   await server.line(/task failed: it had not ended after 10 s/);
 
   // One coordinator, one slot that is well, and one that was replaced: for the task is tried again.
-  await until("it is tried again", async () => (await job(server, 1)).leased === 1);
+  await until("it is tried again", async () => (await server.job(1)).leased === 1);
   await until("there are three again", () => tab.workers().length === 3);
   await server.run("cancel", "1");
   // Its end is not waited for: the slot is free for what comes.

@@ -3,14 +3,9 @@
 // hidden or frozen, paused or closed, and several tabs that share.
 
 import assert from "node:assert/strict";
-import { mkdtempSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { test } from "node:test";
 import { OwnBrowser } from "./own-browser.mjs";
-import { Server, staticServer, until, variable } from "./support.mjs";
-
-/** @typedef {import("../js/protocol.js").JobView} JobView */
+import { Server, folder, staticServer, until, variable } from "./support.mjs";
 
 /** A job that no test sees the end of. */
 const ENDLESS = ["--initial", "1", "--factor", "1.00000043", "--times", "0..=9007199254740000"];
@@ -25,26 +20,22 @@ const passes = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 /** @param {Server} server @param {string[]} grid */
 const submit = (server, ...grid) => server.run("submit", "repeat_multiply", ...grid);
 
-/** @param {Server} server @returns {Promise<JobView>} */
-const job = async (server, id = 1) => (await fetch(`${server.page}api/jobs/${id}`)).json();
-
 /** Tasks of the first job that are done in so many milliseconds.
  * @param {Server} server @param {number} ms */
 async function doneIn(server, ms) {
-  const before = await job(server);
+  const before = await server.job();
   await passes(ms);
-  return (await job(server)).done - before.done;
+  return (await server.job()).done - before.done;
 }
 
 /** @param {Server} server */
 const slots = async (server) => (await server.workers()).map((worker) => worker.slots);
 
-/** A server that keeps what an endless job leaves on disk, not in memory, and is removed with it.
- * @param {import("node:test").TestContext} t @param {{ port?: number }} [options] */
-async function startServer(t, options) {
-  const data = mkdtempSync(join(tmpdir(), "tequio-data-"));
-  t.after(() => rmSync(data, { recursive: true, force: true }));
-  const server = await Server.start(t, { ...options, args: ["--data", data] });
+/** A server that keeps what an endless job leaves on disk, not in memory, until the test ends.
+ * @param {import("node:test").TestContext} t */
+async function startServer(t) {
+  const data = folder(t);
+  const server = await Server.start(t, { args: ["--data", data] });
   return { server, data };
 }
 
@@ -106,7 +97,7 @@ test("a pause stops the computing, and a smaller share lowers it", async (t) => 
   assert.ok(paused < 0.05 * measured[0][0], `${paused} cores while paused`);
   assert.equal(await browser.workers(), 1, "nothing is left that could compute");
   assert.equal(await doneIn(server, 500), 0);
-  assert.equal((await job(server)).leased, 0, "nothing is held");
+  assert.equal((await server.job()).leased, 0, "nothing is held");
 
   await tab.click("start");
   await tab.inState("connected");
@@ -122,7 +113,7 @@ test("who finishes computes what it holds, and then stops", async (t) => {
   await tab.click("finish");
   await tab.inState("paused");
   await until("nobody is connected", async () => (await slots(server)).length === 0);
-  const { done, leased } = await job(server);
+  const { done, leased } = await server.job();
   assert.equal(leased, 0);
   const sent = Number(await tab.text("result-count"));
   // The welcome task is no job's.
@@ -147,7 +138,7 @@ test("a slot whose program cannot be loaded is tried again, and no task is blame
   page.goAway(false);
   await until("the second slot computes", async () => (await browser.workers()) === 3);
   const [{ id, refused }] = await server.workers();
-  assert.deepEqual([id, refused, (await job(server)).failed], [1, 0, 0]);
+  assert.deepEqual([id, refused, (await server.job()).failed], [1, 0, 0]);
   assert.deepEqual(
     server.lines.filter((line) => line.includes("WARN")),
     [],
@@ -183,7 +174,7 @@ test("a tab that is frozen loses its leases, and comes back clean", async (t) =>
   await submit(server, ...ENDLESS);
   await tab.resultsSent(100_000);
   await tab.setLifecycle("frozen");
-  await until("nothing of it is left", async () => (await job(server)).leased === 0);
+  await until("nothing of it is left", async () => (await server.job()).leased === 0);
   assert.equal(await doneIn(server, 1000), 0, "it is frozen");
 
   // What it held is computed by another meanwhile.
@@ -221,7 +212,7 @@ test("what a closed tab held is computed by others soon", async (t) => {
   await until("the server knows", async () => (await slots(server)).length === 1);
   t.diagnostic(`known after ${(performance.now() - began).toFixed(0)} ms`);
   // Leases are freed as the connection is: the job has no gap behind what the other is at.
-  const cancelled = await job(server);
+  const cancelled = await server.job();
   const [{ leases }] = await server.workers();
   assert.ok(leases > 0 && cancelled.workers === 1, "only one holds anything");
 });
@@ -240,16 +231,16 @@ test("ten tabs come back to a server that was killed, and no task is lost", asyn
   });
   await submit(first, "--initial", "1", "--factor", "1.00000043", "--times", `1..=${total}`);
   const before = await until("some of it is done", async () => {
-    const view = await job(first);
+    const view = await first.job();
     return view.done > total / 10 ? view : undefined;
   });
   assert.equal(before.state, "running", "it is killed in the middle");
   await first.kill();
 
   const second = await Server.start(t, { port: first.port, args: ["--data", data] });
-  assert.ok((await job(second)).done >= before.done, "what was reported is there");
+  assert.ok((await second.job()).done >= before.done, "what was reported is there");
   await until("all are back", async () => (await second.workers()).length === 10);
-  await until("it is done", async () => (await job(second)).state === "done");
+  await until("it is done", async () => (await second.job()).state === "done");
   for (let first = 0; first < total; first += part) {
     const range = ["--first", `${first}`, "--count", `${part}`];
     const lines = (await second.run("results", "1", ...range)).trimEnd().split("\n");
