@@ -1,7 +1,7 @@
 //! Prints the TypeScript declarations of every type that the page uses. `cargo xtask types`
 //! writes them to `www/js/protocol.d.ts`; `cargo xtask check` fails when that file is stale.
 
-use tequio_protocol::{api, ids, op, page};
+use tequio_protocol::{api, ids, live, op, page};
 use ts_rs::{Config, TS};
 
 fn main() {
@@ -16,10 +16,19 @@ fn main() {
         page::ToPage::decl(&config),
         op::Op::decl(&config),
         api::WorkerView::decl(&config),
+        api::WorkerKind::decl(&config),
         api::JobView::decl(&config),
         api::JobState::decl(&config),
         api::ErrorBody::decl(&config),
         api::ErrorDetail::decl(&config),
+        live::LiveEvent::decl(&config),
+        live::Snapshot::decl(&config),
+        live::Changes::decl(&config),
+        live::Throughput::decl(&config),
+        live::StreamRows::decl(&config),
+        live::Bar::decl(&config),
+        live::BarEnd::decl(&config),
+        live::HowEnded::decl(&config),
     ] {
         println!("export {declaration}\n");
     }

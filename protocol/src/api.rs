@@ -17,10 +17,19 @@ pub struct WorkerView {
     pub path: String,
     /// The user agent: that of its newest result, before the first that of its HTTP request.
     pub agent: Option<String>,
+    /// What it is, as its agent says.
+    pub kind: WorkerKind,
+    /// Its browser or program with its version, as its agent says (`Firefox 153`); empty where it
+    /// says nothing that is known.
+    pub program: String,
+    /// Its operating system, likewise (`Windows`).
+    pub system: String,
     /// Seconds since it connected.
     pub connected_s: f64,
     /// Seconds since its last message.
     pub idle_s: f64,
+    /// Milliseconds that a ping took to it and back, the newest one's; none before the first.
+    pub lag_ms: Option<f64>,
     /// Tasks that it computes at once; a client that has not said hello has one.
     pub slots: u32,
     /// Leases out to it.
@@ -31,9 +40,45 @@ pub struct WorkerView {
     /// Results of it that were accepted.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub results: u64,
+    /// Results a second that were accepted, over the last seconds.
+    pub rate: f64,
+    /// Tasks that failed with it, or whose results were wrong.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub errors: u64,
     /// Messages of it that were refused or ignored.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub refused: u64,
+}
+
+/// What a worker is, by its user agent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum WorkerKind {
+    /// Chrome, Chromium, and browsers that are them under another name.
+    Chrome,
+    /// Microsoft's Edge.
+    Edge,
+    /// Firefox.
+    Firefox,
+    /// Safari, and every browser on iOS that does not say another name.
+    Safari,
+    /// `tequio work`.
+    Native,
+    /// Any other: classroom clients, mostly.
+    Other,
+}
+
+impl WorkerKind {
+    /// Every kind, in the order of their declaration.
+    pub const ALL: [WorkerKind; 6] = [
+        WorkerKind::Chrome,
+        WorkerKind::Edge,
+        WorkerKind::Firefox,
+        WorkerKind::Safari,
+        WorkerKind::Native,
+        WorkerKind::Other,
+    ];
 }
 
 /// The body of `POST /api/jobs` that gives a grid.

@@ -9,6 +9,7 @@ pub mod grid;
 pub mod ids;
 pub mod limits;
 pub mod line;
+pub mod live;
 pub mod message;
 pub mod number;
 pub mod op;

@@ -265,6 +265,38 @@ pub const RATE_WINDOW_S: u64 = 10;
 /// The time that a job must have run for before its end is foretold, in whole seconds.
 pub const RATE_STEADY_S: u64 = 2;
 
+// ---- What the page is shown -----------------------------------------------------------------
+
+/// How often pages are told what is new: as often as numbers can be read.
+pub const LIVE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// How often a page is told of workers that do nothing but compute, in intervals of
+/// [`LIVE_INTERVAL`]: a thousand of them would be a megabyte a second otherwise.
+pub const LIVE_WORKERS_EVERY: u64 = 4;
+
+/// The longest silence on a page's stream of events. A connection that has died without a word is
+/// noticed by it: the page waits three times as long, and connects again.
+pub const LIVE_SILENCE: Duration = Duration::from_secs(10);
+
+/// Events that wait for one page. One that reads slower begins with a new snapshot.
+pub const LIVE_WAITING_MAX: usize = 16;
+
+/// Jobs that a page is told of: more than a person looks through. The API lists all.
+pub const JOBS_SHOWN_MAX: usize = 200;
+
+/// Seconds of throughput that are kept, at 8 bytes for each kind of worker.
+pub const HISTORY_S: u64 = 3600;
+
+/// Rows of the task stream: as many slots as a screen shows apart. Workers beyond are not drawn.
+pub const STREAM_ROWS_MAX: u32 = 128;
+
+/// The time that the task stream shows, at most.
+pub const STREAM_SPAN: Duration = Duration::from_secs(120);
+
+/// Bars of the task stream that are kept, about 100 bytes each on the wire: the busiest screen,
+/// where each row has one a second, shows the last 16 s of it.
+pub const STREAM_BARS_MAX: usize = 2048;
+
 // ---- The server's connections ---------------------------------------------------------------
 
 /// Messages that wait for one connection to take them: every lease that a worker of

@@ -7,8 +7,10 @@
 //! - [`scheduler`]: who computes what, pure policy;
 //! - [`store`]: the durable truth.
 //!
-//! [`metrics`] is filled by all of them; [`native`] is a worker without a browser.
+//! [`metrics`] is filled by all of them; [`native`] is a worker without a browser; [`agent`] reads
+//! what workers say that they are.
 
+pub mod agent;
 pub mod cli;
 pub mod dispatcher;
 pub mod metrics;

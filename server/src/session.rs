@@ -28,8 +28,10 @@ pub enum Frame {
         /// Its length.
         bytes: usize,
     },
-    /// A ping from here, or a ping or pong from there (a link answers pings by itself).
-    Heartbeat,
+    /// A ping. The link answers those from there by itself.
+    Ping,
+    /// The answer to a ping.
+    Pong,
     /// The closing frame.
     Close(Close),
 }
@@ -70,8 +72,14 @@ pub async fn run(
     stopping: Stopping,
 ) -> Result<(), Stopped> {
     let (worker, outbox) = dispatcher.connected(peer).await?;
-    let mut session =
-        Session { link, worker, dispatcher: dispatcher.clone(), noise: 0, refusals: 0 };
+    let mut session = Session {
+        link,
+        worker,
+        dispatcher: dispatcher.clone(),
+        pinged_at: None,
+        noise: 0,
+        refusals: 0,
+    };
     let end = session.serve(outbox, stopping).await;
     let reason = session.finish(end).await;
     dispatcher.disconnected(worker, reason).await
@@ -81,6 +89,8 @@ struct Session<L> {
     link: L,
     worker: WorkerId,
     dispatcher: Dispatcher,
+    /// When it sent the ping that is not answered yet.
+    pinged_at: Option<Instant>,
     /// Messages that this session ignored or refused.
     noise: u64,
     /// Errors sent, this session's own and the dispatcher's.
@@ -154,7 +164,12 @@ impl<L: Link> Session<L> {
                 let refusal = ErrorMessage { code, message, task_id: None, lease: None };
                 self.send(&ServerMessage::Error(refusal)).await
             }
-            Some(Ok(Frame::Heartbeat)) => self.tell(FromWorker::Nothing).await,
+            Some(Ok(Frame::Ping)) => self.tell(FromWorker::Nothing).await,
+            Some(Ok(Frame::Pong)) => {
+                // One that nobody asked for tells nothing of the way.
+                let lag = self.pinged_at.take().map(|at| FromWorker::Pong(at.elapsed()));
+                self.tell(lag.unwrap_or(FromWorker::Nothing)).await
+            }
             Some(Ok(Frame::Close(close))) => Err(End::Theirs(close)),
             Some(Err(error)) => Err(error.into()),
             None => Err(End::Lost("1006 connection lost".to_owned())),
@@ -197,7 +212,8 @@ impl<L: Link> Session<L> {
             let reason = format!("silent for {} s", silence.as_secs());
             return Err(End::ours(close_code::SILENT, reason));
         }
-        self.write(Frame::Heartbeat).await
+        self.pinged_at = Some(Instant::now());
+        self.write(Frame::Ping).await
     }
 
     async fn send(&mut self, message: &ServerMessage) -> Result<(), End> {

@@ -15,7 +15,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
-use tequio::dispatcher::core::{Core, Effect, Now};
+use tequio::dispatcher::core::{Core, Effect, Now, Recorded};
 use tequio::dispatcher::{Control, Peer, Progress};
 use tequio::metrics::Metrics;
 use tequio::scheduler::Intervals;
@@ -601,9 +601,8 @@ impl Simulation {
         self.record(&recordings);
         let now = self.wall();
         for recording in recordings {
-            let range = range_of(&recording);
-            let failed = recording.outcomes.iter().filter(|o| o.is_error()).count() as u64;
-            self.with_core(|core| core.recorded(recording.job, range, failed, now));
+            let recorded = Recorded::of(&recording);
+            self.with_core(|core| core.recorded(recorded, now));
         }
         self.carry_out();
     }

@@ -178,6 +178,19 @@ path: string,
  */
 agent: string | null, 
 /**
+ * What it is, as its agent says.
+ */
+kind: WorkerKind, 
+/**
+ * Its browser or program with its version, as its agent says (`Firefox 153`); empty where it
+ * says nothing that is known.
+ */
+program: string, 
+/**
+ * Its operating system, likewise (`Windows`).
+ */
+system: string, 
+/**
  * Seconds since it connected.
  */
 connected_s: number, 
@@ -185,6 +198,10 @@ connected_s: number,
  * Seconds since its last message.
  */
 idle_s: number, 
+/**
+ * Milliseconds that a ping took to it and back, the newest one's; none before the first.
+ */
+lag_ms: number | null, 
 /**
  * Tasks that it computes at once; a client that has not said hello has one.
  */
@@ -202,9 +219,19 @@ tasks: number,
  */
 results: number, 
 /**
+ * Results a second that were accepted, over the last seconds.
+ */
+rate: number, 
+/**
+ * Tasks that failed with it, or whose results were wrong.
+ */
+errors: number, 
+/**
  * Messages of it that were refused or ignored.
  */
 refused: number, };
+
+export type WorkerKind = "chrome" | "edge" | "firefox" | "safari" | "native" | "other";
 
 export type JobView = { 
 /**
@@ -273,4 +300,141 @@ code: string,
  * A sentence.
  */
 message: string, };
+
+export type LiveEvent = { "type": "snapshot" } & Snapshot | { "type": "changes" } & Changes;
+
+export type Snapshot = { 
+/**
+ * When this is so.
+ */
+at_ms: number, 
+/**
+ * Jobs, oldest first: all that are not over, and the newest of the others, up to
+ * [`JOBS_SHOWN_MAX`](crate::limits::JOBS_SHOWN_MAX) in all.
+ */
+jobs: Array<JobView>, 
+/**
+ * Jobs that are not among them.
+ */
+jobs_omitted: number, 
+/**
+ * Who is connected, in the order of arrival.
+ */
+workers: Array<WorkerView>, 
+/**
+ * What was recorded in the last [`HISTORY_S`](crate::limits::HISTORY_S) seconds.
+ */
+throughput: Throughput, 
+/**
+ * Who has rows in the task stream, in their order.
+ */
+rows: Array<StreamRows>, 
+/**
+ * The task stream's last [`STREAM_SPAN`](crate::limits::STREAM_SPAN).
+ */
+bars: Array<Bar>, };
+
+export type Changes = { 
+/**
+ * When this is so.
+ */
+at_ms: number, 
+/**
+ * Jobs that are new or have changed.
+ */
+jobs: Array<JobView>, 
+/**
+ * Jobs that are not shown any more.
+ */
+jobs_gone: Array<JobId>, 
+/**
+ * See [`Snapshot::jobs_omitted`].
+ */
+jobs_omitted: number, 
+/**
+ * Workers that are new or have changed; one that only computes is told of every few seconds.
+ */
+workers: Array<WorkerView>, 
+/**
+ * Workers that have left.
+ */
+workers_gone: Array<WorkerId>, 
+/**
+ * The seconds that have ended since.
+ */
+throughput: Throughput, 
+/**
+ * All of [`Snapshot::rows`], if they have changed.
+ */
+rows: Array<StreamRows> | null, 
+/**
+ * Bars that are new or have changed.
+ */
+bars: Array<Bar>, };
+
+export type Throughput = { 
+/**
+ * The first of the seconds, since the server started.
+ */
+first_s: number, 
+/**
+ * How many seconds there are.
+ */
+count: number, 
+/**
+ * Of each kind of worker that recorded anything, the tasks of each second.
+ */
+tasks: Partial<Record<WorkerKind, number[]>>, };
+
+export type StreamRows = { 
+/**
+ * The worker; it may have left.
+ */
+worker: WorkerId, 
+/**
+ * How many.
+ */
+slots: number, };
+
+export type Bar = { 
+/**
+ * Its number; a bar that is told of again replaces the former.
+ */
+id: number, 
+/**
+ * The worker.
+ */
+worker: WorkerId, 
+/**
+ * The worker's row, from 0.
+ */
+slot: number, 
+/**
+ * The lease's job.
+ */
+job: JobId, 
+/**
+ * Tasks that were lent.
+ */
+tasks: number, 
+/**
+ * When it began.
+ */
+from_ms: number, 
+/**
+ * When it ended, and how; none while it is out.
+ */
+end: BarEnd | null, };
+
+export type BarEnd = { 
+/**
+ * When.
+ */
+at_ms: number, 
+/**
+ * How.
+ */
+how: HowEnded, };
+
+export type HowEnded = "answered" | "returned" | "lost";
 

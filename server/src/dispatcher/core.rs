@@ -2,19 +2,24 @@
 //! tokio task around it, and the simulation in the tests, carry the effects out.
 
 mod hello;
+mod live;
+mod stream;
+mod throughput;
 
+use crate::agent::Agent;
 use crate::metrics::Metrics;
 use crate::scheduler::PLAIN_TOLERANCE;
 use crate::scheduler::{
     Accepted, Grant, Inputs, Intervals, JobSpec, Refusal, RefusalReason, Scheduler, Session,
 };
 use crate::store::{NewJob, Recording, StoredJob};
+use live::Live;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
-use tequio_protocol::api::{JobState, JobView, WorkerView};
+use tequio_protocol::api::{JobState, JobView, WorkerKind, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
@@ -22,6 +27,7 @@ use tequio_protocol::limits::{
     LEASE_TASKS_MAX, NOISE_LOGGED_MAX, PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S,
     STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
+use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{
     DurationMs, ErrorCode, ErrorMessage, Hello, Lease, LeaseInputs, LeaseResults, ServerMessage,
     Task, TaskFailed, TaskResult, close_code,
@@ -75,6 +81,8 @@ pub enum FromWorker {
     Refused(ErrorMessage),
     /// It is there: its own word, not its browser's.
     Alive,
+    /// It has answered a ping, so long after that was sent.
+    Pong(Duration),
     /// Something that asks for nothing.
     Nothing,
     /// Something that its session ignored or refused; whether an honest worker may send it.
@@ -176,7 +184,22 @@ pub struct Core {
     /// After a failed read, nothing is lent before this.
     no_grants_until: Duration,
     metrics: Arc<Metrics>,
+    /// What pages are shown.
+    live: Live,
     effects: Vec<Effect>,
+}
+
+/// Outcomes that are on disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Recorded {
+    /// Of which job.
+    pub job: JobId,
+    /// Which tasks.
+    pub range: Range<u64>,
+    /// How many of them are errors.
+    pub failed: u64,
+    /// What computed them.
+    pub kind: WorkerKind,
 }
 
 #[derive(Debug)]
@@ -195,7 +218,10 @@ struct Worker {
     heard_at: Duration,
     tasks: u64,
     results: u64,
+    rate: Rate,
+    errors: u64,
     refused: u64,
+    lag: Option<Duration>,
 }
 
 /// The one task of a plain worker.
@@ -220,6 +246,19 @@ struct Job {
     durable: Intervals,
     rate: Rate,
     is_surely_finite: bool,
+}
+
+impl Recorded {
+    /// What is on disk once this is.
+    pub fn of(recording: &Recording) -> Recorded {
+        let end = recording.first + recording.outcomes.len() as u64;
+        Recorded {
+            job: recording.job,
+            range: recording.first..end,
+            failed: recording.outcomes.iter().filter(|outcome| outcome.is_error()).count() as u64,
+            kind: Agent::parse(Some(&recording.agent)).kind,
+        }
+    }
 }
 
 /// Tasks in each of the last seconds.
@@ -253,6 +292,7 @@ impl Core {
             store_error: None,
             no_grants_until: Duration::ZERO,
             metrics,
+            live: Live::default(),
             effects: Vec::new(),
         };
         for job in jobs {
@@ -266,6 +306,7 @@ impl Core {
         // Before anything is lent: who is lent more has to know first that it holds less.
         for (worker, lease) in self.scheduler.take_revoked() {
             self.revoked(worker, lease);
+            self.live.stream.ended(worker, lease, HowEnded::Returned, now.at);
         }
         self.grant(now);
         std::mem::take(&mut self.effects)
@@ -282,6 +323,7 @@ impl Core {
         for expired in self.scheduler.expire(now.at) {
             self.metrics.expiries.inc();
             debug!(lease = %expired.lease, job = %expired.job, "[#{}] lease expired", expired.worker);
+            self.live.stream.ended(expired.worker, expired.lease, HowEnded::Lost, now.at);
         }
     }
 
@@ -304,9 +346,13 @@ impl Core {
             heard_at: now.at,
             tasks: 0,
             results: 0,
+            rate: Rate::default(),
+            errors: 0,
             refused: 0,
+            lag: None,
         };
         self.workers.insert(id, worker);
+        self.live.changed.insert(id);
         self.log_connected();
         match self.welcome {
             Some(input) => self.give(id, Op::RepeatMultiply, input, None),
@@ -319,6 +365,7 @@ impl Core {
     /// back; one that was turned away is not in the scheduler any more, and nothing of it is kept.
     pub fn disconnected(&mut self, id: WorkerId, reason: &str, now: Now) {
         let Some(worker) = self.workers.remove(&id) else { return };
+        self.live.left(id, now.at);
         match worker.session {
             Some(session) => {
                 self.sessions.remove(&session);
@@ -335,6 +382,7 @@ impl Core {
         let _span = debug_span!("worker", %id).entered();
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.heard_at = now.at;
+        self.live.busy.insert(id);
         match message {
             FromWorker::Result(result) => self.result(id, result, now),
             FromWorker::Hello(hello) => self.hello(id, hello, now),
@@ -346,11 +394,13 @@ impl Core {
             }
             FromWorker::Release(lease) => {
                 let released = self.scheduler.release(id, lease);
+                self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
                 self.answered(id, lease, released);
             }
             FromWorker::Slots(slots) => self.slots(id, slots),
             FromWorker::Refused(error) => self.refused_by_worker(id, &error, now),
             FromWorker::Alive => self.scheduler.heard(id),
+            FromWorker::Pong(lag) => worker.lag = Some(lag),
             FromWorker::Nothing => {}
             FromWorker::Rubbish { is_strike } => {
                 worker.refused += 1;
@@ -373,17 +423,24 @@ impl Core {
     }
 
     fn worker_view(&self, id: WorkerId, worker: &Worker, now: Duration) -> WorkerView {
+        let Agent { kind, program, system } = Agent::parse(worker.peer.agent.as_deref());
         WorkerView {
             id,
             address: worker.peer.address.to_string(),
             path: worker.peer.path.clone(),
             agent: worker.peer.agent.clone(),
+            kind,
+            program,
+            system: system.to_owned(),
             connected_s: now.saturating_sub(worker.connected_at).as_secs_f64(),
             idle_s: now.saturating_sub(worker.heard_at).as_secs_f64(),
+            lag_ms: worker.lag.map(|lag| lag.as_secs_f64() * 1000.0),
             slots: worker.hello.as_ref().map_or(1, |hello| hello.slots),
             leases: self.scheduler.leases_of(id),
             tasks: worker.tasks,
             results: worker.results,
+            rate: worker.rate.per_second(now),
+            errors: worker.errors,
             refused: worker.refused,
         }
     }
@@ -413,6 +470,7 @@ impl Core {
         };
         hello.slots = slots;
         self.scheduler.set_slots(id, slots);
+        self.live.changed.insert(id);
     }
 
     // ---- Plain mode -------------------------------------------------------------------------
@@ -453,7 +511,9 @@ impl Core {
                 Some((lease, index)) => {
                     let wrong = result.result.unwrap_or(Number(f64::NAN));
                     let answers = [if wrong == expected { Number(f64::NAN) } else { wrong }];
+                    worker.errors += 1;
                     let refused = self.scheduler.results(id, lease, index, &answers, None, now.at);
+                    self.live.stream.ended(id, lease, HowEnded::Lost, now.at);
                     self.count_refusal(&refused);
                     if refused.is_err_and(|refusal| refusal.is_turned_away) {
                         self.refuse_task(id, ErrorCode::WrongResult, message, task_id);
@@ -464,6 +524,7 @@ impl Core {
             return self.refuse_task(id, ErrorCode::WrongResult, message, task_id);
         }
         worker.results += 1;
+        worker.rate.count(now.at, 1);
         let number = result.result.unwrap_or(expected);
         let duration = result.duration_ms.map_or("?".to_owned(), |ms| ms.to_string());
         let agent = worker.peer.agent.as_deref().unwrap_or("?");
@@ -504,13 +565,14 @@ impl Core {
         let taken = self.scheduler.results(id, lease, first, &results, duration, now.at);
         if taken.is_ok() {
             worker.results += results.len() as u64;
+            worker.rate.count(now.at, results.len() as u64);
         }
         debug!(first, count = results.len(), "[#{id}] results");
         self.take(id, lease, taken, duration_ms, now);
     }
 
     fn failed(&mut self, id: WorkerId, message: TaskFailed, now: Now) {
-        let Some(worker) = self.workers.get(&id) else { return };
+        let Some(worker) = self.workers.get_mut(&id) else { return };
         let TaskFailed { lease, index, error } = message;
         if worker.hello.is_none() {
             let said = "failed is for workers that have said hello".to_owned();
@@ -518,6 +580,7 @@ impl Core {
         }
         let _span = debug_span!("lease", id = %lease).entered();
         warn!(index, "[#{id}] task failed: {}", quote(&error));
+        worker.errors += 1;
         let taken = self.scheduler.failed(id, lease, index, &error, now.at);
         self.take(id, lease, taken, None, now);
     }
@@ -548,6 +611,7 @@ impl Core {
         now: Now,
     ) {
         self.count_refusal(&taken);
+        self.show_answer(id, lease, &taken, now.at);
         let accepted = match taken {
             Ok(accepted) => accepted,
             Err(refusal) => return self.answer_refusal(id, lease, &refusal),
@@ -568,6 +632,32 @@ impl Core {
                 duration_ms: duration_ms.map(DurationMs::get),
                 recorded_at_ms: now.unix_ms,
             }));
+        }
+    }
+
+    /// Shows in the task stream what an answer did to its lease.
+    fn show_answer<T>(
+        &mut self,
+        id: WorkerId,
+        lease: LeaseId,
+        answer: &Result<T, Refusal>,
+        now: Duration,
+    ) {
+        let stream = &mut self.live.stream;
+        match answer {
+            Ok(_) => {
+                stream.answered(id, lease);
+                if self.scheduler.rest_of(lease).is_none() {
+                    stream.ended(id, lease, HowEnded::Answered, now);
+                }
+            }
+            Err(Refusal { reason: RefusalReason::Wrong { .. }, .. }) => {
+                stream.ended(id, lease, HowEnded::Lost, now);
+                if let Some(worker) = self.workers.get_mut(&id) {
+                    worker.errors += 1;
+                }
+            }
+            Err(_) => {}
         }
     }
 
@@ -673,6 +763,8 @@ impl Core {
             return;
         };
         let count = range.end - range.start;
+        let slots = worker.hello.as_ref().map_or(1, |hello| hello.slots);
+        self.live.stream.lent(*id, slots, *lease, *job, count, now);
         if worker.hello.is_none() {
             let input = match &inputs {
                 LeaseInputs::Grid(grid) => grid.input(range.start),
@@ -752,9 +844,11 @@ impl Core {
         self.finish_if_complete(id);
     }
 
-    /// Outcomes are on disk: `range` of a job, `failed` of them errors.
-    pub fn recorded(&mut self, id: JobId, range: Range<u64>, failed: u64, now: Now) {
+    /// Outcomes are on disk.
+    pub fn recorded(&mut self, recorded: Recorded, now: Now) {
+        let Recorded { job: id, range, failed, kind } = recorded;
         let count = range.end - range.start;
+        self.live.history.count(now.at, kind, count);
         self.uncommitted -= count;
         self.metrics.recorded.inc_by(count);
         let Some(job) = self.jobs.get_mut(&id) else { return };

@@ -3,13 +3,16 @@
 //! nothing is locked. What it decides is in [`core`].
 
 pub mod core;
+mod feed;
 mod writer;
 
 pub use core::{Close, Control, ControlError, FromWorker, Peer, Progress};
+pub use feed::Watch;
 
 use crate::metrics::Metrics;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
-use core::{Core, Effect, Now};
+use core::{Core, Effect, Now, Recorded};
+use feed::Feed;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, mpsc as sync_mpsc};
@@ -58,7 +61,8 @@ enum Event {
     Grown(JobId, u64, bool, writer::Reply<()>),
     Stop,
     Health(oneshot::Sender<Health>),
-    Recorded { job: JobId, range: Range<u64>, failed: u64 },
+    Watch(oneshot::Sender<Watch>),
+    Recorded(Recorded),
     StoreFails(Option<String>),
     InputsRead { lease: LeaseId, inputs: Result<Vec<RepeatMultiply>, String> },
 }
@@ -143,6 +147,7 @@ impl Dispatcher {
             writes: writes.clone(),
             reports,
             metrics,
+            feed: Feed::new(Instant::now()),
             origin: Instant::now(),
             is_stopping: false,
         };
@@ -199,6 +204,11 @@ impl Dispatcher {
     /// How the server is. Also brings the gauges of its metrics up to date.
     pub async fn health(&self) -> Result<Health, Stopped> {
         self.ask(Event::Health).await
+    }
+
+    /// How everything is, and then what is new.
+    pub async fn watch(&self) -> Result<Watch, Stopped> {
+        self.ask(Event::Watch).await
     }
 
     // ---- Changing jobs ----------------------------------------------------------------------
@@ -295,6 +305,7 @@ struct State {
     writes: sync_mpsc::Sender<Write>,
     reports: writer::Report,
     metrics: Arc<Metrics>,
+    feed: Feed,
     origin: Instant,
     is_stopping: bool,
 }
@@ -308,6 +319,7 @@ impl State {
         self.carry_out();
         while !self.is_stopping {
             let timeout = self.core.next_timeout(self.now().at).map(|at| self.origin + at);
+            let timeout = [timeout, self.feed.next_at()].into_iter().flatten().min();
             let event = tokio::select! {
                 // What is on disk first: it makes room.
                 biased;
@@ -324,6 +336,8 @@ impl State {
                 None => self.core.timeout(self.now()),
             }
             self.carry_out();
+            let now = self.now();
+            self.feed.tell_if_due(&mut self.core, now);
         }
         self.write(Write::Stop);
     }
@@ -368,7 +382,8 @@ impl State {
                 let store_error = self.core.store_error().map(str::to_owned);
                 drop(health.send(Health { workers, store_error }));
             }
-            Event::Recorded { job, range, failed } => self.core.recorded(job, range, failed, now),
+            Event::Watch(watch) => drop(watch.send(self.feed.watch(&mut self.core, now))),
+            Event::Recorded(recorded) => self.core.recorded(recorded, now),
             Event::StoreFails(error) => self.core.set_store_error(error),
             Event::Stop => self.is_stopping = true,
             Event::InputsRead { lease, inputs } => self.core.inputs_read(lease, inputs, now),

@@ -2,6 +2,7 @@
 //! commit); what fails is tried again until it succeeds, and nothing is said to be recorded before.
 
 use super::Event;
+use super::core::Recorded;
 use crate::metrics::Metrics;
 use crate::store::{NewJob, Recording, Store, StoreError, StoredJob};
 use std::collections::{BTreeMap, VecDeque};
@@ -173,10 +174,7 @@ impl Writer {
                     self.tell(Event::StoreFails(None));
                 }
                 for recording in std::mem::take(&mut self.waiting) {
-                    let failed = recording.outcomes.iter().filter(|o| o.is_error()).count() as u64;
-                    let end = recording.first + recording.outcomes.len() as u64;
-                    let (job, range) = (recording.job, recording.first..end);
-                    self.tell(Event::Recorded { job, range, failed });
+                    self.tell(Event::Recorded(Recorded::of(&recording)));
                 }
             }
             Err(error) => self.fail(&error),

@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 mod error;
+mod events;
 mod gzip;
 mod jobs;
 mod lines;
@@ -56,6 +57,7 @@ fn routes(app: App) -> Router {
         .route("/healthz", get(api::health))
         .route("/metrics", get(api::metrics))
         .route("/api/workers", get(api::workers))
+        .route("/api/events", get(events::get))
         .route("/api/jobs", get(jobs::list).post(jobs::submit))
         .route("/api/jobs/{id}", get(jobs::get))
         .route("/api/jobs/{id}/inputs", post(jobs::append))

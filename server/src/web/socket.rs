@@ -126,7 +126,8 @@ fn frame(message: Message) -> Frame {
     match message {
         Message::Text(text) => Frame::Text(text.as_str().to_owned()),
         Message::Binary(bytes) => Frame::Binary { bytes: bytes.len() },
-        Message::Ping(_) | Message::Pong(_) => Frame::Heartbeat,
+        Message::Ping(_) => Frame::Ping,
+        Message::Pong(_) => Frame::Pong,
         Message::Close(Some(close)) => {
             Frame::Close(Close { code: close.code, reason: close.reason.as_str().to_owned() })
         }
@@ -138,7 +139,8 @@ fn message(frame: Frame) -> Message {
     match frame {
         Frame::Text(text) => Message::Text(text.into()),
         Frame::Binary { bytes } => Message::Binary(vec![0; bytes].into()),
-        Frame::Heartbeat => Message::Ping(Bytes::new()),
+        Frame::Ping => Message::Ping(Bytes::new()),
+        Frame::Pong => Message::Pong(Bytes::new()),
         Frame::Close(Close { code, reason }) => {
             Message::Close(Some(CloseFrame { code, reason: reason.into() }))
         }

@@ -125,7 +125,7 @@ async fn a_peer_that_answers_pings_stays() {
     let began = Instant::now();
     while began.elapsed() < 10 * SILENCE_MAX {
         match harness.to_peer.recv().await.unwrap() {
-            Frame::Heartbeat => harness.from_peer.send(Frame::Heartbeat).unwrap(),
+            Frame::Ping => harness.from_peer.send(Frame::Pong).unwrap(),
             Frame::Text(_) => {}
             other => panic!("{other:?}"),
         }
@@ -145,7 +145,7 @@ impl Harness {
     async fn hear(&mut self, part: &str, until: Instant) -> Option<String> {
         loop {
             match timeout_at(until, self.to_peer.recv()).await.ok()?.unwrap() {
-                Frame::Heartbeat => self.from_peer.send(Frame::Heartbeat).unwrap(),
+                Frame::Ping => self.from_peer.send(Frame::Pong).unwrap(),
                 Frame::Text(text) if text.contains(part) => return Some(text),
                 Frame::Text(_) => {}
                 other => panic!("{other:?}"),

@@ -1,0 +1,76 @@
+//! What pages are told of everything, each telling written once for all of them.
+
+use super::core::{Core, Now};
+use std::sync::Arc;
+use tequio_protocol::limits::{LIVE_INTERVAL, LIVE_SILENCE, LIVE_WAITING_MAX};
+use tequio_protocol::live::{Changes, LiveEvent};
+use tokio::sync::broadcast;
+use tokio::time::Instant;
+
+/// What whoever looks is given: how everything is, and then what is new. What comes first may be in
+/// the snapshot already. Whoever reads too slowly is told so, and looks anew.
+#[derive(Debug)]
+pub struct Watch {
+    /// A [`LiveEvent::Snapshot`] as JSON.
+    pub snapshot: Arc<str>,
+    /// [`LiveEvent::Changes`] as JSON.
+    pub changes: broadcast::Receiver<Arc<str>>,
+}
+
+#[derive(Debug)]
+pub(super) struct Feed {
+    changes: broadcast::Sender<Arc<str>>,
+    /// The snapshot that was asked for since the last telling.
+    snapshot: Option<Arc<str>>,
+    next_at: Instant,
+    told_at: Instant,
+}
+
+impl Feed {
+    pub(super) fn new(now: Instant) -> Feed {
+        let changes = broadcast::Sender::new(LIVE_WAITING_MAX);
+        Feed { changes, snapshot: None, next_at: now, told_at: now }
+    }
+
+    /// When the next telling is due; never while nobody looks.
+    pub(super) fn next_at(&self) -> Option<Instant> {
+        (self.changes.receiver_count() > 0).then_some(self.next_at)
+    }
+
+    pub(super) fn watch(&mut self, core: &mut Core, now: Now) -> Watch {
+        let changes = self.changes.subscribe();
+        // A class that opens its browsers together costs one snapshot.
+        let snapshot = self
+            .snapshot
+            .get_or_insert_with(|| json(&LiveEvent::Snapshot(core.snapshot(now))))
+            .clone();
+        Watch { snapshot, changes }
+    }
+
+    /// Tells what is new, if it is time to.
+    pub(super) fn tell_if_due(&mut self, core: &mut Core, now: Now) {
+        let at = Instant::now();
+        if self.next_at > at {
+            return;
+        }
+        if self.changes.receiver_count() == 0 {
+            self.snapshot = None;
+            return core.unwatch();
+        }
+        self.next_at = at + LIVE_INTERVAL;
+        let is_silent = at - self.told_at >= LIVE_SILENCE;
+        let nothing = || {
+            is_silent.then(|| Changes { at_ms: now.at.as_millis() as u64, ..Changes::default() })
+        };
+        if let Some(changes) = core.changes(now).or_else(nothing) {
+            self.told_at = at;
+            self.snapshot = None;
+            // Whoever has left meanwhile does not miss it.
+            self.changes.send(json(&LiveEvent::Changes(changes))).ok();
+        }
+    }
+}
+
+fn json(event: &LiveEvent) -> Arc<str> {
+    serde_json::to_string(event).expect("events are plain data").into()
+}
