@@ -41,13 +41,20 @@ export function sayBye(tab) {
 export function whileVisible(everyMs, act) {
   /** @type {ReturnType<typeof setInterval> | undefined} */
   let timer;
-  const look = () => {
-    clearInterval(timer);
-    if (!document.hidden) {
+  onVisibility({
+    shown: () => {
+      clearInterval(timer);
       timer = setInterval(act, everyMs);
       act();
-    }
-  };
+    },
+    hidden: () => clearInterval(timer),
+  });
+}
+
+/** Calls one of them whenever the page comes to be seen, or is not any more; and now.
+ * @param {{ shown: () => void, hidden: () => void }} act */
+export function onVisibility({ shown, hidden }) {
+  const look = () => (document.hidden ? hidden() : shown());
   document.addEventListener("visibilitychange", look);
   look();
 }

@@ -7,14 +7,17 @@ import { browserId, randomHex } from "./browser-id.js";
 import { Choice } from "./choice.js";
 import { JobNames, askOwnServer } from "./job-names.js";
 import { keeper } from "./keep.js";
+import * as languageSwitch from "./language-switch.js";
 import { ALLOWANCE_KEY, Lending } from "./lending.js";
 import { onLifecycle, sayBye, whileVisible } from "./lifecycle.js";
 import * as panel from "./panel.js";
 import { serverUrl } from "./server-url.js";
-import { strings } from "./strings.js";
+import { LANGUAGE_KEY, onLanguage, rereadLanguage, strings } from "./strings.js";
 import { TabState } from "./tab-state.js";
 import { Totals } from "./totals.js";
 import * as view from "./view.js";
+import { Work } from "./work.js";
+import { showWords } from "./words.js";
 
 /** @typedef {import("./protocol.js").FromPage} FromPage */
 /** @typedef {import("./protocol.js").ToPage} ToPage */
@@ -43,7 +46,8 @@ let coordinator = null;
 /** What the coordinator has said last, of what is not counted elsewhere. */
 let lent = { slots: 1, tabs: 1 };
 let retryAt = 0;
-let failure = "";
+/** Why it cannot compute, in the language of the moment. */
+let failure = () => "";
 
 const state = new TabState(firstWish(), (word) => {
   tell(word === "start" ? startMessage() : { type: word });
@@ -56,26 +60,31 @@ const lending = new Lending(navigator, ofBrowser, () => {
 });
 
 function start() {
-  view.showWords();
+  languageSwitch.setUp();
   panel.setUp(lending, {
     start: () => choose("yes", () => state.start()),
     pause: () => choose("no", () => state.pause()),
     finish: () => choose("no", () => state.finish()),
     retryNow: () => tell({ type: "retry_now" }),
   });
-  panel.showLending(lending, lent);
   if ("bad" in server) {
-    fail(strings.error.badServer(server.bad));
+    fail(() => strings.error.badServer(server.bad));
   } else {
-    panel.showServer(server.url);
     coordinator = startCoordinator();
   }
-  renderState();
+  renderWords();
+  onLanguage(renderWords);
+  if (isToAsk) {
+    new Work().start();
+  }
 
   addEventListener("storage", (event) => {
     // Without a key, everything was removed.
     if (event.key === ALLOWANCE_KEY || event.key === null) {
       lending.reread();
+    }
+    if (event.key === LANGUAGE_KEY || event.key === null) {
+      rereadLanguage();
     }
   });
   addEventListener("online", () => tellAtWork({ type: "retry_now" }));
@@ -111,7 +120,7 @@ function startCoordinator() {
   const script = new URL("worker_loader.js", document.baseURI);
   const worker = new Worker(script, { type: "module", name: "coordinator" });
   const late = setTimeout(
-    () => fail(strings.error.silentWorker(WORKER_START_MS_MAX / 1000)),
+    () => fail(() => strings.error.silentWorker(WORKER_START_MS_MAX / 1000)),
     WORKER_START_MS_MAX,
   );
   // Also what a worker's script awaits in vain comes here, such as wasm that is missing.
@@ -119,7 +128,8 @@ function startCoordinator() {
     clearTimeout(late);
     // What it would still do nobody could stop.
     worker.terminate();
-    fail(event.message ? strings.error.brokenWorker(event.message) : strings.error.noWorker);
+    const { message } = event;
+    fail(() => (message ? strings.error.brokenWorker(message) : strings.error.noWorker));
   });
   worker.addEventListener("message", (event) => {
     clearTimeout(late);
@@ -175,7 +185,7 @@ function hear(message, now) {
       view.addLogLine(said.paused);
       return renderState();
     case "failed":
-      return fail(message.text, message.can_retry);
+      return fail(() => message.text, message.can_retry);
     case "lent":
       lent = message;
       activity.resize(message.slots);
@@ -213,16 +223,27 @@ function link(name) {
   renderState();
 }
 
-/** @param {string} text @param {boolean} [canRetry] */
-function fail(text, canRetry = false) {
-  failure = text;
+/** @param {() => string} why @param {boolean} [canRetry] */
+function fail(why, canRetry = false) {
+  failure = why;
   state.failed(canRetry);
   activity.stop();
-  view.addLogLine(text);
+  view.addLogLine(why());
   renderState();
 }
 
 // ---- The screen ---------------------------------------------------------------------------------
+
+/** All that has words, in the language of the moment. */
+function renderWords() {
+  showWords();
+  if (!("bad" in server)) {
+    panel.showServer(server.url);
+  }
+  panel.showLending(lending, lent);
+  view.redraw();
+  renderState();
+}
 
 /** What a person waits for is drawn at once, and is rare. */
 function renderState() {
@@ -233,7 +254,7 @@ function renderState() {
 function render() {
   const now = performance.now();
   panel.showCountdown(retryAt - now);
-  panel.showComputing(state.state, failure, activity.work(now), (job) => names.of(job));
+  panel.showComputing(state.state, failure(), activity.work(now), (job) => names.of(job));
   panel.showSlots(
     activity.slots.map((slot) => ({ isComputing: slot.isComputing, busy: slot.busy(now) })),
   );

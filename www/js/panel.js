@@ -28,28 +28,10 @@ const OFFERED = {
   failed: [],
 };
 
-/** Writes every fixed word, and makes the controls do what they say.
+/** Makes the controls do what they say.
  * @param {Lending} lending
  * @param {{ start: () => void, pause: () => void, finish: () => void, retryNow: () => void }} act */
 export function setUp(lending, act) {
-  for (const [id, text] of Object.entries({
-    "tab-title": strings.tab,
-    pause: strings.pause,
-    finish: strings.finish,
-    "computing-label": strings.computing,
-    "speed-label": strings.speed,
-    "lending-title": strings.lending,
-    "cores-label": strings.cores,
-    "share-label": strings.share,
-    "lent-title": strings.lent,
-    "here-label": strings.spans.here,
-    "today-label": strings.spans.today,
-    "ever-label": strings.spans.ever,
-    "count-label": strings.count,
-    "time-label": strings.coreTime,
-  })) {
-    setText(id, text);
-  }
   element("start").addEventListener("click", act.start);
   element("pause").addEventListener("click", act.pause);
   element("finish").addEventListener("click", act.finish);

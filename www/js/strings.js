@@ -1,128 +1,67 @@
 // @ts-check
-// Every word that the page says. Another language is another object of the same shape.
+// What the page says, in the language of whoever looks at it. Each language is a file of its own.
 
-export const strings = {
-  tagline: "This tab computes for others while it is open.",
-  tab: "Your tab",
-  start: "Start",
-  goOn: "Go on",
-  pause: "Pause",
-  finish: "Finish, then stop",
-  computing: "Computing",
-  idle: "Nothing at the moment; the next task comes by itself.",
-  offline: "Nothing until there is a connection.",
-  stopped: "Nothing is computed here until you press Start.",
-  pausing: "What is ready within a second is sent; the rest goes back to the server.",
-  finished: "Nothing more; this tab is about to stop.",
-  speed: "Speed",
-  lending: "What you lend",
-  cores: "How many cores",
-  share: "How hard",
-  onBattery: "Half, as this device runs on its battery",
-  lent: "Lent so far",
-  spans: { here: "This visit", today: "Today", ever: "Ever" },
-  count: "Tasks",
-  coreTime: "Time of one core",
-  results: "Last results",
-  noResults: "Nothing yet. The first result follows the first task.",
-  columns: { task: "Task", input: "Input", result: "Result", duration: "Time" },
-  log: "Log",
-  retryNow: "Try now",
-  tryAgain: "Try again",
+import { keeper } from "./keep.js";
+import { en } from "./strings/en.js";
+import { es } from "./strings/es.js";
 
-  state: {
-    starting: "Starting",
-    connecting: "Connecting",
-    connected: "Connected",
-    waiting: "Not connected",
-    failed: "This tab cannot compute",
-    ready: "Ready to start",
-    paused: "Paused",
-    pausing: "Pausing",
-    finishing: "Finishing what is here",
-  },
+export const LANGUAGE_KEY = "tequio-language";
 
-  /** @param {number} job @param {string} name Empty where there is none. */
-  job: (job, name) => (name ? `Job ${job} “${name}”` : `Job ${job}`),
-  /** Before the jobs. @param {string} ops */
-  ops: (ops) => `${ops} · `,
-  /** @param {string[]} jobs */
-  several: (jobs) => jobs.join(", "),
-  /** @param {number} job @param {number} task */
-  taskOf: (job, task) => `${job}/${task}`,
-  /** @param {string} url */
-  server: (url) => `Server ${url}`,
-  /** @param {number} seconds */
-  countdown: (seconds) => `Next attempt in ${seconds} s`,
-  /** @param {number} ms */
-  duration: (ms) => {
-    if (ms < 0.1) {
-      // Below what browsers let a clock show.
-      return "< 0.1 ms";
-    }
-    return ms < 1000 ? `${Number(ms.toPrecision(3))} ms` : `${(ms / 1000).toFixed(2)} s`;
-  },
-  /** A time that grows while one looks at it. @param {number} ms */
-  longTime: (ms) => {
-    const seconds = Math.floor(ms / 1000);
-    const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
-    if (minutes < 1) {
-      return `${seconds} s`;
-    }
-    if (hours < 1) {
-      return `${minutes} min ${seconds % 60} s`;
-    }
-    return hours < 48
-      ? `${hours} h ${minutes % 60} min`
-      : `${Math.floor(hours / 24)} d ${hours % 24} h`;
-  },
-  /** @param {number} perSecond */
-  tasksPerSecond: (perSecond) => {
-    const number = perSecond > 0 && perSecond < 10 ? perSecond.toFixed(1) : perSecond.toFixed(0);
-    return `${number} tasks a second`;
-  },
-  /** @param {number} cores @param {number} max */
-  coresOf: (cores, max) => `${cores} of ${max} ${max === 1 ? "core" : "cores"}`,
-  /** @param {number} percent */
-  shareOf: (percent) => `${percent} % of each core`,
-  /** @param {number} slots @param {number} cores @param {number} tabs */
-  sharedOut: (slots, cores, tabs) =>
-    `This tab has ${slots} of ${cores} cores; ${tabs} tabs of this browser share them`,
-  /** @param {number} computing @param {number} slots @param {number} busy In percent. */
-  slots: (computing, slots, busy) => {
-    if (computing === 0) {
-      return slots === 1 ? "1 core, idle" : `${slots} cores, all idle`;
-    }
-    return slots === 1
-      ? `1 core, computing ${busy} % of the time`
-      : `${computing} of ${slots} cores computing, ${busy} % of the time`;
-  },
+/** Every language, by the name that HTML and browsers have for it. */
+export const LANGUAGES = { en, es };
 
-  logged: {
-    /** @param {number} attempt */
-    connecting: (attempt) => (attempt === 1 ? "Connecting" : `Connecting, attempt ${attempt}`),
-    connected: "Connected",
-    /** @param {string} reason @param {number} seconds */
-    disconnected: (reason, seconds) =>
-      `Closed: ${reason}. Next attempt in ${seconds.toFixed(1)} s`,
-    paused: "Paused",
-    /** @param {number} id @param {string} text */
-    task: (id, text) => `Task ${id} received: ${text}`,
-    /** @param {number} id @param {string} result */
-    result: (id, result) => `Result of task ${id} sent: ${result}`,
-  },
+/** @typedef {typeof en} Strings */
+/** @typedef {keyof typeof LANGUAGES} Language */
 
-  error: {
-    /** @param {string} text */
-    badServer: (text) =>
-      `The address's server=${text} is no server. It should look like server=ws://192.168.1.20:8765`,
-    noWorker:
-      "The worker's script could not be loaded. Reload the page; if that does not help, the server's page is incomplete.",
-    /** @param {string} reason */
-    brokenWorker: (reason) =>
-      `The worker has failed (${reason}). Reload the page; if that does not help, the server's page is incomplete, or this browser is too old for it.`,
-    /** @param {number} seconds */
-    silentWorker: (seconds) =>
-      `The worker has not started for ${seconds} s. If the network is slow, its files are still on their way, and it will start by itself; if not, reload the page or try a newer browser.`,
-  },
-};
+const ofBrowser = keeper("localStorage");
+/** @type {(() => void)[]} */
+const callbacks = [];
+let current = wanted();
+
+/** Every word, in the language of the moment.
+ * @type {Strings} */
+export let strings = LANGUAGES[current];
+
+export function language() {
+  return current;
+}
+
+/** What a person has chosen, for this tab and for those to come. @param {Language} name */
+export function setLanguage(name) {
+  ofBrowser.setItem(LANGUAGE_KEY, name);
+  rereadLanguage();
+}
+
+/** Takes what is kept, which another tab of this browser may have set. */
+export function rereadLanguage() {
+  const name = wanted();
+  if (name !== current) {
+    current = name;
+    strings = LANGUAGES[name];
+    callbacks.forEach((callback) => callback());
+  }
+}
+
+/** Calls it after each change, in the order in which they were given, to draw anew what it has
+ * drawn. @param {() => void} callback */
+export function onLanguage(callback) {
+  callbacks.push(callback);
+}
+
+/** What was chosen; else the first of the languages that a browser prefers and the page speaks.
+ * @param {string | null} chosen @param {readonly string[]} preferred As `navigator.languages`.
+ * @returns {Language} */
+export function languageOf(chosen, preferred) {
+  const names = [chosen ?? "", ...preferred.map((tag) => tag.toLowerCase().split("-")[0])];
+  return names.find(isLanguage) ?? "en";
+}
+
+/** @param {string} name @returns {name is Language} */
+function isLanguage(name) {
+  return Object.hasOwn(LANGUAGES, name);
+}
+
+function wanted() {
+  // Old versions of Node, which run tests of this, have no navigator.
+  return languageOf(ofBrowser.getItem(LANGUAGE_KEY), globalThis.navigator?.languages ?? []);
+}

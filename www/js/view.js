@@ -1,7 +1,7 @@
 // @ts-check
 // What is on the screen below the tab's own panel: the last results and the log.
 
-import { element, setText } from "./dom.js";
+import { element } from "./dom.js";
 import { strings } from "./strings.js";
 
 /** Results that the table keeps, and lines that the log keeps: a tab may be open for weeks. */
@@ -12,24 +12,10 @@ const LOG_LINES_MAX = 200;
 
 /** @type {Result[]} What is not on the screen yet, the oldest first. */
 let results = [];
+/** @type {Result[]} What is, the oldest first. */
+let shown = [];
 /** @type {{ at: Date, text: string }[]} */
 let lines = [];
-
-/** Writes every fixed word. */
-export function showWords() {
-  for (const [id, text] of Object.entries({
-    tagline: strings.tagline,
-    "results-title": strings.results,
-    "no-results": strings.noResults,
-    "column-task": strings.columns.task,
-    "column-input": strings.columns.input,
-    "column-result": strings.columns.result,
-    "column-duration": strings.columns.duration,
-    "log-title": strings.log,
-  })) {
-    setText(id, text);
-  }
-}
 
 /** @param {Result} result */
 export function addResult(result) {
@@ -46,14 +32,23 @@ export function addLogLine(text) {
 /** Puts what was added onto the screen, the newest on top. */
 export function render() {
   if (results.length > 0) {
-    const table = /** @type {HTMLTableElement} */ (element("results"));
     element("no-results").hidden = true;
-    table.hidden = false;
-    prepend(table.tBodies[0], results.map(resultRow), RESULTS_MAX);
+    element("results").hidden = false;
+    prepend(resultRows(), results.map(resultRow), RESULTS_MAX);
+    shown = [...shown, ...results].slice(-RESULTS_MAX);
     results = [];
   }
   prepend(element("log"), lines.map(logLine), LOG_LINES_MAX);
   lines = [];
+}
+
+/** Draws the results anew, in another language. The log's lines stay as they were written. */
+export function redraw() {
+  resultRows().replaceChildren(...shown.map(resultRow).reverse());
+}
+
+function resultRows() {
+  return /** @type {HTMLTableElement} */ (element("results")).tBodies[0];
 }
 
 /** @param {Element} list @param {Element[]} added @param {number} max */
@@ -82,7 +77,7 @@ function resultRow(result) {
 function logLine({ at, text }) {
   const time = document.createElement("time");
   time.dateTime = at.toISOString();
-  time.textContent = at.toLocaleTimeString([], { hourCycle: "h23" });
+  time.textContent = strings.time(at);
   const line = document.createElement("li");
   line.append(time, Object.assign(document.createElement("span"), { textContent: text }));
   return line;

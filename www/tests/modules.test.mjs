@@ -9,7 +9,7 @@ import { Choice } from "../js/choice.js";
 import { JobNames } from "../js/job-names.js";
 import { ALLOWANCE_KEY, Lending } from "../js/lending.js";
 import { serverUrl } from "../js/server-url.js";
-import { strings } from "../js/strings.js";
+import { LANGUAGES } from "../js/strings.js";
 import { TabState } from "../js/tab-state.js";
 import { SAVE_INTERVAL_MS, TOTALS_KEY, Totals } from "../js/totals.js";
 
@@ -275,13 +275,28 @@ test("ids are random, as long as asked, and kept", () => {
 });
 
 test("times and speeds are said in words of a fitting size", () => {
+  const { en, es } = LANGUAGES;
   const said = [0, 59_999, 200_000, 3_600_000, 47 * 3_600_000, 50 * 3_600_000];
+  const durations = [0, 0.1234, 12.345, 999.4, 1000, 12_345];
+  for (const strings of [en, es]) {
+    assert.deepEqual(
+      said.map((ms) => strings.longTime(ms)),
+      ["0 s", "59 s", "3 min 20 s", "1 h 0 min", "47 h 0 min", "2 d 2 h"],
+    );
+    assert.deepEqual(
+      durations.map((ms) => strings.duration(ms)),
+      ["< 0.1 ms", "0.123 ms", "12.3 ms", "999 ms", "1.00 s", "12.35 s"],
+    );
+    assert.equal(strings.time(new Date(2026, 2, 3, 0, 5, 9)), "00:05:09");
+  }
+  const speeds = [0, 0.25, 9.99, 1234.4];
+  const numbers = ["0", "0.3", "10.0", "1234"];
   assert.deepEqual(
-    said.map((ms) => strings.longTime(ms)),
-    ["0 s", "59 s", "3 min 20 s", "1 h 0 min", "47 h 0 min", "2 d 2 h"],
+    speeds.map((speed) => en.tasksPerSecond(speed)),
+    numbers.map((number) => `${number} tasks a second`),
   );
   assert.deepEqual(
-    [0, 0.25, 9.99, 1234.4].map((speed) => strings.tasksPerSecond(speed)),
-    ["0", "0.3", "10.0", "1234"].map((number) => `${number} tasks a second`),
+    speeds.map((speed) => es.tasksPerSecond(speed)),
+    numbers.map((number) => `${number} tareas por segundo`),
   );
 });

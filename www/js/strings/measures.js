@@ -1,0 +1,49 @@
+// @ts-check
+// Numbers and times as a language writes them. Symbols of units are the same in all of them.
+
+/** The most digits behind the point that anything here is said with. */
+const DIGITS_MAX = 2;
+
+/** Digits come without separators of groups: where they are many, `setNumber` of dom.js parts them
+ * for the eye alone.
+ * @param {string} locale */
+export function measures(locale) {
+  const decimals = Array.from({ length: DIGITS_MAX + 1 }, (_, digits) => {
+    const sizes = { minimumFractionDigits: digits, maximumFractionDigits: digits };
+    return new Intl.NumberFormat(locale, { ...sizes, useGrouping: false });
+  });
+  const rough = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, useGrouping: false });
+
+  /** @param {number} value @param {number} digits Behind the point. */
+  const decimal = (value, digits) => decimals[digits].format(value);
+
+  return {
+    decimal,
+    /** How often a second something happens. @param {number} perSecond */
+    rate: (perSecond) => decimal(perSecond, perSecond > 0 && perSecond < 10 ? 1 : 0),
+    /** @param {number} ms */
+    duration: (ms) => {
+      if (ms < 0.1) {
+        // Below what browsers let a clock show.
+        return `< ${decimal(0.1, 1)} ms`;
+      }
+      return ms < 1000 ? `${rough.format(ms)} ms` : `${decimal(ms / 1000, 2)} s`;
+    },
+    /** A time that grows while one looks at it. @param {number} ms */
+    longTime: (ms) => {
+      const seconds = Math.floor(ms / 1000);
+      const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
+      if (minutes < 1) {
+        return `${seconds} s`;
+      }
+      if (hours < 1) {
+        return `${minutes} min ${seconds % 60} s`;
+      }
+      return hours < 48
+        ? `${hours} h ${minutes % 60} min`
+        : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+    },
+    /** The time of day, to the second. @param {Date} at */
+    time: (at) => at.toLocaleTimeString(locale, { hourCycle: "h23" }),
+  };
+}

@@ -1,0 +1,50 @@
+// @ts-check
+// Everybody's work, as the server tells it: starts the stream of events while the page is to be
+// seen, and lets each panel draw what is new.
+
+import { element, setText } from "./dom.js";
+import { onVisibility } from "./lifecycle.js";
+import { Live } from "./live.js";
+import { onTheme } from "./palette.js";
+import { onLanguage, strings } from "./strings.js";
+
+/** A panel: `show` draws how everything is, and is called after each telling, and when the language
+ * or the colours have changed.
+ * @typedef {{ setUp: (work: Work) => void, show: (live: Live) => void }} Panel */
+
+/** @type {Panel[]} In the order of the page. */
+const PANELS = [];
+
+/** What the panels share. */
+export class Work {
+  /** The job whose results are shown; none while nobody has chosen one.
+   * @type {number | null} */
+  chosenJob = null;
+  #live;
+
+  constructor() {
+    this.#live = new Live(() => this.show());
+  }
+
+  start() {
+    element("everybodys").hidden = false;
+    PANELS.forEach((panel) => panel.setUp(this));
+    onLanguage(() => this.show());
+    onTheme(() => this.show());
+    onVisibility({ shown: () => this.#live.start(), hidden: () => this.#live.stop() });
+  }
+
+  /** @param {number} job */
+  choose(job) {
+    this.chosenJob = job;
+    this.show();
+  }
+
+  show() {
+    const { link } = this.#live;
+    element("everybodys").classList.toggle("stale", link === "lost");
+    element("link").hidden = link !== "lost";
+    setText("link", link === "lost" ? strings.work.away : "");
+    PANELS.forEach((panel) => panel.show(this.#live));
+  }
+}
