@@ -15,6 +15,7 @@ fn main() {
         page::Allowance::decl(&config),
         page::ToPage::decl(&config),
         op::Op::decl(&config),
+        api::ServerView::decl(&config),
         api::WorkerView::decl(&config),
         api::JobView::decl(&config),
         api::JobState::decl(&config),

@@ -5,6 +5,18 @@ use crate::ids::{JobId, WorkerId};
 use crate::op::Op;
 use serde::{Deserialize, Serialize};
 
+/// What `GET /api/server` answers: what a page needs to know of its server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ServerView {
+    /// Its version.
+    pub version: String,
+    /// Whether submitting and controlling jobs needs the operator token.
+    pub needs_token: bool,
+    /// The address at which other machines reach it; none where only its own does.
+    pub join: Option<String>,
+}
+
 /// One element of `GET /api/workers`, which answers an array of them in the order of arrival.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]

@@ -309,5 +309,9 @@ pub const REFUSALS_MAX: u64 = 1000;
 /// Connections that the console's list names; the rest are counted.
 pub const CONNECTIONS_LISTED_MAX: usize = 40;
 
+/// The longest host and port that a join link takes over from a request: a name in the DNS has 253
+/// characters.
+pub const HOST_BYTES_MAX: usize = 260;
+
 /// The pause after the system refuses a new connection (no file descriptors left, mostly).
 pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);

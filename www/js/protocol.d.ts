@@ -160,6 +160,20 @@ can_retry: boolean, };
 
 export type Op = "repeat_multiply";
 
+export type ServerView = { 
+/**
+ * Its version.
+ */
+version: string, 
+/**
+ * Whether submitting and controlling jobs needs the operator token.
+ */
+needs_token: boolean, 
+/**
+ * The address at which other machines reach it; none where only its own does.
+ */
+join: string | null, };
+
 export type WorkerView = { 
 /**
  * The connection's number.

@@ -21,8 +21,15 @@ const CHANGES: &[(&str, &str)] = &[
     ("/api/jobs/1/cancel", ""),
 ];
 
-const LOOKS: &[&str] =
-    &["/api/jobs", "/api/jobs/1", "/api/jobs/1/results", "/api/workers", "/healthz", "/metrics"];
+const LOOKS: &[&str] = &[
+    "/api/jobs",
+    "/api/jobs/1",
+    "/api/jobs/1/results",
+    "/api/server",
+    "/api/workers",
+    "/healthz",
+    "/metrics",
+];
 
 fn on_a_network() -> Who {
     Who { is_loopback: false, operator_token: Some("secret".to_owned()), ..Who::default() }

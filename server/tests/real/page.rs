@@ -1,0 +1,97 @@
+//! What the page asks its server, beside jobs and workers.
+
+use crate::support::{Answer, Server, Tequio, http};
+use reqwest::Method;
+use serde_json::json;
+use tequio::web::Who;
+
+/// A request for `path` that calls the server `host`.
+async fn get_as(server: &Server, path: &str, host: &str) -> Answer {
+    Answer::of(server.request(Method::GET, path).header("Host", host)).await
+}
+
+// ---- How others join --------------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_server_tells_the_page_of_itself() {
+    let on_loopback = Server::start().await;
+    let token = || Some("secret".to_owned());
+    let on_a_network = Server::start_for(Who { operator_token: token(), ..Who::default() }).await;
+    let outside = vec!["null".to_owned(), "https://lab.example".to_owned()];
+    let behind_a_proxy = Server::start_for(Who {
+        is_loopback: true,
+        allowed_origins: outside,
+        operator_token: token(),
+    })
+    .await;
+    for (server, host, needs_token, join) in [
+        (&on_loopback, "localhost:8765", false, None),
+        (&on_a_network, "localhost:8765", true, None),
+        (&on_a_network, "192.168.1.5:8765", true, Some("http://192.168.1.5:8765")),
+        (&on_a_network, "box.lan", true, Some("http://box.lan")),
+        (&behind_a_proxy, "lab.example", true, Some("https://lab.example")),
+        (&behind_a_proxy, "127.0.0.1:8765", true, Some("https://lab.example")),
+    ] {
+        let view = get_as(server, "/api/server", host).await;
+        let version = env!("CARGO_PKG_VERSION");
+        let expected = json!({"version": version, "needs_token": needs_token, "join": join});
+        assert_eq!((view.status, view.json()), (200, expected), "{host}");
+
+        let code = get_as(server, "/api/join.svg", host).await;
+        if join.is_some() {
+            check_code(&code);
+        } else {
+            assert_eq!(code.refusal(), (404, "no_join_link".to_owned()), "{host}");
+        }
+    }
+    let one = get_as(&on_a_network, "/api/join.svg", "192.168.1.5:8765").await;
+    let other = get_as(&on_a_network, "/api/join.svg", "192.168.1.6:8765").await;
+    assert_ne!(one.text, other.text);
+}
+
+/// It is a square of dark modules on white, with a margin of four modules on each side.
+fn check_code(answer: &Answer) {
+    let headers = ["content-type", "cache-control"].map(|name| answer.header(name));
+    assert_eq!((answer.status, headers), (200, [Some("image/svg+xml"), Some("no-cache")]));
+    let (head, modules) = answer.text.split_once(r##"<path fill="#000" d=""##).unwrap();
+    let between = |before: &str, after: &str| -> u32 {
+        let rest = head.split_once(before).unwrap().1;
+        rest.split(after).next().unwrap().parse().unwrap()
+    };
+    let side = between("viewBox=\"0 0 ", " ");
+    let white = format!(r##"<rect x="0" y="0" width="{side}" height="{side}" fill="#fff"/>"##);
+    assert!(head.starts_with("<?xml") && head.ends_with(&white), "{head}");
+    let modules = modules.strip_suffix("\"/></svg>").unwrap();
+    let places: Vec<(u32, u32, u32)> = modules.split('M').skip(1).map(place).collect();
+    let module = places[0].2;
+    let margin = 4 * module;
+    let last = side - margin - module;
+    let inner = |at: &u32| *at >= margin && *at <= last && (*at - margin).is_multiple_of(module);
+    assert!(places.iter().all(|(x, y, _)| inner(x) && inner(y)), "{modules}");
+    // The corners of three of its finder patterns.
+    for corner in [(margin, margin), (last, margin), (margin, last)] {
+        assert!(places.contains(&(corner.0, corner.1, module)), "{corner:?} in {modules}");
+    }
+}
+
+/// Where a module lies, and its side: `X Yh8v8HXVY`.
+fn place(path: &str) -> (u32, u32, u32) {
+    let mut numbers = path.split([' ', 'h', 'v', 'H', 'V']).map(|number| number.parse().unwrap());
+    let mut next = || numbers.next().unwrap();
+    (next(), next(), next())
+}
+
+#[tokio::test]
+async fn a_server_on_every_address_knows_the_one_that_others_reach() {
+    let tequio = Tequio::start(&["--memory", "--listen", "0.0.0.0:0"]).await;
+    let port = tequio.address().port();
+    let url = format!("http://127.0.0.1:{port}/api/server");
+    let view = Answer::of(http().get(url)).await.json();
+    assert_eq!(view["needs_token"], true);
+    // A machine without a network has none.
+    if let Some(join) = view["join"].as_str() {
+        let address = join.strip_prefix("http://").unwrap().strip_suffix(&format!(":{port}"));
+        let address: std::net::Ipv4Addr = address.unwrap().parse().unwrap();
+        assert!(!address.is_loopback() && !address.is_unspecified(), "{join}");
+    }
+}
