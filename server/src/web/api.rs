@@ -63,6 +63,12 @@ pub(super) async fn server(State(app): State<App>, headers: HeaderMap) -> Json<S
     })
 }
 
+/// `POST /api/operator`: whether the asker may change things, so that a page can try a token before
+/// it keeps it. Whoever may not has been turned away before this, as from any change.
+pub(super) async fn operator() -> StatusCode {
+    StatusCode::NO_CONTENT
+}
+
 /// `GET /api/workers`
 pub(super) async fn workers(State(app): State<App>) -> Result<Json<Vec<WorkerView>>, ApiError> {
     Ok(Json(app.dispatcher.list_workers().await?))

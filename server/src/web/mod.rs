@@ -62,6 +62,7 @@ fn routes(app: App) -> Router {
         .route("/metrics", get(api::metrics))
         .route("/api/server", get(api::server))
         .route("/api/join.svg", get(join::code))
+        .route("/api/operator", post(api::operator))
         .route("/api/workers", get(api::workers))
         .route("/api/jobs", get(jobs::list).post(jobs::submit))
         .route("/api/jobs/{id}", get(jobs::get))

@@ -10,6 +10,38 @@ async fn get_as(server: &Server, path: &str, host: &str) -> Answer {
     Answer::of(server.request(Method::GET, path).header("Host", host)).await
 }
 
+// ---- Who may change things --------------------------------------------------------------------
+
+#[tokio::test]
+async fn a_token_can_be_tried_without_changing_anything() {
+    let open = Server::start().await;
+    let guarded =
+        Server::start_for(Who { operator_token: Some("secret".to_owned()), ..Who::default() })
+            .await;
+    for (server, shown, status) in [
+        (&open, None, 204),
+        (&open, Some("Bearer anything"), 204),
+        (&guarded, Some("Bearer secret"), 204),
+        (&guarded, Some("Bearer wrong"), 401),
+        (&guarded, Some("Bearer "), 401),
+        (&guarded, None, 401),
+    ] {
+        let request = server.request(Method::POST, "/api/operator");
+        let answer = Answer::of(match shown {
+            Some(shown) => request.header("Authorization", shown),
+            None => request,
+        })
+        .await;
+        assert_eq!(answer.status, status, "{shown:?}: {}", answer.text);
+        match status {
+            204 => assert_eq!(answer.text, "", "{shown:?}"),
+            _ => assert_eq!(answer.refusal(), (401, "unauthorized".to_owned()), "{shown:?}"),
+        }
+    }
+    let looked = Answer::of(guarded.request(Method::GET, "/api/operator")).await;
+    assert_eq!(looked.refusal(), (405, "method_not_allowed".to_owned()));
+}
+
 // ---- How others join --------------------------------------------------------------------------
 
 #[tokio::test]
