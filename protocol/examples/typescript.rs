@@ -16,6 +16,8 @@ fn main() {
         page::ToPage::decl(&config),
         op::Op::decl(&config),
         api::ServerView::decl(&config),
+        api::GridView::decl(&config),
+        api::GridErrors::decl(&config),
         api::WorkerView::decl(&config),
         api::JobView::decl(&config),
         api::JobState::decl(&config),

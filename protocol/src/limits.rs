@@ -228,6 +228,11 @@ pub const APPEND_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The longest body that submits a grid: three axes of [`AXIS_VALUES_MAX`] numbers are a tenth.
 pub const GRID_BYTES_MAX: usize = 1024 * 1024;
 
+/// The longest text of an axis that is checked as a person types it: a full list of
+/// [`AXIS_VALUES_MAX`] numbers of 15 characters. It is part of an address, and HTTP libraries take
+/// those of up to 64 KiB, three such texts and what escaping adds.
+pub const AXIS_BYTES_MAX: usize = 16 * 1024;
+
 /// The longest line of inputs.
 pub const LINE_BYTES_MAX: usize = 4096;
 

@@ -174,6 +174,34 @@ needs_token: boolean,
  */
 join: string | null, };
 
+export type GridView = { 
+/**
+ * Tasks that it would have; none where anything is wrong.
+ */
+total: number | null, 
+/**
+ * What is wrong.
+ */
+errors: GridErrors, };
+
+export type GridErrors = { 
+/**
+ * With `initial`.
+ */
+initial?: ErrorDetail, 
+/**
+ * With `factor`.
+ */
+factor?: ErrorDetail, 
+/**
+ * With `times`.
+ */
+times?: ErrorDetail, 
+/**
+ * With all of them together.
+ */
+grid?: ErrorDetail, };
+
 export type WorkerView = { 
 /**
  * The connection's number.

@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 mod error;
+mod grid;
 mod gzip;
 mod jobs;
 mod join;
@@ -63,6 +64,7 @@ fn routes(app: App) -> Router {
         .route("/api/server", get(api::server))
         .route("/api/join.svg", get(join::code))
         .route("/api/operator", post(api::operator))
+        .route("/api/grid", get(grid::check))
         .route("/api/workers", get(api::workers))
         .route("/api/jobs", get(jobs::list).post(jobs::submit))
         .route("/api/jobs/{id}", get(jobs::get))

@@ -4,6 +4,7 @@ use crate::support::{Answer, Server, Tequio, http};
 use reqwest::Method;
 use serde_json::json;
 use tequio::web::Who;
+use tequio_protocol::limits::AXIS_BYTES_MAX;
 
 /// A request for `path` that calls the server `host`.
 async fn get_as(server: &Server, path: &str, host: &str) -> Answer {
@@ -126,4 +127,48 @@ async fn a_server_on_every_address_knows_the_one_that_others_reach() {
         let address: std::net::Ipv4Addr = address.unwrap().parse().unwrap();
         assert!(!address.is_loopback() && !address.is_unspecified(), "{join}");
     }
+}
+
+// ---- What a person types ----------------------------------------------------------------------
+
+#[tokio::test]
+async fn axes_are_checked_as_they_are_typed() {
+    let server = Server::start().await;
+    let number = "is no number; an axis is 3, or 1,2,5, or 0..100, or 0..=1:0.25";
+    let missing = json!({
+        "code": "missing",
+        "message": "nothing is given; an axis is 3, or 1,2,5, or 0..100, or 0..=1:0.25",
+    });
+    for (query, view) in [
+        ("initial=1,2&factor=0..%3D1:0.25&times=0..100", json!({"total": 1000, "errors": {}})),
+        (
+            "initial=%20x%1b&times=1.5",
+            json!({"total": null, "errors": {
+                "initial": {"code": "not_a_number", "message": format!("`x\u{fffd}` {number}")},
+                "factor": missing,
+                "times": {
+                    "code": "not_an_integer",
+                    "message": "1.5 is no integer from 0 to 9007199254740991",
+                },
+            }}),
+        ),
+        (
+            "initial=0..9007199254740991&factor=1,2&times=3",
+            json!({"total": null, "errors": {"grid": {
+                "code": "too_many_tasks",
+                "message": "the grid has 9007199254740991 × 2 × 1 tasks; \
+                    a job may have 9007199254740991 (2^53 - 1)",
+            }}}),
+        ),
+    ] {
+        assert_eq!(server.get(&format!("/api/grid?{query}")).await, (200, view), "{query}");
+    }
+    let all_missing =
+        json!({"total": null, "errors": {"initial": missing, "factor": missing, "times": missing}});
+    assert_eq!(server.get("/api/grid").await, (200, all_missing));
+    let other = Answer::of(server.request(Method::GET, "/api/grid?color=2")).await;
+    assert_eq!(other.refusal(), (400, "bad_query".to_owned()));
+    let long = format!("/api/grid?initial={}&factor=1&times=1", "1".repeat(AXIS_BYTES_MAX + 1));
+    let (status, view) = server.get(&long).await;
+    assert_eq!((status, &view["errors"]["initial"]["code"]), (200, &json!("too_long")));
 }
