@@ -5,6 +5,48 @@ use crate::ids::{JobId, WorkerId};
 use crate::op::Op;
 use serde::{Deserialize, Serialize};
 
+/// What `GET /api/server` answers: what a page needs to know of its server.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ServerView {
+    /// Its version.
+    pub version: String,
+    /// Whether submitting and controlling jobs needs the operator token.
+    pub needs_token: bool,
+    /// The address at which other machines reach it; none where only its own does.
+    pub join: Option<String>,
+}
+
+/// What `GET /api/grid?initial=A&factor=A&times=A` answers: what a job of these axes, as a person
+/// has typed them, would be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct GridView {
+    /// Tasks that it would have; none where anything is wrong.
+    #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
+    pub total: Option<u64>,
+    /// What is wrong.
+    pub errors: GridErrors,
+}
+
+/// What is wrong with each axis, and with the grid that right ones make together.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(optional_fields))]
+pub struct GridErrors {
+    /// With `initial`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial: Option<ErrorDetail>,
+    /// With `factor`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factor: Option<ErrorDetail>,
+    /// With `times`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<ErrorDetail>,
+    /// With all of them together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub grid: Option<ErrorDetail>,
+}
+
 /// One element of `GET /api/workers`, which answers an array of them in the order of arrival.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]

@@ -43,14 +43,17 @@ enum Values {
 
 /// Why a grid was refused: which axis, and what would be right.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct GridError(String);
+#[error("{message}")]
+pub struct GridError {
+    code: &'static str,
+    message: String,
+}
 
 impl Grid {
     /// Errs where a `times` is no integer from 0 to 2^53 - 1, or where the product of the axes is
     /// above [`JOB_TASKS_MAX`].
     pub fn new(initial: Axis, factor: Axis, times: Axis) -> Result<Grid, GridError> {
-        times.check_integers().map_err(|said| GridError(format!("times: {said}")))?;
+        times.check_times().map_err(|error| error.of_axis("times"))?;
         let total = [&initial, &factor, &times]
             .into_iter()
             .try_fold(1u64, |total, axis| total.checked_mul(axis.len()))
@@ -62,7 +65,7 @@ impl Grid {
                 factor.len(),
                 times.len()
             );
-            return Err(GridError(said));
+            return Err(GridError::new("too_many_tasks", said));
         }
         Ok(Grid { initial, factor, times })
     }
@@ -99,6 +102,23 @@ impl Grid {
             magnitude(&self.times) as u64,
         );
         corner.is_ok_and(|corner| corner.is_surely_finite())
+    }
+}
+
+impl GridError {
+    fn new(code: &'static str, message: impl Into<String>) -> GridError {
+        GridError { code, message: message.into() }
+    }
+
+    fn of_axis(self, name: &str) -> GridError {
+        GridError { message: format!("{name}: {}", self.message), ..self }
+    }
+
+    /// What is wrong, in a word that stays as it is, so that a page can say it in another language:
+    /// `not_a_number`, `not_finite`, `not_an_integer`, `backwards`, `bad_step`, `empty_range`,
+    /// `empty_list`, `too_many_values` or `too_many_tasks`.
+    pub fn code(&self) -> &'static str {
+        self.code
     }
 }
 
@@ -148,17 +168,19 @@ impl Axis {
     /// Values in their order.
     pub fn list(values: Vec<f64>) -> Result<Axis, GridError> {
         if values.is_empty() {
-            return Err(GridError("a list needs at least one value".to_owned()));
+            return Err(GridError::new("empty_list", "a list needs at least one value"));
         }
         if values.len() > AXIS_VALUES_MAX {
             let said = format!(
                 "a list of {} values; an axis may list {AXIS_VALUES_MAX}: give more as inputs",
                 values.len()
             );
-            return Err(GridError(said));
+            return Err(GridError::new("too_many_values", said));
         }
         match values.iter().find(|value| !value.is_finite()) {
-            Some(value) => Err(GridError(format!("values must be finite, not {value}"))),
+            Some(value) => {
+                Err(GridError::new("not_finite", format!("values must be finite, not {value}")))
+            }
             None => Ok(Axis(Values::List(values))),
         }
     }
@@ -166,11 +188,13 @@ impl Axis {
     /// The values `from + i × step` for `i` from 0 to `count - 1`.
     pub fn range(from: f64, step: f64, count: u64) -> Result<Axis, GridError> {
         if count == 0 {
-            return Err(GridError("the range is empty".to_owned()));
+            return Err(GridError::new("empty_range", "the range is empty"));
         }
         let last = from + (count - 1) as f64 * step;
-        if !(from.is_finite() && step.is_finite() && last.is_finite()) || count > JOB_TASKS_MAX {
-            return Err(GridError("a range needs finite bounds and a finite step".to_owned()));
+        let is_finite = from.is_finite() && step.is_finite() && last.is_finite();
+        if !is_finite || count > JOB_TASKS_MAX {
+            let code = if is_finite { "too_many_values" } else { "not_finite" };
+            return Err(GridError::new(code, "a range needs finite bounds and a finite step"));
         }
         Ok(Axis(Values::Range { from, step, count }))
     }
@@ -207,10 +231,13 @@ impl Axis {
         }
     }
 
-    fn check_integers(&self) -> Result<(), String> {
+    /// Errs where a value is no integer from 0 to 2^53 - 1, as those of `times` are.
+    pub fn check_times(&self) -> Result<(), GridError> {
         let is_times = |value: f64| (0.0..=INTEGER_MAX as f64).contains(&value);
-        let wrong =
-            |value: f64| Err(format!("{} is no integer from 0 to {INTEGER_MAX}", Number(value)));
+        let wrong = |value: f64| {
+            let said = format!("{} is no integer from 0 to {INTEGER_MAX}", Number(value));
+            Err(GridError::new("not_an_integer", said))
+        };
         match &self.0 {
             Values::List(values) => {
                 let bad = values.iter().find(|value| !is_times(**value) || value.fract() != 0.0);
@@ -245,10 +272,11 @@ impl FromStr for Axis {
 fn parse_value(text: &str) -> Result<f64, GridError> {
     let text = text.trim();
     text.parse::<f64>().ok().filter(|value| value.is_finite()).ok_or_else(|| {
-        GridError(format!(
+        let said = format!(
             "`{}` is no number; an axis is 3, or 1,2,5, or 0..100, or 0..=1:0.25",
             quote(text)
-        ))
+        );
+        GridError::new("not_a_number", said)
     })
 }
 
@@ -261,17 +289,23 @@ fn parse_range(text: &str, from: &str, rest: &str) -> Result<Axis, GridError> {
     let (from, to, step) = (parse_value(from)?, parse_value(to)?, parse_value(step)?);
     let text = quote(text);
     if step <= 0.0 {
-        return Err(GridError(format!("`{text}`: the step must be above 0")));
+        return Err(GridError::new("bad_step", format!("`{text}`: the step must be above 0")));
     }
     if from > to {
         let said = format!("`{text}` runs backwards: the first bound is the lower one");
-        return Err(GridError(said));
+        return Err(GridError::new("backwards", said));
     }
     let count = steps(from, to, step, is_inclusive);
     match count {
-        Some(0) => Err(GridError(format!("`{text}` is empty; `..=` includes the last bound"))),
+        Some(0) => {
+            let said = format!("`{text}` is empty; `..=` includes the last bound");
+            Err(GridError::new("empty_range", said))
+        }
         Some(count) => Axis::range(from, step, count),
-        None => Err(GridError(format!("`{text}` has more than {JOB_TASKS_MAX} values"))),
+        None => {
+            let said = format!("`{text}` has more than {JOB_TASKS_MAX} values");
+            Err(GridError::new("too_many_values", said))
+        }
     }
 }
 
@@ -396,22 +430,38 @@ mod tests {
 
     #[test]
     fn what_is_no_axis_is_refused_with_what_is_wrong() {
-        for (text, said) in [
-            ("", "`` is no number"),
-            ("x", "`x` is no number"),
-            ("1,,2", "`` is no number"),
-            ("inf", "`inf` is no number"),
-            ("3..1", "runs backwards"),
-            ("3..3", "is empty"),
-            ("0..1:0", "step must be above 0"),
-            ("0..1:-1", "step must be above 0"),
-            ("0..1:2:3", "`2:3` is no number"),
-            ("0..1e300", "more than 9007199254740991"),
+        for (text, code, said) in [
+            ("", "not_a_number", "`` is no number"),
+            ("x", "not_a_number", "`x` is no number"),
+            ("1,,2", "not_a_number", "`` is no number"),
+            ("inf", "not_a_number", "`inf` is no number"),
+            ("3..1", "backwards", "runs backwards"),
+            ("3..3", "empty_range", "is empty"),
+            ("0..1:0", "bad_step", "step must be above 0"),
+            ("0..1:-1", "bad_step", "step must be above 0"),
+            ("0..1:2:3", "not_a_number", "`2:3` is no number"),
+            ("0..1e300", "too_many_values", "more than 9007199254740991"),
         ] {
-            let error = text.parse::<Axis>().unwrap_err().to_string();
-            assert!(error.contains(said), "{text}: {error}");
+            let error = text.parse::<Axis>().unwrap_err();
+            assert!(error.to_string().contains(said), "{text}: {error}");
+            assert_eq!(error.code(), code, "{text}: {error}");
         }
-        assert!(Axis::list(vec![0.0; AXIS_VALUES_MAX + 1]).is_err());
+    }
+
+    #[test]
+    fn what_no_text_says_is_refused_as_well() {
+        for (axis, code, said) in [
+            (Axis::list(vec![]), "empty_list", "at least one value"),
+            (Axis::list(vec![0.0; AXIS_VALUES_MAX + 1]), "too_many_values", "1025 values"),
+            (Axis::list(vec![f64::NAN]), "not_finite", "not NaN"),
+            (Axis::range(0.0, 1.0, 0), "empty_range", "is empty"),
+            (Axis::range(0.0, f64::MAX, 3), "not_finite", "finite bounds"),
+            (Axis::range(0.0, 1.0, JOB_TASKS_MAX + 1), "too_many_values", "finite bounds"),
+        ] {
+            let error = axis.unwrap_err();
+            assert!(error.to_string().contains(said), "{error}");
+            assert_eq!(error.code(), code, "{error}");
+        }
     }
 
     #[test]

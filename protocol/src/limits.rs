@@ -228,6 +228,11 @@ pub const APPEND_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// The longest body that submits a grid: three axes of [`AXIS_VALUES_MAX`] numbers are a tenth.
 pub const GRID_BYTES_MAX: usize = 1024 * 1024;
 
+/// The longest text of an axis that is checked as a person types it: a full list of
+/// [`AXIS_VALUES_MAX`] numbers of 15 characters. It is part of an address, and HTTP libraries take
+/// those of up to 64 KiB, three such texts and what escaping adds.
+pub const AXIS_BYTES_MAX: usize = 16 * 1024;
+
 /// The longest line of inputs.
 pub const LINE_BYTES_MAX: usize = 4096;
 
@@ -340,6 +345,10 @@ pub const REFUSALS_MAX: u64 = 1000;
 
 /// Connections that the console's list names; the rest are counted.
 pub const CONNECTIONS_LISTED_MAX: usize = 40;
+
+/// The longest host and port that a join link takes over from a request: a name in the DNS has 253
+/// characters.
+pub const HOST_BYTES_MAX: usize = 260;
 
 /// The pause after the system refuses a new connection (no file descriptors left, mostly).
 pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);

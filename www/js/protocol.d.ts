@@ -160,6 +160,48 @@ can_retry: boolean, };
 
 export type Op = "repeat_multiply";
 
+export type ServerView = { 
+/**
+ * Its version.
+ */
+version: string, 
+/**
+ * Whether submitting and controlling jobs needs the operator token.
+ */
+needs_token: boolean, 
+/**
+ * The address at which other machines reach it; none where only its own does.
+ */
+join: string | null, };
+
+export type GridView = { 
+/**
+ * Tasks that it would have; none where anything is wrong.
+ */
+total: number | null, 
+/**
+ * What is wrong.
+ */
+errors: GridErrors, };
+
+export type GridErrors = { 
+/**
+ * With `initial`.
+ */
+initial?: ErrorDetail, 
+/**
+ * With `factor`.
+ */
+factor?: ErrorDetail, 
+/**
+ * With `times`.
+ */
+times?: ErrorDetail, 
+/**
+ * With all of them together.
+ */
+grid?: ErrorDetail, };
+
 export type WorkerView = { 
 /**
  * The connection's number.

@@ -63,7 +63,8 @@ impl Serve {
         info!("Listening on ws://{address} · open http://{address}");
         let stop = stop_signal().context("signals cannot be listened for")?;
         let welcome = (!self.no_welcome).then_some(self.welcome);
-        web::serve(listener, Config { welcome, store, who, seed: random()? }, stop).await?;
+        let config = Config { address, welcome, store, who, seed: random()? };
+        web::serve(listener, config, stop).await?;
         info!("Stopped");
         Ok(())
     }

@@ -2,16 +2,17 @@
 
 use super::App;
 use super::error::{ApiError, STORE_FAILING};
+use super::join;
 use crate::metrics::Metrics;
 use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{Method, StatusCode, Uri};
+use axum::http::{HeaderMap, Method, StatusCode, Uri};
 use axum::response::IntoResponse;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
-use tequio_protocol::api::WorkerView;
+use tequio_protocol::api::{ServerView, WorkerView};
 use tequio_protocol::text::quote;
 
 /// The query string, read as `T`.
@@ -51,6 +52,21 @@ pub(super) async fn health(State(app): State<App>) -> Result<Json<Value>, ApiErr
 pub(super) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
     app.dispatcher.health().await?;
     Ok(([(CONTENT_TYPE, Metrics::CONTENT_TYPE)], app.metrics.text()))
+}
+
+/// `GET /api/server`
+pub(super) async fn server(State(app): State<App>, headers: HeaderMap) -> Json<ServerView> {
+    Json(ServerView {
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        needs_token: app.who.operator_token.is_some(),
+        join: join::link(&app, &headers),
+    })
+}
+
+/// `POST /api/operator`: whether the asker may change things, so that a page can try a token before
+/// it keeps it. Whoever may not has been turned away before this, as from any change.
+pub(super) async fn operator() -> StatusCode {
+    StatusCode::NO_CONTENT
 }
 
 /// `GET /api/workers`

@@ -4,8 +4,10 @@ mod api;
 mod assets;
 mod error;
 mod events;
+mod grid;
 mod gzip;
 mod jobs;
+mod join;
 mod lines;
 mod listen;
 mod results;
@@ -22,14 +24,17 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use socket::Sockets;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use tequio_protocol::limits::CLOSE_TIMEOUT;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 
-/// What a server does, beyond where it listens.
+/// What a server does.
 pub struct Config {
+    /// Where its listener listens.
+    pub address: SocketAddr,
     /// The task that everyone is sent on connecting.
     pub welcome: Option<RepeatMultiply>,
     /// What it keeps its jobs in.
@@ -43,6 +48,7 @@ pub struct Config {
 /// What handlers share.
 #[derive(Clone)]
 struct App {
+    address: SocketAddr,
     dispatcher: Dispatcher,
     store: Arc<dyn Store>,
     metrics: Arc<Metrics>,
@@ -56,6 +62,10 @@ fn routes(app: App) -> Router {
         .route("/ws", get(socket::upgrade))
         .route("/healthz", get(api::health))
         .route("/metrics", get(api::metrics))
+        .route("/api/server", get(api::server))
+        .route("/api/join.svg", get(join::code))
+        .route("/api/operator", post(api::operator))
+        .route("/api/grid", get(grid::check))
         .route("/api/workers", get(api::workers))
         .route("/api/events", get(events::get))
         .route("/api/jobs", get(jobs::list).post(jobs::submit))
@@ -83,14 +93,14 @@ pub async fn serve(
     config: Config,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StoreError> {
-    let Config { welcome, store, who, seed } = config;
+    let Config { address, welcome, store, who, seed } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
         Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
     let (stopping, is_stopping) = watch::channel(false);
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
-    let app = App { dispatcher: dispatcher.clone(), store, metrics, sockets, who };
+    let app = App { address, dispatcher: dispatcher.clone(), store, metrics, sockets, who };
     listen::accept(listener, routes(app), stop, || {
         stopping.send_replace(true);
     })

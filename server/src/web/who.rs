@@ -134,7 +134,8 @@ fn foreign(origin: &str) -> ApiError {
     ApiError::new(StatusCode::FORBIDDEN, "foreign_origin", message)
 }
 
-fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
+/// The value of a header.
+pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a str> {
     // What is no text is no origin that anybody allowed.
     headers.get(name).map(|value| value.to_str().unwrap_or("?"))
 }
@@ -146,15 +147,20 @@ fn host_of(origin: &str) -> Option<&str> {
 }
 
 /// Whether `host`, with a port or without, always means this machine.
-fn is_loopback_name(host: &str) -> bool {
-    let name = match host.strip_prefix('[') {
-        Some(v6) => v6.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
+pub(super) fn is_loopback_name(host: &str) -> bool {
+    let name = name_of(host);
     // `*.localhost` is this machine's too (RFC 6761, section 6.3).
     let is_localhost =
         name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
     is_localhost || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+}
+
+/// `host` without its port, and an IPv6 address without its brackets.
+pub(super) fn name_of(host: &str) -> &str {
+    match host.strip_prefix('[') {
+        Some(v6) => v6.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    }
 }
 
 /// Looks at every byte, so that the time it takes does not tell how many were right.

@@ -5,6 +5,7 @@
 mod cli;
 mod console;
 mod jobs;
+mod page;
 mod plain;
 mod refusals;
 mod session;

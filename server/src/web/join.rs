@@ -1,0 +1,176 @@
+//! How others join: the address at which they reach this server, as a link and as a QR code.
+//!
+//! The address that a page was opened at is often one that leads nowhere on another machine
+//! (`localhost`), and the one that a server listens at is no address at all (`0.0.0.0`).
+
+use super::App;
+use super::error::ApiError;
+use super::who::{is_local, is_loopback_name, name_of, text};
+use axum::extract::State;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::IntoResponse;
+use qrcode::QrCode;
+use qrcode::render::svg;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use tequio_protocol::limits::HOST_BYTES_MAX;
+
+/// `GET /api/join.svg`
+pub(super) async fn code(
+    State(app): State<App>,
+    headers: HeaderMap,
+) -> Result<impl IntoResponse, ApiError> {
+    let link = link(&app, &headers).ok_or_else(|| {
+        no_link(
+            "Nobody else reaches this server: it listens on loopback. \
+             Start it with --listen 0.0.0.0:8765, or name its outside with --allow-origin.",
+        )
+    })?;
+    // A name that is allowed may be of any length; a code is of 2,331 bytes at the most.
+    let code = QrCode::new(&link).map_err(|_| no_link("The link is too long for a QR code."))?;
+    // Dark on white, whatever the page's colours are, in a margin of four modules: readers count on
+    // both (ISO/IEC 18004).
+    let image = code.render::<svg::Color<'_>>().quiet_zone(true).build();
+    Ok(([(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "no-cache")], image))
+}
+
+fn no_link(message: &str) -> ApiError {
+    ApiError::new(StatusCode::NOT_FOUND, "no_join_link", message)
+}
+
+/// Where whoever asked may send others; nothing where nobody else reaches this server.
+pub(super) fn link(app: &App, headers: &HeaderMap) -> Option<String> {
+    choose(&app.who.allowed_origins, text(headers, &HOST), app.address, own_address)
+}
+
+/// The first of these that others can reach: what the operator named, what the asker typed, this
+/// machine's address in its network, the address listened at.
+fn choose(
+    allowed_origins: &[String],
+    host: Option<&str>,
+    listening: SocketAddr,
+    own_address: impl FnOnce(IpAddr) -> Option<IpAddr>,
+) -> Option<String> {
+    // A proxy's outside: what the proxy asks for says little.
+    if let Some(outside) = allowed_origins.iter().find(|origin| !is_local(origin)) {
+        return Some(outside.clone());
+    }
+    if let Some(host) = host.filter(|host| is_host(host) && !means_this_machine(host)) {
+        return Some(format!("http://{host}"));
+    }
+    let address = match listening.ip() {
+        any if any.is_unspecified() => own_address(any)?,
+        one => one,
+    };
+    let is_reached = !address.is_loopback();
+    is_reached.then(|| format!("http://{}", SocketAddr::new(address, listening.port())))
+}
+
+/// Whether `text` may be a host and its port. It comes from whoever asks, and goes into a link.
+fn is_host(text: &str) -> bool {
+    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"-._:[]".contains(&byte);
+    (1..=HOST_BYTES_MAX).contains(&text.len()) && text.bytes().all(is_allowed)
+}
+
+/// Whether `host` is, on each machine, that machine itself.
+fn means_this_machine(host: &str) -> bool {
+    // `0.0.0.0` is no address to connect to, but systems that are asked for it connect to themselves.
+    let is_unspecified = |address: IpAddr| address.is_unspecified();
+    is_loopback_name(host) || name_of(host).parse().is_ok_and(is_unspecified)
+}
+
+/// This machine's address in its network, of a family that a server which listens at `listening`
+/// takes: the one that the system would send from. Nothing is sent: a datagram socket that is
+/// connected has only chosen its way. Its far end is an address that is nobody's (RFC 5737 and 3849).
+fn own_address(listening: IpAddr) -> Option<IpAddr> {
+    let v4 = || address_towards(Ipv4Addr::UNSPECIFIED.into(), Ipv4Addr::new(192, 0, 2, 1).into());
+    let v6 = || {
+        let documentation = Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1);
+        address_towards(Ipv6Addr::UNSPECIFIED.into(), documentation.into())
+    };
+    // What listens at `::` takes both, and an IPv4 address is what any phone in the room reaches.
+    v4().or_else(|| listening.is_ipv6().then(v6).flatten())
+}
+
+fn address_towards(from: IpAddr, to: IpAddr) -> Option<IpAddr> {
+    // Any port will do (9 discards).
+    let socket = UdpSocket::bind((from, 0)).ok()?;
+    socket.connect((to, 9)).ok()?;
+    let own = socket.local_addr().ok()?.ip();
+    (!own.is_unspecified()).then_some(own)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_link_is_an_address_that_others_reach() {
+        let lan = "192.168.1.5:8765";
+        // (--allow-origin, Host, listening at, the link)
+        for (allowed, host, listening, link) in [
+            // A proxy's outside comes first, whatever was asked for.
+            (&["https://lab.example"][..], Some(lan), lan, Some("https://lab.example")),
+            (
+                &["https://lab.example"],
+                Some("127.0.0.1"),
+                "127.0.0.1:80",
+                Some("https://lab.example"),
+            ),
+            (
+                &["null", "http://localhost:8080", "http://a", "http://b"],
+                None,
+                lan,
+                Some("http://a"),
+            ),
+            // What is local is nobody's outside.
+            (&["null", "http://localhost:8080"], Some("localhost:1"), "127.0.0.1:1", None),
+            // What others can type as well.
+            (&[], Some(lan), "0.0.0.0:8765", Some("http://192.168.1.5:8765")),
+            (&[], Some("box.lan"), "0.0.0.0:8765", Some("http://box.lan")),
+            (&[], Some("[fd00::2]:8765"), "[::]:8765", Some("http://[fd00::2]:8765")),
+            (&["http://localhost:8080"], Some("box:1"), "0.0.0.0:1", Some("http://box:1")),
+            // What means another machine on each is not passed on.
+            (&[], Some("localhost:8765"), "0.0.0.0:8765", Some("http://10.0.0.7:8765")),
+            (&[], Some("me.localhost:1"), "0.0.0.0:1", Some("http://10.0.0.7:1")),
+            (&[], Some("127.0.0.1:9"), "0.0.0.0:8765", Some("http://10.0.0.7:8765")),
+            (&[], Some("0.0.0.0:8765"), "0.0.0.0:8765", Some("http://10.0.0.7:8765")),
+            (&[], Some("[::]:8765"), "[::]:8765", Some("http://[fd00::7]:8765")),
+            (&[], Some("[::1]:8765"), "[::]:8765", Some("http://[fd00::7]:8765")),
+            (&[], None, "0.0.0.0:8765", Some("http://10.0.0.7:8765")),
+            // One address.
+            (&[], Some("localhost:8765"), lan, Some("http://192.168.1.5:8765")),
+            (&[], None, "[fd00::2]:8765", Some("http://[fd00::2]:8765")),
+            // Nobody else reaches loopback.
+            (&[], Some("127.0.0.1:8765"), "127.0.0.1:8765", None),
+            (&[], None, "[::1]:8765", None),
+            // What is no host stays out of the link.
+            (&[], Some("?"), lan, Some("http://192.168.1.5:8765")),
+            (&[], Some(""), lan, Some("http://192.168.1.5:8765")),
+            (&[], Some("a@b"), lan, Some("http://192.168.1.5:8765")),
+            (&[], Some("a/b#c"), lan, Some("http://192.168.1.5:8765")),
+        ] {
+            let allowed: Vec<String> = allowed.iter().map(ToString::to_string).collect();
+            let own_address = |listening: IpAddr| {
+                let own = if listening.is_ipv4() { "10.0.0.7" } else { "fd00::7" };
+                own.parse().ok()
+            };
+            let chosen = choose(&allowed, host, listening.parse().unwrap(), own_address);
+            assert_eq!(chosen.as_deref(), link, "{allowed:?} {host:?} {listening}");
+        }
+    }
+
+    #[test]
+    fn a_machine_without_a_network_has_no_link() {
+        for own_address in [None, Some(Ipv4Addr::LOCALHOST.into())] {
+            let listening = "0.0.0.0:8765".parse().unwrap();
+            assert_eq!(choose(&[], Some("localhost:8765"), listening, |_| own_address), None);
+        }
+    }
+
+    #[test]
+    fn a_host_has_an_end() {
+        assert!(is_host(&"a".repeat(HOST_BYTES_MAX)));
+        assert!(!is_host(&"a".repeat(HOST_BYTES_MAX + 1)));
+    }
+}
