@@ -11,7 +11,7 @@ use wasm_bindgen_cli_support::Bindgen;
 
 /// What of `www/` is the page; the rest is for its developers.
 const FILES: &[&str] = &["index.html", "style.css"];
-const FOLDERS: &[&str] = &["js"];
+const FOLDERS: &[&str] = &["css", "js"];
 
 /// The script that starts the wasm in a worker, as trunk's `data-loader-shim` writes it.
 const LOADER: &str = "import init from './worker.js';await init();";
