@@ -4,13 +4,18 @@
 /** The most digits behind the point that anything here is said with. */
 const DIGITS_MAX = 2;
 
-/** Digits come without separators of groups: where they are many, `setNumber` of dom.js parts them
- * for the eye alone.
+/** Digits come without separators of groups, but for `grouped`: where they are many, `setNumber` of
+ * dom.js parts them for the eye alone.
  * @param {string} locale */
 export function measures(locale) {
   const decimals = Array.from({ length: DIGITS_MAX + 1 }, (_, digits) => {
     const sizes = { minimumFractionDigits: digits, maximumFractionDigits: digits };
     return new Intl.NumberFormat(locale, { ...sizes, useGrouping: false });
+  });
+  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
+  const compact = new Intl.NumberFormat(locale, {
+    notation: "compact",
+    maximumSignificantDigits: 3,
   });
   const rough = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, useGrouping: false });
 
@@ -19,6 +24,10 @@ export function measures(locale) {
 
   return {
     decimal,
+    /** A count in a sentence or a cell. @param {number} count */
+    grouped: (count) => whole.format(count),
+    /** A number of which the size is enough, such as `1.24M`. @param {number} value */
+    short: (value) => compact.format(value),
     /** How often a second something happens. @param {number} perSecond */
     rate: (perSecond) => decimal(perSecond, perSecond > 0 && perSecond < 10 ? 1 : 0),
     /** @param {number} ms */
