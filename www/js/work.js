@@ -8,6 +8,8 @@ import { Live } from "./live.js";
 import { onTheme } from "./palette.js";
 import { onLanguage, strings } from "./strings.js";
 
+/** @typedef {import("./protocol.js").JobView} JobView */
+
 /** A panel: `show` draws how everything is, and is called after each telling, and when the language
  * or the colours have changed.
  * @typedef {{ setUp: (work: Work) => void, show: (live: Live) => void }} Panel */
@@ -37,6 +39,25 @@ export class Work {
   /** @param {number} job */
   choose(job) {
     this.chosenJob = job;
+    this.show();
+  }
+
+  /** The job that is looked at: the chosen one; until one is chosen, the newest that runs, or else
+   * the newest of all. None where there is no job.
+   * @param {Live} live @returns {JobView | null} */
+  shownJob({ state }) {
+    const chosen = state.jobs.get(this.chosenJob ?? 0);
+    if (chosen) {
+      return chosen;
+    }
+    const newestFirst = [...state.jobs.values()].reverse();
+    return newestFirst.find((job) => job.state === "running") ?? newestFirst[0] ?? null;
+  }
+
+  /** Shows what the server has just answered about a job, before it tells of that by itself.
+   * @param {JobView} job */
+  learn(job) {
+    this.#live.state.jobs.set(job.id, job);
     this.show();
   }
 
