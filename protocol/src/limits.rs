@@ -214,6 +214,10 @@ pub const PLAIN_REVOKED_MAX: usize = 64;
 /// Tasks in one transaction, about: what waits beyond it is the next one's.
 pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
 
+/// Rows that are removed at once when a job is: each may hold a frame's results, and the thread that
+/// records waits meanwhile.
+pub const REMOVED_ROWS_MAX: u64 = 32;
+
 /// The pause before a write that failed is tried again.
 pub const STORE_RETRY: Duration = Duration::from_millis(500);
 

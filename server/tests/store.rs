@@ -15,7 +15,7 @@ use tequio::store::{
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, WorkerId};
-use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX};
+use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX, REMOVED_ROWS_MAX};
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
@@ -45,6 +45,7 @@ conformance! {
     jobs_are_kept_as_entered_oldest_first
     a_load_discards_drafts_and_ids_are_never_given_again
     a_discarded_draft_is_gone_and_only_drafts_are_discarded
+    a_removed_job_is_gone_at_once_and_only_jobs_that_are_over_are_removed
     states_are_kept_and_set_by_publishing_only_once
     what_is_not_there_is_missing
     drafts_are_missing_to_all_that_is_for_jobs
@@ -123,6 +124,33 @@ fn a_discarded_draft_is_gone_and_only_drafts_are_discarded(store: &dyn Store) {
     assert!(next > draft, "{next} after {draft}");
     store.publish(next, true).unwrap();
     assert_missing(next, store.discard(next));
+}
+
+fn a_removed_job_is_gone_at_once_and_only_jobs_that_are_over_are_removed(store: &dyn Store) {
+    let kept = running(store, 5);
+    let rows = 3 * REMOVED_ROWS_MAX;
+    let job = running(store, rows);
+    for index in 0..rows {
+        store.record(&[numbers(job, index..index + 1)]).unwrap();
+    }
+    assert_missing(job, store.remove(job));
+    assert_eq!(store.outcomes(job, 0..rows, rows).unwrap().len() as u64, rows, "it is not over");
+    store.set_state(job, JobState::Done).unwrap();
+    let mut is_left = store.remove(job).unwrap();
+    assert_missing(job, store.outcomes(job, 0..1, 1));
+    assert_missing(job, store.set_state(job, JobState::Running));
+    while is_left {
+        is_left = store.remove(job).unwrap();
+    }
+    assert_missing(job, store.remove(job));
+    assert_eq!(only_job(store).id, kept);
+    // A server that ends in the middle leaves the rest to the next.
+    store.set_state(kept, JobState::Cancelled).unwrap();
+    store.record(&[numbers(kept, 0..5)]).unwrap();
+    store.remove(kept).unwrap();
+    assert_eq!(store.load().unwrap().jobs, []);
+    assert_missing(kept, store.remove(kept));
+    assert!(running(store, 5) > job, "its id is never given again");
 }
 
 fn states_are_kept_and_set_by_publishing_only_once(store: &dyn Store) {

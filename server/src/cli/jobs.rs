@@ -1,4 +1,4 @@
-//! `tequio jobs`, `job`, `pause`, `resume`, `cancel` and `workers`: one request, one answer.
+//! `tequio jobs`, `job`, `pause`, `resume`, `cancel`, `remove` and `workers`: one request, one answer.
 
 use super::client::{Client, Remote, duration};
 use super::print::{self, Table};
@@ -88,6 +88,16 @@ impl One {
         let path = format!("api/jobs/{}/{change}", self.id);
         let job: JobView = client.json(client.request(Method::POST, &path)).await?;
         show(&job, self.remote.json)
+    }
+
+    pub(super) async fn remove(self) -> anyhow::Result<()> {
+        let client = self.remote.client()?;
+        let path = format!("api/jobs/{}", self.id);
+        client.send(client.request(Method::DELETE, &path)).await?;
+        match self.remote.json {
+            true => print::json(&serde_json::json!({"removed": self.id})),
+            false => print::lines(&[format!("Job {} is removed, with its results", self.id)]),
+        }
     }
 }
 

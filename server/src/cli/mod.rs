@@ -40,6 +40,8 @@ enum Command {
     Resume(jobs::One),
     /// End a job, with the results that it has
     Cancel(jobs::One),
+    /// Remove a job that is over, with its results
+    Remove(jobs::One),
     /// List who is connected
     Workers(jobs::List),
     /// Compute for a server, without a browser, on every core
@@ -62,6 +64,7 @@ impl Cli {
             Command::Pause(one) => one.change("pause").await,
             Command::Resume(one) => one.change("resume").await,
             Command::Cancel(one) => one.change("cancel").await,
+            Command::Remove(one) => one.remove().await,
             Command::Workers(list) => list.workers().await,
             Command::Work(work) => work.run().await,
         }

@@ -162,6 +162,9 @@ pub enum ControlError {
     /// The job is over.
     #[error("job {0} is {state} already", state = .1.name())]
     Over(JobId, JobState),
+    /// The job is not over.
+    #[error("job {0} is {state}", state = .1.name())]
+    NotOver(JobId, JobState),
 }
 
 /// The state of a server.
@@ -906,6 +909,18 @@ impl Core {
         self.effects.push(Effect::SetState(id, state));
         self.effects.push(Effect::Progress(id, job.progress()));
         Ok(())
+    }
+
+    /// Errs where a job is not over, or not there.
+    pub fn check_over(&self, id: JobId) -> Result<(), ControlError> {
+        let job = self.jobs.get(&id).ok_or(ControlError::Unknown(id))?;
+        if job.state.is_over() { Ok(()) } else { Err(ControlError::NotOver(id, job.state)) }
+    }
+
+    /// Forgets a job that is over, which the store has not any more.
+    pub fn forget_job(&mut self, id: JobId) {
+        info!("Job {id} removed");
+        self.jobs.remove(&id);
     }
 
     /// One job.

@@ -59,6 +59,8 @@ enum Event {
     Control(JobId, Control, oneshot::Sender<Result<Option<OnDisk>, ControlError>>),
     Published(Box<StoredJob>, writer::Reply<()>),
     Grown(JobId, u64, bool, writer::Reply<()>),
+    IsOver(JobId, oneshot::Sender<Result<(), ControlError>>),
+    Removed(JobId, writer::Reply<()>),
     Stop,
     Health(oneshot::Sender<Health>),
     Watch(oneshot::Sender<Watch>),
@@ -276,6 +278,12 @@ impl Dispatcher {
         }
     }
 
+    /// Removes a job that is over, with all that is recorded of it.
+    pub async fn remove(&self, id: JobId) -> Result<(), ChangeError> {
+        self.ask(|is_over| Event::IsOver(id, is_over)).await??;
+        self.write(|reply| Write::Remove(id, reply)).await
+    }
+
     async fn write<T>(
         &self,
         write: impl FnOnce(writer::Reply<T>) -> Write,
@@ -375,6 +383,12 @@ impl State {
             Event::Grown(id, total, is_open, grown) => {
                 self.core.grow_job(id, total, is_open);
                 drop(grown.send(Ok(())));
+            }
+            Event::IsOver(id, is_over) => drop(is_over.send(self.core.check_over(id))),
+            Event::Removed(id, removed) => {
+                self.core.forget_job(id);
+                self.followers.remove(&id);
+                drop(removed.send(Ok(())));
             }
             Event::Health(health) => {
                 self.core.gauge();

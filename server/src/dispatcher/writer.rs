@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{COMMIT_TASKS_MAX, STORE_RETRY};
@@ -33,6 +33,8 @@ pub(super) enum Write {
     /// answers it.
     Grow(JobId, u64, Vec<RepeatMultiply>, bool, Reply<()>),
     Discard(JobId, Reply<()>),
+    /// A job that is over. The dispatcher answers it, once it has forgotten the job too.
+    Remove(JobId, Reply<()>),
     /// No more follows.
     Stop,
 }
@@ -54,6 +56,7 @@ pub(super) fn start(
         metrics,
         waiting: VecDeque::new(),
         states: BTreeMap::new(),
+        removing: VecDeque::new(),
         failed_at: None,
         is_stopping: false,
     };
@@ -68,6 +71,8 @@ struct Writer {
     waiting: VecDeque<Recording>,
     /// States that could not be written, which jobs are in all the same.
     states: BTreeMap<JobId, JobState>,
+    /// Jobs of which a part is left to be removed.
+    removing: VecDeque<JobId>,
     /// When writing failed last, while it does.
     failed_at: Option<Instant>,
     is_stopping: bool,
@@ -80,6 +85,8 @@ impl Writer {
                 Some(failed_at) => {
                     writes.recv_timeout(STORE_RETRY.saturating_sub(failed_at.elapsed()))
                 }
+                // What is removed is in nobody's way: whatever else there is comes first.
+                None if !self.removing.is_empty() => writes.recv_timeout(Duration::ZERO),
                 None => writes.recv().map_err(|_| RecvTimeoutError::Disconnected),
             };
             match next {
@@ -87,7 +94,7 @@ impl Writer {
                     self.write(write);
                     self.drain(writes);
                 }
-                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Timeout) => self.remove_part(),
                 Err(RecvTimeoutError::Disconnected) => self.is_stopping = true,
             }
             let is_last = self.is_stopping;
@@ -155,7 +162,35 @@ impl Writer {
                 }
             }
             Write::Discard(job, reply) => answer(reply, self.store.discard(job)),
+            Write::Remove(job, reply) => self.remove(job, reply),
             Write::Stop => self.is_stopping = true,
+        }
+    }
+
+    fn remove(&mut self, job: JobId, reply: Reply<()>) {
+        // What was taken of it before it was over is recorded before it goes.
+        if self.failed_at.is_none() {
+            self.record_all();
+        }
+        if self.failed_at.is_some() {
+            let said = format!("job {job} is not removed while the disk fails");
+            return answer(reply, Err(StoreError::Io(said)));
+        }
+        match self.store.remove(job) {
+            Ok(is_left) => {
+                self.removing.extend(is_left.then_some(job));
+                self.tell(Event::Removed(job, reply));
+            }
+            Err(error) => answer(reply, Err(error)),
+        }
+    }
+
+    fn remove_part(&mut self) {
+        let Some(job) = self.removing.pop_front() else { return };
+        match self.store.remove(job) {
+            Ok(is_left) => self.removing.extend(is_left.then_some(job)),
+            // The rest is removed when the store is loaded; it only takes room until then.
+            Err(error) => error!("job {job} is removed in part only: {error}"),
         }
     }
 

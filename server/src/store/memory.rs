@@ -112,6 +112,16 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn remove(&self, job: JobId) -> Result<bool, StoreError> {
+        let mut state = self.lock();
+        let is_over = |found: &Job| found.state.is_some_and(JobState::is_over);
+        if !state.jobs.get(&job).is_some_and(is_over) {
+            return Err(StoreError::Missing(job));
+        }
+        state.jobs.remove(&job);
+        Ok(false)
+    }
+
     fn set_state(&self, job: JobId, to: JobState) -> Result<(), StoreError> {
         self.lock().published(job)?.state = Some(to);
         Ok(())

@@ -53,6 +53,13 @@ pub trait Store: Send + Sync {
     /// Removes a draft and its inputs. Errs with [`StoreError::Missing`] where it was published.
     fn discard(&self, job: JobId) -> Result<(), StoreError>;
 
+    /// Removes a part of a job that is over, and says whether more of it is left to be removed by
+    /// further calls: it may be larger than one transaction should be. The first call makes it
+    /// missing to all others; what is left when a server ends is removed by [`Store::load`].
+    ///
+    /// Errs with [`StoreError::Missing`] where the job is not over.
+    fn remove(&self, job: JobId) -> Result<bool, StoreError>;
+
     /// Sets a job's state.
     fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError>;
 

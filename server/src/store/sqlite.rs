@@ -27,6 +27,7 @@ use std::time::Duration;
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
+use tequio_protocol::limits::REMOVED_ROWS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
 
 /// The bytes of one page: what [`Options::max_pages`] counts.
@@ -219,6 +220,10 @@ impl Store for SqliteStore {
 
     fn discard(&self, job: JobId) -> Result<(), StoreError> {
         self.write(|tx| delete_draft(tx, job))
+    }
+
+    fn remove(&self, job: JobId) -> Result<bool, StoreError> {
+        self.write(|tx| if hide_job(tx, job)? { Ok(true) } else { delete_part(tx, job) })
     }
 
     fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError> {
@@ -456,18 +461,46 @@ fn insert_draft(tx: &Transaction<'_>, job: &NewJob) -> Result<JobId, Failure> {
     Ok(JobId(id as u64))
 }
 
+/// Makes a job that is over a draft again, which nobody sees; `false` where it is not over.
+fn hide_job(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
+    let hide = "UPDATE job SET state = 'draft' WHERE id = ?1 AND state IN ('done', 'cancelled')";
+    Ok(tx.prepare_cached(hide)?.execute([int(job.0)])? > 0)
+}
+
+/// Removes as much of a draft as one transaction should, and says whether more of it is left.
+fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
+    select_draft(tx, job)?;
+    for table in ["outcome", "input"] {
+        let delete = format!(
+            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE job = ?1 LIMIT ?2)"
+        );
+        let rows = [int(job.0), int(REMOVED_ROWS_MAX)];
+        if tx.prepare_cached(&delete)?.execute(rows)? > 0 {
+            return Ok(true);
+        }
+    }
+    delete_draft(tx, job).map(|()| false)
+}
+
 fn delete_drafts(tx: &Transaction<'_>) -> Result<(), Failure> {
+    // One whose removal was interrupted has outcomes too.
+    tx.execute("DELETE FROM outcome WHERE job IN (SELECT id FROM job WHERE state = 'draft')", [])?;
     tx.execute("DELETE FROM input WHERE job IN (SELECT id FROM job WHERE state = 'draft')", [])?;
     tx.execute("DELETE FROM job WHERE state = 'draft'", [])?;
     Ok(())
 }
 
 fn delete_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
-    let draft = "SELECT 1 FROM job WHERE id = ?1 AND state = 'draft'";
-    find(tx.prepare_cached(draft)?, job, |_| Ok(()))?;
+    select_draft(tx, job)?;
     tx.prepare_cached("DELETE FROM input WHERE job = ?1")?.execute([int(job.0)])?;
     tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
     Ok(())
+}
+
+/// Errs where the job is not there, or no draft.
+fn select_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
+    let draft = "SELECT 1 FROM job WHERE id = ?1 AND state = 'draft'";
+    find(tx.prepare_cached(draft)?, job, |_| Ok(()))
 }
 
 /// Errs where there is no such job, not even a draft.

@@ -87,6 +87,10 @@ impl From<ControlError> for ApiError {
                 let message = format!("Job {job} is {} already.", state.name());
                 ApiError::new(StatusCode::CONFLICT, "job_over", message)
             }
+            ControlError::NotOver(job, state) => {
+                let message = format!("Job {job} is {}; cancel it first.", state.name());
+                ApiError::new(StatusCode::CONFLICT, "job_not_over", message)
+            }
         }
     }
 }

@@ -69,3 +69,57 @@ impl Events {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dispatcher::Peer;
+    use crate::metrics::Metrics;
+    use crate::store::MemoryStore;
+    use tequio_protocol::limits::{LIVE_INTERVAL, LIVE_SILENCE, LIVE_WAITING_MAX};
+    use tokio::sync::watch;
+
+    async fn events() -> (Events, watch::Sender<bool>) {
+        let store = Arc::new(MemoryStore::new());
+        let started = Dispatcher::start(None, store, Arc::new(Metrics::default()), 1).await;
+        let (dispatcher, _) = started.unwrap();
+        let Watch { snapshot, changes } = dispatcher.watch().await.unwrap();
+        let (stop, stopping) = watch::channel(false);
+        (Events { dispatcher, snapshot: Some(snapshot), changes, stopping }, stop)
+    }
+
+    fn peer() -> Peer {
+        Peer { address: ([127, 0, 0, 1], 1).into(), path: "/".to_owned(), agent: None }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_reads_too_slowly_begins_anew() {
+        let (mut events, _stop) = events().await;
+        assert!(events.next().await.unwrap().contains("snapshot"));
+        for _ in 0..2 * LIVE_WAITING_MAX {
+            events.dispatcher.connected(peer()).await.unwrap();
+            tokio::time::sleep(LIVE_INTERVAL).await;
+        }
+        let next = events.next().await.unwrap();
+        assert!(next.starts_with(r#"{"type":"snapshot""#), "{next}");
+        assert!(next.contains(&format!(r#""id":{}"#, 2 * LIVE_WAITING_MAX)), "{next}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_server_to_which_nothing_happens_says_so_now_and_then() {
+        let (mut events, _stop) = events().await;
+        events.next().await;
+        let began = tokio::time::Instant::now();
+        let next = events.next().await.unwrap();
+        assert!(next.contains(r#""workers":[]"#), "{next}");
+        assert!(began.elapsed() <= LIVE_SILENCE + LIVE_INTERVAL);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_stream_ends_when_the_server_stops() {
+        let (mut events, stop) = events().await;
+        events.next().await;
+        stop.send_replace(true);
+        assert_eq!(events.next().await, None);
+    }
+}

@@ -142,6 +142,15 @@ async fn read_inputs(
     Ok(reading.await.map_err(|error| StoreError::Io(error.to_string()))??)
 }
 
+/// `DELETE /api/jobs/ID`: a job that is over, with its results.
+pub(super) async fn remove(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<StatusCode, ApiError> {
+    app.dispatcher.remove(parse_id(&id)?).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
 /// `POST /api/jobs/ID/pause`
 pub(super) async fn pause(app: State<App>, id: Path<String>) -> Result<Json<JobView>, ApiError> {
     control(app, id, Control::Pause).await

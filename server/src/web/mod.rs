@@ -69,7 +69,7 @@ fn routes(app: App) -> Router {
         .route("/api/workers", get(api::workers))
         .route("/api/events", get(events::get))
         .route("/api/jobs", get(jobs::list).post(jobs::submit))
-        .route("/api/jobs/{id}", get(jobs::get))
+        .route("/api/jobs/{id}", get(jobs::get).delete(jobs::remove))
         .route("/api/jobs/{id}/inputs", post(jobs::append))
         .route("/api/jobs/{id}/pause", post(jobs::pause))
         .route("/api/jobs/{id}/resume", post(jobs::resume))

@@ -303,6 +303,22 @@ async fn a_job_is_paused_resumed_and_cancelled() {
     assert_eq!(said, "tequio: Job 1 is cancelled already.\n");
 }
 
+#[tokio::test]
+async fn a_job_that_is_over_is_removed_with_its_results() {
+    let server = Server::start().await;
+    let url = server.url();
+    run(&url, &submit("0..2", &[])).await.succeeded();
+    let said = run(&url, &["remove", "1"]).await.failed(1);
+    assert_eq!(said, "tequio: Job 1 is running; cancel it first.\n");
+    run(&url, &["cancel", "1"]).await.succeeded();
+    let said = run(&url, &["remove", "1"]).await.succeeded();
+    assert_eq!(said, "Job 1 is removed, with its results\n");
+    for command in ["job", "results", "remove"] {
+        let said = run(&url, &[command, "1"]).await.failed(1);
+        assert_eq!(said, "tequio: There is no job 1.\n", "{command}");
+    }
+}
+
 // ---- Which server, and how a command ends -----------------------------------------------------
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 
 mod cli;
 mod console;
+mod events;
 mod jobs;
 mod page;
 mod plain;
