@@ -2,8 +2,9 @@
 // The page speaks the language of its person, who can change it while the tab computes.
 
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { test } from "node:test";
-import { Browser, PATIENCE_MS, Server, inState, resultsSent, until } from "./support.mjs";
+import { Browser, PATIENCE_MS, Server, inState, resultsSent, until, variable } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 
@@ -29,7 +30,7 @@ const SAID = {
     "#speed": /^\d+ tareas por segundo$/,
     "#server": /^Servidor ws:/,
     "#cores-text": /^1 de \d+ núcleos?$/,
-    "#slots-summary": /^1 núcleo, /,
+    "#slots-summary": /^1 núcleo/,
     "#results th:first-child": /^Tarea$/,
   },
 };
@@ -148,5 +149,25 @@ test("why a tab cannot compute is said in the language of the moment", async (t)
   // What has been written stays.
   assert.match((await page.locator("#log").textContent()) ?? "", /server=nowhere .* no es un/);
   await until("it is said once", async () => (await page.locator("#log li").count()) === 1);
+  await browser.close();
+});
+
+test("Spanish, which is longer, fits on narrow screens", async (t) => {
+  const server = await Server.start(t);
+  const browser = await Browser.start(t);
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    for (const width of [360, 390, 1280]) {
+      const viewport = { width, height: 860 };
+      const page = await browser.open(server.page, { locale: "es-MX", colorScheme, viewport });
+      await resultsSent(page, 1);
+      const path = join(variable("TEQUIO_ARTIFACTS"), `page-es-${colorScheme}-${width}.png`);
+      await page.screenshot({ path, fullPage: true });
+      const { scrollWidth, clientWidth } = await page.evaluate(() => {
+        const { scrollWidth, clientWidth } = document.documentElement;
+        return { scrollWidth, clientWidth };
+      });
+      assert.equal(scrollWidth, clientWidth, `no sideways scrolling at ${width} px`);
+    }
+  }
   await browser.close();
 });

@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { WebSocket } from "ws";
-import { PATIENCE_MS, SWITCHES, until, variable } from "./support.mjs";
+import { ENVIRONMENT, PATIENCE_MS, SWITCHES, until, variable } from "./support.mjs";
 
 export class OwnBrowser {
   /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */
@@ -42,7 +42,7 @@ export class OwnBrowser {
     const child = spawn(
       variable("CHROME"),
       ["--remote-debugging-port=0", `--user-data-dir=${profile}`, ...SWITCHES, "about:blank"],
-      { stdio: ["ignore", "ignore", "pipe"] },
+      { stdio: ["ignore", "ignore", "pipe"], env: ENVIRONMENT },
     );
     const ended = once(child, "exit");
     /** @type {string} */

@@ -121,6 +121,9 @@ export const SWITCHES = [
   "--disable-sync",
 ];
 
+/** And in which language, whatever its developer's is: tests read what the page says. */
+export const ENVIRONMENT = { ...process.env, LANGUAGE: "en" };
+
 /** A browser whose pages may log no error but those that a test expects. */
 export class Browser {
   /** @type {string[]} */
@@ -138,6 +141,7 @@ export class Browser {
     const browser = await chromium.launch({
       executablePath: variable("CHROME"),
       args: SWITCHES,
+      env: ENVIRONMENT,
     });
     t.after(() => browser.close());
     return new Browser(browser);

@@ -10,7 +10,7 @@ const { decimal, duration, longTime, rate, time } = measures("es-MX");
 /** @type {typeof en} */
 export const es = {
   language: "Idioma",
-  tagline: "Mientras está abierta, esta pestaña calcula para otros.",
+  tagline: "Esta pestaña calcula para otros mientras está abierta.",
   tab: "Tu pestaña",
   start: "Empezar",
   goOn: "Seguir",
@@ -21,16 +21,16 @@ export const es = {
   offline: "Nada hasta que haya conexión.",
   stopped: "Aquí no se calcula nada hasta que presiones Empezar.",
   pausing: "Lo que esté listo en un segundo se envía; lo demás regresa al servidor.",
-  finished: "Nada más; esta pestaña está por parar.",
+  finished: "Nada más; esta pestaña va a parar.",
   speed: "Velocidad",
   lending: "Lo que prestas",
   cores: "Cuántos núcleos",
-  share: "Con qué intensidad",
-  onBattery: "La mitad, porque este equipo está usando su batería",
+  share: "Qué tan fuerte",
+  onBattery: "La mitad: este equipo usa su batería",
   lent: "Lo que has prestado",
-  spans: { here: "Esta visita", today: "Hoy", ever: "En total" },
+  spans: { here: "Esta vez", today: "Hoy", ever: "En total" },
   count: "Tareas",
-  coreTime: "Tiempo de un núcleo",
+  coreTime: "Tiempo de núcleo",
   results: "Últimos resultados",
   noResults: "Todavía nada. El primer resultado llega después de la primera tarea.",
   columns: { task: "Tarea", input: "Entrada", result: "Resultado", duration: "Tiempo" },
@@ -48,7 +48,7 @@ export const es = {
     connecting: "Conectando",
     connected: "Conectada",
     waiting: "Sin conexión",
-    failed: "Esta pestaña no puede calcular",
+    failed: "Aquí no se puede calcular",
     ready: "Lista para empezar",
     paused: "En pausa",
     pausing: "Pausando",
@@ -68,14 +68,13 @@ export const es = {
   coresOf: (cores, max) => `${cores} de ${max} ${max === 1 ? "núcleo" : "núcleos"}`,
   shareOf: (percent) => `${percent} % de cada núcleo`,
   sharedOut: (slots, cores, tabs) =>
-    `Esta pestaña tiene ${slots} de ${cores} núcleos; ${tabs} pestañas de este navegador se los reparten`,
+    `Aquí trabajan ${slots} de ${cores} núcleos; ${tabs} pestañas los comparten`,
   slots: (computing, slots, busy) => {
     if (computing === 0) {
       return slots === 1 ? "1 núcleo, inactivo" : `${slots} núcleos, todos inactivos`;
     }
-    return slots === 1
-      ? `1 núcleo, calculando el ${busy} % del tiempo`
-      : `${computing} de ${slots} núcleos calculando, el ${busy} % del tiempo`;
+    const who = slots === 1 ? "1 núcleo" : `${computing} de ${slots} núcleos`;
+    return `${who} ${computing === 1 ? "calcula" : "calculan"} el ${busy} % del tiempo`;
   },
 
   logged: {
