@@ -7,6 +7,7 @@ import { onVisibility } from "./lifecycle.js";
 import { Live } from "./live.js";
 import { onTheme } from "./palette.js";
 import { onLanguage, strings } from "./strings.js";
+import * as throughput from "./throughput.js";
 
 /** @typedef {import("./protocol.js").JobView} JobView */
 
@@ -15,7 +16,7 @@ import { onLanguage, strings } from "./strings.js";
  * @typedef {{ setUp: (work: Work) => void, show: (live: Live) => void }} Panel */
 
 /** @type {Panel[]} In the order of the page. */
-const PANELS = [];
+const PANELS = [throughput];
 
 /** What the panels share. */
 export class Work {

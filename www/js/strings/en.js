@@ -1,9 +1,11 @@
 // @ts-check
 // Every word that the page says in English. Its shape is that of every other language.
 
-import { measures } from "./measures.js";
+import { NOW_MS, measures } from "./measures.js";
 
-const { decimal, duration, longTime, rate, time } = measures("en");
+/** @typedef {import("../protocol.js").WorkerView} WorkerView */
+
+const { decimal, duration, grouped, longTime, rate, roughTime, short, time, timeToMinute } = measures("en");
 
 export const en = {
   /** Of the switch between the languages. */
@@ -36,8 +38,152 @@ export const en = {
   retryNow: "Try now",
   tryAgain: "Try again",
 
+  values: {
+    title: "Results",
+    plot: "Each result, by its task",
+    bins: "How often each size",
+    table: "The same as a table",
+    index: "Task",
+    value: "Result",
+    log: "Logarithmic scale",
+    linear: "Linear scale",
+    none: "The results of a job are drawn here.",
+    asking: "Asking for the results …",
+    noneYet: "Nothing yet; the picture begins with the first result.",
+    noneFinite: "There is no number to draw.",
+    /** @param {number} points */
+    all: (points) => (points === 1 ? "The one result" : `All ${grouped(points)} results`),
+    /** @param {number} points @param {number} total */
+    soFar: (points, total) => `${grouped(points)} of ${grouped(total)} results so far`,
+    /** @param {number} points @param {number} done */
+    drawn: (points, done) => `${grouped(points)} of ${grouped(done)} results, evenly drawn`,
+    /** Of those that are drawn. @param {number} count */
+    infinite: (count) => (count === 1 ? "1 of them is infinite" : `${grouped(count)} of them are infinite`),
+    /** @param {number} count */
+    notNumbers: (count) =>
+      count === 1 ? "1 of them is no number (NaN)" : `${grouped(count)} of them are no numbers (NaN)`,
+    /** @param {number} count */
+    failedTasks: (count) => (count === 1 ? "1 task failed" : `${grouped(count)} tasks failed`),
+    /** @param {string} min @param {string} median @param {string} max */
+    sizes: (min, median, max) => `Smallest ${min} · middle ${median} · largest ${max}`,
+    /** @param {number} index */
+    task: (index) => `Task ${grouped(index)}`,
+    /** @param {number} count @param {string} from @param {string} to */
+    bin: (count, from, to) =>
+      `${count === 1 ? "1 result" : `${grouped(count)} results`} from ${from} to ${to}`,
+    /** @param {number} shown @param {number} points */
+    more: (shown, points) => `… the first ${grouped(shown)} of ${grouped(points)}`,
+    grouped,
+    short,
+    /** @param {string} why Empty where the server said nothing. */
+    failed: (why) => `The results could not be read${why && ` (${why})`}. It is tried again by itself.`,
+  },
+
+  workers: {
+    title: "Workers",
+    search: "Search",
+    searchHint: "Firefox, Windows, 192.168.1.20, #7",
+    previous: "Previous",
+    next: "Next",
+    columns: {
+      id: "Worker",
+      program: "Program",
+      system: "System",
+      slots: "Slots",
+      rate: "Tasks/s",
+      results: "Done",
+      errors: "Errors",
+      seen: "Last seen",
+      lag: "Lag",
+      since: "Connected",
+    },
+    unknown: "—",
+    empty: "Nobody computes at the moment. Press Start above, or invite others: the link is below.",
+    noMatch: "No worker is like that.",
+    noAgent: "It has not said what it is.",
+    /** @param {number} workers @param {number} slots @param {number} perSecond */
+    summary: (workers, slots, perSecond) =>
+      [
+        workers === 1 ? "1 worker" : `${grouped(workers)} workers`,
+        slots === 1 ? "1 slot" : `${grouped(slots)} slots`,
+        `${short(perSecond)} tasks/s`,
+      ].join(" · "),
+    /** @param {number} id */
+    name: (id) => `#${id}`,
+    rate: short,
+    count: short,
+    /** @param {number} ms */
+    ago: (ms) => (ms < NOW_MS ? "now" : `${roughTime(ms)} ago`),
+    /** @param {number} ms */
+    since: (ms) => (ms < NOW_MS ? "just now" : roughTime(ms)),
+    lag: duration,
+    /** @param {number} from @param {number} to @param {number} of */
+    page: (from, to, of) => `${grouped(from)}–${grouped(to)} of ${grouped(of)}`,
+    /** @param {WorkerView} worker @param {{ system: string, lag: string, since: string }} texts */
+    details: (worker, { system, lag, since }) =>
+      [
+        system,
+        `at ${worker.address}${worker.path}`,
+        `connected ${since}`,
+        `lag ${lag}`,
+        `${grouped(worker.leases)} leases out`,
+        `${grouped(worker.tasks)} tasks sent`,
+        `${grouped(worker.results)} done`,
+        `${grouped(worker.errors)} errors`,
+        `${grouped(worker.refused)} messages refused`,
+      ].join(" · "),
+  },
+
+  join: {
+    title: "Invite others",
+    how: "Scan the code, or open this in a browser:",
+    copy: "Copy",
+    copied: "Copied.",
+    notCopied: "This browser lets no page copy. It is selected: press Ctrl+C, or hold it down.",
+    guests:
+      "Whoever opens it lends that tab at once, and sees this work. They can pause or close it at any time, and cannot change jobs.",
+    guestsMayChange:
+      "Whoever opens it lends that tab at once, and sees this work. They can pause or close it at any time. This server asks for no token, so they can change jobs too.",
+    /** @param {string} url */
+    code: (url) => `QR code of ${url}`,
+    closed: "Only this machine reaches the server. To let others in, start it like this:",
+    here: "More tabs on this machine lend a hand as well:",
+    another: "Open another tab",
+  },
+
   work: {
     away: "The server is away. This is how it was; it is asked again by itself.",
+  },
+
+  throughput: {
+    title: "Throughput",
+    unit: "tasks/s",
+    empty: "Nothing has been computed in the last hour. Here is to be seen how fast it goes.",
+    spansTitle: "Time shown",
+    spans: { minute: "1 min", minutes5: "5 min", minutes15: "15 min", hour: "1 h" },
+    zoomed: "Go on",
+    kinds: {
+      native: "tequio work",
+      chrome: "Chrome",
+      edge: "Edge",
+      firefox: "Firefox",
+      safari: "Safari",
+      other: "Other",
+    },
+    now: "Now",
+    all: "All",
+    /** @param {string} from @param {string} to */
+    between: (from, to) => `${from} to ${to}`,
+    /** @param {string} rate */
+    chart: (rate) => `Tasks a second, now ${rate}. The arrow keys go through the seconds.`,
+    /** What is at the cursor. @param {string} when @param {string} all @param {string[]} kinds */
+    pointed: (when, all, kinds) => `${when}: ${[`${all} tasks a second`, ...kinds].join(", ")}`,
+    table: "As a table",
+    caption: "Tasks in each minute",
+    minute: "Minute",
+    short,
+    grouped,
+    timeToMinute,
   },
 
   state: {

@@ -1,11 +1,11 @@
 // @ts-check
 // Every word that the page says in Spanish, as it is spoken in Mexico.
 
-import { measures } from "./measures.js";
+import { NOW_MS, measures } from "./measures.js";
 
 /** @import { en } from "./en.js" */
 
-const { decimal, duration, longTime, rate, time } = measures("es-MX");
+const { decimal, duration, grouped, longTime, rate, roughTime, short, time, timeToMinute } = measures("es-MX");
 
 /** @type {typeof en} */
 export const es = {
@@ -38,11 +38,136 @@ export const es = {
   retryNow: "Intentar ahora",
   tryAgain: "Intentar de nuevo",
 
-  // Of the tab, and so in the feminine.
+  values: {
+    title: "Resultados",
+    plot: "Cada resultado, según su tarea",
+    bins: "Qué tan seguido sale cada tamaño",
+    table: "Lo mismo en una tabla",
+    index: "Tarea",
+    value: "Resultado",
+    log: "Escala logarítmica",
+    linear: "Escala lineal",
+    none: "Aquí se dibujan los resultados de un trabajo.",
+    asking: "Pidiendo los resultados …",
+    noneYet: "Todavía nada; el dibujo empieza con el primer resultado.",
+    noneFinite: "No hay ningún número que dibujar.",
+    all: (points) => (points === 1 ? "El único resultado" : `Los ${grouped(points)} resultados`),
+    soFar: (points, total) => `${grouped(points)} de ${grouped(total)} resultados hasta ahora`,
+    drawn: (points, done) =>
+      `${grouped(points)} de ${grouped(done)} resultados, tomados a distancias iguales`,
+    infinite: (count) => (count === 1 ? "1 es infinito" : `${grouped(count)} son infinitos`),
+    notNumbers: (count) =>
+      count === 1 ? "1 no es un número (NaN)" : `${grouped(count)} no son números (NaN)`,
+    failedTasks: (count) => (count === 1 ? "1 tarea falló" : `${grouped(count)} tareas fallaron`),
+    sizes: (min, median, max) => `Menor ${min} · mediano ${median} · mayor ${max}`,
+    task: (index) => `Tarea ${grouped(index)}`,
+    bin: (count, from, to) =>
+      `${count === 1 ? "1 resultado" : `${grouped(count)} resultados`} de ${from} a ${to}`,
+    more: (shown, points) => `… los primeros ${grouped(shown)} de ${grouped(points)}`,
+    grouped,
+    short,
+    failed: (why) =>
+      `No se pudieron leer los resultados${why && ` (${why})`}. Se vuelve a intentar solo.`,
+  },
+
+  workers: {
+    title: "Trabajadores",
+    search: "Buscar",
+    searchHint: "Firefox, Windows, 192.168.1.20, #7",
+    previous: "Anteriores",
+    next: "Siguientes",
+    columns: {
+      id: "Trabajador",
+      program: "Programa",
+      system: "Sistema",
+      slots: "Hilos",
+      rate: "Tareas/s",
+      results: "Hechas",
+      errors: "Errores",
+      seen: "Visto",
+      lag: "Retraso",
+      since: "Conectado",
+    },
+    unknown: "—",
+    empty: "Por ahora nadie calcula. Presiona Empezar arriba, o invita a otros: el enlace está abajo.",
+    noMatch: "Ningún trabajador es así.",
+    noAgent: "No ha dicho qué es.",
+    summary: (workers, slots, perSecond) =>
+      [
+        workers === 1 ? "1 trabajador" : `${grouped(workers)} trabajadores`,
+        slots === 1 ? "1 hilo" : `${grouped(slots)} hilos`,
+        `${short(perSecond)} tareas/s`,
+      ].join(" · "),
+    name: (id) => `#${id}`,
+    rate: short,
+    count: short,
+    ago: (ms) => (ms < NOW_MS ? "ahora" : `hace ${roughTime(ms)}`),
+    since: (ms) => (ms < NOW_MS ? "ahora mismo" : roughTime(ms)),
+    lag: duration,
+    page: (from, to, of) => `${grouped(from)}–${grouped(to)} de ${grouped(of)}`,
+    details: (worker, { system, lag, since }) =>
+      [
+        system,
+        `en ${worker.address}${worker.path}`,
+        `conectado ${since}`,
+        `retraso ${lag}`,
+        `${grouped(worker.leases)} préstamos`,
+        `${grouped(worker.tasks)} tareas enviadas`,
+        `${grouped(worker.results)} hechas`,
+        `${grouped(worker.errors)} errores`,
+        `${grouped(worker.refused)} mensajes rechazados`,
+      ].join(" · "),
+  },
+
+  join: {
+    title: "Invita a otros",
+    how: "Escanea el código, o abre esto en un navegador:",
+    copy: "Copiar",
+    copied: "Copiado.",
+    notCopied: "Este navegador no deja copiar. Ya está seleccionado: presiona Ctrl+C, o mantenlo oprimido.",
+    guests:
+      "Quien lo abre presta esa pestaña de inmediato, y ve este trabajo. Puede pausarla o cerrarla cuando quiera, y no puede cambiar los trabajos.",
+    guestsMayChange:
+      "Quien lo abre presta esa pestaña de inmediato, y ve este trabajo. Puede pausarla o cerrarla cuando quiera. Este servidor no pide clave, así que también puede cambiar los trabajos.",
+    code: (url) => `Código QR de ${url}`,
+    closed: "Solo esta máquina llega al servidor. Para que entren otras, inícialo así:",
+    here: "También ayudan más pestañas en esta máquina:",
+    another: "Abrir otra pestaña",
+  },
+
   work: {
     away: "El servidor no está. Así estaba todo; se le vuelve a preguntar solo.",
   },
 
+  throughput: {
+    title: "Rendimiento",
+    unit: "tareas/s",
+    empty: "En la última hora no se ha calculado nada. Aquí se verá qué tan rápido va.",
+    spansTitle: "Tiempo que se ve",
+    spans: { minute: "1 min", minutes5: "5 min", minutes15: "15 min", hour: "1 h" },
+    zoomed: "Seguir",
+    kinds: {
+      native: "tequio work",
+      chrome: "Chrome",
+      edge: "Edge",
+      firefox: "Firefox",
+      safari: "Safari",
+      other: "Otros",
+    },
+    now: "Ahora",
+    all: "Total",
+    between: (from, to) => `${from} a ${to}`,
+    chart: (rate) => `Tareas por segundo, ahora ${rate}. Las flechas recorren los segundos.`,
+    pointed: (when, all, kinds) => `${when}: ${[`${all} tareas por segundo`, ...kinds].join(", ")}`,
+    table: "Como tabla",
+    caption: "Tareas en cada minuto",
+    minute: "Minuto",
+    short,
+    grouped,
+    timeToMinute,
+  },
+
+  // Of the tab, and so in the feminine.
   state: {
     starting: "Iniciando",
     connecting: "Conectando",

@@ -4,6 +4,12 @@
 /** The most digits behind the point that anything here is said with. */
 const DIGITS_MAX = 2;
 
+/** Younger than this is now: what changes all the time is told of only every few seconds. */
+export const NOW_MS = 10_000;
+
+/** @type {[seconds: number, symbol: string][]} */
+const UNITS_S = [[24 * 3600, "d"], [3600, "h"], [60, "min"], [1, "s"]];
+
 /** Digits come without separators of groups, but for `grouped`: where they are many, `setNumber` of
  * dom.js parts them for the eye alone.
  * @param {string} locale */
@@ -16,6 +22,11 @@ export function measures(locale) {
   const compact = new Intl.NumberFormat(locale, {
     notation: "compact",
     maximumSignificantDigits: 3,
+  });
+  const minute = new Intl.DateTimeFormat(locale, {
+    hour: "2-digit",
+    minute: "2-digit",
+    hourCycle: "h23",
   });
   const rough = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, useGrouping: false });
 
@@ -38,6 +49,12 @@ export function measures(locale) {
       }
       return ms < 1000 ? `${rough.format(ms)} ms` : `${decimal(ms / 1000, 2)} s`;
     },
+    /** A time of which its size is enough: in the largest unit that it fills. @param {number} ms */
+    roughTime: (ms) => {
+      const seconds = Math.floor(ms / 1000);
+      const [size, unit] = UNITS_S.find(([size]) => seconds >= size) ?? [1, "s"];
+      return `${Math.floor(seconds / size)} ${unit}`;
+    },
     /** A time that grows while one looks at it. @param {number} ms */
     longTime: (ms) => {
       const seconds = Math.floor(ms / 1000);
@@ -54,5 +71,7 @@ export function measures(locale) {
     },
     /** The time of day, to the second. @param {Date} at */
     time: (at) => at.toLocaleTimeString(locale, { hourCycle: "h23" }),
+    /** @param {Date} at */
+    timeToMinute: (at) => minute.format(at),
   };
 }
