@@ -18,7 +18,7 @@ export const HISTORY_S = 3600;
 /** The time that the task stream shows, as much as the server keeps of it. */
 export const STREAM_MS = 120_000;
 /** Bars of it that are kept, likewise. */
-const BARS_MAX = 2048;
+export const BARS_MAX = 2048;
 
 /** Silence after which the connection is taken for dead: the server says something every 10 s. */
 export const SILENCE_MS_MAX = 30_000;

@@ -3,11 +3,15 @@
 // seen, and lets each panel draw what is new.
 
 import { element, setText } from "./dom.js";
+import * as join from "./join.js";
 import { onVisibility } from "./lifecycle.js";
 import { Live } from "./live.js";
 import { onTheme } from "./palette.js";
+import * as stream from "./stream.js";
 import { onLanguage, strings } from "./strings.js";
 import * as throughput from "./throughput.js";
+import * as values from "./values.js";
+import * as workers from "./workers.js";
 
 /** @typedef {import("./protocol.js").JobView} JobView */
 
@@ -16,7 +20,7 @@ import * as throughput from "./throughput.js";
  * @typedef {{ setUp: (work: Work) => void, show: (live: Live) => void }} Panel */
 
 /** @type {Panel[]} In the order of the page. */
-const PANELS = [throughput];
+const PANELS = [throughput, stream, values, workers, join];
 
 /** What the panels share. */
 export class Work {

@@ -1,11 +1,26 @@
 // @ts-check
 // Every word that the page says in English. Its shape is that of every other language.
 
+import { sizeText } from "../distribution.js";
 import { NOW_MS, measures } from "./measures.js";
 
 /** @typedef {import("../protocol.js").WorkerView} WorkerView */
 
-const { decimal, duration, grouped, longTime, rate, roughTime, short, time, timeToMinute } = measures("en");
+const {
+  decimal,
+  duration,
+  grouped,
+  longTime,
+  mark,
+  percent,
+  rate,
+  roughTime,
+  short,
+  significant,
+  span,
+  time,
+  timeToMinute,
+} = measures("en");
 
 export const en = {
   /** Of the switch between the languages. */
@@ -75,6 +90,9 @@ export const en = {
     more: (shown, points) => `… the first ${grouped(shown)} of ${grouped(points)}`,
     grouped,
     short,
+    decimal: mark,
+    /** A number of which the size is enough. @param {number} value */
+    size: (value) => sizeText(value, significant),
     /** @param {string} why Empty where the server said nothing. */
     failed: (why) => `The results could not be read${why && ` (${why})`}. It is tried again by itself.`,
   },
@@ -155,6 +173,121 @@ export const en = {
     away: "The server is away. This is how it was; it is asked again by itself.",
   },
 
+  jobs: {
+    title: "Jobs",
+    none: "Nothing to compute yet. Submit a job, and every open tab starts on it.",
+    noneYet: "Nothing to compute yet. When there is a job, every open tab starts on it.",
+    over: "Over",
+    /** @param {number} job @param {string} name Empty where there is none. */
+    name: (job, name) => name || `Job ${job}`,
+    /** Beside the name. @param {number} job @param {string} name @param {string} op */
+    about: (job, name, op) => (name ? `Job ${job} · ${op}` : op),
+    state: { running: "Running", paused: "Paused", done: "Done", cancelled: "Cancelled" },
+    /** @param {number} recorded @param {number} total */
+    progress: (recorded, total) =>
+      `${grouped(recorded)} of ${grouped(total)} (${percent(recorded, total)})`,
+    /** @param {number} tasks */
+    failed: (tasks) => `${grouped(tasks)} failed`,
+    /** @param {number} tasks @param {number} workers */
+    leased: (tasks, workers) =>
+      `${grouped(tasks)} with ${grouped(workers)} ${workers === 1 ? "worker" : "workers"}`,
+    /** @param {number} perSecond */
+    rate: (perSecond) => `${perSecond < 10 ? rate(perSecond) : grouped(perSecond)} tasks/s`,
+    /** @param {number} seconds */
+    left: (seconds) => `about ${span(seconds).text} left`,
+    waiting: "waiting for a worker",
+    pause: "Pause",
+    resume: "Resume",
+    cancel: "Cancel",
+    results: "Results",
+    resultsSoFar: "Results so far",
+    /** @param {number} over */
+    all: (over) => `Show all ${grouped(over)}`,
+    fewer: "Show fewer",
+    /** @param {number} jobs */
+    omitted: (jobs) =>
+      jobs === 1
+        ? "1 more job is not listed here; `tequio jobs` lists it."
+        : `${grouped(jobs)} more jobs are not listed here; \`tequio jobs\` lists them.`,
+    /** @param {string} job */
+    cancelQuestion: (job) => `Cancel ${job.replace(/^J/, "j")}?`,
+    /** @param {number} results */
+    cancelMeans: (results) => {
+      const stay = results === 1 ? "Its 1 result stays" : `Its ${grouped(results)} results stay`;
+      return `${results === 0 ? "It has no results yet" : stay}; nothing more of it is computed.`;
+    },
+    cancelYes: "Cancel the job",
+    cancelNo: "Keep it",
+    trouble: {
+      /** @param {number} job @param {string} why */
+      pause: (job, why) => `Job ${job} could not be paused. ${why}`,
+      /** @param {number} job @param {string} why */
+      resume: (job, why) => `Job ${job} could not be resumed. ${why}`,
+      /** @param {number} job @param {string} why */
+      cancel: (job, why) => `Job ${job} could not be cancelled. ${why}`,
+    },
+  },
+
+  newJob: {
+    open: "New job",
+    close: "Close",
+    title: "New job",
+    what: "Each task raises a factor to a power. Every combination of the values below is a task.",
+    name: "Name (optional)",
+    initial: "Initial value",
+    factor: "Factor",
+    times: "Times",
+    priority: "Priority",
+    ways: {
+      one: "one value",
+      several: "several",
+      range: "a range, without its end",
+      step: "with its end, in steps",
+    },
+    submit: "Submit",
+    /** @param {number} tasks */
+    total: (tasks) => (tasks === 1 ? "1 task" : `${grouped(tasks)} tasks`),
+    badPriority: "A whole number, such as 0 or 5.",
+    /** By the server's codes. */
+    errors: {
+      missing: "A value is missing here.",
+      not_a_number: "These are not numbers, such as 3 or 1,2,5 or 0..100.",
+      not_an_integer: "Whole numbers only, from 0 on.",
+      backwards: "This runs backwards: the lower end comes first.",
+      empty_range: "This range is empty. Write ..= to include its end.",
+      bad_step: "The step must be above 0.",
+      too_many_values: "These are too many values. A list may have 1024; a range, many more.",
+      too_many_tasks: "Together these are more tasks than a job can have.",
+      not_finite: "These numbers are too large.",
+      too_long: "This text is too long. Write a range instead of a list.",
+    },
+  },
+
+  operator: {
+    ask: "I run this server",
+    forget: "Forget the token",
+    title: "Operator token",
+    where:
+      "Submitting and controlling jobs needs the token that the server printed in its terminal when it started. It is kept in this tab only, until you close it.",
+    token: "Token",
+    give: "Continue",
+    close: "Close",
+    missing: "Enter the token first.",
+    wrong: "This is not the server's token.",
+    stale: "The server no longer accepts the token given before. It prints a new one when it starts.",
+    /** By the server's codes. */
+    refused: {
+      no_answer: "The server does not answer.",
+      unauthorized: "The operator token is needed.",
+      unknown_job: "The server does not have this job.",
+      job_over: "The job is over already.",
+      stopping: "The server is stopping.",
+      store_failing:
+        "The server's disk is full or failing, as its log says; nothing that was recorded is lost.",
+      bad_name: "The name has more than 200 characters.",
+    },
+  },
+
   throughput: {
     title: "Throughput",
     unit: "tasks/s",
@@ -184,6 +317,45 @@ export const en = {
     short,
     grouped,
     timeToMinute,
+  },
+
+  stream: {
+    title: "Task stream",
+    nobody: "No worker yet: start this tab, or open this page on another machine.",
+    idleAll: "Whoever is here waits for work. Each piece that is lent becomes a bar here.",
+    spans: { half: "30 s", one: "1 min", two: "2 min" },
+    /** @param {number} seconds */
+    ago: (seconds) => `${seconds} s ago`,
+    /** @param {number} id @param {string} program Empty where it is not known. */
+    worker: (id, program) => (program ? `#${id} ${program}` : `#${id}`),
+    /** @param {string} worker @param {number} slot From 1. */
+    slot: (worker, slot) => `${worker}, slot ${slot}`,
+    /** @param {number} tasks @param {string} time */
+    tasks: (tasks, time) => `${grouped(tasks)} ${tasks === 1 ? "task" : "tasks"} in ${time}`,
+    states: {
+      open: "being computed",
+      answered: "answered",
+      returned: "given back",
+      lost: "lost; somebody else computes it",
+    },
+    idle: "Idle",
+    returned: "Given back",
+    lost: "Lost",
+    /** @param {number} jobs */
+    moreJobs: (jobs) => `and ${jobs} more ${jobs === 1 ? "job" : "jobs"}`,
+    /** @param {number} drawn @param {number} slots */
+    omitted: (drawn, slots) => `${drawn} of ${grouped(slots)} slots are drawn.`,
+    table: "As a table",
+    caption: "What came of the leases that are shown",
+    columns: {
+      worker: "Worker",
+      answered: "Answered",
+      returned: "Given back",
+      lost: "Lost",
+      busy: "Busy",
+    },
+    /** @param {number} percent */
+    percent: (percent) => `${percent} %`,
   },
 
   state: {

@@ -1,11 +1,26 @@
 // @ts-check
 // Every word that the page says in Spanish, as it is spoken in Mexico.
 
+import { sizeText } from "../distribution.js";
 import { NOW_MS, measures } from "./measures.js";
 
 /** @import { en } from "./en.js" */
 
-const { decimal, duration, grouped, longTime, rate, roughTime, short, time, timeToMinute } = measures("es-MX");
+const {
+  decimal,
+  duration,
+  grouped,
+  longTime,
+  mark,
+  percent,
+  rate,
+  roughTime,
+  short,
+  significant,
+  span,
+  time,
+  timeToMinute,
+} = measures("es-MX");
 
 /** @type {typeof en} */
 export const es = {
@@ -66,6 +81,8 @@ export const es = {
     more: (shown, points) => `… los primeros ${grouped(shown)} de ${grouped(points)}`,
     grouped,
     short,
+    decimal: mark,
+    size: (value) => sizeText(value, significant),
     failed: (why) =>
       `No se pudieron leer los resultados${why && ` (${why})`}. Se vuelve a intentar solo.`,
   },
@@ -139,6 +156,109 @@ export const es = {
     away: "El servidor no está. Así estaba todo; se le vuelve a preguntar solo.",
   },
 
+  jobs: {
+    title: "Trabajos",
+    none: "Todavía no hay nada que calcular. Envía un trabajo y todas las pestañas abiertas empiezan.",
+    noneYet:
+      "Todavía no hay nada que calcular. Cuando haya un trabajo, todas las pestañas abiertas empiezan.",
+    over: "Ya terminaron",
+    name: (job, name) => name || `Trabajo ${job}`,
+    about: (job, name, op) => (name ? `Trabajo ${job} · ${op}` : op),
+    state: { running: "En curso", paused: "En pausa", done: "Terminado", cancelled: "Cancelado" },
+    progress: (recorded, total) =>
+      `${grouped(recorded)} de ${grouped(total)} (${percent(recorded, total)})`,
+    failed: (tasks) => `${grouped(tasks)} ${tasks === 1 ? "falló" : "fallaron"}`,
+    leased: (tasks, workers) =>
+      `${grouped(tasks)} con ${grouped(workers)} ${workers === 1 ? "trabajador" : "trabajadores"}`,
+    rate: (perSecond) => `${perSecond < 10 ? rate(perSecond) : grouped(perSecond)} tareas/s`,
+    left: (seconds) => {
+      const { count, text } = span(seconds);
+      return `${count === 1 ? "falta" : "faltan"} como ${text}`;
+    },
+    waiting: "esperando a un trabajador",
+    pause: "Pausar",
+    resume: "Reanudar",
+    cancel: "Cancelar",
+    results: "Resultados",
+    resultsSoFar: "Resultados hasta ahora",
+    all: (over) => `Ver los ${grouped(over)}`,
+    fewer: "Ver menos",
+    omitted: (jobs) =>
+      jobs === 1
+        ? "Hay 1 trabajo más que no aparece aquí; `tequio jobs` lo muestra."
+        : `Hay ${grouped(jobs)} trabajos más que no aparecen aquí; \`tequio jobs\` los muestra.`,
+    cancelQuestion: (job) => `¿Cancelar el ${job.replace(/^T/, "t")}?`,
+    cancelMeans: (results) => {
+      const stay =
+        results === 1 ? "Su único resultado se queda" : `Sus ${grouped(results)} resultados se quedan`;
+      return `${results === 0 ? "Todavía no tiene resultados" : stay}; ya no se calcula nada más de él.`;
+    },
+    cancelYes: "Cancelar el trabajo",
+    cancelNo: "Dejarlo seguir",
+    trouble: {
+      pause: (job, why) => `No se pudo pausar el trabajo ${job}. ${why}`,
+      resume: (job, why) => `No se pudo reanudar el trabajo ${job}. ${why}`,
+      cancel: (job, why) => `No se pudo cancelar el trabajo ${job}. ${why}`,
+    },
+  },
+
+  newJob: {
+    open: "Nuevo trabajo",
+    close: "Cerrar",
+    title: "Nuevo trabajo",
+    what: "Cada tarea eleva un factor a una potencia. Cada combinación de estos valores es una tarea.",
+    name: "Nombre (opcional)",
+    initial: "Valor inicial",
+    factor: "Factor",
+    times: "Veces",
+    priority: "Prioridad",
+    ways: {
+      one: "un valor",
+      several: "varios",
+      range: "un rango, sin su final",
+      step: "con su final, en pasos",
+    },
+    submit: "Enviar",
+    total: (tasks) => (tasks === 1 ? "1 tarea" : `${grouped(tasks)} tareas`),
+    badPriority: "Un número entero, como 0 o 5.",
+    errors: {
+      missing: "Aquí falta un valor.",
+      not_a_number: "Esto no son números, como 3, 1,2,5 o 0..100.",
+      not_an_integer: "Solo números enteros, desde 0.",
+      backwards: "Va al revés: primero se escribe el extremo menor.",
+      empty_range: "Este rango está vacío. Escribe ..= para incluir su final.",
+      bad_step: "El paso debe ser mayor que 0.",
+      too_many_values: "Son demasiados valores. Una lista admite 1024; un rango, muchos más.",
+      too_many_tasks: "Entre todos son más tareas de las que puede tener un trabajo.",
+      not_finite: "Estos números son demasiado grandes.",
+      too_long: "Este texto es demasiado largo. Escribe un rango en vez de una lista.",
+    },
+  },
+
+  operator: {
+    ask: "Yo administro este servidor",
+    forget: "Olvidar la clave",
+    title: "Clave de operador",
+    where:
+      "Para enviar y controlar trabajos se necesita la clave que el servidor mostró en su terminal al arrancar. Se guarda solo en esta pestaña, hasta que la cierres.",
+    token: "Clave",
+    give: "Continuar",
+    close: "Cerrar",
+    missing: "Primero escribe la clave.",
+    wrong: "Esta no es la clave del servidor.",
+    stale: "El servidor ya no acepta la clave que diste. Cada vez que arranca muestra la que vale.",
+    refused: {
+      no_answer: "El servidor no responde.",
+      unauthorized: "Hace falta la clave de operador.",
+      unknown_job: "El servidor no tiene este trabajo.",
+      job_over: "El trabajo ya había terminado.",
+      stopping: "El servidor se está deteniendo.",
+      store_failing:
+        "El disco del servidor está lleno o falla, como dice su registro; nada de lo guardado se pierde.",
+      bad_name: "El nombre tiene más de 200 caracteres.",
+    },
+  },
+
   throughput: {
     title: "Rendimiento",
     unit: "tareas/s",
@@ -165,6 +285,38 @@ export const es = {
     short,
     grouped,
     timeToMinute,
+  },
+
+  stream: {
+    title: "Flujo de tareas",
+    nobody: "Todavía no hay trabajadores: empieza en esta pestaña, o abre esta página en otro equipo.",
+    idleAll: "Quienes están aquí esperan trabajo. Cada parte que se preste será una barra.",
+    spans: { half: "30 s", one: "1 min", two: "2 min" },
+    ago: (seconds) => `hace ${seconds} s`,
+    worker: (id, program) => (program ? `#${id} ${program}` : `#${id}`),
+    slot: (worker, slot) => `${worker}, hilo ${slot}`,
+    tasks: (tasks, time) => `${grouped(tasks)} ${tasks === 1 ? "tarea" : "tareas"} en ${time}`,
+    states: {
+      open: "en cálculo",
+      answered: "con respuesta",
+      returned: "devuelto",
+      lost: "perdido; lo calcula alguien más",
+    },
+    idle: "Sin trabajo",
+    returned: "Devuelto",
+    lost: "Perdido",
+    moreJobs: (jobs) => `y ${jobs} ${jobs === 1 ? "trabajo" : "trabajos"} más`,
+    omitted: (drawn, slots) => `Se ven ${drawn} de ${grouped(slots)} hilos.`,
+    table: "Como tabla",
+    caption: "Qué fue de los préstamos que se ven",
+    columns: {
+      worker: "Trabajador",
+      answered: "Con respuesta",
+      returned: "Devueltos",
+      lost: "Perdidos",
+      busy: "Ocupado",
+    },
+    percent: (percent) => `${percent} %`,
   },
 
   // Of the tab, and so in the feminine.
