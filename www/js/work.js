@@ -3,6 +3,7 @@
 // seen, and lets each panel draw what is new.
 
 import { element, setText } from "./dom.js";
+import * as jobs from "./jobs.js";
 import * as join from "./join.js";
 import { onVisibility } from "./lifecycle.js";
 import { Live } from "./live.js";
@@ -20,7 +21,7 @@ import * as workers from "./workers.js";
  * @typedef {{ setUp: (work: Work) => void, show: (live: Live) => void }} Panel */
 
 /** @type {Panel[]} In the order of the page. */
-const PANELS = [throughput, stream, values, workers, join];
+const PANELS = [jobs, throughput, stream, values, workers, join];
 
 /** What the panels share. */
 export class Work {

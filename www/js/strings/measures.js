@@ -4,6 +4,17 @@
 /** The most digits behind the point that anything here is said with. */
 const DIGITS_MAX = 2;
 
+/** The units of a span of time in words, and their seconds. */
+const SPANS = /** @type {const} */ ([
+  ["day", 86_400],
+  ["hour", 3600],
+  ["minute", 60],
+]);
+/** How much of a unit a span has at least that is said in it: below, the smaller one says more. */
+const SPAN_UNITS_MIN = 1.5;
+/** Seconds are said in steps of so many: nobody can know them better. */
+const SPAN_STEP_S = 5;
+
 /** Younger than this is now: what changes all the time is told of only every few seconds. */
 export const NOW_MS = 10_000;
 
@@ -33,12 +44,43 @@ export function measures(locale) {
   /** @param {number} value @param {number} digits Behind the point. */
   const decimal = (value, digits) => decimals[digits].format(value);
 
+  /** @param {number} count @param {string} unit */
+  const counted = (count, unit) =>
+    new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(count);
+
   return {
     decimal,
+    /** A part of a whole. It is not full, nor nothing, before it is.
+     * @param {number} part @param {number} all */
+    percent: (part, all) => {
+      const share = all > 0 ? (100 * part) / all : 0;
+      if (share > 0 && share < 0.1) {
+        return `< ${decimal(0.1, 1)} %`;
+      }
+      const digits = share > 0 && share < 10 ? 1 : 0;
+      return `${decimal(Math.floor(share * 10 ** digits) / 10 ** digits, digits)} %`;
+    },
+    /** Roughly how long, in words, and the number in them.
+     * @param {number} seconds */
+    span: (seconds) => {
+      for (const [unit, unitS] of SPANS) {
+        if (seconds >= SPAN_UNITS_MIN * unitS) {
+          const count = Math.round(seconds / unitS);
+          return { count, text: counted(count, unit) };
+        }
+      }
+      const count = Math.max(1, Math.ceil(seconds / SPAN_STEP_S)) * SPAN_STEP_S;
+      return { count, text: counted(count, "second") };
+    },
     /** A count in a sentence or a cell. @param {number} count */
     grouped: (count) => whole.format(count),
     /** A number of which the size is enough, such as `1.24M`. @param {number} value */
     short: (value) => compact.format(value),
+    /** A number of an axis. @param {number} value @param {number} digits Behind the point. */
+    mark: (value, digits) =>
+      value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+    /** @param {number} value */
+    significant: (value) => value.toLocaleString(locale, { maximumSignificantDigits: 4 }),
     /** How often a second something happens. @param {number} perSecond */
     rate: (perSecond) => decimal(perSecond, perSecond > 0 && perSecond < 10 ? 1 : 0),
     /** @param {number} ms */

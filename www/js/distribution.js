@@ -1,0 +1,114 @@
+// @ts-check
+// What a picture of many numbers needs: which of them are finite, how they are laid out on an axis,
+// how many there are of each size, and how the numbers of an axis are written.
+
+/** Bins of a histogram: fine enough for a shape, coarse enough for each to have some of 1,000. */
+export const BINS = 30;
+/** How many times the smallest the largest is from where on a logarithmic axis shows more. */
+const LOG_RATIO_MIN = 1000;
+/** Numbers of an axis as large as this, or as small, are written as powers of ten. */
+const PLAIN_MIN = 1e-4;
+const PLAIN_MAX = 1e7;
+/** Digits behind the point beyond which doubles have none. */
+const DIGITS_MAX = 15;
+
+/** A number, or the name of one that JSON has none for.
+ * @typedef {number | string} Value */
+/** @typedef {[index: number, value: Value]} Point */
+
+/** How values become places on an axis, and back. A double's whole range does not fit on a linear
+ * axis of doubles, whose length would be infinite: there they are counted in units.
+ * @typedef {{ isLog: boolean, unit: number, placeOf: (value: number) => number,
+ *   valueAt: (place: number) => number }} Layout */
+
+/** @param {Point[]} points */
+export function finiteOf(points) {
+  return points.flatMap(([, value]) => (typeof value === "number" ? [value] : []));
+}
+
+/** How many points have this value, by its name. @param {Point[]} points @param {string[]} names */
+export function countOf(points, ...names) {
+  return points.filter(([, value]) => names.includes(String(value))).length;
+}
+
+/** Whether a logarithmic axis can show them, and shows more. @param {number[]} values All finite. */
+export function isForLog(values) {
+  const [min, max] = ends(values);
+  return min > 0 && max / min >= LOG_RATIO_MIN;
+}
+
+/** The smallest, the middle one and the largest. @param {number[]} values All finite, at least one. */
+export function sizes(values) {
+  const sorted = values.toSorted((a, b) => a - b);
+  return [sorted[0], sorted[Math.floor((sorted.length - 1) / 2)], sorted[sorted.length - 1]];
+}
+
+/** @param {number[]} values All finite. @param {boolean} isLog @returns {Layout} */
+export function layOut(values, isLog) {
+  if (isLog) {
+    return { isLog, unit: 1, placeOf: Math.log10, valueAt: (place) => 10 ** place };
+  }
+  const largest = Math.max(...ends(values).map(Math.abs));
+  const isPlain = largest === 0 || (largest >= PLAIN_MIN && largest < PLAIN_MAX);
+  const unit = isPlain ? 1 : Math.max(10 ** exponentOf(largest), Number.MIN_VALUE);
+  return { isLog, unit, placeOf: (value) => value / unit, valueAt: (place) => place * unit };
+}
+
+/** How many of the places lie in each of as many intervals of the same length. One that lies on an
+ * edge counts for the interval above.
+ * @param {number[]} places At least one. */
+export function histogram(places) {
+  const [min, max] = ends(places);
+  const bins = min === max ? 1 : BINS;
+  // A single value is in the middle of the one interval that it has.
+  const width = min === max ? 1 : (max - min) / bins;
+  const first = min === max ? min - width / 2 : min;
+  /** @type {number[]} */
+  const counts = new Array(bins).fill(0);
+  for (const place of places) {
+    counts[Math.min(bins - 1, Math.floor((place - first) / width))] += 1;
+  }
+  return { edges: Array.from({ length: bins + 1 }, (_, edge) => first + edge * width), counts };
+}
+
+/** How a place of an axis is written, where its marks are a `step` apart.
+ * @param {Layout} layout @param {number} place @param {number} step
+ * @param {(value: number, digits: number) => string} decimal */
+export function markOf({ isLog, unit }, place, step, decimal) {
+  if (isLog) {
+    const isWhole = Number.isInteger(place);
+    return isWhole && place >= -3 && place <= 5 ? decimal(10 ** place, Math.max(0, -place)) : powerOfTen(place);
+  }
+  const digits = Math.min(DIGITS_MAX, Math.max(0, -exponentOf(step * 1.000001)));
+  const text = decimal(place, digits);
+  return unit === 1 || place === 0 ? text : `${text}×${powerOfTen(exponentOf(unit))}`;
+}
+
+/** A number for reading, of so many digits as tell its size.
+ * @param {number} value @param {(value: number) => string} rough */
+export function sizeText(value, rough) {
+  const size = Math.abs(value);
+  if (size === 0 || (size >= PLAIN_MIN && size < PLAIN_MAX)) {
+    return rough(value);
+  }
+  const exponent = exponentOf(size);
+  // The power of ten of the smallest doubles is no double itself.
+  const mantissa = exponent < -300 ? (value * 1e20) / 10 ** (exponent + 20) : value / 10 ** exponent;
+  return `${rough(mantissa)}×${powerOfTen(exponent)}`;
+}
+
+/** @param {number} exponent */
+function powerOfTen(exponent) {
+  const digits = String(exponent).replace("-", "⁻").replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)]);
+  return `10${digits}`;
+}
+
+/** The power of ten that a number, not 0, has. @param {number} value */
+function exponentOf(value) {
+  return Number(value.toExponential().split("e")[1]);
+}
+
+/** @param {number[]} values @returns {[number, number]} */
+function ends(values) {
+  return [Math.min(...values), Math.max(...values)];
+}

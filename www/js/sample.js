@@ -1,0 +1,123 @@
+// @ts-check
+// Asks for some results of a job, evenly drawn, as long as there may be more to know.
+
+/** @typedef {import("./protocol.js").JobView} JobView */
+/** @typedef {import("./protocol.js").ErrorBody} ErrorBody */
+/** @typedef {import("./distribution.js").Point} Point */
+/** @typedef {{ job: number, total: number, wanted: number, points: Point[], errors: number,
+ *   complete: boolean }} Sample */
+
+/** The shortest time between two questions: a picture that changes faster is not looked at, and
+ * each answer is read from the server's disk. */
+export const ASK_INTERVAL_MS = 2000;
+/** How often in a row an answer that is not all may bring nothing new, while nothing new is recorded,
+ * before it is no longer asked for: what a cancelled job has not computed will never come. */
+export const FRUITLESS_MAX = 3;
+
+/** @typedef {(job: number, signal: AbortSignal) => Promise<Sample>} Ask */
+
+/** The server's answer; what it says where it has none is the error's message.
+ * @type {Ask} */
+export async function askSample(job, signal) {
+  const answer = await fetch(`/api/jobs/${job}/sample`, { signal });
+  if (!answer.ok) {
+    /** @type {ErrorBody | null} */
+    const body = await answer.json().catch(() => null);
+    throw new Error(body?.error.message ?? `HTTP ${answer.status}`);
+  }
+  return answer.json();
+}
+
+/** The newest sample of one job at a time. */
+export class Sampler {
+  /** @type {Sample | null} */
+  sample = null;
+  /** Why the last question had no answer.
+   * @type {string | null} */
+  failure = null;
+  /** @type {JobView | null} */
+  #job = null;
+  /** @type {AbortController | null} Of the question that is out. */
+  #question = null;
+  #askedMs = -Infinity;
+  /** Tasks that were settled when it was asked last. */
+  #settled = -1;
+  #fruitless = 0;
+  #ask;
+  #changed;
+
+  /** @param {() => void} changed Called when there is an answer, or a failure.
+   * @param {Ask} [ask] */
+  constructor(changed, ask = askSample) {
+    this.#changed = changed;
+    this.#ask = ask;
+  }
+
+  /** Takes the job as it is now. Of another one, what was known is forgotten at once.
+   * @param {JobView | null} job @param {number} nowMs On any clock, the same at each call. */
+  follow(job, nowMs) {
+    if (job?.id !== this.#job?.id) {
+      this.#question?.abort();
+      this.#question = null;
+      [this.sample, this.failure] = [null, null];
+      [this.#askedMs, this.#settled, this.#fruitless] = [-Infinity, -1, 0];
+    }
+    this.#job = job;
+    if (job && this.#isDue(job, nowMs)) {
+      this.#send(job, nowMs);
+    }
+  }
+
+  /** @param {JobView} job @param {number} nowMs */
+  #isDue(job, nowMs) {
+    if (this.#question || nowMs - this.#askedMs < ASK_INTERVAL_MS) {
+      return false;
+    }
+    const isMoved = settled(job) !== this.#settled;
+    const isMore = !this.sample?.complete && this.#fruitless < FRUITLESS_MAX;
+    return isMoved || isMore || this.failure !== null;
+  }
+
+  /** @param {JobView} job @param {number} nowMs */
+  async #send(job, nowMs) {
+    const question = new AbortController();
+    this.#question = question;
+    this.#askedMs = nowMs;
+    this.#settled = settled(job);
+    /** @type {Sample | null} */
+    let answer = null;
+    let failure = null;
+    try {
+      answer = await this.#ask(job.id, question.signal);
+    } catch (error) {
+      // What the browser says of a server that is away helps nobody.
+      failure = error instanceof TypeError ? "" : /** @type {Error} */ (error).message;
+    }
+    // One that was asked of another job is of no interest any more, however it ended.
+    if (this.#question === question) {
+      this.#question = null;
+      this.failure = failure;
+      this.#hear(answer);
+      this.#changed();
+    }
+  }
+
+  /** @param {Sample | null} answer */
+  #hear(answer) {
+    if (answer) {
+      const before = this.sample ? outcomes(this.sample) : -1;
+      this.#fruitless = outcomes(answer) > before ? 0 : this.#fruitless + 1;
+      this.sample = answer;
+    }
+  }
+}
+
+/** Tasks that will not change any more. @param {JobView} job */
+function settled(job) {
+  return job.done + job.failed;
+}
+
+/** @param {Sample} sample */
+function outcomes({ points, errors }) {
+  return points.length + errors;
+}

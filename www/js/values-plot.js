@@ -1,0 +1,255 @@
+// @ts-check
+// The two pictures of a job's results: each by its task, and how many there are of each size.
+
+import uPlot from "../vendor/uPlot.esm.js";
+import { markOf } from "./distribution.js";
+import { colour } from "./palette.js";
+import { strings } from "./strings.js";
+
+/** @typedef {import("./distribution.js").Layout} Layout */
+/** @typedef {import("./distribution.js").Point} Point */
+
+/** What is drawn: `isWhole` where no result between two neighbours is left out.
+ * @typedef {{ points: Point[], layout: Layout, edges: number[], counts: number[], isWhole: boolean,
+ *   colour: string }} Picture */
+
+/** Pixels, the axes included. */
+const HEIGHT_PX = 260;
+const AXIS_X_PX = 28;
+/** Between two labels of an axis, at least. */
+const LABELS_X_PX_MIN = 70;
+const LABELS_Y_PX_MIN = 36;
+/** Around the labels of the upright axis. */
+const LABEL_MARGIN_PX = 14;
+const LABEL_PX = 12;
+/** A dot's width: few are seen from afar, many do not cover each other. */
+const DOT_PX = { few: 6, many: 3.5 };
+const MANY_MIN = 300;
+/** A mark at the edge for what has no place on the axis. */
+const ARROW_PX = 5;
+/** Of the largest count, above which there is nothing. */
+const HEADROOM = 1.08;
+/** Of the space between the smallest and the largest value, around them. */
+const MARGIN = 0.05;
+
+/** What both pictures do alike: they fill their box, and say what the pointer is at. */
+class Plot {
+  /** @type {uPlot | null} */
+  #plot = null;
+  #root;
+  #tip = document.createElement("span");
+
+  /** @param {HTMLElement} root */
+  constructor(root) {
+    this.#root = root;
+    this.#tip.className = "tip";
+    new ResizeObserver(() => this.#resize()).observe(root);
+  }
+
+  clear() {
+    this.#plot?.destroy();
+    this.#plot = null;
+  }
+
+  /** Draws anew: all of it changes at once, no more often than there are answers.
+   * @param {Partial<uPlot.Options>} options @param {uPlot.AlignedData} data
+   * @param {(index: number) => string} tell */
+  drawWith(options, data, tell) {
+    this.clear();
+    const size = { width: this.#root.clientWidth, height: HEIGHT_PX };
+    const hooks = { ...options.hooks, setCursor: [(/** @type {uPlot} */ plot) => this.#point(plot, tell)] };
+    const all = { padding, legend: { show: false }, series: [{}], ...options, ...size, hooks };
+    this.#plot = new uPlot(/** @type {uPlot.Options} */ (all), data, this.#root);
+    this.#tip.hidden = true;
+    this.#plot.over.append(this.#tip);
+  }
+
+  /** @param {uPlot} plot @param {(index: number) => string} tell */
+  #point(plot, tell) {
+    const { idx, left = -1, top = -1 } = plot.cursor;
+    const text = left < 0 || idx === null || idx === undefined ? "" : tell(idx);
+    this.#tip.hidden = text === "";
+    if (text !== "") {
+      this.#tip.textContent = text;
+      const isRight = left > plot.over.clientWidth / 2;
+      this.#tip.style.left = isRight ? "auto" : `${left + 12}px`;
+      this.#tip.style.right = isRight ? `${plot.over.clientWidth - left + 12}px` : "auto";
+      this.#tip.style.top = `${Math.max(0, top - 34)}px`;
+    }
+  }
+
+  #resize() {
+    const width = this.#root.clientWidth;
+    if (this.#plot && width > 0 && width !== this.#plot.width) {
+      this.#plot.setSize({ width, height: HEIGHT_PX });
+    }
+  }
+}
+
+/** @type {uPlot.Padding} */
+const padding = [10, 14, 0, 0];
+
+/** Each result by its task. */
+export class Scatter extends Plot {
+  /** @param {Picture} picture */
+  draw({ points, layout, isWhole, colour: name }) {
+    const shown = isWhole ? withGaps(points) : points;
+    const places = shown.map(([, value]) => (typeof value === "number" ? layout.placeOf(value) : null));
+    const size = shown.length < MANY_MIN ? DOT_PX.few : DOT_PX.many;
+    /** @type {uPlot.Series} */
+    const dots = {
+      stroke: name,
+      width: 1,
+      // What lies between two that were drawn nobody knows.
+      paths: isWhole ? uPlot.paths.linear?.() : () => null,
+      points: { show: true, size, width: 0, fill: name },
+    };
+    const options = {
+      scales: { x: { time: false, range: spread(0.01) }, y: { range: spread(MARGIN) } },
+      axes: [flat(indexMarks), upright(valueMarks(layout), layout.isLog)],
+      series: [{}, dots],
+      cursor: { drag: { x: false, y: false }, points: { size: 10 } },
+      hooks: { draw: [(/** @type {uPlot} */ plot) => drawInfinite(plot, shown)] },
+    };
+    this.drawWith(options, [shown.map(([index]) => index), places], (at) => {
+      const [index, value] = shown[at];
+      return value === "" ? "" : `${strings.values.task(index)}\n${value}`;
+    });
+  }
+}
+
+/** How many results there are of each size. */
+export class Bars extends Plot {
+  /** @param {Picture} picture */
+  draw({ layout, edges, counts, colour: name }) {
+    /** @type {uPlot.Series} */
+    const bars = {
+      stroke: name,
+      width: 0,
+      fill: name,
+      paths: uPlot.paths.bars?.({ size: [1, Infinity], align: 1, gap: 1 }),
+      points: { show: false },
+    };
+    const [first, last] = [edges[0], edges[edges.length - 1]];
+    const options = {
+      scales: {
+        x: { time: false, range: () => ends(first, last) },
+        y: { range: (/** @type {uPlot} */ _, /** @type {number} */ __, max = 1) => ends(0, max * HEADROOM) },
+      },
+      axes: [flat(valueMarks(layout), layout.isLog), upright(countMarks, true)],
+      series: [{}, bars],
+      cursor: {
+        drag: { x: false, y: false },
+        y: false,
+        points: { show: false },
+        // The bar that the pointer is over, not the nearest edge.
+        dataIdx: (/** @type {uPlot} */ plot, /** @type {number} */ _, /** @type {number} */ near, /** @type {number} */ at) =>
+          near > 0 && at < plot.data[0][near] ? near - 1 : near,
+      },
+    };
+    // The last edge ends the last bar.
+    this.drawWith(options, [edges.slice(0, -1), counts], (at) => {
+      const [from, to] = [edges[at], edges[at + 1]].map((edge) => strings.values.size(layout.valueAt(edge)));
+      return strings.values.bin(counts[at], from, to);
+    });
+  }
+}
+
+/** @param {number} min @param {number} max @returns {uPlot.Range.MinMax} */
+const ends = (min, max) => [min, max];
+
+/** A little space at both ends; some around what is all the same. @param {number} margin */
+function spread(margin) {
+  return (/** @type {uPlot} */ _, /** @type {number} */ min, /** @type {number} */ max) => {
+    const around = (max - min) * margin || Math.abs(max) * margin || 1;
+    return ends(min - around, max + around);
+  };
+}
+
+/** Nothing where tasks have no result yet, so that no line is drawn over them.
+ * @param {Point[]} points @returns {Point[]} */
+function withGaps(points) {
+  return points.flatMap((point, at) => {
+    const isNext = at === 0 || points[at - 1][0] === point[0] - 1;
+    return isNext ? [point] : [/** @type {Point} */ ([point[0] - 1, ""]), point];
+  });
+}
+
+/** Arrows where results are beyond every axis. @param {uPlot} plot @param {Point[]} points */
+function drawInfinite(plot, points) {
+  const { ctx, bbox } = plot;
+  ctx.save();
+  ctx.fillStyle = colour("--lost");
+  const size = ARROW_PX * devicePixelRatio;
+  for (const [index, value] of points) {
+    if (value === "Infinity" || value === "-Infinity") {
+      const x = plot.valToPos(index, "x", true);
+      const [tip, end] = value === "Infinity" ? [bbox.top, size] : [bbox.top + bbox.height, -size];
+      ctx.beginPath();
+      ctx.moveTo(x, tip);
+      ctx.lineTo(x - size / 2, tip + end);
+      ctx.lineTo(x + size / 2, tip + end);
+      ctx.fill();
+    }
+  }
+  ctx.restore();
+}
+
+// ---- The axes -----------------------------------------------------------------------------------
+
+/** @typedef {(places: number[], step: number) => string[]} Marks */
+
+/** @type {Marks} */
+const indexMarks = (places) => places.map(strings.values.short);
+/** @type {Marks} */
+const countMarks = (places) => places.map(strings.values.grouped);
+/** @param {Layout} layout @returns {Marks} */
+const valueMarks = (layout) => (places, step) =>
+  places.map((place) => markOf(layout, place, step, strings.values.decimal));
+
+/** Steps of whole numbers, as counts and powers of ten have. */
+const WHOLE = [1, 2, 3, 5].concat([1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((zeros) => [1, 2, 5].map((first) => first * 10 ** zeros)));
+
+/** @param {Marks} marks @param {boolean} [isWhole] @returns {uPlot.Axis} */
+function flat(marks, isWhole = true) {
+  return {
+    ...axis(marks, isWhole),
+    size: AXIS_X_PX,
+    space: LABELS_X_PX_MIN,
+    grid: { show: false },
+    ticks: { stroke: () => colour("--line"), width: 1, size: 5 },
+  };
+}
+
+/** @param {Marks} marks @param {boolean} isWhole @returns {uPlot.Axis} */
+function upright(marks, isWhole) {
+  return {
+    ...axis(marks, isWhole),
+    space: LABELS_Y_PX_MIN,
+    // As wide as the widest label.
+    size: (plot, labels) => {
+      plot.ctx.font = font(devicePixelRatio);
+      const widths = (labels ?? []).map((label) => plot.ctx.measureText(label).width / devicePixelRatio);
+      return Math.ceil(Math.max(0, ...widths)) + LABEL_MARGIN_PX;
+    },
+    grid: { stroke: () => colour("--grid"), width: 1 },
+    ticks: { show: false },
+  };
+}
+
+/** @param {Marks} marks @param {boolean} isWhole */
+function axis(marks, isWhole) {
+  return {
+    stroke: () => colour("--quiet"),
+    font: font(1),
+    gap: 6,
+    ...(isWhole ? { incrs: WHOLE } : {}),
+    /** @type {uPlot.Axis.DynamicValues} */
+    values: (_, places, __, ___, step) => marks(places, step),
+  };
+}
+
+/** @param {number} ratio Of the canvas's pixels to those of the page. */
+function font(ratio) {
+  return `${LABEL_PX * ratio}px ${colour("--sans")}`;
+}

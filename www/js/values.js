@@ -1,0 +1,175 @@
+// @ts-check
+// The panel of results: those of the chosen job, as a picture, in words and as a table.
+
+import { countOf, finiteOf, histogram, isForLog, layOut, sizes } from "./distribution.js";
+import { element, setText } from "./dom.js";
+import { whileVisible } from "./lifecycle.js";
+import { jobColour } from "./palette.js";
+import { Sampler } from "./sample.js";
+import { strings } from "./strings.js";
+import { Bars, Scatter } from "./values-plot.js";
+
+/** @typedef {import("./live.js").Live} Live */
+/** @typedef {import("./protocol.js").JobView} JobView */
+/** @typedef {import("./sample.js").Sample} Sample */
+/** @typedef {import("./work.js").Work} Work */
+
+/** How often it is looked whether the server is to be asked again. */
+const LOOK_MS = 1000;
+/** Points that the table has: what is read; all of them are in the job's results. */
+const ROWS_MAX = 100;
+
+/** @type {Work} */
+let work;
+/** @type {JobView | null} */
+let job = null;
+/** Whether the axis of values is to be logarithmic; as the values are while nobody has said.
+ * @type {boolean | null} */
+let isLogWanted = null;
+/** What is on the screen, for it to be drawn anew only where it differs.
+ * @type {{ sample: Sample | null, look: string }} */
+let drawn = { sample: null, look: "" };
+/** @type {Scatter} */
+let scatter;
+/** @type {Bars} */
+let bars;
+
+const sampler = new Sampler(() => draw());
+
+/** @param {Work} all */
+export function setUp(all) {
+  work = all;
+  scatter = new Scatter(element("values-plot"));
+  bars = new Bars(element("values-bins"));
+  element("values-scale").addEventListener("click", changeScale);
+  element("values-data").addEventListener("toggle", drawTable);
+  whileVisible(LOOK_MS, () => sampler.follow(job, performance.now()));
+}
+
+/** @param {Live} live */
+export function show(live) {
+  const next = work.shownJob(live);
+  if (next?.id !== job?.id) {
+    isLogWanted = null;
+  }
+  job = next;
+  // Nobody is there to be asked while the server is away.
+  if (live.link === "live") {
+    sampler.follow(job, performance.now());
+  }
+  draw();
+}
+
+function changeScale() {
+  isLogWanted = element("values").dataset.scale !== "log";
+  draw();
+}
+
+// ---- The screen ---------------------------------------------------------------------------------
+
+function draw() {
+  const { sample } = sampler;
+  const finite = sample ? finiteOf(sample.points) : [];
+  const { values: words } = strings;
+  element("values-job").hidden = job === null;
+  setText("values-name", job ? strings.job(job.id, job.name) : "");
+  element("values-mark").style.background = job ? jobColour(job.id) : "";
+  setText("values-said", job && sample ? said(job, sample) : "");
+  setText("values-error", sampler.failure === null ? "" : words.failed(sampler.failure));
+  setText("values-sizes", finite.length > 0 ? words.sizes(...texts(sizes(finite))) : "");
+  setText("values-empty", whyNothing(sample, finite.length));
+  element("values-empty").hidden = finite.length > 0;
+  element("values-charts").hidden = finite.length === 0;
+  element("values-data").hidden = !sample?.points.length;
+  drawPictures(sample, finite);
+}
+
+/** @param {number[]} values @returns {[string, string, string]} */
+function texts([min, median, max]) {
+  const { size } = strings.values;
+  return [size(min), size(median), size(max)];
+}
+
+/** @param {Sample | null} sample @param {number} finite */
+function whyNothing(sample, finite) {
+  const { values: words } = strings;
+  if (!job) {
+    return words.none;
+  }
+  if (!sample) {
+    return sampler.failure === null ? words.asking : "";
+  }
+  return sample.points.length > 0 && finite === 0 ? words.noneFinite : words.noneYet;
+}
+
+/** What the picture is of. @param {JobView} job @param {Sample} sample */
+function said(job, { points, total, wanted, errors }) {
+  const { values: words } = strings;
+  const count = points.length;
+  const parts = [];
+  if (count > 0 && wanted < total) {
+    // The job may have been told of before what was drawn since.
+    parts.push(words.drawn(count, Math.max(job.done, count)));
+  } else if (count > 0) {
+    parts.push(count + errors < total ? words.soFar(count, total) : words.all(count));
+  }
+  const infinite = countOf(points, "Infinity", "-Infinity");
+  const notNumbers = countOf(points, "NaN");
+  parts.push(infinite > 0 ? words.infinite(infinite) : "");
+  parts.push(notNumbers > 0 ? words.notNumbers(notNumbers) : "");
+  parts.push(job.failed > 0 ? words.failedTasks(job.failed) : "");
+  return parts.filter(Boolean).join(" · ");
+}
+
+/** @param {Sample | null} sample @param {number[]} finite */
+function drawPictures(sample, finite) {
+  const isOffered = finite.length > 0 && isForLog(finite);
+  const isLog = isOffered && (isLogWanted ?? true);
+  const colour = job ? jobColour(job.id) : "";
+  const look = [isLog, colour, document.documentElement.lang].join();
+  if (drawn.sample === sample && drawn.look === look) {
+    return;
+  }
+  drawn = { sample, look };
+  element("values-scale").hidden = !isOffered;
+  setText("values-scale", isLog ? strings.values.linear : strings.values.log);
+  const { dataset } = element("values");
+  Object.assign(dataset, { job: sample?.job ?? "", points: sample?.points.length ?? 0 });
+  dataset.scale = isLog ? "log" : "linear";
+  if (!sample || finite.length === 0) {
+    scatter.clear();
+    bars.clear();
+    element("values-bins").dataset.counts = "";
+  } else {
+    drawCharts(sample, finite, isLog, colour);
+  }
+  drawTable();
+}
+
+/** @param {Sample} sample @param {number[]} finite @param {boolean} isLog @param {string} colour */
+function drawCharts({ points, wanted, total }, finite, isLog, colour) {
+  const layout = layOut(finite, isLog);
+  const { edges, counts } = histogram(finite.map(layout.placeOf));
+  const picture = { points, layout, edges, counts, isWhole: wanted === total, colour };
+  scatter.draw(picture);
+  bars.draw(picture);
+  element("values-bins").dataset.counts = counts.join();
+}
+
+/** Filled while it is open alone: it is long, and few look at it. */
+function drawTable() {
+  const isOpen = /** @type {HTMLDetailsElement} */ (element("values-data")).open;
+  const points = (isOpen && sampler.sample?.points) || [];
+  const rows = points.slice(0, ROWS_MAX).map(([index, value]) => row(String(index), String(value)));
+  if (points.length > ROWS_MAX) {
+    rows.push(row(strings.values.more(ROWS_MAX, points.length), ""));
+  }
+  element("values-rows").replaceChildren(...rows);
+}
+
+/** @param {string[]} cells */
+function row(...cells) {
+  const row = document.createElement("tr");
+  row.append(...cells.map((text) => Object.assign(document.createElement("td"), { textContent: text })));
+  return row;
+}
