@@ -1,0 +1,150 @@
+// @ts-check
+// The row of one job: how far it is, and what can be done about it. It is made once, from the
+// page's template, and only what has changed is written into it.
+
+import { element } from "./dom.js";
+import { isOver } from "./job-order.js";
+import { seriesName } from "./palette.js";
+import { strings } from "./strings.js";
+import { showWords } from "./words.js";
+
+/** @typedef {import("./protocol.js").JobView} JobView */
+
+/** What may be asked of the server about a job.
+ * @typedef {"pause" | "resume" | "cancel"} Wish */
+
+/** @typedef {{ choose: (id: number) => void, wish: (job: JobView, wish: Wish) => void }} Act */
+
+/** The parts of its bar that are so small that they would not be seen are this wide, in pixels. */
+const PART_PX_MIN = 3;
+
+export class JobRow {
+  /** What it was drawn of, the last time.
+   * @type {unknown[]} */
+  #drawn = [];
+  /** @type {JobView} */
+  #job;
+
+  /** @param {JobView} job @param {Act} act */
+  constructor(job, act) {
+    this.#job = job;
+    const template = /** @type {HTMLTemplateElement} */ (element("job-row"));
+    const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
+    showWords(copy);
+    this.element = /** @type {HTMLElement} */ (copy.firstElementChild);
+    this.element.dataset.job = String(job.id);
+    this.element.style.setProperty("--job", `var(${seriesName(job.id - 1)})`);
+    this.#find("job-choose").addEventListener("click", () => act.choose(job.id));
+    this.#find("job-turn").addEventListener("click", () => {
+      act.wish(this.#job, this.#job.state === "paused" ? "resume" : "pause");
+    });
+    this.#find("job-cancel").addEventListener("click", () => act.wish(this.#job, "cancel"));
+    for (const format of /** @type {const} */ (["jsonl", "csv"])) {
+      const link = /** @type {HTMLAnchorElement} */ (this.#find(`job-${format}`));
+      link.href = `/api/jobs/${job.id}/results?format=${format}`;
+      link.download = `tequio-job-${job.id}.${format}`;
+    }
+  }
+
+  focus() {
+    this.#find("job-choose").focus();
+  }
+
+  /** @param {JobView} job @param {boolean} isLooked Whether its results are those that are shown.
+   * @param {boolean} mayChange */
+  show(job, isLooked, mayChange) {
+    const drawn = [job, isLooked, mayChange, strings];
+    if (drawn.every((part, nth) => part === this.#drawn[nth])) {
+      return;
+    }
+    this.#drawn = drawn;
+    this.#job = job;
+    this.element.dataset.state = job.state;
+    this.#find("job-choose").setAttribute("aria-pressed", String(isLooked));
+    this.#write("job-name", strings.jobs.name(job.id, job.name));
+    this.#write("job-about", strings.jobs.about(job.id, job.name, job.op));
+    this.#write("job-word", strings.jobs.state[job.state]);
+    this.#showBar();
+    this.#showFacts();
+    this.#showControls(mayChange);
+  }
+
+  #showBar() {
+    const { id, name, total, done, failed, leased } = this.#job;
+    const parts = { done, failed, leased: isOver(this.#job) ? 0 : leased };
+    for (const [part, tasks] of Object.entries(parts)) {
+      const { style } = this.#find(`bar-${part}`);
+      style.width = `${total > 0 ? (100 * tasks) / total : 0}%`;
+      style.minWidth = `${tasks > 0 ? PART_PX_MIN : 0}px`;
+    }
+    const bar = this.#find("job-bar");
+    const now = total > 0 ? Math.floor((100 * (done + failed)) / total) : 0;
+    bar.setAttribute("aria-valuenow", String(now));
+    bar.setAttribute("aria-valuetext", this.#progress());
+    bar.setAttribute("aria-label", strings.job(id, name));
+  }
+
+  #showFacts() {
+    const { state, rate, eta_s: etaS, done, failed, total, leased, workers } = this.#job;
+    const isRunning = state === "running";
+    const said = strings.jobs;
+    const isLeft = isRunning && done + failed < total;
+    this.#write("job-progress", this.#progress());
+    this.#write("job-failed", failed > 0 ? said.failed(failed) : "");
+    this.#write("job-leased", isLeft && leased > 0 ? said.leased(leased, workers) : "");
+    this.#write("job-rate", isRunning && rate > 0 ? said.rate(rate) : "");
+    this.#write("job-left", isLeft ? this.#left(etaS) : "");
+  }
+
+  /** @param {number | null} etaS */
+  #left(etaS) {
+    if (etaS !== null) {
+      return strings.jobs.left(etaS);
+    }
+    return this.#job.workers === 0 && this.#job.rate === 0 ? strings.jobs.waiting : "";
+  }
+
+  #progress() {
+    const { done, failed, total } = this.#job;
+    return strings.jobs.progress(done + failed, total);
+  }
+
+  /** @param {boolean} mayChange */
+  #showControls(mayChange) {
+    const { id, name, state, done, failed } = this.#job;
+    const over = isOver(this.#job);
+    const focused = document.activeElement;
+    const called = strings.job(id, name);
+    const turn = state === "paused" ? "resume" : "pause";
+    this.#write("job-turn", strings.jobs[turn]);
+    this.#find("job-turn").setAttribute("aria-label", `${strings.jobs[turn]}: ${called}`);
+    this.#find("job-cancel").setAttribute("aria-label", `${strings.jobs.cancel}: ${called}`);
+    this.#find("job-turn").hidden = over || !mayChange;
+    this.#find("job-cancel").hidden = over || !mayChange;
+    const results = over ? strings.jobs.results : strings.jobs.resultsSoFar;
+    this.#find("job-results").hidden = done + failed === 0;
+    this.#write("job-results-name", results);
+    for (const format of /** @type {const} */ (["jsonl", "csv"])) {
+      const link = this.#find(`job-${format}`);
+      link.setAttribute("aria-label", `${link.textContent}: ${results}, ${called}`);
+    }
+    // Whoever was at a button that is gone is at the job still.
+    if (focused && this.element.contains(focused) && focused.closest("[hidden]")) {
+      this.focus();
+    }
+  }
+
+  /** @param {string} name @returns {HTMLElement} */
+  #find(name) {
+    const found = this.element.getElementsByClassName(name)[0];
+    return /** @type {HTMLElement} */ (found);
+  }
+
+  /** @param {string} name @param {string} text */
+  #write(name, text) {
+    const found = this.#find(name);
+    if (found.textContent !== text) {
+      found.textContent = text;
+    }
+  }
+}

@@ -1,0 +1,206 @@
+// @ts-check
+// The form of a new job. The server checks its axes while they are typed, so that page and command
+// line take the same ones and count the same tasks.
+
+import { element, input, setText } from "./dom.js";
+import { Refused } from "./operator.js";
+import { strings } from "./strings.js";
+
+/** @typedef {import("./operator.js").Operator} Operator */
+/** @typedef {import("./protocol.js").ErrorDetail} ErrorDetail */
+/** @typedef {import("./protocol.js").GridView} GridView */
+/** @typedef {import("./protocol.js").JobView} JobView */
+
+/** The pause in typing after which the server is asked: about that between two keys. */
+const TYPING_PAUSE_MS = 200;
+
+const AXES = /** @type {const} */ (["initial", "factor", "times"]);
+/** @typedef {typeof AXES[number]} Axis */
+
+export class NewJob {
+  /** Whether a person has opened or closed it; null while nobody has.
+   * @type {boolean | null} */
+  #wish = null;
+  /** The server's last answer about the axes; none while there is none about these.
+   * @type {GridView | null} */
+  #grid = null;
+  /** Axes that were typed into: what is missing in the others is not wrong yet.
+   * @type {Set<Axis>} */
+  #touched = new Set();
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #typing;
+  #asking = new AbortController();
+  #isSending = false;
+  /** Why the job was not taken, in the language of the moment. */
+  #trouble = () => "";
+  #operator;
+  #submitted;
+
+  /** @param {Operator} operator @param {(job: JobView) => void} submitted */
+  constructor(operator, submitted) {
+    this.#operator = operator;
+    this.#submitted = submitted;
+    const form = element("new-job");
+    element("new-job-open").addEventListener("click", () => this.#turn());
+    form.addEventListener("focusin", () => (this.#wish = true));
+    form.addEventListener("keydown", (event) => {
+      if (event.key === "Escape") {
+        this.#turn();
+      }
+    });
+    form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      void this.#submit();
+    });
+    for (const axis of AXES) {
+      input(`new-${axis}`).addEventListener("input", () => this.#type(axis));
+    }
+    input("new-priority").addEventListener("input", () => this.#write());
+  }
+
+  /** @param {boolean} isAtHand Whether it is open unless somebody has closed it. */
+  show(isAtHand) {
+    const { mayChange } = this.#operator;
+    const isOpen = mayChange && (this.#wish ?? isAtHand);
+    const opener = element("new-job-open");
+    opener.hidden = !mayChange;
+    opener.setAttribute("aria-expanded", String(isOpen));
+    setText("new-job-open", isOpen ? strings.newJob.close : strings.newJob.open);
+    element("new-job").hidden = !isOpen;
+    if (isOpen) {
+      this.#askOnce();
+      this.#write();
+    }
+  }
+
+  #turn() {
+    this.#wish = element("new-job").hidden === true;
+    this.show(false);
+    (this.#wish ? input("new-name") : element("new-job-open")).focus();
+  }
+
+  /** @param {Axis} axis */
+  #type(axis) {
+    this.#touched.add(axis);
+    this.#asking.abort();
+    clearTimeout(this.#typing);
+    this.#typing = setTimeout(() => void this.#ask(), TYPING_PAUSE_MS);
+  }
+
+  /** Of the axes that are there at first. */
+  #askOnce() {
+    if (!this.#grid && this.#touched.size === 0 && this.#typing === undefined) {
+      this.#typing = setTimeout(() => void this.#ask(), 0);
+    }
+  }
+
+  /** Asks the server about the axes; what it says of older ones is of no use. */
+  async #ask() {
+    clearTimeout(this.#typing);
+    this.#asking.abort();
+    this.#asking = new AbortController();
+    const { signal } = this.#asking;
+    const grid = await checked(this.#axes(), signal).catch(() => null);
+    if (!signal.aborted) {
+      this.#grid = grid;
+      this.#write();
+    }
+  }
+
+  async #submit() {
+    if (this.#isSending) {
+      return;
+    }
+    this.#setSending(true);
+    this.#trouble = () => "";
+    AXES.forEach((axis) => this.#touched.add(axis));
+    await this.#ask();
+    const wrong = this.#wrong();
+    if (wrong) {
+      this.#setSending(false);
+      return input(wrong).focus();
+    }
+    try {
+      const job = await this.#operator.post("/api/jobs", this.#job());
+      this.#wish = false;
+      input("new-name").value = "";
+      this.#submitted(job);
+    } catch (error) {
+      this.#trouble = () => (error instanceof Refused ? error.why : String(error));
+    } finally {
+      this.#setSending(false);
+    }
+  }
+
+  /** @param {boolean} isSending */
+  #setSending(isSending) {
+    const button = /** @type {HTMLButtonElement} */ (element("new-job-submit"));
+    const hadFocus = document.activeElement === button || document.activeElement === document.body;
+    this.#isSending = isSending;
+    button.disabled = isSending;
+    this.#write();
+    // A button that is disabled loses the focus.
+    if (!isSending && hadFocus && !element("new-job").hidden) {
+      button.focus();
+    }
+  }
+
+  /** The id of the first field that is wrong. @returns {string | undefined} */
+  #wrong() {
+    const axis = AXES.find((axis) => this.#grid?.errors[axis]);
+    if (axis) {
+      return `new-${axis}`;
+    }
+    if (this.#grid?.errors.grid) {
+      return "new-initial";
+    }
+    return input("new-priority").validity.valid ? undefined : "new-priority";
+  }
+
+  #axes() {
+    return Object.fromEntries(AXES.map((axis) => [axis, input(`new-${axis}`).value]));
+  }
+
+  #job() {
+    return {
+      op: "repeat_multiply",
+      grid: this.#axes(),
+      name: input("new-name").value.trim(),
+      priority: Number(input("new-priority").value),
+    };
+  }
+
+  #write() {
+    const said = strings.newJob;
+    for (const axis of AXES) {
+      const error = this.#grid?.errors[axis];
+      const isEarly = error?.code === "missing" && !this.#touched.has(axis);
+      showError(`new-${axis}`, error && !isEarly ? wordsOf(error) : "");
+    }
+    const isPriority = input("new-priority").validity.valid;
+    showError("new-priority", isPriority ? "" : said.badPriority);
+    const whole = this.#grid?.errors.grid;
+    setText("new-job-trouble", whole ? wordsOf(whole) : this.#trouble());
+    const total = this.#grid?.total ?? null;
+    setText("new-job-total", total === null ? "" : said.total(total));
+  }
+}
+
+/** @param {Record<string, string>} axes @param {AbortSignal} signal
+ * @returns {Promise<GridView | null>} None where the server does not say. */
+async function checked(axes, signal) {
+  const answer = await fetch(`/api/grid?${new URLSearchParams(axes)}`, { signal });
+  return answer.ok ? answer.json() : null;
+}
+
+/** @param {ErrorDetail} error */
+function wordsOf({ code, message }) {
+  const known = /** @type {Record<string, string>} */ (strings.newJob.errors);
+  return Object.hasOwn(known, code) ? known[code] : message;
+}
+
+/** @param {string} id Of the field. @param {string} text Empty where nothing is wrong. */
+function showError(id, text) {
+  setText(`${id}-error`, text);
+  input(id).setAttribute("aria-invalid", String(text !== ""));
+}
