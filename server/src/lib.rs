@@ -8,10 +8,11 @@
 //! - [`store`]: the durable truth.
 //!
 //! [`metrics`] is filled by all of them; [`native`] is a worker without a browser; [`agent`] reads
-//! what workers say that they are.
+//! what workers say that they are; [`demo`] submits jobs to look at.
 
 pub mod agent;
 pub mod cli;
+pub mod demo;
 pub mod dispatcher;
 pub mod metrics;
 pub mod native;

@@ -5,10 +5,15 @@ use crate::run::{built, cargo, command, run, step};
 use anyhow::{Context, Result};
 use std::process::Command;
 
-/// Builds all and becomes `tequio serve`.
+/// Builds all and becomes `tequio serve`. Who says nothing of what it is to do sees what it can do.
 pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     build()?;
-    become_process(command(built("release", "tequio")).arg("serve").args(arguments))
+    let mut server = command(built("release", "tequio"));
+    server.arg("serve").args(arguments);
+    if arguments.is_empty() {
+        server.arg("--demo");
+    }
+    become_process(&mut server)
 }
 
 /// Builds all and says where it is.

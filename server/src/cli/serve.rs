@@ -41,6 +41,10 @@ pub(super) struct Serve {
     #[arg(long, conflicts_with = "data")]
     memory: bool,
 
+    /// Submit sweeps to look at, one after the other; kept in memory unless there is --data
+    #[arg(long)]
+    demo: bool,
+
     /// What whoever submits or controls jobs must show. Off loopback one is made and printed where
     /// none is given; on loopback none is needed
     #[arg(long, value_name = "TOKEN", env = "TEQUIO_TOKEN", hide_env_values = true)]
@@ -63,14 +67,15 @@ impl Serve {
         info!("Listening on ws://{address} · open http://{address}");
         let stop = stop_signal().context("signals cannot be listened for")?;
         let welcome = (!self.no_welcome).then_some(self.welcome);
-        let config = Config { address, welcome, store, who, seed: random()? };
+        let demo = self.demo;
+        let config = Config { address, welcome, demo, store, who, seed: random()? };
         web::serve(listener, config, stop).await?;
         info!("Stopped");
         Ok(())
     }
 
     fn open_store(&self) -> anyhow::Result<Arc<dyn Store>> {
-        if self.memory {
+        if self.memory || (self.demo && self.data.is_none()) {
             info!("Jobs are kept in memory, and gone when the server stops");
             return Ok(Arc::new(MemoryStore::new()));
         }

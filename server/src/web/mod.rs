@@ -16,6 +16,7 @@ mod who;
 
 pub use who::{Who, is_local, parse_origin};
 
+use crate::demo;
 use crate::dispatcher::Dispatcher;
 use crate::metrics::Metrics;
 use crate::store::{Store, StoreError};
@@ -37,6 +38,8 @@ pub struct Config {
     pub address: SocketAddr,
     /// The task that everyone is sent on connecting.
     pub welcome: Option<RepeatMultiply>,
+    /// Whether it submits jobs for people to look at, for as long as it runs.
+    pub demo: bool,
     /// What it keeps its jobs in.
     pub store: Arc<dyn Store>,
     /// Whom it accepts.
@@ -93,7 +96,7 @@ pub async fn serve(
     config: Config,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StoreError> {
-    let Config { address, welcome, store, who, seed } = config;
+    let Config { address, welcome, demo, store, who, seed } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
         Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
@@ -101,10 +104,14 @@ pub async fn serve(
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
     let app = App { address, dispatcher: dispatcher.clone(), store, metrics, sockets, who };
+    let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));
     listen::accept(listener, routes(app), stop, || {
         stopping.send_replace(true);
     })
     .await;
+    if let Some(demo) = demo {
+        demo.abort();
+    }
     // A peer that does not answer its close in time is dropped with the process.
     tokio::time::timeout(CLOSE_TIMEOUT, all_closed.wait()).await.ok();
     dispatcher.stop().await;

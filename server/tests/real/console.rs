@@ -1,6 +1,6 @@
 //! The binary as a person runs it: what its console says, and how it ends.
 
-use crate::support::{Client, Tequio, binary};
+use crate::support::{Client, Tequio, Worker, binary};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 #[tokio::test]
@@ -44,6 +44,17 @@ async fn no_welcome_sends_no_task() {
     client.send(r#"{"type":"result","task_id":1,"result":1}"#).await;
     assert_eq!(client.receive().await["code"], "unknown_task");
     tequio.line_with("[#1] result refused: task 1 is not waited for").await;
+}
+
+#[tokio::test]
+async fn a_demo_goes_on_for_as_long_as_somebody_computes() {
+    let mut tequio = Tequio::serve(&["--demo"]).await;
+    let worker = Worker::start_at(tequio.address());
+    for job in 1..=3 {
+        tequio.line_with(&format!("Job {job} running: 0 of")).await;
+        tequio.line_with(&format!("Job {job} done")).await;
+    }
+    worker.stop().await;
 }
 
 #[tokio::test]

@@ -62,7 +62,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let config = Config { address, welcome, store, who, seed: 1 };
+        let config = Config { address, welcome, demo: false, store, who, seed: 1 };
         let served = tokio::spawn(async {
             let stopped = async {
                 stopped.await.ok();
