@@ -21,6 +21,7 @@ fn main() {
         api::WorkerView::decl(&config),
         api::JobView::decl(&config),
         api::JobState::decl(&config),
+        api::SampleView::decl(&config),
         api::ErrorBody::decl(&config),
         api::ErrorDetail::decl(&config),
     ] {

@@ -10,6 +10,7 @@ mod join;
 mod lines;
 mod listen;
 mod results;
+mod sample;
 mod socket;
 mod who;
 
@@ -22,6 +23,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
+use sample::Samples;
 use socket::Sockets;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -50,6 +52,7 @@ struct App {
     address: SocketAddr,
     dispatcher: Dispatcher,
     store: Arc<dyn Store>,
+    samples: Samples,
     metrics: Arc<Metrics>,
     sockets: Sockets,
     who: Arc<Who>,
@@ -73,6 +76,7 @@ fn routes(app: App) -> Router {
         .route("/api/jobs/{id}/resume", post(jobs::resume))
         .route("/api/jobs/{id}/cancel", post(jobs::cancel))
         .route("/api/jobs/{id}/results", get(results::get))
+        .route("/api/jobs/{id}/sample", get(sample::get))
         .route("/api/{*rest}", any(api::not_found))
         .method_not_allowed_fallback(api::method_not_allowed)
         .fallback(assets::file)
@@ -98,7 +102,15 @@ pub async fn serve(
     let (stopping, is_stopping) = watch::channel(false);
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
-    let app = App { address, dispatcher: dispatcher.clone(), store, metrics, sockets, who };
+    let app = App {
+        address,
+        dispatcher: dispatcher.clone(),
+        store,
+        samples: Samples::default(),
+        metrics,
+        sockets,
+        who,
+    };
     listen::accept(listener, routes(app), stop, || {
         stopping.send_replace(true);
     })
