@@ -22,6 +22,7 @@ fn main() {
         api::WorkerKind::decl(&config),
         api::JobView::decl(&config),
         api::JobState::decl(&config),
+        api::SampleView::decl(&config),
         api::ErrorBody::decl(&config),
         api::ErrorDetail::decl(&config),
         live::LiveEvent::decl(&config),

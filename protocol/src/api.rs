@@ -2,6 +2,7 @@
 
 use crate::grid::Grid;
 use crate::ids::{JobId, WorkerId};
+use crate::number::Number;
 use crate::op::Op;
 use serde::{Deserialize, Serialize};
 
@@ -171,6 +172,29 @@ pub struct JobView {
     pub eta_s: Option<f64>,
     /// When it was submitted: RFC 3339, UTC.
     pub submitted_at: String,
+}
+
+/// What `GET /api/jobs/ID/sample` answers: results of so many places of a job, whatever its size, to
+/// be drawn. While the job has as many tasks as before, the places are the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct SampleView {
+    /// The job's number.
+    pub job: JobId,
+    /// Tasks that it has.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub total: u64,
+    /// How many places there are: every task of a job that has few.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub wanted: u64,
+    /// Index and result of those that have one, in the order of the indices.
+    #[cfg_attr(feature = "typescript", ts(type = "Array<[number, number | string]>"))]
+    pub points: Vec<(u64, Number)>,
+    /// How many of the places ended with an error.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub errors: u64,
+    /// Whether that is all that is recorded of them; where not, asking again gives more.
+    pub complete: bool,
 }
 
 /// Where a job is.

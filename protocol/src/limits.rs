@@ -246,6 +246,18 @@ pub const INPUTS_BLOCK: usize = 16_384;
 /// Results that are read from the store at once for one answer.
 pub const RESULTS_BLOCK: u64 = 8192;
 
+/// Places of a job whose results its chart shows: more than a chart of some 600 pixels has columns.
+pub const SAMPLE_POINTS: u64 = 1000;
+
+/// Outcomes that are read for one answer of a job's sample, in tasks. The sample may touch as many
+/// rows as it has places, each with up to [`LEASE_TASKS_MAX`] outcomes; what exceeds this is read for
+/// the next answer.
+pub const SAMPLE_TASKS_MAX: u64 = 1 << 20;
+
+/// Jobs whose samples are kept, 24 bytes a place: more than people look at by turns. Beyond it the one
+/// that nobody has asked for the longest is read anew.
+pub const SAMPLES_KEPT_MAX: usize = 16;
+
 /// Results that `tequio map` may be ahead of what it has written: the tasks that it lets wait on
 /// the server.
 pub const MAP_AHEAD_TASKS_MAX: u64 = 1_000_000;

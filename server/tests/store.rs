@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::thread;
 use tequio::store::{
-    MemoryStore, NewJob, Options, PAGE_BYTES, Recording, Run, SqliteStore, Store, StoreError,
-    StoredJob,
+    MemoryStore, NewJob, Options, PAGE_BYTES, Recording, Run, Sample, SqliteStore, Store,
+    StoreError, StoredJob,
 };
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid};
@@ -59,6 +59,8 @@ conformance! {
     outcomes_are_clipped_to_the_range
     outcomes_stop_before_too_many_but_give_the_first_run_whole
     jobs_do_not_share_indices
+    single_outcomes_are_found_and_gaps_are_known
+    a_sample_stops_before_too_much_and_goes_on_where_it_was
     recorded_intervals_are_joined_and_counted
     indices_reach_to_the_largest_and_not_beyond
     readers_see_whole_batches
@@ -174,6 +176,7 @@ fn what_is_not_there_is_missing(store: &dyn Store) {
         assert_missing(job, store.set_state(job, JobState::Paused));
         assert_missing(job, store.record(&[numbers(job, 0..1)]));
         assert_missing(job, store.outcomes(job, 0..1, 1));
+        assert_missing(job, store.sample(job, &[0], 1));
         assert_missing(job, store.inputs(job, 0..1));
     }
 }
@@ -183,6 +186,7 @@ fn drafts_are_missing_to_all_that_is_for_jobs(store: &dyn Store) {
     assert_missing(draft, store.set_state(draft, JobState::Running));
     assert_missing(draft, store.record(&[numbers(draft, 0..1)]));
     assert_missing(draft, store.outcomes(draft, 0..1, 1));
+    assert_missing(draft, store.sample(draft, &[], 1));
 }
 
 fn inputs_come_back_across_blocks(store: &dyn Store) {
@@ -372,6 +376,56 @@ fn jobs_do_not_share_indices(store: &dyn Store) {
     assert_eq!(jobs[1].recorded, [5..15]);
 }
 
+fn single_outcomes_are_found_and_gaps_are_known(store: &dyn Store) {
+    let (job, other) = (running(store, JOB_TASKS_MAX), running(store, 100));
+    let last = JOB_TASKS_MAX - 1;
+    store.record(&[numbers(job, 20..30), numbers(job, 10..20), numbers(other, 0..10)]).unwrap();
+    store.record(&[mixed(job, 40..50), numbers(job, last..last + 1)]).unwrap();
+    for (indices, found) in [
+        (&[][..], &[][..]),
+        (&[0], &[]),
+        (&[10], &[10]),
+        (&[9, 10, 11, 19, 20, 29, 30], &[10, 11, 19, 20, 29]),
+        (&[0, 1, 2, 3], &[]),
+        (&[5, 35, 39, 60, 1_000_000], &[]),
+        (&[15, 25, 35], &[15, 25]),
+        (&[last - 1, last, last + 1, u64::MAX], &[last]),
+        (&[u64::MAX], &[]),
+    ] {
+        let sample = store.sample(job, indices, u64::MAX).unwrap();
+        let expected: Vec<_> = found.iter().map(|index| single(*index)).collect();
+        assert_eq!((sample.outcomes, sample.looked_at), (expected, indices.len()), "{indices:?}");
+    }
+    let sample = store.sample(job, &[39, 40, 41, 45], u64::MAX).unwrap();
+    let runs = store.outcomes(job, 40..46, u64::MAX).unwrap();
+    let expected = [40, 41, 45].map(|index| (index, runs[0].outcomes[index as usize - 40].clone()));
+    assert_eq!((sample.outcomes, sample.looked_at), (expected.to_vec(), 4), "errors are outcomes");
+    assert!(expected[0].1.is_error());
+}
+
+fn a_sample_stops_before_too_much_and_goes_on_where_it_was(store: &dyn Store) {
+    let job = running(store, 1000);
+    store.record(&[numbers(job, 0..10), numbers(job, 10..15), numbers(job, 50..60)]).unwrap();
+    store.set_state(job, JobState::Cancelled).unwrap();
+    let indices = [3, 4, 9, 12, 20, 30, 55, 56, 70, 80];
+    for (tasks_max, looked_at) in
+        [(0, 3), (9, 3), (14, 3), (15, 6), (24, 6), (25, 10), (u64::MAX, 10)]
+    {
+        let sample = store.sample(job, &indices, tasks_max).unwrap();
+        assert_eq!(sample.looked_at, looked_at, "{tasks_max}");
+        let (mut outcomes, mut next) = (sample.outcomes, looked_at);
+        while next < indices.len() {
+            let mut sample = store.sample(job, &indices[next..], tasks_max).unwrap();
+            assert!(sample.looked_at > 0, "there is always some progress");
+            outcomes.append(&mut sample.outcomes);
+            next += sample.looked_at;
+        }
+        assert_eq!(outcomes, [3, 4, 9, 12, 55, 56].map(single), "{tasks_max}");
+    }
+    let beyond = store.sample(job, &[20, 30, 70], 0).unwrap();
+    assert_eq!(beyond, Sample { outcomes: vec![], looked_at: 3 }, "a gap is nothing to read");
+}
+
 fn recorded_intervals_are_joined_and_counted(store: &dyn Store) {
     let job = running(store, 1000);
     let error = || Outcome::Error { error: "trap".to_owned() };
@@ -461,7 +515,8 @@ proptest! {
             check_recorded(&only_job(&*store), &table)?;
             for (start, end, tasks_max) in &queries {
                 let range = *start.min(end)..*start.max(end);
-                check_outcomes(&*store, job, range, *tasks_max, &table)?;
+                check_outcomes(&*store, job, range.clone(), *tasks_max, &table)?;
+                check_sample(&*store, job, range, *tasks_max, &table)?;
             }
         }
     }
@@ -542,6 +597,26 @@ fn check_outcomes(
     if some.len() < all.len() {
         prop_assert!(tasks(&all[..=some.len()]) > tasks_max && !some.is_empty());
     }
+    Ok(())
+}
+
+/// Every third index of `range`.
+fn check_sample(
+    store: &dyn Store,
+    job: JobId,
+    range: Range<u64>,
+    tasks_max: u64,
+    table: &[Option<Outcome>],
+) -> Result<(), TestCaseError> {
+    let indices: Vec<u64> = range.step_by(3).collect();
+    let entry = |index: &u64| Some((*index, table[*index as usize].clone()?));
+    let all = store.sample(job, &indices, u64::MAX).unwrap();
+    prop_assert_eq!(all.looked_at, indices.len());
+    prop_assert_eq!(all.outcomes, indices.iter().filter_map(entry).collect::<Vec<_>>());
+    let some = store.sample(job, &indices, tasks_max).unwrap();
+    let looked_at = &indices[..some.looked_at];
+    prop_assert_eq!(some.outcomes, looked_at.iter().filter_map(entry).collect::<Vec<_>>());
+    prop_assert!(some.looked_at > 0 || indices.is_empty());
     Ok(())
 }
 
@@ -806,6 +881,8 @@ fn a_row_that_somebody_broke_is_an_error_that_names_it() {
         let text = error.to_string();
         assert!(matches!(error, StoreError::Io(_)), "{error:?}");
         assert!(text.contains("job 1") && text.contains("first is 20"), "{text}");
+        let error = store.sample(job, &[10, 20, 21], 1000).unwrap_err();
+        assert_eq!(error.to_string(), text);
         assert_eq!(store.outcomes(job, 0..20, 1000).unwrap(), [run(10..12)]);
     }
 }
@@ -876,6 +953,11 @@ fn mixed(job: JobId, range: Range<u64>) -> Recording {
 /// What [`numbers`] gives back.
 fn run(range: Range<u64>) -> Run {
     run_of(numbers(JobId(0), range))
+}
+
+/// What [`numbers`] gives back of one index.
+fn single(index: u64) -> (u64, Outcome) {
+    (index, Outcome::Result(Number(index as f64 / 2.0)))
 }
 
 fn run_of(recording: Recording) -> Run {

@@ -327,6 +327,32 @@ submitted_at: string, };
 
 export type JobState = "running" | "paused" | "done" | "cancelled";
 
+export type SampleView = { 
+/**
+ * The job's number.
+ */
+job: JobId, 
+/**
+ * Tasks that it has.
+ */
+total: number, 
+/**
+ * How many places there are: every task of a job that has few.
+ */
+wanted: number, 
+/**
+ * Index and result of those that have one, in the order of the indices.
+ */
+points: Array<[number, number | string]>, 
+/**
+ * How many of the places ended with an error.
+ */
+errors: number, 
+/**
+ * Whether that is all that is recorded of them; where not, asking again gives more.
+ */
+complete: boolean, };
+
 export type ErrorBody = { 
 /**
  * What went wrong.

@@ -1,6 +1,9 @@
 //! A store that lasts as long as its process: for `--memory`, tests and the simulation.
 
-use super::{Loaded, NewJob, Recording, Run, Store, StoreError, StoredJob, push_joined};
+use super::{
+    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob,
+    push_joined,
+};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -161,6 +164,24 @@ impl Store for MemoryStore {
         Ok(runs)
     }
 
+    fn sample(&self, job: JobId, indices: &[u64], tasks_max: u64) -> Result<Sample, StoreError> {
+        let mut state = self.lock();
+        let published = state.published(job)?;
+        let mut sampling = Sampling::new(indices, tasks_max);
+        while let Some(index) = sampling.next() {
+            match published.around(index) {
+                Around::Recorded(interval) => {
+                    let Some(wanted) = sampling.wanted_of(&interval) else { break };
+                    let run = &published.runs[&interval.start];
+                    let place = |index: &u64| run[(index - interval.start) as usize].clone();
+                    sampling.add(wanted, wanted.iter().map(place));
+                }
+                Around::Gap(end) => sampling.skip(end),
+            }
+        }
+        Ok(sampling.sample)
+    }
+
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
         let state = self.lock();
         let found = state.jobs.get(&job).ok_or(StoreError::Missing(job))?;
@@ -236,6 +257,15 @@ impl Job {
             failed: failed as u64,
             recorded,
         })
+    }
+
+    fn around(&self, index: u64) -> Around {
+        let before = self.runs.range(..=index).next_back();
+        let interval = before.map(|(first, run)| *first..*first + run.len() as u64);
+        match interval.filter(|interval| interval.contains(&index)) {
+            Some(interval) => Around::Recorded(interval),
+            None => Around::Gap(self.runs.range(index..).next().map(|(first, _)| *first)),
+        }
     }
 
     /// The runs that have an index within `range`, in order.

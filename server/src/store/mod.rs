@@ -77,6 +77,11 @@ pub trait Store: Send + Sync {
         tasks_max: u64,
     ) -> Result<Vec<Run>, StoreError>;
 
+    /// Outcomes recorded of single `indices`, which must ascend. What they lie among is read for
+    /// their sake, one [`Recording`] after the other: at most about `tasks_max` outcomes in all, and
+    /// the first recording whatever its length.
+    fn sample(&self, job: JobId, indices: &[u64], tasks_max: u64) -> Result<Sample, StoreError>;
+
     /// The inputs of tasks `range` of a job that was given inputs; all of them must be there.
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError>;
 }
@@ -155,6 +160,16 @@ pub struct Run {
     pub outcomes: Vec<Outcome>,
 }
 
+/// Outcomes of single indices.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Sample {
+    /// Those that are recorded, each with its index, in order.
+    pub outcomes: Vec<(u64, Outcome)>,
+    /// How many of the indices, from the first, were looked at: of these, one that is not among the
+    /// outcomes has none. Fewer than all where there was too much to read.
+    pub looked_at: usize,
+}
+
 /// Why a store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -201,6 +216,58 @@ impl Recording {
     fn end(&self) -> Result<u64, StoreError> {
         let end = self.first.checked_add(self.outcomes.len() as u64);
         end.filter(|end| *end <= JOB_TASKS_MAX).ok_or(StoreError::Missing(self.job))
+    }
+}
+
+/// What one index lies in.
+enum Around {
+    /// The interval of one recording.
+    Recorded(Range<u64>),
+    /// A gap, and where it ends; it has no end where nothing is recorded behind it.
+    Gap(Option<u64>),
+}
+
+/// A [`Sample`] that is being taken: which index is next, and what may still be read.
+struct Sampling<'a> {
+    indices: &'a [u64],
+    tasks_max: u64,
+    tasks: u64,
+    sample: Sample,
+}
+
+impl<'a> Sampling<'a> {
+    fn new(indices: &'a [u64], tasks_max: u64) -> Sampling<'a> {
+        Sampling { indices, tasks_max, tasks: 0, sample: Sample::default() }
+    }
+
+    /// The index that is to be looked at, if there is one left.
+    fn next(&self) -> Option<u64> {
+        self.indices.get(self.sample.looked_at).copied()
+    }
+
+    /// The indices that lie in `recorded`, as the next one does, for [`Sampling::add`] to be given
+    /// their outcomes; `None` where it is too much to read.
+    fn wanted_of(&mut self, recorded: &Range<u64>) -> Option<&'a [u64]> {
+        let is_first = self.tasks == 0;
+        self.tasks = self.tasks.saturating_add(recorded.end - recorded.start);
+        (is_first || self.tasks <= self.tasks_max).then(|| self.below(Some(recorded.end)))
+    }
+
+    fn add(&mut self, wanted: &[u64], outcomes: impl IntoIterator<Item = Outcome>) {
+        self.sample.outcomes.extend(wanted.iter().copied().zip(outcomes));
+        self.sample.looked_at += wanted.len();
+    }
+
+    /// Goes on behind a gap in which the next index lies.
+    fn skip(&mut self, gap_end: Option<u64>) {
+        self.sample.looked_at += self.below(gap_end).len();
+    }
+
+    /// What is left of the indices, below `end`.
+    fn below(&self, end: Option<u64>) -> &'a [u64] {
+        let rest = &self.indices[self.sample.looked_at..];
+        let count = end.map_or(rest.len(), |end| rest.partition_point(|index| *index < end));
+        &rest[..count]
     }
 }
 

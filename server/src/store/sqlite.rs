@@ -10,7 +10,10 @@
 //! FROM outcome, json_each(outcome.outcomes) AS each WHERE job = 1 ORDER BY task;
 //! ```
 
-use super::{Loaded, NewJob, Recording, Run, Store, StoreError, StoredJob, push_joined};
+use super::{
+    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob,
+    push_joined,
+};
 use rusqlite::{
     CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction,
     TransactionBehavior, params,
@@ -19,6 +22,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use std::fmt;
 use std::fs::{self, File, TryLockError};
+use std::iter::Peekable;
 use std::marker::PhantomData;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
@@ -29,6 +33,7 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::REMOVED_ROWS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::outcome::Outcome;
 
 /// The bytes of one page: what [`Options::max_pages`] counts.
 pub const PAGE_BYTES: u32 = 4096;
@@ -250,6 +255,25 @@ impl Store for SqliteStore {
             select_published(connection, job)?;
             select_outcomes(connection, job, &range, tasks_max)
         })
+    }
+
+    fn sample(&self, job: JobId, indices: &[u64], tasks_max: u64) -> Result<Sample, StoreError> {
+        self.read(|connection| select_published(connection, job))?;
+        let mut sampling = Sampling::new(indices, tasks_max);
+        // Each interval is a query of its own, so that others who read come in between.
+        while let Some(index) = sampling.next() {
+            match self.read(|connection| select_around(connection, job, index))? {
+                Around::Recorded(interval) => {
+                    let Some(wanted) = sampling.wanted_of(&interval) else { break };
+                    let outcomes = self.read(|connection| {
+                        select_single_outcomes(connection, job, interval.start, wanted)
+                    })?;
+                    sampling.add(wanted, outcomes);
+                }
+                Around::Gap(end) => sampling.skip(end),
+            }
+        }
+        Ok(sampling.sample)
     }
 
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
@@ -703,6 +727,42 @@ fn select_outcomes(
     Ok(runs)
 }
 
+/// Of the index alone: no outcome is read.
+fn select_around(connection: &Connection, job: JobId, index: u64) -> Result<Around, Failure> {
+    let mut before = connection.prepare_cached(
+        "SELECT first, count FROM outcome INDEXED BY outcome_extent
+         WHERE job = ?1 AND first <= ?2 ORDER BY first DESC LIMIT 1",
+    )?;
+    let interval = |row: &Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?));
+    let before = before.query_row([int(job.0), int(index)], interval).optional()?;
+    if let Some((first, count)) = before
+        && index < first + count
+    {
+        return Ok(Around::Recorded(first..first + count));
+    }
+    let mut behind = connection.prepare_cached(
+        "SELECT first FROM outcome INDEXED BY outcome_extent
+         WHERE job = ?1 AND first > ?2 ORDER BY first LIMIT 1",
+    )?;
+    let behind = behind.query_row([int(job.0), int(index)], |row| row.get(0)).optional()?;
+    Ok(Around::Gap(behind))
+}
+
+/// The outcomes of `indices`, which lie in the interval from `first` on.
+fn select_single_outcomes(
+    connection: &Connection,
+    job: JobId,
+    first: u64,
+    indices: &[u64],
+) -> Result<Vec<Outcome>, Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT first, count, outcomes FROM outcome WHERE job = ?1 AND first = ?2",
+    )?;
+    let mut rows = statement.query([int(job.0), int(first)])?;
+    let row = rows.next()?.ok_or(StoreError::Missing(job))?;
+    parse_places(row, job, indices.iter().map(|index| (index - first) as usize))
+}
+
 // ---- Inputs -----------------------------------------------------------------------------------
 
 fn insert_inputs(
@@ -758,7 +818,6 @@ fn select_inputs(
 /// The part of a row `(first, count, array)` that lies within a range.
 struct Block {
     first: u64,
-    count: usize,
     /// What is wanted, counted from `first`.
     skip: usize,
     take: usize,
@@ -770,7 +829,7 @@ impl Block {
         let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
         let skip = range.start.saturating_sub(first);
         let take = range.end.min(first + count).saturating_sub(first + skip);
-        Ok(Block { first, count: count as usize, skip: skip as usize, take: take as usize })
+        Ok(Block { first, skip: skip as usize, take: take as usize })
     }
 
     fn start(&self) -> u64 {
@@ -781,41 +840,53 @@ impl Block {
         self.take as u64
     }
 
-    /// The elements wanted, of the array in column 2; the others are only skipped over.
+    /// The elements wanted.
     fn parse<T: for<'de> Deserialize<'de>>(
         &self,
         row: &Row<'_>,
         job: JobId,
     ) -> Result<Vec<T>, Failure> {
-        let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-        let mut deserializer = serde_json::Deserializer::from_str(json);
-        let elements = deserializer.deserialize_seq(Elements { block: self, of: PhantomData });
-        elements.and_then(|elements| deserializer.end().map(|()| elements)).map_err(|error| {
-            let said = format!("job {job}, the row whose first is {}: {error}", self.first);
-            Failure::Unreadable(said)
-        })
+        parse_places(row, job, self.skip..self.skip + self.take)
     }
 }
 
-struct Elements<'a, T> {
-    block: &'a Block,
+/// The elements at `places`, which ascend, of the array of a row `(first, count, array)`; the others
+/// are only skipped over.
+fn parse_places<T: for<'de> Deserialize<'de>>(
+    row: &Row<'_>,
+    job: JobId,
+    places: impl Iterator<Item = usize>,
+) -> Result<Vec<T>, Failure> {
+    let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
+    let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+    let mut deserializer = serde_json::Deserializer::from_str(json);
+    let elements = Elements { count: count as usize, places: places.peekable(), of: PhantomData };
+    let elements = deserializer.deserialize_seq(elements);
+    elements.and_then(|elements| deserializer.end().map(|()| elements)).map_err(|error| {
+        let said = format!("job {job}, the row whose first is {first}: {error}");
+        Failure::Unreadable(said)
+    })
+}
+
+struct Elements<P: Iterator, T> {
+    count: usize,
+    places: Peekable<P>,
     of: PhantomData<T>,
 }
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<'_, T> {
+impl<'de, P: Iterator<Item = usize>, T: Deserialize<'de>> Visitor<'de> for Elements<P, T> {
     type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an array of {}", self.block.count)
+        write!(f, "an array of {}", self.count)
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Vec<T>, A::Error> {
-        let Block { count, skip, take, .. } = *self.block;
+    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Vec<T>, A::Error> {
         // Not `with_capacity`: a count that a person mistyped in the shell must not exhaust memory.
         let mut elements = Vec::new();
         let mut length = 0;
         loop {
-            let is_there = if (skip..skip + take).contains(&length) {
+            let is_there = if self.places.next_if_eq(&length).is_some() {
                 seq.next_element()?.map(|element| elements.push(element)).is_some()
             } else {
                 seq.next_element::<IgnoredAny>()?.is_some()
@@ -825,7 +896,7 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Elements<'_, T> {
             }
             length += 1;
         }
-        if length == count {
+        if length == self.count {
             Ok(elements)
         } else {
             Err(serde::de::Error::invalid_length(length, &self))

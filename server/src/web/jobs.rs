@@ -268,7 +268,7 @@ impl Drop for Draft<'_> {
     }
 }
 
-async fn view(dispatcher: &Dispatcher, id: JobId) -> Result<JobView, ApiError> {
+pub(super) async fn view(dispatcher: &Dispatcher, id: JobId) -> Result<JobView, ApiError> {
     dispatcher.job(id).await?.ok_or_else(|| ApiError::unknown_job(&id.to_string()))
 }
 

@@ -11,6 +11,7 @@ mod join;
 mod lines;
 mod listen;
 mod results;
+mod sample;
 mod socket;
 mod who;
 
@@ -24,6 +25,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
+use sample::Samples;
 use socket::Sockets;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -54,6 +56,7 @@ struct App {
     address: SocketAddr,
     dispatcher: Dispatcher,
     store: Arc<dyn Store>,
+    samples: Samples,
     metrics: Arc<Metrics>,
     sockets: Sockets,
     who: Arc<Who>,
@@ -78,6 +81,7 @@ fn routes(app: App) -> Router {
         .route("/api/jobs/{id}/resume", post(jobs::resume))
         .route("/api/jobs/{id}/cancel", post(jobs::cancel))
         .route("/api/jobs/{id}/results", get(results::get))
+        .route("/api/jobs/{id}/sample", get(sample::get))
         .route("/api/{*rest}", any(api::not_found))
         .method_not_allowed_fallback(api::method_not_allowed)
         .fallback(assets::file)
@@ -103,7 +107,15 @@ pub async fn serve(
     let (stopping, is_stopping) = watch::channel(false);
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
-    let app = App { address, dispatcher: dispatcher.clone(), store, metrics, sockets, who };
+    let app = App {
+        address,
+        dispatcher: dispatcher.clone(),
+        store,
+        samples: Samples::default(),
+        metrics,
+        sockets,
+        who,
+    };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));
     listen::accept(listener, routes(app), stop, || {
         stopping.send_replace(true);

@@ -9,6 +9,7 @@ mod jobs;
 mod page;
 mod plain;
 mod refusals;
+mod sample;
 mod session;
 mod support;
 mod tls;

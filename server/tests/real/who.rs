@@ -27,6 +27,7 @@ const LOOKS: &[&str] = &[
     "/api/jobs",
     "/api/jobs/1",
     "/api/jobs/1/results",
+    "/api/jobs/1/sample",
     "/api/grid",
     "/api/server",
     "/api/workers",
