@@ -17,7 +17,7 @@ const WORKERS_GAP = 4;
 const ROW_OF_GAP_MIN = 8;
 
 /** A worker's rows, and the time of which it is known what they did.
- * @typedef {{ worker: number, slots: number, row: number, top: number, isHere: boolean,
+ * @typedef {{ worker: number, slots: number, top: number, isHere: boolean,
  *   fromMs: number, toMs: number }} Group */
 
 /** What is drawn of a time and of whom; `bars` are in the order of their beginnings.
@@ -32,19 +32,19 @@ export function layOut(state, nowMs, spanMs, barsMax) {
   const all = [...state.bars.values()];
   const bars = all.filter((bar) => endOf(bar, nowMs) >= fromMs);
   const knownMs = Math.max(0, fromMs, all.length < barsMax ? 0 : all[0].from_ms);
-  const count = state.rows.reduce((sum, { slots }) => sum + slots, 0);
-  const rowHeight = heightFor(count);
-  const gap = rowHeight >= ROW_OF_GAP_MIN ? WORKERS_GAP : 0;
   const times = timesOfBars(bars, nowMs);
-  let [row, top] = [0, 0];
-  const groups = state.rows.map(({ worker, slots }) => {
+  // Of who has left only what is in view.
+  const shown = state.rows.filter(({ worker }) => state.workers.has(worker) || times.has(worker));
+  const rowHeight = heightFor(shown.reduce((sum, { slots }) => sum + slots, 0));
+  const gap = rowHeight >= ROW_OF_GAP_MIN ? WORKERS_GAP : 0;
+  let top = 0;
+  const groups = shown.map(({ worker, slots }) => {
     const known = state.workers.get(worker);
     const ofBars = times.get(worker) ?? { fromMs: nowMs, toMs: nowMs };
     const begin = known ? Math.min(beganMs(known), ofBars.fromMs) : ofBars.fromMs;
     const toMs = known ? nowMs : ofBars.toMs;
     const isHere = known !== undefined;
-    const group = { worker, slots, row, top, isHere, fromMs: Math.max(knownMs, begin), toMs };
-    row += slots;
+    const group = { worker, slots, top, isHere, fromMs: Math.max(knownMs, begin), toMs };
     top += slots * rowHeight + gap;
     return group;
   });

@@ -118,7 +118,8 @@ function tell({ groups, bars }) {
 
 /** @param {number} worker */
 function nameOf(worker) {
-  return strings.stream.worker(worker, programs.get(worker) ?? "");
+  const name = strings.stream.worker(worker, programs.get(worker) ?? "");
+  return live?.state.workers.has(worker) ? name : strings.stream.left(name);
 }
 
 function showSpans() {

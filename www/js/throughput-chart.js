@@ -28,12 +28,19 @@ export const KIND_COLOURS = {
 const HEIGHT_PX = 240;
 const AXIS_X_PX = 26;
 const AXIS_Y_PX = 54;
+/** Between areas; a thicker one would hide those that are thin. */
+const LINE_PX = 0.5;
 /** A shorter drag is a click. */
 const DRAG_PX_MIN = 6;
 /** Between two labels of an axis, at least. */
-const LABELS_X_PX_MIN = 80;
-const LABELS_Y_PX_MIN = 44;
-const MINUTE_S = 60;
+const MINUTES_PX_MIN = 48;
+const SECONDS_PX_MIN = 72;
+const AMOUNTS_PX_MIN = 44;
+/** In a span that is shorter the labels of the clock have seconds, and are so far apart as one of
+ * these. */
+const MINUTES_S_MIN = 240;
+const SECONDS_APART = [1, 2, 5, 10, 15, 30, 60];
+const MINUTES_APART = [1, 2, 5, 10, 15, 30].map((minutes) => minutes * 60);
 
 export class Chart {
   /** @type {uPlot | null} */
@@ -95,7 +102,7 @@ export class Chart {
     return {
       width: this.#root.clientWidth,
       height: HEIGHT_PX,
-      padding: [8, 20, 0, 0],
+      padding: [8, 28, 0, 0],
       legend: { show: false },
       scales: {
         x: { range: () => [this.#drawn.fromMs / 1000, this.#drawn.toMs / 1000] },
@@ -122,13 +129,17 @@ export class Chart {
       ...axis(AXIS_X_PX),
       grid: { show: false },
       ticks: { stroke: () => colour("--line"), width: 1, size: 5 },
-      space: LABELS_X_PX_MIN,
-      values: (_, splits, _axis, _space, increment) =>
-        splits.map((second) => {
-          const at = new Date(second * 1000);
-          return increment < MINUTE_S ? strings.time(at) : strings.throughput.timeToMinute(at);
-        }),
+      incrs: () => (this.#hasSeconds ? SECONDS_APART : MINUTES_APART),
+      space: () => (this.#hasSeconds ? SECONDS_PX_MIN : MINUTES_PX_MIN),
+      values: (_, splits) => {
+        const text = this.#hasSeconds ? strings.time : strings.throughput.timeToMinute;
+        return splits.map((second) => text(new Date(second * 1000)));
+      },
     };
+  }
+
+  get #hasSeconds() {
+    return this.#drawn.toMs - this.#drawn.fromMs < MINUTES_S_MIN * 1000;
   }
 
   /** @returns {uPlot.Axis} */
@@ -137,7 +148,7 @@ export class Chart {
       ...axis(AXIS_Y_PX),
       grid: { stroke: () => colour("--grid"), width: 1 },
       ticks: { show: false },
-      space: LABELS_Y_PX_MIN,
+      space: AMOUNTS_PX_MIN,
       values: (_, splits) => splits.map((amount) => strings.throughput.short(amount)),
     };
   }
@@ -181,7 +192,7 @@ function area(kind) {
   return {
     // A line between neighbours, so that they are not told apart by colour alone.
     stroke: () => colour("--sheet"),
-    width: 1,
+    width: LINE_PX,
     fill: () => colour(KIND_COLOURS[kind]),
     paths: uPlot.paths.stepped?.({ align: 1 }),
     points: { show: false },

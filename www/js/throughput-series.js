@@ -9,12 +9,13 @@
  * @type {readonly WorkerKind[]} */
 export const KINDS = ["native", "chrome", "edge", "firefox", "safari", "other"];
 
-/** More points than this nobody tells apart: a chart has some 700 pixels. */
-export const POINTS_MAX = 600;
+/** More points than this are a hedge of spikes, since leases end in bursts: a chart has some 700
+ * pixels. */
+export const POINTS_MAX = 240;
 /** How late the server may tell of a second. Before, that nothing was told means nothing; after,
  * that nothing was done. */
 export const TOLD_LATE_S_MAX = 2;
-/** The present is the mean of so many seconds: leases end in bursts. */
+/** The present is the mean of so many seconds, for the same reason. */
 export const PRESENT_S = 3;
 
 const MINUTE_MS = 60_000;

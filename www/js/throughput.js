@@ -246,30 +246,35 @@ function showTable() {
     return;
   }
   const said = strings.throughput;
-  const head = [said.minute, said.all, ...kinds.map((kind) => said.kinds[kind])];
+  const head = [said.all, ...kinds.map((kind) => said.kinds[kind])];
   const rows = minutes(live.state.throughput, kinds, drawnEndS, offsetMs, ROWS_MAX);
-  element("throughput-head").replaceChildren(...head.map((text) => cell("th", text)));
+  element("throughput-head").replaceChildren(
+    heading("col", said.minute),
+    ...head.map((text) => number(heading("col", text))),
+  );
   element("throughput-minutes").replaceChildren(
     ...rows.map(({ atMs, tasks }) => {
       const row = document.createElement("tr");
-      const time = cell("th", said.timeToMinute(new Date(atMs)), "row");
-      row.append(time, ...[sum(tasks), ...tasks].map((count) => cell("td", said.grouped(count))));
+      row.append(heading("row", said.timeToMinute(new Date(atMs))));
+      for (const count of [sum(tasks), ...tasks]) {
+        const cell = document.createElement("td");
+        cell.textContent = said.grouped(count);
+        row.append(number(cell));
+      }
       return row;
     }),
   );
 }
 
-/** @param {"th" | "td"} tag @param {string} text @param {"row" | "col"} [scope] */
-function cell(tag, text, scope = "col") {
-  const made = document.createElement(tag);
-  made.textContent = text;
-  if (tag === "th") {
-    made.setAttribute("scope", scope);
-  }
-  if (scope === "col") {
-    made.className = "number";
-  }
-  return made;
+/** @param {"row" | "col"} scope @param {string} text */
+function heading(scope, text) {
+  return Object.assign(document.createElement("th"), { scope, textContent: text });
+}
+
+/** @param {HTMLElement} cell */
+function number(cell) {
+  cell.className = "number";
+  return cell;
 }
 
 /** @param {number[]} values */

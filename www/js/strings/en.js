@@ -7,19 +7,8 @@ import { NOW_MS, measures } from "./measures.js";
 /** @typedef {import("../protocol.js").WorkerView} WorkerView */
 
 const {
-  decimal,
-  duration,
-  grouped,
-  longTime,
-  mark,
-  percent,
-  rate,
-  roughTime,
-  short,
-  significant,
-  span,
-  time,
-  timeToMinute,
+  decimal, duration, grouped, lag, longTime, mark, percent, rate, roughTime, short, significant,
+  span, time, timeToMinute,
 } = measures("en");
 
 export const en = {
@@ -56,12 +45,13 @@ export const en = {
   values: {
     title: "Results",
     plot: "Each result, by its task",
-    bins: "How often each size",
+    bins: "How many of each size",
     table: "The same as a table",
     index: "Task",
     value: "Result",
-    log: "Logarithmic scale",
-    linear: "Linear scale",
+    scale: "Scale",
+    linear: "Linear",
+    log: "Logarithmic",
     none: "The results of a job are drawn here.",
     asking: "Asking for the results …",
     noneYet: "Nothing yet; the picture begins with the first result.",
@@ -91,8 +81,8 @@ export const en = {
     grouped,
     short,
     decimal: mark,
-    /** A number of which the size is enough. @param {number} value */
-    size: (value) => sizeText(value, significant),
+    /** @param {number} value @param {number} digits */
+    size: (value, digits) => sizeText(value, digits, significant),
     /** @param {string} why Empty where the server said nothing. */
     failed: (why) => `The results could not be read${why && ` (${why})`}. It is tried again by itself.`,
   },
@@ -134,7 +124,7 @@ export const en = {
     ago: (ms) => (ms < NOW_MS ? "now" : `${roughTime(ms)} ago`),
     /** @param {number} ms */
     since: (ms) => (ms < NOW_MS ? "just now" : roughTime(ms)),
-    lag: duration,
+    lag,
     /** @param {number} from @param {number} to @param {number} of */
     page: (from, to, of) => `${grouped(from)}–${grouped(to)} of ${grouped(of)}`,
     /** @param {WorkerView} worker @param {{ system: string, lag: string, since: string }} texts */
@@ -328,6 +318,8 @@ export const en = {
     ago: (seconds) => `${seconds} s ago`,
     /** @param {number} id @param {string} program Empty where it is not known. */
     worker: (id, program) => (program ? `#${id} ${program}` : `#${id}`),
+    /** @param {string} worker */
+    left: (worker) => `${worker} (left)`,
     /** @param {string} worker @param {number} slot From 1. */
     slot: (worker, slot) => `${worker}, slot ${slot}`,
     /** @param {number} tasks @param {string} time */

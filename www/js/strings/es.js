@@ -7,19 +7,8 @@ import { NOW_MS, measures } from "./measures.js";
 /** @import { en } from "./en.js" */
 
 const {
-  decimal,
-  duration,
-  grouped,
-  longTime,
-  mark,
-  percent,
-  rate,
-  roughTime,
-  short,
-  significant,
-  span,
-  time,
-  timeToMinute,
+  decimal, duration, grouped, lag, longTime, mark, percent, rate, roughTime, short, significant,
+  span, time, timeToMinute,
 } = measures("es-MX");
 
 /** @type {typeof en} */
@@ -56,12 +45,13 @@ export const es = {
   values: {
     title: "Resultados",
     plot: "Cada resultado, según su tarea",
-    bins: "Qué tan seguido sale cada tamaño",
+    bins: "Cuántos hay de cada tamaño",
     table: "Lo mismo en una tabla",
     index: "Tarea",
     value: "Resultado",
-    log: "Escala logarítmica",
-    linear: "Escala lineal",
+    scale: "Escala",
+    linear: "Lineal",
+    log: "Logarítmica",
     none: "Aquí se dibujan los resultados de un trabajo.",
     asking: "Pidiendo los resultados …",
     noneYet: "Todavía nada; el dibujo empieza con el primer resultado.",
@@ -82,7 +72,7 @@ export const es = {
     grouped,
     short,
     decimal: mark,
-    size: (value) => sizeText(value, significant),
+    size: (value, digits) => sizeText(value, digits, significant),
     failed: (why) =>
       `No se pudieron leer los resultados${why && ` (${why})`}. Se vuelve a intentar solo.`,
   },
@@ -120,7 +110,7 @@ export const es = {
     count: short,
     ago: (ms) => (ms < NOW_MS ? "ahora" : `hace ${roughTime(ms)}`),
     since: (ms) => (ms < NOW_MS ? "ahora mismo" : roughTime(ms)),
-    lag: duration,
+    lag,
     page: (from, to, of) => `${grouped(from)}–${grouped(to)} de ${grouped(of)}`,
     details: (worker, { system, lag, since }) =>
       [
@@ -294,6 +284,7 @@ export const es = {
     spans: { half: "30 s", one: "1 min", two: "2 min" },
     ago: (seconds) => `hace ${seconds} s`,
     worker: (id, program) => (program ? `#${id} ${program}` : `#${id}`),
+    left: (worker) => `${worker} (se fue)`,
     slot: (worker, slot) => `${worker}, hilo ${slot}`,
     tasks: (tasks, time) => `${grouped(tasks)} ${tasks === 1 ? "tarea" : "tareas"} en ${time}`,
     states: {
