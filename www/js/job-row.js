@@ -6,7 +6,6 @@ import { element } from "./dom.js";
 import { isOver } from "./job-order.js";
 import { seriesName } from "./palette.js";
 import { strings } from "./strings.js";
-import { showWords } from "./words.js";
 
 /** @typedef {import("./protocol.js").JobView} JobView */
 
@@ -22,6 +21,8 @@ export class JobRow {
   /** What it was drawn of, the last time.
    * @type {unknown[]} */
   #drawn = [];
+  /** @type {Map<string, HTMLElement>} By the first of their classes. */
+  #parts = new Map();
   /** @type {JobView} */
   #job;
 
@@ -30,8 +31,10 @@ export class JobRow {
     this.#job = job;
     const template = /** @type {HTMLTemplateElement} */ (element("job-row"));
     const copy = /** @type {DocumentFragment} */ (template.content.cloneNode(true));
-    showWords(copy);
     this.element = /** @type {HTMLElement} */ (copy.firstElementChild);
+    for (const part of /** @type {NodeListOf<HTMLElement>} */ (copy.querySelectorAll("li [class]"))) {
+      this.#parts.set(part.classList[0], part);
+    }
     this.element.dataset.job = String(job.id);
     this.element.style.setProperty("--job", `var(${seriesName(job.id - 1)})`);
     this.#find("job-choose").addEventListener("click", () => act.choose(job.id));
@@ -89,7 +92,8 @@ export class JobRow {
     const isRunning = state === "running";
     const said = strings.jobs;
     const isLeft = isRunning && done + failed < total;
-    this.#write("job-progress", this.#progress());
+    const isAll = state === "done" && total > 0;
+    this.#write("job-progress", isAll ? strings.newJob.total(total) : this.#progress());
     this.#write("job-failed", failed > 0 ? said.failed(failed) : "");
     this.#write("job-leased", isLeft && leased > 0 ? said.leased(leased, workers) : "");
     this.#write("job-rate", isRunning && rate > 0 ? said.rate(rate) : "");
@@ -117,6 +121,7 @@ export class JobRow {
     const called = strings.job(id, name);
     const turn = state === "paused" ? "resume" : "pause";
     this.#write("job-turn", strings.jobs[turn]);
+    this.#write("job-cancel", strings.jobs.cancel);
     this.#find("job-turn").setAttribute("aria-label", `${strings.jobs[turn]}: ${called}`);
     this.#find("job-cancel").setAttribute("aria-label", `${strings.jobs.cancel}: ${called}`);
     this.#find("job-turn").hidden = over || !mayChange;
@@ -136,8 +141,11 @@ export class JobRow {
 
   /** @param {string} name @returns {HTMLElement} */
   #find(name) {
-    const found = this.element.getElementsByClassName(name)[0];
-    return /** @type {HTMLElement} */ (found);
+    const found = this.#parts.get(name);
+    if (!found) {
+      throw new Error(`a job's row has no .${name}`);
+    }
+    return found;
   }
 
   /** @param {string} name @param {string} text */
