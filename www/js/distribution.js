@@ -9,8 +9,10 @@ const LOG_RATIO_MIN = 1000;
 /** Numbers of an axis as large as this, or as small, are written as powers of ten. */
 const PLAIN_MIN = 1e-4;
 const PLAIN_MAX = 1e7;
-/** Digits behind the point beyond which doubles have none. */
+/** Digits beyond which doubles have none. */
 const DIGITS_MAX = 15;
+/** Digits that tell a size. */
+const SIZE_DIGITS = 4;
 
 /** A number, or the name of one that JSON has none for.
  * @typedef {number | string} Value */
@@ -59,10 +61,11 @@ export function layOut(values, isLog) {
  * @param {number[]} places At least one. */
 export function histogram(places) {
   const [min, max] = ends(places);
-  const bins = min === max ? 1 : BINS;
-  // A single value is in the middle of the one interval that it has.
-  const width = min === max ? 1 : (max - min) / bins;
-  const first = min === max ? min - width / 2 : min;
+  const isOne = min === max;
+  // A single value has the middle one of three to itself.
+  const bins = isOne ? 3 : BINS;
+  const width = isOne ? 1 : (max - min) / bins;
+  const first = isOne ? min - (bins * width) / 2 : min;
   /** @type {number[]} */
   const counts = new Array(bins).fill(0);
   for (const place of places) {
@@ -80,21 +83,35 @@ export function markOf({ isLog, unit }, place, step, decimal) {
     return isWhole && place >= -3 && place <= 5 ? decimal(10 ** place, Math.max(0, -place)) : powerOfTen(place);
   }
   const digits = Math.min(DIGITS_MAX, Math.max(0, -exponentOf(step * 1.000001)));
+  if (Math.abs(place) < step / 2) {
+    return decimal(0, 0);
+  }
   const text = decimal(place, digits);
-  return unit === 1 || place === 0 ? text : `${text}×${powerOfTen(exponentOf(unit))}`;
+  return unit === 1 ? text : `${text}×${powerOfTen(exponentOf(unit))}`;
 }
 
-/** A number for reading, of so many digits as tell its size.
- * @param {number} value @param {(value: number) => string} rough */
-export function sizeText(value, rough) {
+/** How many digits tell the values of a picture apart. @param {number[]} values All finite. */
+export function digitsOf(values) {
+  const [min, max] = ends(values);
+  const largest = Math.max(Math.abs(min), Math.abs(max));
+  // Halved, since the difference of two doubles may be none.
+  const spread = max / 2 - min / 2;
+  const lost = spread > 0 ? Math.floor(Math.log10(largest / 2 / spread)) : 0;
+  return Math.min(DIGITS_MAX, SIZE_DIGITS + Math.max(0, lost));
+}
+
+/** A number for reading, of so many digits.
+ * @param {number} value @param {number} digits
+ * @param {(value: number, digits: number) => string} significant */
+export function sizeText(value, digits, significant) {
   const size = Math.abs(value);
   if (size === 0 || (size >= PLAIN_MIN && size < PLAIN_MAX)) {
-    return rough(value);
+    return significant(value, digits);
   }
   const exponent = exponentOf(size);
   // The power of ten of the smallest doubles is no double itself.
   const mantissa = exponent < -300 ? (value * 1e20) / 10 ** (exponent + 20) : value / 10 ** exponent;
-  return `${rough(mantissa)}×${powerOfTen(exponent)}`;
+  return `${significant(mantissa, digits)}×${powerOfTen(exponent)}`;
 }
 
 /** @param {number} exponent */

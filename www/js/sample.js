@@ -3,9 +3,7 @@
 
 /** @typedef {import("./protocol.js").JobView} JobView */
 /** @typedef {import("./protocol.js").ErrorBody} ErrorBody */
-/** @typedef {import("./distribution.js").Point} Point */
-/** @typedef {{ job: number, total: number, wanted: number, points: Point[], errors: number,
- *   complete: boolean }} Sample */
+/** @typedef {import("./protocol.js").SampleView} Sample */
 
 /** The shortest time between two questions: a picture that changes faster is not looked at, and
  * each answer is read from the server's disk. */

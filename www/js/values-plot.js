@@ -9,15 +9,17 @@ import { strings } from "./strings.js";
 /** @typedef {import("./distribution.js").Layout} Layout */
 /** @typedef {import("./distribution.js").Point} Point */
 
-/** What is drawn: `isWhole` where no result between two neighbours is left out.
- * @typedef {{ points: Point[], layout: Layout, edges: number[], counts: number[], isWhole: boolean,
- *   colour: string }} Picture */
+/** What is drawn: points of `total` tasks, `isWhole` where no result between two neighbours is left
+ * out; and how many are between the edges, which are told with so many digits.
+ * @typedef {{ points: Point[], total: number, isWhole: boolean, layout: Layout, edges: number[],
+ *   counts: number[], digits: number, colour: string }} Picture */
 
 /** Pixels, the axes included. */
 const HEIGHT_PX = 260;
 const AXIS_X_PX = 28;
 /** Between two labels of an axis, at least. */
 const LABELS_X_PX_MIN = 70;
+const LABELS_NARROW_PX_MIN = 55;
 const LABELS_Y_PX_MIN = 36;
 /** Around the labels of the upright axis. */
 const LABEL_MARGIN_PX = 14;
@@ -29,8 +31,9 @@ const MANY_MIN = 300;
 const ARROW_PX = 5;
 /** Of the largest count, above which there is nothing. */
 const HEADROOM = 1.08;
-/** Of the space between the smallest and the largest value, around them. */
-const MARGIN = 0.05;
+/** Of the space between the smallest and the largest, around them. */
+const X_MARGIN = 0.01;
+const Y_MARGIN = 0.05;
 
 /** What both pictures do alike: they fill their box, and say what the pointer is at. */
 class Plot {
@@ -92,20 +95,23 @@ const padding = [10, 14, 0, 0];
 /** Each result by its task. */
 export class Scatter extends Plot {
   /** @param {Picture} picture */
-  draw({ points, layout, isWhole, colour: name }) {
+  draw({ points, total, isWhole, layout, colour: name }) {
     const shown = isWhole ? withGaps(points) : points;
     const places = shown.map(([, value]) => (typeof value === "number" ? layout.placeOf(value) : null));
-    const size = shown.length < MANY_MIN ? DOT_PX.few : DOT_PX.many;
+    const isMany = shown.length >= MANY_MIN;
     /** @type {uPlot.Series} */
     const dots = {
       stroke: name,
       width: 1,
-      // What lies between two that were drawn nobody knows.
-      paths: isWhole ? uPlot.paths.linear?.() : () => null,
-      points: { show: true, size, width: 0, fill: name },
+      // What lies between two that were drawn nobody knows; and lines between many hide them.
+      paths: isWhole && !isMany ? uPlot.paths.linear?.() : () => null,
+      points: { show: true, size: isMany ? DOT_PX.many : DOT_PX.few, width: 0, fill: name },
     };
     const options = {
-      scales: { x: { time: false, range: spread(0.01) }, y: { range: spread(MARGIN) } },
+      scales: {
+        x: { time: false, range: () => around(0, Math.max(1, total - 1), X_MARGIN) },
+        y: { range: (/** @type {uPlot} */ _, /** @type {number} */ min, /** @type {number} */ max) => around(min, max, Y_MARGIN) },
+      },
       axes: [flat(indexMarks), upright(valueMarks(layout), layout.isLog)],
       series: [{}, dots],
       cursor: { drag: { x: false, y: false }, points: { size: 10 } },
@@ -121,7 +127,7 @@ export class Scatter extends Plot {
 /** How many results there are of each size. */
 export class Bars extends Plot {
   /** @param {Picture} picture */
-  draw({ layout, edges, counts, colour: name }) {
+  draw({ layout, edges, counts, digits, colour: name }) {
     /** @type {uPlot.Series} */
     const bars = {
       stroke: name,
@@ -136,7 +142,10 @@ export class Bars extends Plot {
         x: { time: false, range: () => ends(first, last) },
         y: { range: (/** @type {uPlot} */ _, /** @type {number} */ __, max = 1) => ends(0, max * HEADROOM) },
       },
-      axes: [flat(valueMarks(layout), layout.isLog), upright(countMarks, true)],
+      axes: [
+        { ...flat(valueMarks(layout), layout.isLog), space: LABELS_NARROW_PX_MIN },
+        upright(countMarks, true),
+      ],
       series: [{}, bars],
       cursor: {
         drag: { x: false, y: false },
@@ -149,7 +158,7 @@ export class Bars extends Plot {
     };
     // The last edge ends the last bar.
     this.drawWith(options, [edges.slice(0, -1), counts], (at) => {
-      const [from, to] = [edges[at], edges[at + 1]].map((edge) => strings.values.size(layout.valueAt(edge)));
+      const [from, to] = [edges[at], edges[at + 1]].map((edge) => strings.values.size(layout.valueAt(edge), digits));
       return strings.values.bin(counts[at], from, to);
     });
   }
@@ -158,12 +167,11 @@ export class Bars extends Plot {
 /** @param {number} min @param {number} max @returns {uPlot.Range.MinMax} */
 const ends = (min, max) => [min, max];
 
-/** A little space at both ends; some around what is all the same. @param {number} margin */
-function spread(margin) {
-  return (/** @type {uPlot} */ _, /** @type {number} */ min, /** @type {number} */ max) => {
-    const around = (max - min) * margin || Math.abs(max) * margin || 1;
-    return ends(min - around, max + around);
-  };
+/** A little space at both ends; some around what is all the same.
+ * @param {number} min @param {number} max @param {number} margin */
+function around(min, max, margin) {
+  const space = (max - min) * margin || Math.abs(max) * margin || 1;
+  return ends(min - space, max + space);
 }
 
 /** Nothing where tasks have no result yet, so that no line is drawn over them.

@@ -1,7 +1,7 @@
 // @ts-check
 // The panel of results: those of the chosen job, as a picture, in words and as a table.
 
-import { countOf, finiteOf, histogram, isForLog, layOut, sizes } from "./distribution.js";
+import { countOf, digitsOf, finiteOf, histogram, isForLog, layOut, sizes } from "./distribution.js";
 import { element, setText } from "./dom.js";
 import { whileVisible } from "./lifecycle.js";
 import { jobColour } from "./palette.js";
@@ -41,7 +41,12 @@ export function setUp(all) {
   work = all;
   scatter = new Scatter(element("values-plot"));
   bars = new Bars(element("values-bins"));
-  element("values-scale").addEventListener("click", changeScale);
+  for (const button of scaleButtons()) {
+    button.addEventListener("click", () => {
+      isLogWanted = button.dataset.scale === "log";
+      draw();
+    });
+  }
   element("values-data").addEventListener("toggle", drawTable);
   whileVisible(LOOK_MS, () => sampler.follow(job, performance.now()));
 }
@@ -60,9 +65,9 @@ export function show(live) {
   draw();
 }
 
-function changeScale() {
-  isLogWanted = element("values").dataset.scale !== "log";
-  draw();
+/** @returns {NodeListOf<HTMLElement>} */
+function scaleButtons() {
+  return element("values-scale").querySelectorAll("button");
 }
 
 // ---- The screen ---------------------------------------------------------------------------------
@@ -76,7 +81,7 @@ function draw() {
   element("values-mark").style.background = job ? jobColour(job.id) : "";
   setText("values-said", job && sample ? said(job, sample) : "");
   setText("values-error", sampler.failure === null ? "" : words.failed(sampler.failure));
-  setText("values-sizes", finite.length > 0 ? words.sizes(...texts(sizes(finite))) : "");
+  setText("values-sizes", finite.length > 0 ? words.sizes(...texts(finite)) : "");
   setText("values-empty", whyNothing(sample, finite.length));
   element("values-empty").hidden = finite.length > 0;
   element("values-charts").hidden = finite.length === 0;
@@ -84,10 +89,11 @@ function draw() {
   drawPictures(sample, finite);
 }
 
-/** @param {number[]} values @returns {[string, string, string]} */
-function texts([min, median, max]) {
-  const { size } = strings.values;
-  return [size(min), size(median), size(max)];
+/** The smallest, the middle and the largest. @param {number[]} values @returns {[string, string, string]} */
+function texts(values) {
+  const digits = digitsOf(values);
+  const [min, median, max] = sizes(values).map((value) => strings.values.size(value, digits));
+  return [min, median, max];
 }
 
 /** @param {Sample | null} sample @param {number} finite */
@@ -132,7 +138,9 @@ function drawPictures(sample, finite) {
   }
   drawn = { sample, look };
   element("values-scale").hidden = !isOffered;
-  setText("values-scale", isLog ? strings.values.linear : strings.values.log);
+  for (const button of scaleButtons()) {
+    button.setAttribute("aria-pressed", String((button.dataset.scale === "log") === isLog));
+  }
   const { dataset } = element("values");
   Object.assign(dataset, { job: sample?.job ?? "", points: sample?.points.length ?? 0 });
   dataset.scale = isLog ? "log" : "linear";
@@ -150,7 +158,9 @@ function drawPictures(sample, finite) {
 function drawCharts({ points, wanted, total }, finite, isLog, colour) {
   const layout = layOut(finite, isLog);
   const { edges, counts } = histogram(finite.map(layout.placeOf));
-  const picture = { points, layout, edges, counts, isWhole: wanted === total, colour };
+  const isWhole = wanted === total;
+  const digits = digitsOf(finite);
+  const picture = { points, total, isWhole, layout, edges, counts, digits, colour };
   scatter.draw(picture);
   bars.draw(picture);
   element("values-bins").dataset.counts = counts.join();

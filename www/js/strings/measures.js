@@ -79,8 +79,9 @@ export function measures(locale) {
     /** A number of an axis. @param {number} value @param {number} digits Behind the point. */
     mark: (value, digits) =>
       value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
-    /** @param {number} value */
-    significant: (value) => value.toLocaleString(locale, { maximumSignificantDigits: 4 }),
+    /** @param {number} value @param {number} digits In all. */
+    significant: (value, digits) =>
+      value.toLocaleString(locale, { maximumSignificantDigits: digits }),
     /** How often a second something happens. @param {number} perSecond */
     rate: (perSecond) => decimal(perSecond, perSecond > 0 && perSecond < 10 ? 1 : 0),
     /** @param {number} ms */
@@ -91,6 +92,8 @@ export function measures(locale) {
       }
       return ms < 1000 ? `${rough.format(ms)} ms` : `${decimal(ms / 1000, 2)} s`;
     },
+    /** A time that is nothing to wait for, or is. @param {number} ms */
+    lag: (ms) => (ms < 1 ? "< 1 ms" : `${whole.format(ms)} ms`),
     /** A time of which its size is enough: in the largest unit that it fills. @param {number} ms */
     roughTime: (ms) => {
       const seconds = Math.floor(ms / 1000);
