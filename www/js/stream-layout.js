@@ -85,9 +85,10 @@ function timesOfBars(bars, nowMs) {
  * @returns {[left: number, right: number]} */
 export function edges(fromMs, toMs, layout, width) {
   const scale = width / (layout.nowMs - layout.fromMs);
-  const left = Math.max(0, Math.round((fromMs - layout.fromMs) * scale));
-  const right = Math.min(width, Math.round((toMs - layout.fromMs) * scale) - 1);
-  return [Math.min(left, width - 1), Math.max(left + 1, right)];
+  const left = Math.round((fromMs - layout.fromMs) * scale);
+  const right = Math.round((toMs - layout.fromMs) * scale) - 1;
+  const shown = Math.min(width - 1, Math.max(0, left));
+  return [shown, Math.max(shown + 1, Math.min(width, right))];
 }
 
 /** The bar at a point, or the nearest one within `reach` beside it, of the newest of several.

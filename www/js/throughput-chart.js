@@ -67,7 +67,9 @@ export class Chart {
       this.#plot?.destroy();
       this.#plot = new uPlot(this.#options(), this.#data(), this.#root);
     } else {
-      this.#plot.setData(this.#data());
+      const plot = this.#plot;
+      // At once, so that the cursor can be put where its second now is.
+      plot.batch(() => plot.setData(this.#data()));
     }
   }
 
