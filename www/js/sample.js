@@ -8,9 +8,8 @@
 /** The shortest time between two questions: a picture that changes faster is not looked at, and
  * each answer is read from the server's disk. */
 export const ASK_INTERVAL_MS = 2000;
-/** How often in a row an answer that is not all may bring nothing new, while nothing new is recorded,
- * before it is no longer asked for: what a cancelled job has not computed will never come. */
-export const FRUITLESS_MAX = 3;
+/** The same after an answer that was not all: the server has only stopped reading for a while. */
+export const ASK_AGAIN_MS = 500;
 
 /** @typedef {(job: number, signal: AbortSignal) => Promise<Sample>} Ask */
 
@@ -40,7 +39,6 @@ export class Sampler {
   #askedMs = -Infinity;
   /** Tasks that were settled when it was asked last. */
   #settled = -1;
-  #fruitless = 0;
   #ask;
   #changed;
 
@@ -58,7 +56,7 @@ export class Sampler {
       this.#question?.abort();
       this.#question = null;
       [this.sample, this.failure] = [null, null];
-      [this.#askedMs, this.#settled, this.#fruitless] = [-Infinity, -1, 0];
+      [this.#askedMs, this.#settled] = [-Infinity, -1];
     }
     this.#job = job;
     if (job && this.#isDue(job, nowMs)) {
@@ -68,12 +66,12 @@ export class Sampler {
 
   /** @param {JobView} job @param {number} nowMs */
   #isDue(job, nowMs) {
-    if (this.#question || nowMs - this.#askedMs < ASK_INTERVAL_MS) {
+    const isMore = this.sample?.complete === false;
+    const intervalMs = isMore && this.failure === null ? ASK_AGAIN_MS : ASK_INTERVAL_MS;
+    if (this.#question || nowMs - this.#askedMs < intervalMs) {
       return false;
     }
-    const isMoved = settled(job) !== this.#settled;
-    const isMore = !this.sample?.complete && this.#fruitless < FRUITLESS_MAX;
-    return isMoved || isMore || this.failure !== null;
+    return isMore || this.failure !== null || settled(job) !== this.#settled;
   }
 
   /** @param {JobView} job @param {number} nowMs */
@@ -95,17 +93,8 @@ export class Sampler {
     if (this.#question === question) {
       this.#question = null;
       this.failure = failure;
-      this.#hear(answer);
+      this.sample = answer ?? this.sample;
       this.#changed();
-    }
-  }
-
-  /** @param {Sample | null} answer */
-  #hear(answer) {
-    if (answer) {
-      const before = this.sample ? outcomes(this.sample) : -1;
-      this.#fruitless = outcomes(answer) > before ? 0 : this.#fruitless + 1;
-      this.sample = answer;
     }
   }
 }
@@ -113,9 +102,4 @@ export class Sampler {
 /** Tasks that will not change any more. @param {JobView} job */
 function settled(job) {
   return job.done + job.failed;
-}
-
-/** @param {Sample} sample */
-function outcomes({ points, errors }) {
-  return points.length + errors;
 }

@@ -15,7 +15,7 @@ import { Bars, Scatter } from "./values-plot.js";
 /** @typedef {import("./work.js").Work} Work */
 
 /** How often it is looked whether the server is to be asked again. */
-const LOOK_MS = 1000;
+const LOOK_MS = 500;
 /** Points that the table has: what is read; all of them are in the job's results. */
 const ROWS_MAX = 100;
 
