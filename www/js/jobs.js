@@ -120,12 +120,16 @@ function place(list, wanted) {
   }
 }
 
-/** A row that is moved loses the focus; one that is gone leaves it to the panel.
+/** A row that is moved loses the focus. What had it may be hidden by now, or all of its row gone:
+ * then it is the row's, or the panel's.
  * @param {Element | null} focused What had it before. */
 function keepFocus(focused) {
-  const isLost = document.activeElement === document.body && focused !== document.body;
-  if (isLost && focused instanceof HTMLElement) {
-    (focused.isConnected ? focused : element("jobs-title")).focus({ preventScroll: true });
+  const row = focused?.closest(".job");
+  const next = [focused, row?.querySelector(".job-choose"), element("jobs-title")];
+  for (const each of row ? next : []) {
+    if (document.activeElement === document.body && each instanceof HTMLElement) {
+      each.focus({ preventScroll: true });
+    }
   }
 }
 
