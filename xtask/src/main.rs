@@ -25,7 +25,8 @@ struct Xtask {
 enum Chore {
     /// Build the page and the release server, and run it on 127.0.0.1:8765
     Serve {
-        /// What `tequio serve` is given, such as --listen 127.0.0.1:9000; --demo where nothing is
+        /// What `tequio serve` is given, such as --listen 127.0.0.1:9000; where nothing is, --demo,
+        /// and the page of `trunk serve` is allowed
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
     },

@@ -5,6 +5,9 @@ use crate::run::{built, cargo, command, run, step};
 use anyhow::{Context, Result};
 use std::process::Command;
 
+/// Where `trunk serve` has the page: jobs can be changed there too.
+const TRUNK_ORIGINS: [&str; 2] = ["http://127.0.0.1:8080", "http://localhost:8080"];
+
 /// Builds all and becomes `tequio serve`. Who says nothing of what it is to do sees what it can do.
 pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     build()?;
@@ -12,6 +15,9 @@ pub(crate) fn serve(arguments: &[String]) -> Result<()> {
     server.arg("serve").args(arguments);
     if arguments.is_empty() {
         server.arg("--demo");
+        for origin in TRUNK_ORIGINS {
+            server.args(["--allow-origin", origin]);
+        }
     }
     become_process(&mut server)
 }
