@@ -67,12 +67,13 @@ function drawNames(context, { groups, rowHeight }, ratio, nameOf, width) {
   context.textBaseline = "middle";
   let free = 0;
   for (const group of groups) {
-    // Beside the first row; of one slot, in its middle.
-    const middle = group.top + Math.max(rowHeight, Math.min(NAMES_PX_MIN, rowHeight * group.slots)) / 2;
+    // In the middle of the first row, or of several where rows are low.
+    const box = Math.max(rowHeight, Math.min(NAMES_PX_MIN, rowHeight * group.slots));
+    const middle = Math.max(NAMES_PX_MIN, 2 * group.top + box) / 2;
     if (middle - NAMES_PX_MIN / 2 >= free - 1) {
       context.fillStyle = colour(group.isHere ? "--ink" : "--quiet");
       const text = cut(context, nameOf(group), (width - 10) * ratio);
-      context.fillText(text, 0, Math.max(middle, NAMES_PX_MIN / 2) * ratio);
+      context.fillText(text, 0, middle * ratio);
       free = middle + NAMES_PX_MIN / 2;
     }
   }

@@ -7,7 +7,7 @@ import { BARS_MAX } from "./live.js";
 import { onTheme, seriesName } from "./palette.js";
 import { drawStream, namesWidth, STRIPS } from "./stream-canvas.js";
 import { barAt, endOf, layOut, summaries } from "./stream-layout.js";
-import { strings } from "./strings.js";
+import { language, strings } from "./strings.js";
 
 /** @typedef {import("./live.js").Live} Live */
 /** @typedef {import("./protocol.js").Bar} Bar */
@@ -47,8 +47,11 @@ export function setUp() {
     });
   }
   canvas.addEventListener("pointermove", (event) => point({ x: event.offsetX, y: event.offsetY }));
-  canvas.addEventListener("pointerdown", (event) => point({ x: event.offsetX, y: event.offsetY }));
-  canvas.addEventListener("pointerleave", () => point(null));
+  // What a finger has shown stays until the next touch.
+  canvas.addEventListener("pointerleave", (event) => event.pointerType !== "touch" && point(null));
+  addEventListener("pointerdown", (event) => {
+    point(event.target === canvas ? { x: event.offsetX, y: event.offsetY } : null);
+  });
   addEventListener("keydown", (event) => event.key === "Escape" && point(null));
   element("stream-data").addEventListener("toggle", showTable);
   new ResizeObserver(draw).observe(element("stream-scroll"));
@@ -60,7 +63,8 @@ export function setUp() {
 export function show(told) {
   live = told;
   keepPrograms(told);
-  if (!layout || document.documentElement.lang !== element("stream").dataset.language) {
+  // Else the picture goes on by itself.
+  if (!layout || element("stream").dataset.language !== language()) {
     draw();
   }
 }
@@ -103,17 +107,20 @@ function draw() {
   tell(layout);
 }
 
-/** What is drawn, for who tests it. @param {Layout} drawn */
+/** What is drawn, for who tests it and for who does not see it. @param {Layout} drawn */
 function tell({ groups, bars }) {
   const count = (/** @type {string} */ how) => bars.filter((bar) => bar.end?.how === how).length;
+  const [rows, lost] = [groups.reduce((sum, { slots }) => sum + slots, 0), count("lost")];
   Object.assign(element("stream").dataset, {
-    language: document.documentElement.lang,
-    rows: groups.reduce((sum, { slots }) => sum + slots, 0),
+    language: language(),
+    rows,
     workers: groups.map(({ worker }) => worker).join(" "),
     bars: bars.length,
-    lost: count("lost"),
+    lost,
     returned: count("returned"),
   });
+  const text = strings.stream.picture(rows, groups.length, lost);
+  element("stream-canvas").setAttribute("aria-label", text);
 }
 
 /** @param {number} worker */

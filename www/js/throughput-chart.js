@@ -28,6 +28,9 @@ export const KIND_COLOURS = {
 const HEIGHT_PX = 240;
 const AXIS_X_PX = 26;
 const AXIS_Y_PX = 54;
+/** Room for half a label at the end of each axis. */
+const TOP_PX = 8;
+const RIGHT_PX = 28;
 /** Between areas; a thicker one would hide those that are thin. */
 const LINE_PX = 0.5;
 /** A shorter drag is a click. */
@@ -57,6 +60,11 @@ export class Chart {
     this.#root = root;
     this.#heard = heard;
     new ResizeObserver(() => this.#resize()).observe(root);
+  }
+
+  /** Pixels that there are for the time. */
+  get width() {
+    return this.#root.clientWidth - AXIS_Y_PX - RIGHT_PX;
   }
 
   /** @param {Drawn} drawn */
@@ -104,7 +112,7 @@ export class Chart {
     return {
       width: this.#root.clientWidth,
       height: HEIGHT_PX,
-      padding: [8, 28, 0, 0],
+      padding: [TOP_PX, RIGHT_PX, 0, 0],
       legend: { show: false },
       scales: {
         x: { range: () => [this.#drawn.fromMs / 1000, this.#drawn.toMs / 1000] },

@@ -9,9 +9,10 @@
  * @type {readonly WorkerKind[]} */
 export const KINDS = ["native", "chrome", "edge", "firefox", "safari", "other"];
 
-/** More points than this are a hedge of spikes, since leases end in bursts: a chart has some 700
- * pixels. */
-export const POINTS_MAX = 240;
+/** Narrower steps are a hedge of spikes, since leases end in bursts. */
+export const STEP_PX_MIN = 3;
+/** Lengths of a step, for any span up to the whole history on the narrowest phone. */
+const STEPS_S = [1, 2, 5, 10, 15, 20, 30, 60];
 /** How late the server may tell of a second. Before, that nothing was told means nothing; after,
  * that nothing was done. */
 export const TOLD_LATE_S_MAX = 2;
@@ -34,10 +35,11 @@ export function knownEnd({ firstS, count }, nowMs) {
   return Math.max(firstS + count, Math.floor(nowMs / 1000) - TOLD_LATE_S_MAX);
 }
 
-/** The seconds that one point stands for, so that a span has few enough of them.
- * @param {number} spanS */
-export function stepFor(spanS) {
-  return Math.max(1, Math.ceil(spanS / POINTS_MAX));
+/** The seconds that one step stands for, so that each is wide enough to be seen.
+ * @param {number} spanS @param {number} width Pixels. */
+export function stepFor(spanS, width) {
+  const longest = STEPS_S[STEPS_S.length - 1];
+  return STEPS_S.find((stepS) => (width * stepS) / spanS >= STEP_PX_MIN) ?? longest;
 }
 
 /** Tasks a second in each step of a span, for each of the kinds. Steps begin at multiples of their

@@ -102,7 +102,7 @@ function draw() {
   }
   const view = zoomed ?? { fromS: drawnEndS - spanS, toS: drawnEndS };
   const known = { fromS: view.fromS, toS: Math.min(view.toS, drawnEndS) };
-  drawn = rates(throughput, kinds, known, stepFor(view.toS - view.fromS));
+  drawn = rates(throughput, kinds, known, stepFor(view.toS - view.fromS, chart?.width ?? 0));
   const edges = [...drawn.steps.map(({ fromS }) => fromS), known.toS];
   const [fromMs, toMs] = [wall(view.fromS), wall(view.toS)];
   chart?.draw({ kinds, edgesMs: edges.map(wall), rates: drawn.rates, fromMs, toMs });

@@ -14,12 +14,12 @@ import {
   kindsIn,
   knownEnd,
   minutes,
-  POINTS_MAX,
   present,
   rate,
   rates,
   roundUp,
   stack,
+  STEP_PX_MIN,
   stepFor,
   TOLD_LATE_S_MAX,
 } from "../js/throughput-series.js";
@@ -40,11 +40,14 @@ function history(firstS, tasks) {
   return /** @type {Throughput} */ ({ firstS, count, tasks: lists });
 }
 
-test("a span has few enough points, whose sum is what was done", () => {
-  for (const spanS of [1, 60, 300, 900, 3600]) {
-    assert.ok(spanS / stepFor(spanS) <= POINTS_MAX, `${spanS} s`);
+test("a span has steps that are wide enough, whose sum is what was done", () => {
+  for (const spanS of [5, 60, 300, 900, 3600]) {
+    for (const width of [200, 700, 2000]) {
+      const stepS = stepFor(spanS, width);
+      assert.ok((width * stepS) / spanS >= STEP_PX_MIN, `${spanS} s in ${width} px`);
+    }
   }
-  assert.equal(stepFor(60), 1);
+  assert.deepEqual([60, 300, 3600].map((spanS) => stepFor(spanS, 640)), [1, 2, 20]);
   const seconds = Array.from({ length: 3600 }, (_, index) => index % 97);
   const throughput = history(7, { chrome: seconds, native: seconds });
   for (const stepS of [1, 2, 15]) {

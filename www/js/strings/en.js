@@ -281,10 +281,9 @@ export const en = {
   throughput: {
     title: "Throughput",
     unit: "tasks/s",
-    empty: "Nothing has been computed in the last hour. Here is to be seen how fast it goes.",
+    empty: "Nothing has been computed in the last hour. As soon as somebody computes, you see here how fast.",
     spansTitle: "Time shown",
     spans: { minute: "1 min", minutes5: "5 min", minutes15: "15 min", hour: "1 h" },
-    zoomed: "Go on",
     kinds: {
       native: "tequio work",
       chrome: "Chrome",
@@ -312,7 +311,7 @@ export const en = {
   stream: {
     title: "Task stream",
     nobody: "No worker yet: start this tab, or open this page on another machine.",
-    idleAll: "Whoever is here waits for work. Each piece that is lent becomes a bar here.",
+    idleAll: "Everybody here waits for work. Each piece that is handed out becomes a bar.",
     spans: { half: "30 s", one: "1 min", two: "2 min" },
     /** @param {number} seconds */
     ago: (seconds) => `${seconds} s ago`,
@@ -326,10 +325,13 @@ export const en = {
     tasks: (tasks, time) => `${grouped(tasks)} ${tasks === 1 ? "task" : "tasks"} in ${time}`,
     states: {
       open: "being computed",
-      answered: "answered",
+      answered: "done",
       returned: "given back",
       lost: "lost; somebody else computes it",
     },
+    /** What the picture shows. @param {number} slots @param {number} workers @param {number} lost */
+    picture: (slots, workers, lost) =>
+      `Who computed what, and when: slots ${slots}, workers ${workers}, leases lost ${lost}`,
     idle: "Idle",
     returned: "Given back",
     lost: "Lost",
@@ -341,7 +343,7 @@ export const en = {
     caption: "What came of the leases that are shown",
     columns: {
       worker: "Worker",
-      answered: "Answered",
+      answered: "Done",
       returned: "Given back",
       lost: "Lost",
       busy: "Busy",

@@ -252,10 +252,9 @@ export const es = {
   throughput: {
     title: "Rendimiento",
     unit: "tareas/s",
-    empty: "En la última hora no se ha calculado nada. Aquí se verá qué tan rápido va.",
+    empty: "En la última hora no se ha calculado nada. En cuanto alguien calcule, aquí verás qué tan rápido.",
     spansTitle: "Tiempo que se ve",
     spans: { minute: "1 min", minutes5: "5 min", minutes15: "15 min", hour: "1 h" },
-    zoomed: "Seguir",
     kinds: {
       native: "tequio work",
       chrome: "Chrome",
@@ -280,7 +279,7 @@ export const es = {
   stream: {
     title: "Flujo de tareas",
     nobody: "Todavía no hay trabajadores: empieza en esta pestaña, o abre esta página en otro equipo.",
-    idleAll: "Quienes están aquí esperan trabajo. Cada parte que se preste será una barra.",
+    idleAll: "Todos aquí esperan trabajo. Cada parte que se reparta se verá como una barra.",
     spans: { half: "30 s", one: "1 min", two: "2 min" },
     ago: (seconds) => `hace ${seconds} s`,
     worker: (id, program) => (program ? `#${id} ${program}` : `#${id}`),
@@ -289,10 +288,12 @@ export const es = {
     tasks: (tasks, time) => `${grouped(tasks)} ${tasks === 1 ? "tarea" : "tareas"} en ${time}`,
     states: {
       open: "en cálculo",
-      answered: "con respuesta",
+      answered: "terminado",
       returned: "devuelto",
       lost: "perdido; lo calcula alguien más",
     },
+    picture: (slots, workers, lost) =>
+      `Quién calculó qué, y cuándo: hilos ${slots}, trabajadores ${workers}, préstamos perdidos ${lost}`,
     idle: "Sin trabajo",
     returned: "Devuelto",
     lost: "Perdido",
@@ -302,7 +303,7 @@ export const es = {
     caption: "Qué fue de los préstamos que se ven",
     columns: {
       worker: "Trabajador",
-      answered: "Con respuesta",
+      answered: "Terminados",
       returned: "Devueltos",
       lost: "Perdidos",
       busy: "Ocupado",
