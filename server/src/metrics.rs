@@ -25,6 +25,8 @@ pub struct Metrics {
     pub leases: Gauge,
     /// Workers connected.
     pub workers: Gauge,
+    /// Pages that are told what is new.
+    pub pages: Gauge,
     /// Outcomes that wait for the disk.
     pub uncommitted: Gauge,
     /// Events that wait for the dispatcher.
@@ -56,6 +58,7 @@ impl Default for Metrics {
         };
         let leases = gauge("leases_out", "Leases out");
         let workers = gauge("workers_connected", "Workers connected");
+        let pages = gauge("pages_watching", "Pages that are told what is new");
         let uncommitted = gauge("tasks_uncommitted", "Outcomes that wait for the disk");
         let events = gauge("dispatcher_queue", "Events that wait for the dispatcher");
         // 0.25 ms to 8 s: from a fast disk's flush to one that is in trouble.
@@ -71,6 +74,7 @@ impl Default for Metrics {
             turned_away,
             leases,
             workers,
+            pages,
             uncommitted,
             events,
             commit,

@@ -10,6 +10,7 @@ import { test } from "node:test";
 import { WebSocket } from "ws";
 import { violations } from "./axe.mjs";
 import { measureMainThread } from "./main-thread.mjs";
+import { OwnBrowser } from "./own-browser.mjs";
 import { Browser, Server, resultsSent, until, variable } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -19,6 +20,9 @@ const BUSY_MS_MAX = 50;
 
 /** How many workers a room full of rooms has. */
 const CROWD = 1000;
+
+/** More tabs than a browser opens connections to one server. */
+const TABS = 8;
 
 /** What a simulated worker says that a task takes: then it is lent a hundred at a time. */
 const TASK_MS = 10;
@@ -148,6 +152,31 @@ test("a page whose stream of events is cut says so, and goes on by itself", asyn
   await page.locator("#link").waitFor({ state: "hidden" });
   await browser.close(BROKEN);
 });
+
+test("of many tabs of a browser, the one that is looked at alone keeps a stream of events", async (t) => {
+  const server = await Server.start(t);
+  const browser = await OwnBrowser.start(t);
+  // More than a browser has connections for one server: else the last ones could ask for nothing.
+  const tabs = [];
+  for (let number = 0; number < TABS; number += 1) {
+    tabs.push(await browser.open(server.page));
+  }
+  await until("all of them compute", async () => (await server.workers()).length === TABS);
+  await until("one of them looks", async () => (await pagesWatching(server)) === 1);
+  const [first] = tabs;
+  await first.bringToFront();
+  await server.run("submit", "repeat_multiply", "--initial", "1", "--factor", "2", "--times", "0..100");
+  await until("it shows what was new while it was hidden", () =>
+    first.evaluate(() => document.querySelectorAll("#jobs .job").length === 1),
+  );
+  assert.equal(await pagesWatching(server), 1);
+});
+
+/** Pages that the server tells what is new. @param {Server} server */
+async function pagesWatching(server) {
+  const metrics = await (await fetch(`${server.page}metrics`)).text();
+  return Number(/^tequio_pages_watching (\d+)$/m.exec(metrics)?.[1]);
+}
 
 /** Connects a worker that answers every lease with ones, after about the time that it says.
  * @param {import("node:test").TestContext} t @param {Server} server @param {number} number */

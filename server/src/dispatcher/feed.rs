@@ -34,7 +34,12 @@ impl Feed {
 
     /// When the next telling is due; never while nobody looks.
     pub(super) fn next_at(&self) -> Option<Instant> {
-        (self.changes.receiver_count() > 0).then_some(self.next_at)
+        (self.pages() > 0).then_some(self.next_at)
+    }
+
+    /// How many are told.
+    pub(super) fn pages(&self) -> usize {
+        self.changes.receiver_count()
     }
 
     pub(super) fn watch(&mut self, core: &mut Core, now: Now) -> Watch {
@@ -53,7 +58,7 @@ impl Feed {
         if self.next_at > at {
             return;
         }
-        if self.changes.receiver_count() == 0 {
+        if self.pages() == 0 {
             self.snapshot = None;
             return core.unwatch();
         }

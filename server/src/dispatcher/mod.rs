@@ -392,6 +392,7 @@ impl State {
             }
             Event::Health(health) => {
                 self.core.gauge();
+                self.metrics.pages.set(self.feed.pages() as i64);
                 let workers = self.core.workers_connected();
                 let store_error = self.core.store_error().map(str::to_owned);
                 drop(health.send(Health { workers, store_error }));

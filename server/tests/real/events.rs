@@ -128,6 +128,7 @@ async fn what_a_worker_held_when_it_vanished_is_shown_as_lost() {
 async fn the_stream_ends_with_the_server() {
     let server = Server::start().await;
     let (mut page, _) = Page::open(&server).await;
+    assert_eq!(server.metric("tequio_pages_watching").await, 1);
     server.stop().await;
     while page.next().await.is_some() {}
 }
