@@ -14,7 +14,8 @@ const SAID_MS = 6000;
 
 /** @type {ServerView | null} What the server said last. */
 let server = null;
-let wasLive = false;
+/** Whether it is asked, or has answered, since it was away last. */
+let isAsked = false;
 /** What came of copying, in the language of the moment. */
 let said = () => "";
 /** @type {ReturnType<typeof setTimeout> | undefined} */
@@ -31,21 +32,24 @@ export function setUp() {
 
 /** @param {Live} live */
 export function show(live) {
-  const isLive = live.link === "live";
   // A server that was away may be another one, on another address.
-  if (isLive && !wasLive) {
+  if (live.link !== "live") {
+    isAsked = false;
+  } else if (!isAsked) {
+    isAsked = true;
     ask();
   }
-  wasLive = isLive;
   draw();
 }
 
 async function ask() {
   try {
     const answer = await fetch("/api/server");
+    isAsked = answer.ok;
     server = answer.ok ? await answer.json() : server;
   } catch {
-    // It is away again, and will be asked when it is back.
+    // It will be asked again with its next telling.
+    isAsked = false;
   }
   draw();
 }

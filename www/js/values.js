@@ -170,11 +170,12 @@ function drawCharts({ points, wanted, total }, finite, isLog, colour) {
 function drawTable() {
   const isOpen = /** @type {HTMLDetailsElement} */ (element("values-data")).open;
   const points = (isOpen && sampler.sample?.points) || [];
-  const rows = points.slice(0, ROWS_MAX).map(([index, value]) => row(String(index), String(value)));
-  if (points.length > ROWS_MAX) {
-    rows.push(row(strings.values.more(ROWS_MAX, points.length), ""));
-  }
-  element("values-rows").replaceChildren(...rows);
+  const shown = points.slice(0, ROWS_MAX);
+  element("values-rows").replaceChildren(
+    ...shown.map(([index, value]) => row(String(index), String(value))),
+  );
+  const isMore = points.length > ROWS_MAX;
+  setText("values-more", isMore ? strings.values.more(ROWS_MAX, points.length) : "");
 }
 
 /** @param {string[]} cells */

@@ -114,6 +114,7 @@ function draw() {
   drawAround(from, shown.length);
   drawColumns();
   drawRows(shown, live.nowMs);
+  drawBars(shown, Math.max(...[...workers.values()].map(({ rate }) => rate)));
 }
 
 /** What is above and below the table. @param {number} from @param {number} count */
@@ -126,6 +127,7 @@ function drawAround(from, count) {
   setText("workers-summary", isEmpty ? "" : words.summary(workers.length, slots, rate));
   setText("workers-empty", isEmpty && !isAsking ? words.empty : count === 0 && !isEmpty ? words.noMatch : "");
   element("workers-empty").hidden = count > 0 || isAsking;
+  input("workers-search").placeholder = words.searchHint;
   element("workers-find").hidden = workers.length < SEARCH_MIN && !wish.search;
   element("workers-box").hidden = count === 0;
   element("workers-pages").hidden = order.length <= PAGE_ROWS;
@@ -206,6 +208,18 @@ function drawRow(row, worker, nowMs) {
     }
     if (column === "program" && cell.title !== (worker.agent ?? "")) {
       cell.title = worker.agent ?? "";
+    }
+  });
+}
+
+/** How fast each is next to the fastest of all. @param {ShownWorker[]} workers @param {number} fastest */
+function drawBars(workers, fastest) {
+  const rows = element("workers-rows").children;
+  workers.forEach(({ rate }, index) => {
+    const cell = /** @type {HTMLElement} */ (rows[2 * index].children[COLUMNS.indexOf("rate")]);
+    const part = `${fastest > 0 ? Math.round((100 * rate) / fastest) : 0}%`;
+    if (cell.style.getPropertyValue("--part") !== part) {
+      cell.style.setProperty("--part", part);
     }
   });
 }

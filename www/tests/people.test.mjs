@@ -80,7 +80,8 @@ test("a thousand workers are sorted, searched and turned over, and the page stay
   const grid = ["--initial", "1", "--factor", "1.00000043", "--times", "0..1000000000"];
   await server.run("submit", "repeat_multiply", ...grid);
   const browser = await Browser.start(t);
-  const options = { viewport: { width: 1280, height: 900 } };
+  // Wide enough for every column.
+  const options = { viewport: { width: 1600, height: 900 } };
   const page = await browser.open(`${server.page}?auto=0`, options);
   await page.locator("#workers-empty").getByText("Nobody computes at the moment").waitFor();
   const stop = await measureMainThread(page);

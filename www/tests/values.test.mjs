@@ -17,6 +17,7 @@ import {
   sizes,
 } from "../js/distribution.js";
 import { ASK_AGAIN_MS, ASK_INTERVAL_MS, Sampler } from "../js/sample.js";
+import { measureMainThread } from "./main-thread.mjs";
 import { Browser, Server, until } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -24,6 +25,8 @@ import { Browser, Server, until } from "./support.mjs";
 /** @typedef {import("../js/sample.js").Sample} Sample */
 /** @typedef {import("../js/distribution.js").Point} Point */
 
+/** The most that the page may keep its person waiting. */
+const BUSY_MS_MAX = 50;
 /** What the server draws at most. */
 const POINTS_MAX = 1000;
 const GRID = ["--initial", "1,2", "--factor", "1.5,0.25", "--times", "0..20"];
@@ -273,19 +276,24 @@ test("infinite results are counted, and the rest is drawn", async (t) => {
   await browser.close();
 });
 
-test("a huge job that is partly done draws a thousand points at most", async (t) => {
+test("a huge job that is partly done draws a thousand points at most, and keeps the page quick", async (t) => {
   const server = await Server.start(t);
   const browser = await Browser.start(t);
   const page = await browser.open(server.page);
   await server.run("submit", "repeat_multiply", ...ENDLESS, "--name", "huge");
   await shows(page, "values-said", /^[\d,]+ of [\d,]+ results, evenly drawn$/);
+  const stop = await measureMainThread(page);
   const first = await drawn(page);
   await until("there is more", async () => (await drawn(page)).points > first.points);
   const { points, bars } = await drawn(page);
   assert.ok(points <= POINTS_MAX);
   assert.equal(sum(bars), points);
   await page.locator("#values-data summary").click();
-  assert.ok((await page.locator("#values-rows tr").count()) <= 101);
+  await until("it is filled", async () => (await page.locator("#values-rows tr").count()) > 0);
+  assert.ok((await page.locator("#values-rows tr").count()) <= 100);
+  const { longestMs, tasks } = await stop();
+  t.diagnostic(`${tasks} tasks of the main thread, the longest of ${longestMs} ms`);
+  assert.ok(longestMs <= BUSY_MS_MAX, `the page was busy for ${longestMs} ms`);
   await browser.close();
 });
 

@@ -46,7 +46,7 @@ export const en = {
     title: "Results",
     plot: "Each result, by its task",
     bins: "How many of each size",
-    table: "The same as a table",
+    table: "As a table",
     index: "Task",
     value: "Result",
     scale: "Scale",
@@ -77,7 +77,7 @@ export const en = {
     bin: (count, from, to) =>
       `${count === 1 ? "1 result" : `${grouped(count)} results`} from ${from} to ${to}`,
     /** @param {number} shown @param {number} points */
-    more: (shown, points) => `… the first ${grouped(shown)} of ${grouped(points)}`,
+    more: (shown, points) => `The first ${grouped(shown)} of ${grouped(points)}`,
     grouped,
     short,
     decimal: mark,
@@ -106,7 +106,7 @@ export const en = {
       since: "Connected",
     },
     unknown: "—",
-    empty: "Nobody computes at the moment. Press Start above, or invite others: the link is below.",
+    empty: "Nobody computes at the moment. Press Start, or invite others below.",
     noMatch: "No worker is like that.",
     noAgent: "It has not said what it is.",
     /** @param {number} workers @param {number} slots @param {number} perSecond */
@@ -197,8 +197,8 @@ export const en = {
     /** @param {number} jobs */
     omitted: (jobs) =>
       jobs === 1
-        ? "1 more job is not listed here; `tequio jobs` lists it."
-        : `${grouped(jobs)} more jobs are not listed here; \`tequio jobs\` lists them.`,
+        ? "1 more job is not listed here; “tequio jobs” lists it."
+        : `${grouped(jobs)} more jobs are not listed here; “tequio jobs” lists them.`,
     /** @param {string} job */
     cancelQuestion: (job) => `Cancel ${job.replace(/^J/, "j")}?`,
     /** @param {number} results */

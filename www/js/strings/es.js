@@ -46,7 +46,7 @@ export const es = {
     title: "Resultados",
     plot: "Cada resultado, según su tarea",
     bins: "Cuántos hay de cada tamaño",
-    table: "Lo mismo en una tabla",
+    table: "Como tabla",
     index: "Tarea",
     value: "Resultado",
     scale: "Escala",
@@ -68,7 +68,7 @@ export const es = {
     task: (index) => `Tarea ${grouped(index)}`,
     bin: (count, from, to) =>
       `${count === 1 ? "1 resultado" : `${grouped(count)} resultados`} de ${from} a ${to}`,
-    more: (shown, points) => `… los primeros ${grouped(shown)} de ${grouped(points)}`,
+    more: (shown, points) => `Los primeros ${grouped(shown)} de ${grouped(points)}`,
     grouped,
     short,
     decimal: mark,
@@ -84,7 +84,7 @@ export const es = {
     previous: "Anteriores",
     next: "Siguientes",
     columns: {
-      id: "Trabajador",
+      id: "Quién",
       program: "Programa",
       system: "Sistema",
       slots: "Hilos",
@@ -96,7 +96,7 @@ export const es = {
       since: "Conectado",
     },
     unknown: "—",
-    empty: "Por ahora nadie calcula. Presiona Empezar arriba, o invita a otros: el enlace está abajo.",
+    empty: "Por ahora nadie calcula. Presiona Empezar, o invita a otros aquí abajo.",
     noMatch: "Ningún trabajador es así.",
     noAgent: "No ha dicho qué es.",
     summary: (workers, slots, perSecond) =>
@@ -175,8 +175,8 @@ export const es = {
     fewer: "Ver menos",
     omitted: (jobs) =>
       jobs === 1
-        ? "Hay 1 trabajo más que no aparece aquí; `tequio jobs` lo muestra."
-        : `Hay ${grouped(jobs)} trabajos más que no aparecen aquí; \`tequio jobs\` los muestra.`,
+        ? "Hay 1 trabajo más que no aparece aquí; “tequio jobs” lo muestra."
+        : `Hay ${grouped(jobs)} trabajos más que no aparecen aquí; “tequio jobs” los muestra.`,
     cancelQuestion: (job) => `¿Cancelar el ${job.replace(/^T/, "t")}?`,
     cancelMeans: (results) => {
       const stay =
