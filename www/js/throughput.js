@@ -66,7 +66,9 @@ export function setUp() {
 /** @param {Live} told */
 export function show(told) {
   live = told;
-  offsetMs = Date.now() - told.nowMs;
+  if (told.link === "live") {
+    offsetMs = Date.now() - told.nowMs;
+  }
   draw();
 }
 
