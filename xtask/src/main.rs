@@ -1,7 +1,7 @@
 //! Every chore of this repository, for a person and for CI alike: `cargo xtask --help`.
 //!
-//! A fresh machine needs rustup, and Node for all but `serve` and `dist`; whatever else a chore
-//! needs, it sets up, or says plainly what is missing.
+//! A fresh machine needs rustup and Node; whatever else a chore needs, it sets up, or says plainly
+//! what is missing.
 
 mod check;
 mod page;
@@ -9,6 +9,7 @@ mod run;
 mod serve;
 mod test;
 mod tools;
+mod vendor;
 mod weight;
 
 use clap::{Parser, Subcommand};
@@ -51,6 +52,8 @@ enum Chore {
     Check,
     /// Write the TypeScript declarations of the types that the page shares with the server
     Types,
+    /// Leave in `www/vendor` what the page has of others, as trunk needs it
+    Vendor,
     /// Leave one file that is all of Tequio: the release server with the page inside
     Dist,
     /// Take the README's screenshots
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         Chore::Trunk => test::trunk(),
         Chore::Check => check::check(),
         Chore::Types => check::write_types(),
+        Chore::Vendor => vendor::vendor().map(drop),
         Chore::Dist => serve::dist(),
         Chore::Screenshots => test::screenshots(),
     };

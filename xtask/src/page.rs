@@ -1,8 +1,9 @@
-//! Assembles the page: the files of `www/` as they are, and the workers' wasm.
+//! Assembles the page: the files of `www/` as they are, what it has of others, and the workers' wasm.
 //! The same files, under the same names, are what trunk makes of `www/index.html`.
 
 use crate::run::{cargo, root, run, step, target_dir};
 use crate::tools::{WASM_TARGET, wasm_target};
+use crate::vendor::vendor;
 use anyhow::{Context, Result};
 use std::collections::BTreeMap;
 use std::fs;
@@ -51,6 +52,7 @@ impl Page {
     /// Builds it, and gives its files.
     pub(crate) fn build(&self) -> Result<Files> {
         wasm_target()?;
+        let vendored = vendor()?;
         step(&format!("{}: worker (WebAssembly)", self.name), || {
             run(cargo()
                 .args(["build", "--quiet", "--package", "tequio-worker", "--bin", "worker"])
@@ -58,7 +60,8 @@ impl Page {
                 .args(["--features", self.features]))
         })?;
         step(self.name, || {
-            let files = self.files()?;
+            let mut files = self.files()?;
+            files.extend(vendored);
             write_all(&self.folder, &files)?;
             Ok(files)
         })
@@ -120,10 +123,15 @@ fn add_worker(files: &mut Files, wasm: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Makes `dir` hold these files and no others. What is the same is not touched, so that a server
-/// which embeds them is not built again for nothing.
+/// Makes `dir` hold these files and no others.
 fn write_all(dir: &Path, files: &Files) -> Result<()> {
     remove_others(dir, dir, files)?;
+    write(dir, files)
+}
+
+/// Makes `dir` hold these files. What is the same is not touched, so that a server which embeds them
+/// is not built again for nothing.
+pub(crate) fn write(dir: &Path, files: &Files) -> Result<()> {
     for (name, content) in files {
         let path = dir.join(name);
         if fs::read(&path).is_ok_and(|old| old == *content) {

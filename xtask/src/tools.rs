@@ -2,6 +2,7 @@
 
 use crate::run::{command, output, root, run, step};
 use anyhow::{Context, Result, bail};
+use serde_json::Value;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,6 +12,9 @@ pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
 
 /// The oldest Node that is tested with.
 const NODE_MAJOR_MIN: u32 = 20;
+
+/// A copy of the lock file that all packages came from: npm leaves none that can be compared.
+const INSTALLED_FROM: &str = "node_modules/.installed-from.json";
 
 /// A browser that tests run in.
 struct Browser {
@@ -63,16 +67,44 @@ pub(crate) fn node_packages() -> Result<()> {
     check_node()?;
     let www = root().join("www");
     let wanted = fs::read(www.join("package-lock.json")).context("www/package-lock.json")?;
-    // A copy of the lock file that the packages came from: npm leaves none that can be compared.
-    let installed = www.join("node_modules/.installed-from.json");
+    let installed = www.join(INSTALLED_FROM);
     if fs::read(&installed).is_ok_and(|lock| lock == wanted) {
         return Ok(());
     }
     step("npm ci", || {
-        let quiet = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
-        run(command(npm()).args(quiet).current_dir(&www))?;
+        npm_ci(&[])?;
         fs::write(&installed, &wanted).context("writing into www/node_modules")
     })
+}
+
+/// Installs the packages that are part of the page, if they are not what is installed; those of its
+/// developers only where they have been before.
+pub(crate) fn page_packages() -> Result<()> {
+    let www = root().join("www");
+    let wanted = json(&www.join("package.json"))?;
+    let wanted = wanted["dependencies"].as_object().context("www/package.json: dependencies")?;
+    let is_installed = |(name, version): (&String, &Value)| {
+        let installed = json(&www.join("node_modules").join(name).join("package.json"));
+        installed.is_ok_and(|package| package["version"] == *version)
+    };
+    if wanted.iter().all(is_installed) {
+        return Ok(());
+    }
+    if www.join(INSTALLED_FROM).exists() {
+        return node_packages();
+    }
+    check_node().context("what draws the page's charts comes from npm")?;
+    step("npm ci --omit=dev", || npm_ci(&["--omit=dev"]))
+}
+
+fn npm_ci(arguments: &[&str]) -> Result<()> {
+    let quiet = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+    run(command(npm()).args(quiet).args(arguments).current_dir(root().join("www")))
+}
+
+fn json(path: &Path) -> Result<Value> {
+    let text = fs::read(path).with_context(|| format!("reading {}", path.display()))?;
+    serde_json::from_slice(&text).with_context(|| path.display().to_string())
 }
 
 /// A Chromium, or a Chrome.
@@ -133,11 +165,16 @@ fn npm() -> &'static str {
 }
 
 fn check_node() -> Result<()> {
-    let wanted = format!("Node {NODE_MAJOR_MIN} or newer is needed for this (https://nodejs.org)");
+    let wanted = format!(
+        "Node {NODE_MAJOR_MIN} or newer, with npm, is needed for this (https://nodejs.org)"
+    );
     let version = output(command("node").arg("--version")).context(wanted.clone())?;
     let major = version.trim().trim_start_matches('v').split('.').next();
     match major.and_then(|major| major.parse::<u32>().ok()) {
-        Some(major) if major >= NODE_MAJOR_MIN => Ok(()),
+        // Some systems have npm in a package of its own.
+        Some(major) if major >= NODE_MAJOR_MIN => {
+            output(command(npm()).arg("--version")).context(wanted).map(drop)
+        }
         _ => bail!("{wanted}; `node --version` says {}", version.trim()),
     }
 }

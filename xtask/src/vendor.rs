@@ -1,0 +1,53 @@
+//! What the page has of others: uPlot, which draws its charts. Its files come from its npm package,
+//! are part of the page as they are, and are not committed.
+
+use crate::page::{Files, write};
+use crate::run::root;
+use crate::tools::page_packages;
+use anyhow::{Context, Result, ensure};
+use std::fs;
+
+/// Leaves the files in `www/vendor/`, where trunk and tests find them, and gives them, by their path
+/// in the page. Those that are right are not touched, so that trunk does not build again for them.
+pub(crate) fn vendor() -> Result<Files> {
+    page_packages()?;
+    let files: Files = [
+        ("vendor/uPlot.esm.js".into(), module(&package_file("dist/uPlot.iife.min.js")?)?.into()),
+        ("vendor/uPlot.min.css".into(), package_file("dist/uPlot.min.css")?.into()),
+        // Its licence asks for this.
+        ("vendor/uPlot.LICENSE.txt".into(), package_file("LICENSE")?.into()),
+    ]
+    .into();
+    write(&root().join("www"), &files)?;
+    Ok(files)
+}
+
+fn package_file(name: &str) -> Result<String> {
+    let path = root().join("www/node_modules/uplot").join(name);
+    fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
+}
+
+/// uPlot's minified build, which is a script that declares one variable, as a module. The module in
+/// its package is not minified, and twice as heavy on its way to a tab.
+fn module(script: &str) -> Result<String> {
+    let is_known =
+        script.contains("\nvar uPlot=function(){") && script.trim_end().ends_with("}();");
+    ensure!(is_known, "uPlot's script is not what it was: see xtask/src/vendor.rs");
+    Ok(format!("// Licence: uPlot.LICENSE.txt\n{}\nexport default uPlot;\n", script.trim_end()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_becomes_a_module_and_anything_else_is_refused() {
+        let script = "/*! uPlot */\nvar uPlot=function(){return 1}();\n";
+        let module_of = "// Licence: uPlot.LICENSE.txt\n/*! uPlot */\n\
+            var uPlot=function(){return 1}();\nexport default uPlot;\n";
+        assert_eq!(module(script).expect("it is a script"), module_of);
+        for other in ["", "export default 1;", "/*! uPlot */\nvar uPlot=1;", "\nlet uPlot=2}();"] {
+            assert!(module(other).is_err(), "{other}");
+        }
+    }
+}
