@@ -8,22 +8,16 @@ import { strings } from "./strings.js";
 /** @typedef {import("./protocol.js").JobView} JobView */
 
 export class CancelQuestion {
-  /** The job that it is about, while it is open.
-   * @type {number | null} */
-  #asked = null;
+  /** The job that it is about, or was. */
+  #asked = 0;
 
   /** @param {(id: number) => void} cancel */
   constructor(cancel) {
     element("cancel-yes").addEventListener("click", () => {
-      const id = this.#asked;
       this.#dialog.close();
-      if (id !== null) {
-        cancel(id);
-      }
+      cancel(this.#asked);
     });
     element("cancel-no").addEventListener("click", () => this.#dialog.close());
-    // However it is closed, by Escape too.
-    this.#dialog.addEventListener("close", () => (this.#asked = null));
   }
 
   /** @param {JobView} job */
@@ -36,10 +30,13 @@ export class CancelQuestion {
 
   /** Follows the job while the question waits for its answer. @param {Map<number, JobView>} jobs */
   show(jobs) {
-    const job = jobs.get(this.#asked ?? 0);
+    const job = jobs.get(this.#asked);
+    if (!this.#dialog.open) {
+      return;
+    }
     if (job && !isOver(job)) {
       this.#write(job);
-    } else if (this.#asked !== null) {
+    } else {
       this.#dialog.close();
     }
   }

@@ -4,6 +4,7 @@
 
 import { element, input, setText } from "./dom.js";
 import { keeper } from "./keep.js";
+import { RETRY_MS } from "./live.js";
 import { strings } from "./strings.js";
 
 /** @typedef {import("./protocol.js").ErrorDetail} ErrorDetail */
@@ -32,6 +33,8 @@ export class Operator {
    * @type {boolean | null} */
   #needsToken = null;
   #kept = keeper("sessionStorage");
+  /** @type {ReturnType<typeof setTimeout> | undefined} */
+  #again;
   /** What is wrong with what was given, in the language of the moment. */
   #wrong = () => "";
   #changed;
@@ -49,8 +52,12 @@ export class Operator {
       event.preventDefault();
       void this.#give(input("operator-token").value.trim());
     });
-    // However it is closed.
-    this.#dialog.addEventListener("close", () => (input("operator-token").value = ""));
+    // However it is closed. Browsers tell of it with the next frame; it may be open again by then.
+    this.#dialog.addEventListener("close", () => {
+      if (!this.#dialog.open) {
+        input("operator-token").value = "";
+      }
+    });
   }
 
   /** Whether submitting and controlling jobs is offered. */
@@ -60,15 +67,15 @@ export class Operator {
 
   /** Asks the server anew what it wants, and whether it still takes what is kept. */
   async refresh() {
+    clearTimeout(this.#again);
     try {
-      /** @type {ServerView} */
-      const server = await (await fetch("/api/server")).json();
+      const server = await askServer();
       if (server.needs_token && this.#token && !(await isRight(this.#token))) {
         this.#kept.setItem(TOKEN_KEY, "");
       }
       this.#needsToken = server.needs_token;
     } catch {
-      // It is away, and asked again when it is back.
+      this.#again = setTimeout(() => void this.refresh(), RETRY_MS);
     }
     this.#changed();
   }
@@ -145,6 +152,15 @@ export class Operator {
     this.#kept.setItem(TOKEN_KEY, "");
     this.#changed();
   }
+}
+
+/** @returns {Promise<ServerView>} */
+async function askServer() {
+  const answer = await fetch("/api/server");
+  if (!answer.ok) {
+    throw new Error(answer.statusText);
+  }
+  return answer.json();
 }
 
 /** @param {string} token @throws {Refused} Where it cannot be said. */

@@ -279,6 +279,7 @@ test("without the operator's token the page shows, and offers nothing", async (t
   const [page, other] = [await context.newPage(), await context.newPage()];
   for (const one of [page, other]) {
     one.on("console", (line) => browser.console.push(line.text()));
+    one.on("pageerror", (error) => browser.errors.push(String(error)));
     await one.goto(`${server.page}?auto=0`);
     await one.getByRole("button", { name: "I run this server" }).waitFor();
     await row(one, 1).waitFor();
@@ -330,6 +331,7 @@ test("without the operator's token the page shows, and offers nothing", async (t
   await page.reload();
   await page.locator("#operator-ask").waitFor();
   assert.equal(await offered(page), 0);
+  await browser.close();
 });
 
 test("a token that the server no longer takes is forgotten and asked for again", async (t) => {

@@ -75,7 +75,7 @@ export const en = {
     task: (index) => `Task ${grouped(index)}`,
     /** @param {number} count @param {string} from @param {string} to */
     bin: (count, from, to) =>
-      `${count === 1 ? "1 result" : `${grouped(count)} results`} from ${from} to ${to}`,
+      `${count === 1 ? "1 result" : `${grouped(count)} results`}\nfrom ${from} to ${to}`,
     /** @param {number} shown @param {number} points */
     more: (shown, points) => `The first ${grouped(shown)} of ${grouped(points)}`,
     grouped,

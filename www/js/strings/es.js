@@ -67,7 +67,7 @@ export const es = {
     sizes: (min, median, max) => `Menor ${min} · mediano ${median} · mayor ${max}`,
     task: (index) => `Tarea ${grouped(index)}`,
     bin: (count, from, to) =>
-      `${count === 1 ? "1 resultado" : `${grouped(count)} resultados`} de ${from} a ${to}`,
+      `${count === 1 ? "1 resultado" : `${grouped(count)} resultados`}\nde ${from} a ${to}`,
     more: (shown, points) => `Los primeros ${grouped(shown)} de ${grouped(points)}`,
     grouped,
     short,
