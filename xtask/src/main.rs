@@ -4,6 +4,7 @@
 //! what is missing.
 
 mod check;
+mod minify;
 mod page;
 mod run;
 mod serve;

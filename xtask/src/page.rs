@@ -1,6 +1,7 @@
-//! Assembles the page: the files of `www/` as they are, what it has of others, and the workers' wasm.
-//! The same files, under the same names, are what trunk makes of `www/index.html`.
+//! Assembles the page: the files of `www/`, minified, what it has of others, and the workers' wasm.
+//! Files of the same names are what trunk makes of `www/index.html`, there as they were written.
 
+use crate::minify::minify;
 use crate::run::{cargo, root, run, step, target_dir};
 use crate::tools::{WASM_TARGET, wasm_target};
 use crate::vendor::vendor;
@@ -61,6 +62,7 @@ impl Page {
         })?;
         step(self.name, || {
             let mut files = self.files()?;
+            minify(&mut files)?;
             files.extend(vendored);
             write_all(&self.folder, &files)?;
             Ok(files)
