@@ -1,6 +1,6 @@
 // @ts-check
-// Draws the task stream: a row a slot, bars in the colour of their job. Lengths are the canvas's own
-// pixels, so that every edge is sharp.
+// Draws the task stream: a row a slot, bars in the colour of their job. Lengths are the canvas's
+// own pixels, so that every edge is sharp.
 
 import { colour, jobColour } from "./palette.js";
 import { edges, endOf } from "./stream-layout.js";
@@ -109,7 +109,8 @@ function drawGround(context, layout, width, ratio) {
   }
   context.fillStyle = colour("--line");
   for (let line = 1; line < STRIPS; line += 1) {
-    context.fillRect(Math.round((width * line) / STRIPS), 0, Math.round(ratio), layout.height * ratio);
+    const left = Math.round((width * line) / STRIPS);
+    context.fillRect(left, 0, Math.round(ratio), layout.height * ratio);
   }
 }
 

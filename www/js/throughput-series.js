@@ -21,7 +21,8 @@ export const PRESENT_S = 3;
 
 const MINUTE_MS = 60_000;
 
-/** A part of the time: `fromS` is in it, `toS` is not. @typedef {{ fromS: number, toS: number }} Span */
+/** A part of the time: `fromS` is in it, `toS` is not.
+ * @typedef {{ fromS: number, toS: number }} Span */
 
 /** The kinds that have recorded anything, in the order of the stack.
  * @param {Throughput} throughput */
