@@ -27,6 +27,10 @@ const LABEL_PX = 12;
 /** A dot's width: few are seen from afar, many do not cover each other. */
 const DOT_PX = { few: 6, many: 3.5 };
 const MANY_MIN = 300;
+/** What is farther from the pointer is not meant by it. */
+const NEAR_PX = 30;
+/** Between the pointer and what is told of it. */
+const TIP_PX = 14;
 /** A mark at the edge for what has no place on the axis. */
 const ARROW_PX = 5;
 /** Of the largest count, above which there is nothing. */
@@ -58,6 +62,7 @@ class Plot {
    * @param {Partial<uPlot.Options>} options @param {uPlot.AlignedData} data
    * @param {(index: number) => string} tell */
   drawWith(options, data, tell) {
+    const { left = -1, top = -1 } = this.#plot?.cursor ?? {};
     this.clear();
     const size = { width: this.#root.clientWidth, height: HEIGHT_PX };
     const hooks = { ...options.hooks, setCursor: [(/** @type {uPlot} */ plot) => this.#point(plot, tell)] };
@@ -65,6 +70,8 @@ class Plot {
     this.#plot = new uPlot(/** @type {uPlot.Options} */ (all), data, this.#root);
     this.#tip.hidden = true;
     this.#plot.over.append(this.#tip);
+    // The pointer is where it was.
+    this.#plot.setCursor({ left, top });
   }
 
   /** @param {uPlot} plot @param {(index: number) => string} tell */
@@ -74,10 +81,11 @@ class Plot {
     this.#tip.hidden = text === "";
     if (text !== "") {
       this.#tip.textContent = text;
-      const isRight = left > plot.over.clientWidth / 2;
-      this.#tip.style.left = isRight ? "auto" : `${left + 12}px`;
-      this.#tip.style.right = isRight ? `${plot.over.clientWidth - left + 12}px` : "auto";
-      this.#tip.style.top = `${Math.max(0, top - 34)}px`;
+      const { offsetWidth: width, offsetHeight: height } = this.#tip;
+      const isRight = left + TIP_PX + width > plot.over.clientWidth;
+      const beside = isRight ? left - TIP_PX - width : left + TIP_PX;
+      this.#tip.style.left = `${Math.max(-plot.over.offsetLeft, beside)}px`;
+      this.#tip.style.top = `${Math.max(0, top - height / 2)}px`;
     }
   }
 
@@ -114,7 +122,13 @@ export class Scatter extends Plot {
       },
       axes: [flat(indexMarks), upright(valueMarks(layout), layout.isLog)],
       series: [{}, dots],
-      cursor: { drag: { x: false, y: false }, points: { size: 10 } },
+      cursor: {
+        x: false,
+        y: false,
+        drag: { x: false, y: false },
+        points: { size: 10 },
+        dataIdx: (/** @type {uPlot} */ plot) => nearest(plot),
+      },
       hooks: { draw: [(/** @type {uPlot} */ plot) => drawInfinite(plot, shown)] },
     };
     this.drawWith(options, [shown.map(([index]) => index), places], (at) => {
@@ -181,6 +195,21 @@ function withGaps(points) {
     const isNext = at === 0 || points[at - 1][0] === point[0] - 1;
     return isNext ? [point] : [/** @type {Point} */ ([point[0] - 1, ""]), point];
   });
+}
+
+/** The dot that is nearest to the pointer, if any is near. @param {uPlot} plot */
+function nearest(plot) {
+  const { left = -1, top = -1 } = plot.cursor;
+  const [indices, places] = plot.data;
+  let [found, best] = [/** @type {number | null} */ (null), NEAR_PX];
+  for (const [at, place] of places.entries()) {
+    if (place !== null && place !== undefined && left >= 0) {
+      const x = plot.valToPos(indices[at], "x") - left;
+      const distance = Math.hypot(x, plot.valToPos(place, "y") - top);
+      [found, best] = distance < best ? [at, distance] : [found, best];
+    }
+  }
+  return found;
 }
 
 /** Arrows where results are beyond every axis. @param {uPlot} plot @param {Point[]} points */

@@ -4,10 +4,13 @@
 
 import assert from "node:assert/strict";
 import { once } from "node:events";
+import { readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import { measureMainThread } from "./main-thread.mjs";
-import { Browser, Server, until } from "./support.mjs";
+import { Browser, Server, until, variable } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("../js/protocol.js").WorkerView} WorkerView */
@@ -16,6 +19,10 @@ import { Browser, Server, until } from "./support.mjs";
 const BUSY_MS_MAX = 50;
 /** Rows of a page of the table. */
 const ROWS = 25;
+
+/** What the task stream's canvas says where a browser that is resized leaves it no width for a
+ * moment. */
+const NO_WIDTH = /createPattern/;
 
 const AGENTS = [
   "Mozilla/5.0 (Windows NT 10.0; Win64; x64; rv:153.0) Gecko/20100101 Firefox/153.0",
@@ -36,19 +43,18 @@ async function connect(t, server, number) {
   return socket;
 }
 
-/** Connects many, some at a time.
+/** Connects many, some at a time, to a server that has so many `others`.
  * @param {import("node:test").TestContext} t @param {Server} server @param {number} count */
-async function connectMany(t, server, count) {
+async function connectMany(t, server, count, others = 0) {
   const AT_ONCE = 50;
   const sockets = [];
   for (let first = 0; first < count; first += AT_ONCE) {
     const some = Array.from({ length: Math.min(AT_ONCE, count - first) }, (_, at) => first + at);
-    // One after the other says hello, so that its number is known.
     sockets.push(...(await Promise.all(some.map((number) => connect(t, server, number)))));
   }
   await until("all are there", async () => {
     const workers = await server.workers();
-    return workers.length === count && workers.every(({ agent }) => agent);
+    return workers.length === count + others && workers.every(({ agent }) => agent);
   });
   return sockets;
 }
@@ -215,12 +221,12 @@ test("the address and its code are there where others reach the server, and can 
   const page = await browser.open(`${server.page}?auto=0`, { permissions });
   const link = page.locator("#join-link");
   await link.waitFor();
-  const { join } = await (await fetch(`${server.page}api/server`)).json();
-  assert.match(join, /^http:\/\/lab\.example\/?$/);
-  assert.equal(await link.textContent(), join);
-  assert.equal(await link.getAttribute("href"), join);
+  const { join: address } = await (await fetch(`${server.page}api/server`)).json();
+  assert.match(address, /^http:\/\/lab\.example\/?$/);
+  assert.equal(await link.textContent(), address);
+  assert.equal(await link.getAttribute("href"), address);
   const code = page.locator("#join-code");
-  assert.equal(await code.getAttribute("alt"), `QR code of ${join}`);
+  assert.equal(await code.getAttribute("alt"), `QR code of ${address}`);
   const isDrawn = () => code.evaluate((image) => /** @type {HTMLImageElement} */ (image).naturalWidth);
   await until("the code is drawn", async () => (await isDrawn()) > 0);
   const box = await code.boundingBox();
@@ -229,7 +235,7 @@ test("the address and its code are there where others reach the server, and can 
 
   await page.locator("#join-copy").press("Enter");
   await shows(page, "join-said", "Copied.");
-  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), join);
+  assert.equal(await page.evaluate(() => navigator.clipboard.readText()), address);
   await browser.close();
 });
 
@@ -266,4 +272,44 @@ test("what is to be copied is copied, or selected, on pages that have no clipboa
     "tequio serve --listen 0.0.0.0:8765",
   );
   await browser.close();
+});
+
+/** @typedef {{ id: string, nodes: { html: string }[] }} Violation */
+
+test("results, workers and joining are accessible, and fit every width, by day and by night", async (t) => {
+  const args = ["--allow-origin", "http://lab.example", "--operator-token", "x", "--no-welcome"];
+  const server = await Server.start(t, { args });
+  const browser = await Browser.start(t);
+  // The policy of the page forbids foreign scripts, axe's included.
+  const page = await browser.open(server.page, { bypassCSP: true });
+  await connectMany(t, server, 30, 1);
+  const grid = ["--initial", "1,2", "--factor", "1.5,0.25", "--times", "0..200"];
+  await server.run("submit", "repeat_multiply", ...grid, "--token", "x");
+  await page.locator("#workers-rows button").first().click();
+  await page.locator("#join-code").waitFor();
+  await page.locator("#values-data summary").click();
+  await page.locator("#values-rows tr").first().waitFor();
+  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
+  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
+    for (const [width, language] of /** @type {const} */ ([[390, "Español"], [1280, "English"], [2560, "Español"]])) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 900 });
+      await page.locator("#language").getByText(language).click();
+      const isWide = () => document.documentElement.scrollWidth > document.documentElement.clientWidth;
+      await until(`it fits ${width} px`, async () => !(await page.evaluate(isWide)));
+      for (const panel of ["values", "workers", "join"]) {
+        const path = join(variable("TEQUIO_ARTIFACTS"), `${panel}-${colorScheme}-${width}.png`);
+        await page.locator(`#${panel}`).screenshot({ path });
+      }
+      const violations = await page.evaluate(async () => {
+        // @ts-expect-error axe was put into the page above.
+        const { violations } = await window.axe.run({ include: [["#values"], ["#workers"], ["#join"]] });
+        return violations.map(
+          (/** @type {Violation} */ { id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(", ")}`,
+        );
+      });
+      assert.deepEqual(violations, [], `${colorScheme}, ${width} px`);
+    }
+  }
+  await browser.close(NO_WIDTH);
 });
