@@ -202,6 +202,11 @@ async function shows(page, id, text) {
   });
 }
 
+/** @param {Page} page @param {number} job */
+async function choose(page, job) {
+  await page.locator(`.job[data-job="${job}"] .job-choose`).press("Enter");
+}
+
 /** What is drawn. @param {Page} page */
 function drawn(page) {
   return page.evaluate(() => {
@@ -270,6 +275,7 @@ test("infinite results are counted, and the rest is drawn", async (t) => {
   assert.deepEqual([points, sum(bars), scale], [40, 18, "linear"]);
   assert.equal(await page.locator("#values-scale").isVisible(), false);
   await server.run("submit", "repeat_multiply", "--initial", "1", "--factor", "10", "--times", "400", "--wait");
+  await choose(page, 2);
   await shows(page, "values-empty", "There is no number to draw.");
   await shows(page, "values-said", "The one result · 1 of them is infinite");
   assert.equal((await drawn(page)).charts, 0);
@@ -310,6 +316,7 @@ test("another job's results are never seen under a job's name, however slow the 
     await route.continue().catch(() => {});
   });
   await server.run("submit", "repeat_multiply", "--initial", "7", "--factor", "1", "--times", "3", "--name", "second");
+  await choose(page, 2);
   await shows(page, "values-name", "Job 2 “second”");
   const { job, points, charts, bars } = await drawn(page);
   assert.deepEqual({ job, points, charts, bars }, { job: 0, points: 0, charts: 0, bars: [] });
