@@ -10,7 +10,7 @@ import { strings } from "./strings.js";
 /** @typedef {import("./protocol.js").JobView} JobView */
 
 /** What may be asked of the server about a job.
- * @typedef {"pause" | "resume" | "cancel"} Wish */
+ * @typedef {"pause" | "resume" | "cancel" | "remove"} Wish */
 
 /** @typedef {{ choose: (id: number) => void, wish: (job: JobView, wish: Wish) => void }} Act */
 
@@ -41,7 +41,9 @@ export class JobRow {
     this.#find("job-turn").addEventListener("click", () => {
       act.wish(this.#job, this.#job.state === "paused" ? "resume" : "pause");
     });
-    this.#find("job-cancel").addEventListener("click", () => act.wish(this.#job, "cancel"));
+    this.#find("job-end").addEventListener("click", () => {
+      act.wish(this.#job, isOver(this.#job) ? "remove" : "cancel");
+    });
     for (const format of /** @type {const} */ (["jsonl", "csv"])) {
       const link = /** @type {HTMLAnchorElement} */ (this.#find(`job-${format}`));
       link.href = `/api/jobs/${job.id}/results?format=${format}`;
@@ -120,12 +122,14 @@ export class JobRow {
     const focused = document.activeElement;
     const called = strings.job(id, name);
     const turn = state === "paused" ? "resume" : "pause";
+    const end = over ? "remove" : "cancel";
     this.#write("job-turn", strings.jobs[turn]);
-    this.#write("job-cancel", strings.jobs.cancel);
+    this.#write("job-end", strings.jobs[end]);
     this.#find("job-turn").setAttribute("aria-label", `${strings.jobs[turn]}: ${called}`);
-    this.#find("job-cancel").setAttribute("aria-label", `${strings.jobs.cancel}: ${called}`);
+    this.#find("job-end").setAttribute("aria-label", `${strings.jobs[end]}: ${called}`);
     this.#find("job-turn").hidden = over || !mayChange;
-    this.#find("job-cancel").hidden = over || !mayChange;
+    this.#find("job-end").hidden = !mayChange;
+    this.#find("job-do").hidden = !mayChange;
     const results = over ? strings.jobs.results : strings.jobs.resultsSoFar;
     this.#find("job-results").hidden = done + failed === 0;
     this.#write("job-results-name", results);

@@ -1,12 +1,12 @@
 // @ts-check
 // The panel of the jobs: how far each is, what can be done about it, and a form for the next one.
 
-import { CancelQuestion } from "./cancel-question.js";
 import { element, setText } from "./dom.js";
 import { arrange } from "./job-order.js";
 import { JobRow } from "./job-row.js";
 import { NewJob } from "./new-job.js";
 import { Operator, Refused } from "./operator.js";
+import { Question } from "./question.js";
 import { strings } from "./strings.js";
 
 /** @typedef {import("./job-row.js").Wish} Wish */
@@ -20,7 +20,7 @@ let work;
 let operator;
 /** @type {NewJob} */
 let newJob;
-/** @type {CancelQuestion} */
+/** @type {Question} */
 let question;
 /** @type {Map<number, JobRow>} By job. */
 const rows = new Map();
@@ -42,7 +42,7 @@ export function setUp(shared) {
     work.choose(job.id);
     rows.get(job.id)?.focus();
   });
-  question = new CancelQuestion((id) => void carryOut(id, "cancel"));
+  question = new Question((id, grave) => void carryOut(id, grave));
   element("jobs-all").addEventListener("click", () => {
     isAllShown = !isAllShown;
     work.show();
@@ -135,8 +135,8 @@ function keepFocus(focused) {
 
 /** @param {JobView} job @param {Wish} wish */
 function wish(job, wish) {
-  if (wish === "cancel") {
-    question.ask(job);
+  if (wish === "cancel" || wish === "remove") {
+    question.ask(job, wish);
   } else {
     void carryOut(job.id, wish);
   }
@@ -150,7 +150,12 @@ async function carryOut(id, wish) {
   asked.add(id);
   trouble = () => "";
   try {
-    work.learn(await operator.post(`/api/jobs/${id}/${wish}`));
+    if (wish === "remove") {
+      await operator.remove(`/api/jobs/${id}`);
+      work.forget(id);
+    } else {
+      work.learn(await operator.post(`/api/jobs/${id}/${wish}`));
+    }
   } catch (error) {
     const why = () => (error instanceof Refused ? error.why : String(error));
     trouble = () => strings.jobs.trouble[wish](id, why());

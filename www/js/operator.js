@@ -84,18 +84,32 @@ export class Operator {
    * @param {string} path @param {object} [body] @returns {Promise<JobView>}
    * @throws {Refused} */
   async post(path, body) {
-    const headers = new Headers({ "content-type": "application/json" });
+    const headers = { "content-type": "application/json" };
+    return this.#change(path, { headers, body: body && JSON.stringify(body) });
+  }
+
+  /** Asks the server to remove something.
+   * @param {string} path @throws {Refused} */
+  async remove(path) {
+    await this.#change(path, { method: "DELETE" });
+  }
+
+  /** What the server answers; null where that is nothing.
+   * @param {string} path @param {RequestInit} request @throws {Refused} */
+  async #change(path, request) {
+    const headers = new Headers(request.headers);
     if (this.#token) {
       headers.set("authorization", `Bearer ${this.#token}`);
     }
-    const answer = await send(path, { headers, body: body && JSON.stringify(body) });
+    const answer = await send(path, { ...request, headers });
     const said = await answer.json().catch(() => null);
     if (answer.status === 401) {
       this.#needsToken = true;
       this.#forget();
       this.#ask(() => strings.operator.stale);
     }
-    if (!answer.ok || !said) {
+    const isWhole = said !== null || answer.status === 204;
+    if (!answer.ok || !isWhole) {
       throw new Refused(said?.error ?? { code: "no_answer", message: answer.statusText });
     }
     return said;

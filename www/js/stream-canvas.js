@@ -33,6 +33,10 @@ export function namesWidth(width) {
 /** @param {HTMLCanvasElement} canvas @param {Layout} layout @param {number} width Pixels of the
  * style sheet. @param {(group: Group) => string} nameOf */
 export function drawStream(canvas, layout, width, nameOf) {
+  if (width <= 0) {
+    // While a window is being made smaller there may be no room at all.
+    return;
+  }
   const ratio = globalThis.devicePixelRatio || 1;
   resize(canvas, Math.round(width * ratio), Math.round(layout.height * ratio));
   canvas.style.height = `${layout.height}px`;

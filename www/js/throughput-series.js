@@ -30,6 +30,13 @@ export function kindsIn({ tasks }) {
   return KINDS.filter((kind) => tasks.get(kind)?.some((count) => count > 0));
 }
 
+/** The first second in which anything was recorded, of those that are kept.
+ * @param {Throughput} throughput */
+export function firstBusy({ firstS, count, tasks }) {
+  const firsts = [...tasks.values()].map((seconds) => seconds.findIndex((tasks) => tasks > 0));
+  return firstS + Math.min(count, ...firsts.filter((first) => first >= 0));
+}
+
 /** The first second of which nothing is known yet.
  * @param {Throughput} throughput @param {number} nowMs */
 export function knownEnd({ firstS, count }, nowMs) {

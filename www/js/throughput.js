@@ -6,14 +6,25 @@ import { whileVisible } from "./lifecycle.js";
 import { onTheme } from "./palette.js";
 import { strings } from "./strings.js";
 import { Chart, KIND_COLOURS } from "./throughput-chart.js";
-import { kindsIn, knownEnd, minutes, present, rate, rates, stepFor } from "./throughput-series.js";
+import {
+  firstBusy,
+  kindsIn,
+  knownEnd,
+  minutes,
+  present,
+  rate,
+  rates,
+  stepFor,
+} from "./throughput-series.js";
 
 /** @typedef {import("./live.js").Live} Live */
 /** @typedef {import("./protocol.js").WorkerKind} WorkerKind */
 /** @typedef {import("./throughput-series.js").Span} Span */
 
-/** What is shown first: long enough to see what came of what one did, and not lost in it. */
+/** What is shown until a person chooses: long enough to see what came of what one did, and not lost
+ * in it; and of what has just begun, the little that there is. */
 const SPAN_S = 300;
+const SPAN_S_YOUNG = 60;
 /** A closer look than this shows no more. */
 const ZOOM_S_MIN = 5;
 /** How often it is looked whether a second has gone by. */
@@ -25,8 +36,9 @@ const ROWS_MAX = 15;
 let live = null;
 /** @type {Chart | null} */
 let chart = null;
-/** The seconds before now that are shown. */
-let spanS = SPAN_S;
+/** The seconds before now that a person has chosen to see.
+ * @type {number | null} */
+let chosenS = null;
 /** What is shown where a person has zoomed: it stands still.
  * @type {Span | null} */
 let zoomed = null;
@@ -47,7 +59,7 @@ let pointed = null;
 
 export function setUp() {
   const box = element("throughput-chart");
-  chart = new Chart(box, { cursor: point, zoom, reset: () => choose(spanS) });
+  chart = new Chart(box, { cursor: point, zoom, reset: () => choose(chosenS) });
   for (const button of spanButtons()) {
     button.addEventListener("click", () => choose(Number(button.dataset.seconds)));
   }
@@ -72,10 +84,17 @@ export function show(told) {
   draw();
 }
 
-/** @param {number} seconds */
+/** @param {number | null} seconds */
 function choose(seconds) {
-  [spanS, zoomed] = [seconds, null];
+  [chosenS, zoomed] = [seconds, null];
   draw();
+}
+
+/** The seconds before now that are shown. */
+function span() {
+  const beganS = live ? firstBusy(live.state.throughput) : 0;
+  const isYoung = drawnEndS - beganS < SPAN_S_YOUNG;
+  return chosenS ?? (isYoung ? SPAN_S_YOUNG : SPAN_S);
 }
 
 /** @param {number} fromMs @param {number} toMs */
@@ -102,7 +121,7 @@ function draw() {
   if (isEmpty) {
     return;
   }
-  const view = zoomed ?? { fromS: drawnEndS - spanS, toS: drawnEndS };
+  const view = zoomed ?? { fromS: drawnEndS - span(), toS: drawnEndS };
   const known = { fromS: view.fromS, toS: Math.min(view.toS, drawnEndS) };
   drawn = rates(throughput, kinds, known, stepFor(view.toS - view.fromS, chart?.width ?? 0));
   const edges = [...drawn.steps.map(({ fromS }) => fromS), known.toS];
@@ -147,8 +166,9 @@ function showSpans() {
   const root = element("throughput");
   root.dataset.zoomed = String(zoomed !== null);
   element("throughput-back").hidden = zoomed === null;
+  const shownS = span();
   for (const button of spanButtons()) {
-    const isOn = !zoomed && Number(button.dataset.seconds) === spanS;
+    const isOn = !zoomed && Number(button.dataset.seconds) === shownS;
     button.setAttribute("aria-pressed", String(isOn));
   }
 }

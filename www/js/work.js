@@ -28,6 +28,8 @@ export class Work {
   /** The job whose results are shown; none while nobody has chosen one.
    * @type {number | null} */
   chosenJob = null;
+  /** The job that is looked at while nobody has chosen one. */
+  #followed = 0;
   #live;
 
   constructor() {
@@ -48,22 +50,35 @@ export class Work {
     this.show();
   }
 
-  /** The job that is looked at: the chosen one; until one is chosen, the newest that runs, or else
-   * the newest of all. None where there is no job.
+  /** The job that is looked at: the chosen one; until one is chosen, one that runs and has results,
+   * until it is over and there is another. None where there is no job.
    * @param {Live} live @returns {JobView | null} */
-  shownJob({ state }) {
-    const chosen = state.jobs.get(this.chosenJob ?? 0);
+  shownJob({ state: { jobs } }) {
+    const chosen = jobs.get(this.chosenJob ?? 0);
     if (chosen) {
       return chosen;
     }
-    const newestFirst = [...state.jobs.values()].reverse();
-    return newestFirst.find((job) => job.state === "running") ?? newestFirst[0] ?? null;
+    const followed = jobs.get(this.#followed);
+    if (followed?.state === "running") {
+      return followed;
+    }
+    const newestFirst = [...jobs.values()].reverse();
+    const running = newestFirst.filter((job) => job.state === "running");
+    const next = running.find((job) => job.done > 0) ?? followed ?? running[0] ?? newestFirst[0];
+    this.#followed = next?.id ?? 0;
+    return next ?? null;
   }
 
   /** Shows what the server has just answered about a job, before it tells of that by itself.
    * @param {JobView} job */
   learn(job) {
     this.#live.state.jobs.set(job.id, job);
+    this.show();
+  }
+
+  /** Shows no more what the server has just removed. @param {number} job */
+  forget(job) {
+    this.#live.state.jobs.delete(job);
     this.show();
   }
 

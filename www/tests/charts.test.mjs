@@ -12,6 +12,8 @@ import { WebSocket } from "ws";
 import { LiveState } from "../js/live.js";
 import { barAt, edges, heightFor, layOut, ROW_MAX, ROW_MIN, summaries } from "../js/stream-layout.js";
 import {
+  firstBusy,
+  KINDS,
   kindsIn,
   knownEnd,
   minutes,
@@ -180,6 +182,18 @@ test("bars are sharp, apart, and never too short to be seen", () => {
   assert.ok(left < right && right <= 600);
 });
 
+test("what was recorded first is found", () => {
+  /** @param {number[][]} lists */
+  const first = (...lists) => {
+    const kinds = KINDS.slice(0, lists.length);
+    const tasks = new Map(kinds.map((kind, index) => [kind, lists[index]]));
+    return firstBusy({ firstS: 100, count: 4, tasks });
+  };
+  assert.equal(first([0, 0, 0, 7], [0, 3, 0, 0]), 101);
+  assert.equal(first([0, 0, 0, 0]), 104);
+  assert.equal(first(), 104);
+});
+
 test("what one points at is the bar below, or the nearest", () => {
   const bars = [bar(1, 0, 40_000, 50_000), bar(2, 0, 60_000, null), bar(3, 1, 40_000, 100_000)];
   const found = layOut(state(bars), 100_000, 60_000, 100);
@@ -282,8 +296,9 @@ test("a person chooses how much is shown, zooms, and goes through the seconds", 
   });
   const shown = ({ from, to } = /** @type {Record<string, string | undefined>} */ ({})) =>
     Number(to) - Number(from);
-  await comes(page, "throughput", (found) => shown(found) === 300 && Number(found.points) >= 4);
-  for (const [name, seconds] of /** @type {const} */ ([["1 h", 3600], ["15 min", 900], ["1 min", 60]])) {
+  // Of what has just begun, a minute.
+  await comes(page, "throughput", (found) => shown(found) === 60 && Number(found.points) >= 4);
+  for (const [name, seconds] of /** @type {const} */ ([["1 h", 3600], ["5 min", 300], ["1 min", 60]])) {
     await page.locator("#throughput").getByRole("button", { name }).click();
     assert.equal(shown(await data(page, "throughput")), seconds);
     const pressed = page.locator('#throughput [aria-pressed="true"]');

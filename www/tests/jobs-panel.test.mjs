@@ -108,26 +108,40 @@ test("by keyboard alone a job is submitted, watched, paused, resumed and cancell
   await inState(page, 1, "running");
   assert.equal((await server.job()).state, "running");
 
-  await tabTo(page, ".job-cancel");
+  await tabTo(page, ".job-end");
   for (const decline of ["Escape", "Enter"]) {
     await page.keyboard.press("Enter");
-    await page.locator("#cancel-job[open]").waitFor();
+    await page.locator("#question[open]").waitFor();
     const question = `Cancel job 1 “${MARKUP}”?`;
-    assert.equal(await page.locator("#cancel-question").textContent(), question);
+    assert.equal(await page.locator("#question-text").textContent(), question);
     await page.getByText(/^Its [\d,]+ results stay; nothing more of it is computed\.$/).waitFor();
-    await isFocused(page, "#cancel-no");
+    await isFocused(page, "#question-no");
     await page.keyboard.press(decline);
-    await page.locator("#cancel-job").waitFor({ state: "hidden" });
-    await isFocused(page, ".job-cancel");
+    await page.locator("#question").waitFor({ state: "hidden" });
+    await isFocused(page, ".job-end");
   }
   assert.equal((await server.job()).state, "running");
   await page.keyboard.press("Enter");
-  await tabTo(page, "#cancel-yes");
+  await tabTo(page, "#question-yes");
   await page.keyboard.press("Enter");
   await inState(page, 1, "cancelled");
   assert.equal((await server.job()).state, "cancelled");
-  await isFocused(page, ".job-choose");
-  assert.equal(await row(page, 1).locator(".job-turn, .job-cancel").filter({ visible: true }).count(), 0);
+  assert.equal(await row(page, 1).locator(".job-turn").isVisible(), false);
+
+  // What is over can be removed, which is asked about as well.
+  await isFocused(page, ".job-end");
+  await page.keyboard.press("Enter");
+  await page.getByText(`Remove job 1 “${MARKUP}”?`).waitFor();
+  await page.getByText(/^Its [\d,]+ results are deleted on the server\.$/).waitFor();
+  await page.keyboard.press("Escape");
+  await isFocused(page, ".job-end");
+  assert.equal((await server.job()).state, "cancelled");
+  await page.keyboard.press("Enter");
+  await tabTo(page, "#question-yes");
+  await page.keyboard.press("Enter");
+  await row(page, 1).waitFor({ state: "detached" });
+  await row(tab, 1).waitFor({ state: "detached" });
+  assert.equal((await fetch(`${server.page}api/jobs/1`)).status, 404);
   await tab.close();
   await browser.close();
 });
@@ -226,7 +240,9 @@ test("what is shown of a job is what the server has, and its links are its resul
   // Nothing is offered of what there is nothing of.
   assert.equal(await row(page, 2).locator(".job-results").isVisible(), false);
 
-  // Without a choice it is the newest; then the one that was chosen, which a press of a row is.
+  await page.reload();
+  await row(page, 2).waitFor();
+  // Without a choice, where nothing runs, it is the newest; then the one that was chosen, which a press of a row is.
   const pressed = () => page.locator('.job-choose[aria-pressed="true"] .job-name').allTextContents();
   assert.deepEqual(await pressed(), ["huge"]);
   const bar = await row(page, 1).locator(".job-bar").boundingBox();
@@ -247,7 +263,7 @@ test("rows stay what they are while they change, move and are folded", async (t)
   const page = await watch(browser, server);
   await row(page, 1).waitFor();
   await row(page, 2).evaluate((row) => Object.assign(globalThis, { row }));
-  await row(page, 2).locator(".job-cancel").focus();
+  await row(page, 2).locator(".job-turn").focus();
   for (const id of [2, 3, 4, 5, 6, 7]) {
     await server.run("cancel", String(id));
     await inState(page, id, "cancelled");
@@ -286,7 +302,7 @@ test("without the operator's token the page shows, and offers nothing", async (t
   }
   /** What can be pressed of what changes anything. @param {Page} page */
   const offered = (page) =>
-    page.locator("#new-job-open, #new-job-submit, .job-turn, .job-cancel").filter({ visible: true }).count();
+    page.locator("#new-job-open, #new-job-submit, .job-turn, .job-end").filter({ visible: true }).count();
   assert.equal(await offered(page), 0);
 
   await page.locator("#operator-ask").press("Enter");
@@ -413,7 +429,7 @@ test("the panel speaks the language of the moment", async (t) => {
     await row(page, 1).locator(".job-progress").textContent(),
     await row(page, 1).locator(".job-left").textContent(),
     await row(page, 1).locator(".job-turn").textContent(),
-    await row(page, 1).locator(".job-cancel").getAttribute("aria-label"),
+    await row(page, 1).locator(".job-end").getAttribute("aria-label"),
     await row(page, 2).locator(".job-about").textContent(),
     await row(page, 2).locator(".job-word").textContent(),
   ];
@@ -483,8 +499,8 @@ test("the panel is accessible, by day and by night, wide and narrow", async (t) 
         assert.deepEqual(wrong, [], `${where}, ${colorScheme}, ${width} px`);
       };
       await look("#jobs");
-      await row(page, 3).locator(".job-cancel").click();
-      await look("#cancel-job");
+      await row(page, 3).locator(".job-end").click();
+      await look("#question");
       const overflows = await page.evaluate(
         () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
       );

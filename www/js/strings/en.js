@@ -189,6 +189,7 @@ export const en = {
     pause: "Pause",
     resume: "Resume",
     cancel: "Cancel",
+    remove: "Remove",
     results: "Results",
     resultsSoFar: "Results so far",
     /** @param {number} over */
@@ -199,15 +200,30 @@ export const en = {
       jobs === 1
         ? "1 more job is not listed here; “tequio jobs” lists it."
         : `${grouped(jobs)} more jobs are not listed here; “tequio jobs” lists them.`,
-    /** @param {string} job */
-    cancelQuestion: (job) => `Cancel ${job.replace(/^J/, "j")}?`,
-    /** @param {number} results */
-    cancelMeans: (results) => {
-      const stay = results === 1 ? "Its 1 result stays" : `Its ${grouped(results)} results stay`;
-      return `${results === 0 ? "It has no results yet" : stay}; nothing more of it is computed.`;
+    question: {
+      cancel: {
+        /** @param {string} job */
+        text: (job) => `Cancel ${job.replace(/^J/, "j")}?`,
+        /** @param {number} results */
+        means: (results) => {
+          const stay = results === 1 ? "Its 1 result stays" : `Its ${grouped(results)} results stay`;
+          return `${results === 0 ? "It has no results yet" : stay}; nothing more of it is computed.`;
+        },
+        yes: "Cancel the job",
+        no: "Keep it",
+      },
+      remove: {
+        /** @param {string} job */
+        text: (job) => `Remove ${job.replace(/^J/, "j")}?`,
+        /** @param {number} results */
+        means: (results) =>
+          results === 1
+            ? "Its 1 result is deleted on the server."
+            : `Its ${grouped(results)} results are deleted on the server.`,
+        yes: "Remove the job",
+        no: "Keep it",
+      },
     },
-    cancelYes: "Cancel the job",
-    cancelNo: "Keep it",
     trouble: {
       /** @param {number} job @param {string} why */
       pause: (job, why) => `Job ${job} could not be paused. ${why}`,
@@ -215,6 +231,8 @@ export const en = {
       resume: (job, why) => `Job ${job} could not be resumed. ${why}`,
       /** @param {number} job @param {string} why */
       cancel: (job, why) => `Job ${job} could not be cancelled. ${why}`,
+      /** @param {number} job @param {string} why */
+      remove: (job, why) => `Job ${job} could not be removed. ${why}`,
     },
   },
 

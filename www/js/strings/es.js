@@ -169,6 +169,7 @@ export const es = {
     pause: "Pausar",
     resume: "Reanudar",
     cancel: "Cancelar",
+    remove: "Quitar",
     results: "Resultados",
     resultsSoFar: "Resultados hasta ahora",
     all: (over) => `Ver los ${grouped(over)}`,
@@ -177,18 +178,34 @@ export const es = {
       jobs === 1
         ? "Hay 1 trabajo más que no aparece aquí; “tequio jobs” lo muestra."
         : `Hay ${grouped(jobs)} trabajos más que no aparecen aquí; “tequio jobs” los muestra.`,
-    cancelQuestion: (job) => `¿Cancelar el ${job.replace(/^T/, "t")}?`,
-    cancelMeans: (results) => {
-      const stay =
-        results === 1 ? "Su único resultado se queda" : `Sus ${grouped(results)} resultados se quedan`;
-      return `${results === 0 ? "Todavía no tiene resultados" : stay}; ya no se calcula nada más de él.`;
+    question: {
+      cancel: {
+        text: (job) => `¿Cancelar el ${job.replace(/^T/, "t")}?`,
+        means: (results) => {
+          const stay =
+            results === 1
+              ? "Su único resultado se queda"
+              : `Sus ${grouped(results)} resultados se quedan`;
+          return `${results === 0 ? "Todavía no tiene resultados" : stay}; ya no se calcula nada más de él.`;
+        },
+        yes: "Cancelar el trabajo",
+        no: "Dejarlo seguir",
+      },
+      remove: {
+        text: (job) => `¿Quitar el ${job.replace(/^T/, "t")}?`,
+        means: (results) =>
+          results === 1
+            ? "Su único resultado se borra del servidor."
+            : `Sus ${grouped(results)} resultados se borran del servidor.`,
+        yes: "Quitar el trabajo",
+        no: "Conservarlo",
+      },
     },
-    cancelYes: "Cancelar el trabajo",
-    cancelNo: "Dejarlo seguir",
     trouble: {
       pause: (job, why) => `No se pudo pausar el trabajo ${job}. ${why}`,
       resume: (job, why) => `No se pudo reanudar el trabajo ${job}. ${why}`,
       cancel: (job, why) => `No se pudo cancelar el trabajo ${job}. ${why}`,
+      remove: (job, why) => `No se pudo quitar el trabajo ${job}. ${why}`,
     },
   },
 

@@ -1,0 +1,63 @@
+// @ts-check
+// Asks before a job is cancelled, or removed: neither can be undone.
+
+import { element, setText } from "./dom.js";
+import { isOver } from "./job-order.js";
+import { strings } from "./strings.js";
+
+/** @typedef {import("./protocol.js").JobView} JobView */
+
+/** What is asked about before it is done.
+ * @typedef {"cancel" | "remove"} Grave */
+
+export class Question {
+  /** What it is about, or was. */
+  #job = 0;
+  /** @type {Grave} */
+  #grave = "cancel";
+
+  /** @param {(id: number, grave: Grave) => void} act */
+  constructor(act) {
+    element("question-yes").addEventListener("click", () => {
+      this.#dialog.close();
+      act(this.#job, this.#grave);
+    });
+    element("question-no").addEventListener("click", () => this.#dialog.close());
+  }
+
+  /** @param {JobView} job @param {Grave} grave */
+  ask(job, grave) {
+    this.#job = job.id;
+    this.#grave = grave;
+    this.#write(job);
+    this.#dialog.showModal();
+    element("question-no").focus();
+  }
+
+  /** Follows the job while the question waits for its answer. @param {Map<number, JobView>} jobs */
+  show(jobs) {
+    const job = jobs.get(this.#job);
+    if (!this.#dialog.open) {
+      return;
+    }
+    if (job && isOver(job) === (this.#grave === "remove")) {
+      this.#write(job);
+    } else {
+      // It is answered: the job has come to its end, or somebody has removed it.
+      this.#dialog.close();
+    }
+  }
+
+  /** @param {JobView} job */
+  #write({ id, name, done, failed }) {
+    const said = strings.jobs.question[this.#grave];
+    setText("question-text", said.text(strings.job(id, name)));
+    setText("question-means", said.means(done + failed));
+    setText("question-yes", said.yes);
+    setText("question-no", said.no);
+  }
+
+  get #dialog() {
+    return /** @type {HTMLDialogElement} */ (element("question"));
+  }
+}
