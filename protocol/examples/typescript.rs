@@ -28,6 +28,7 @@ fn main() {
         live::LiveEvent::decl(&config),
         live::Snapshot::decl(&config),
         live::Changes::decl(&config),
+        live::Pulse::decl(&config),
         live::Throughput::decl(&config),
         live::StreamRows::decl(&config),
         live::Bar::decl(&config),

@@ -291,9 +291,9 @@ pub const RATE_STEADY_S: u64 = 2;
 /// How often pages are told what is new: as often as numbers can be read.
 pub const LIVE_INTERVAL: Duration = Duration::from_millis(500);
 
-/// How often a page is told of workers that do nothing but compute, in intervals of
-/// [`LIVE_INTERVAL`]: a thousand of them would be a megabyte a second otherwise.
-pub const LIVE_WORKERS_EVERY: u64 = 4;
+/// Workers that do nothing but compute of which a page is told at once, in turn: a thousand of them
+/// are told of every four seconds, for 30 kB a second.
+pub const LIVE_PULSES_MAX: usize = 128;
 
 /// The longest silence on a page's stream of events. A connection that has died without a word is
 /// noticed by it: the page waits three times as long, and connects again.

@@ -56,8 +56,10 @@ pub struct Changes {
     pub jobs_gone: Vec<JobId>,
     /// See [`Snapshot::jobs_omitted`].
     pub jobs_omitted: u32,
-    /// Workers that are new or have changed; one that only computes is told of every few seconds.
+    /// Workers that are new, or are other than they were.
     pub workers: Vec<WorkerView>,
+    /// What changes of those that compute.
+    pub pulses: Vec<Pulse>,
     /// Workers that have left.
     pub workers_gone: Vec<WorkerId>,
     /// The seconds that have ended since.
@@ -66,6 +68,34 @@ pub struct Changes {
     pub rows: Option<Vec<StreamRows>>,
     /// Bars that are new or have changed.
     pub bars: Vec<Bar>,
+}
+
+/// What changes of a [`WorkerView`] while it computes.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Pulse {
+    /// The worker.
+    pub id: WorkerId,
+    /// These fields are as in the view.
+    pub idle_s: f64,
+    /// See above.
+    pub lag_ms: Option<f64>,
+    /// See above.
+    pub leases: u32,
+    /// See above.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub tasks: u64,
+    /// See above.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub results: u64,
+    /// See above.
+    pub rate: f64,
+    /// See above.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub errors: u64,
+    /// See above.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub refused: u64,
 }
 
 /// Tasks recorded in each of some consecutive seconds.

@@ -3,10 +3,11 @@
 //! a demo may run for ever.
 
 use crate::dispatcher::{ChangeError, Dispatcher, Progress};
-use crate::store::NewJob;
+use crate::store::{NewJob, StoreError};
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid, GridError};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::op::Op;
@@ -61,7 +62,8 @@ struct Demo {
 struct Running {
     id: JobId,
     tasks: u64,
-    /// When its first result was on disk.
+    submitted: Instant,
+    /// When it was seen first that a result was on disk.
     began: Option<Instant>,
     progress: watch::Receiver<Progress>,
 }
@@ -75,12 +77,13 @@ impl Demo {
     async fn go_on(&mut self) -> Result<(), ChangeError> {
         loop {
             self.submit().await?;
-            tokio::time::sleep(INTERVAL).await;
-            while self.running.len() >= SWEEPS_MAX {
-                self.wait_for_change().await;
-                self.look().await?;
+            let next = Instant::now() + INTERVAL;
+            while self.running.len() >= SWEEPS_MAX || Instant::now() < next {
+                tokio::select! {
+                    () = self.change() => self.look().await?,
+                    () = tokio::time::sleep_until(next), if self.running.len() < SWEEPS_MAX => {}
+                }
             }
-            self.look().await?;
         }
     }
 
@@ -99,13 +102,17 @@ impl Demo {
         self.dispatcher.publish(id, job, total, false).await?;
         self.submitted += 1;
         if let Some(progress) = self.dispatcher.follow(id).await? {
-            self.running.push(Running { id, tasks: total, began: None, progress });
+            let submitted = Instant::now();
+            self.running.push(Running { id, tasks: total, submitted, began: None, progress });
         }
         Ok(())
     }
 
     /// Waits until something of a sweep is recorded, or one is over.
-    async fn wait_for_change(&mut self) {
+    async fn change(&mut self) {
+        if self.running.is_empty() {
+            return std::future::pending().await;
+        }
         let changes = self.running.iter_mut().map(|sweep| Box::pin(sweep.progress.changed()));
         // That somebody has removed one is a change too.
         futures_util::future::select_all(changes).await.0.ok();
@@ -124,7 +131,8 @@ impl Demo {
         {
             match self.dispatcher.remove(id).await {
                 // Somebody else has removed it.
-                Ok(()) | Err(ChangeError::Control(_)) => {}
+                Ok(())
+                | Err(ChangeError::Control(_) | ChangeError::Store(StoreError::Missing(_))) => {}
                 Err(error) => return Err(error),
             }
         }
@@ -133,17 +141,19 @@ impl Demo {
 
     fn look_at(&mut self, mut sweep: Running) -> Looked {
         let progress = *sweep.progress.borrow_and_update();
+        let is_gone = sweep.progress.has_changed().is_err();
+        if progress.state == JobState::Done {
+            // What is over at the first look began when it was submitted.
+            let began = sweep.began.unwrap_or(sweep.submitted);
+            self.tasks = tasks_for(sweep.tasks, began.elapsed());
+        }
+        if progress.state.is_over() || is_gone {
+            return Looked::IsOver(sweep.id);
+        }
         if progress.recorded > 0 {
             sweep.began.get_or_insert_with(Instant::now);
         }
-        let is_gone = sweep.progress.has_changed().is_err();
-        if !progress.state.is_over() && !is_gone {
-            return Looked::Goes(sweep);
-        }
-        if let Some(began) = sweep.began {
-            self.tasks = tasks_for(sweep.tasks, began.elapsed());
-        }
-        Looked::IsOver(sweep.id)
+        Looked::Goes(sweep)
     }
 }
 

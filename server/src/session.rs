@@ -212,7 +212,8 @@ impl<L: Link> Session<L> {
             let reason = format!("silent for {} s", silence.as_secs());
             return Err(End::ours(close_code::SILENT, reason));
         }
-        self.pinged_at = Some(Instant::now());
+        // Of two that are not answered yet, the first is answered first.
+        self.pinged_at.get_or_insert_with(Instant::now);
         self.write(Frame::Ping).await
     }
 

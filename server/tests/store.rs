@@ -46,6 +46,7 @@ conformance! {
     a_load_discards_drafts_and_ids_are_never_given_again
     a_discarded_draft_is_gone_and_only_drafts_are_discarded
     a_removed_job_is_gone_at_once_and_only_jobs_that_are_over_are_removed
+    what_is_being_removed_takes_no_inputs_and_a_draft_is_not_removed
     states_are_kept_and_set_by_publishing_only_once
     what_is_not_there_is_missing
     drafts_are_missing_to_all_that_is_for_jobs
@@ -141,6 +142,9 @@ fn a_removed_job_is_gone_at_once_and_only_jobs_that_are_over_are_removed(store: 
     let mut is_left = store.remove(job).unwrap();
     assert_missing(job, store.outcomes(job, 0..1, 1));
     assert_missing(job, store.set_state(job, JobState::Running));
+    assert_missing(job, store.record(&[numbers(job, rows..rows + 1)]));
+    assert_missing(job, store.publish(job, true));
+    assert_missing(job, store.discard(job));
     while is_left {
         is_left = store.remove(job).unwrap();
     }
@@ -153,6 +157,20 @@ fn a_removed_job_is_gone_at_once_and_only_jobs_that_are_over_are_removed(store: 
     assert_eq!(store.load().unwrap().jobs, []);
     assert_missing(kept, store.remove(kept));
     assert!(running(store, 5) > job, "its id is never given again");
+}
+
+fn what_is_being_removed_takes_no_inputs_and_a_draft_is_not_removed(store: &dyn Store) {
+    let job = store.create_job(&inputs_job()).unwrap();
+    store.append_inputs(job, 0, &inputs(0..3)).unwrap();
+    assert_missing(job, store.remove(job));
+    assert_eq!(store.inputs(job, 0..3).unwrap(), inputs(0..3));
+    store.publish(job, true).unwrap();
+    store.set_state(job, JobState::Cancelled).unwrap();
+    store.remove(job).unwrap();
+    assert_missing(job, store.append_inputs(job, 3, &inputs(3..4)));
+    assert_missing(job, store.publish(job, false));
+    assert_missing(job, store.inputs(job, 0..1));
+    assert_eq!(store.load().unwrap().jobs, []);
 }
 
 fn states_are_kept_and_set_by_publishing_only_once(store: &dyn Store) {

@@ -76,6 +76,12 @@ export class LiveState {
     changes.jobs_gone.forEach((id) => this.jobs.delete(id));
     this.jobsOmitted = changes.jobs_omitted;
     this.#addWorkers(changes.workers);
+    for (const pulse of changes.pulses) {
+      const worker = this.workers.get(pulse.id);
+      if (worker) {
+        Object.assign(worker, pulse, { heardMs: this.#heard(pulse.idle_s) });
+      }
+    }
     changes.workers_gone.forEach((id) => this.workers.delete(id));
     this.#addSeconds(changes.throughput);
     this.rows = changes.rows ?? this.rows;
@@ -85,9 +91,13 @@ export class LiveState {
   /** @param {WorkerView[]} workers */
   #addWorkers(workers) {
     for (const worker of workers) {
-      const heardMs = this.atMs - worker.idle_s * 1000;
-      this.workers.set(worker.id, { ...worker, heardMs });
+      this.workers.set(worker.id, { ...worker, heardMs: this.#heard(worker.idle_s) });
     }
+  }
+
+  /** @param {number} idleS */
+  #heard(idleS) {
+    return this.atMs - idleS * 1000;
   }
 
   /** Seconds may be told twice, and some in which nothing happened not at all.

@@ -420,9 +420,13 @@ jobs_gone: Array<JobId>,
  */
 jobs_omitted: number, 
 /**
- * Workers that are new or have changed; one that only computes is told of every few seconds.
+ * Workers that are new, or are other than they were.
  */
 workers: Array<WorkerView>, 
+/**
+ * What changes of those that compute.
+ */
+pulses: Array<Pulse>, 
 /**
  * Workers that have left.
  */
@@ -439,6 +443,44 @@ rows: Array<StreamRows> | null,
  * Bars that are new or have changed.
  */
 bars: Array<Bar>, };
+
+export type Pulse = { 
+/**
+ * The worker.
+ */
+id: WorkerId, 
+/**
+ * These fields are as in the view.
+ */
+idle_s: number, 
+/**
+ * See above.
+ */
+lag_ms: number | null, 
+/**
+ * See above.
+ */
+leases: number, 
+/**
+ * See above.
+ */
+tasks: number, 
+/**
+ * See above.
+ */
+results: number, 
+/**
+ * See above.
+ */
+rate: number, 
+/**
+ * See above.
+ */
+errors: number, 
+/**
+ * See above.
+ */
+refused: number, };
 
 export type Throughput = { 
 /**

@@ -327,6 +327,7 @@ impl Core {
             self.metrics.expiries.inc();
             debug!(lease = %expired.lease, job = %expired.job, "[#{}] lease expired", expired.worker);
             self.live.stream.ended(expired.worker, expired.lease, HowEnded::Lost, now.at);
+            self.live.busy.insert(expired.worker);
         }
     }
 
@@ -598,7 +599,11 @@ impl Core {
             return self.take(id, lease, taken, None, now);
         }
         let Some(lease) = error.lease else { return };
-        if self.scheduler.release(id, lease).is_ok() && self.scheduler.add_strike(id) {
+        if self.scheduler.release(id, lease).is_err() {
+            return;
+        }
+        self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
+        if self.scheduler.add_strike(id) {
             // It would be lent the same again, and refuse it again.
             self.turn_away(id);
         }

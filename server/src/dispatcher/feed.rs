@@ -3,7 +3,7 @@
 use super::core::{Core, Now};
 use std::sync::Arc;
 use tequio_protocol::limits::{LIVE_INTERVAL, LIVE_SILENCE, LIVE_WAITING_MAX};
-use tequio_protocol::live::{Changes, LiveEvent};
+use tequio_protocol::live::LiveEvent;
 use tokio::sync::broadcast;
 use tokio::time::Instant;
 
@@ -43,13 +43,17 @@ impl Feed {
     }
 
     pub(super) fn watch(&mut self, core: &mut Core, now: Now) -> Watch {
-        let changes = self.changes.subscribe();
         // A class that opens its browsers together costs one snapshot.
-        let snapshot = self
-            .snapshot
-            .get_or_insert_with(|| json(&LiveEvent::Snapshot(core.snapshot(now))))
-            .clone();
-        Watch { snapshot, changes }
+        let snapshot = match &self.snapshot {
+            Some(snapshot) => snapshot.clone(),
+            None => {
+                // What is told next begins where this snapshot ends.
+                self.tell(core, now);
+                let snapshot = json(&LiveEvent::Snapshot(core.snapshot(now)));
+                self.snapshot.insert(snapshot).clone()
+            }
+        };
+        Watch { snapshot, changes: self.changes.subscribe() }
     }
 
     /// Tells what is new, if it is time to.
@@ -62,14 +66,17 @@ impl Feed {
             self.snapshot = None;
             return core.unwatch();
         }
+        self.tell(core, now);
+    }
+
+    fn tell(&mut self, core: &mut Core, now: Now) {
+        let at = Instant::now();
         self.next_at = at + LIVE_INTERVAL;
+        self.snapshot = None;
+        let changes = core.changes(now);
         let is_silent = at - self.told_at >= LIVE_SILENCE;
-        let nothing = || {
-            is_silent.then(|| Changes { at_ms: now.at.as_millis() as u64, ..Changes::default() })
-        };
-        if let Some(changes) = core.changes(now).or_else(nothing) {
+        if core.is_news(&changes) || is_silent {
             self.told_at = at;
-            self.snapshot = None;
             // Whoever has left meanwhile does not miss it.
             self.changes.send(json(&LiveEvent::Changes(changes))).ok();
         }

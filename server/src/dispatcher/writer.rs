@@ -128,7 +128,8 @@ impl Writer {
                 }
                 let done = self.store.set_state(job, state);
                 match &done {
-                    Ok(()) => drop(self.states.remove(&job)),
+                    // One that was removed meanwhile has no state.
+                    Ok(()) | Err(StoreError::Missing(_)) => drop(self.states.remove(&job)),
                     Err(error) => {
                         error!("job {job} is {}, which is not on disk yet: {error}", state.name());
                         self.states.insert(job, state);
@@ -168,12 +169,16 @@ impl Writer {
     }
 
     fn remove(&mut self, job: JobId, reply: Reply<()>) {
+        if self.removing.contains(&job) {
+            return answer(reply, Err(StoreError::Missing(job)));
+        }
         // What was taken of it before it was over is recorded before it goes.
         if self.failed_at.is_none() {
             self.record_all();
         }
-        if self.failed_at.is_some() {
-            let said = format!("job {job} is not removed while the disk fails");
+        let is_written = || self.waiting.iter().all(|recording| recording.job != job);
+        if self.failed_at.is_some() && !is_written() {
+            let said = format!("job {job} has outcomes that wait for the disk");
             return answer(reply, Err(StoreError::Io(said)));
         }
         match self.store.remove(job) {
@@ -189,8 +194,11 @@ impl Writer {
         let Some(job) = self.removing.pop_front() else { return };
         match self.store.remove(job) {
             Ok(is_left) => self.removing.extend(is_left.then_some(job)),
-            // The rest is removed when the store is loaded; it only takes room until then.
-            Err(error) => error!("job {job} is removed in part only: {error}"),
+            Err(StoreError::Missing(_)) => {}
+            Err(error) => {
+                self.removing.push_front(job);
+                self.fail(&error);
+            }
         }
     }
 
@@ -218,8 +226,10 @@ impl Writer {
 
     fn write_states(&mut self) -> Result<(), StoreError> {
         while let Some((job, state)) = self.states.first_key_value() {
-            self.store.set_state(*job, *state)?;
-            self.states.pop_first();
+            match self.store.set_state(*job, *state) {
+                Ok(()) | Err(StoreError::Missing(_)) => drop(self.states.pop_first()),
+                Err(error) => return Err(error),
+            }
         }
         Ok(())
     }

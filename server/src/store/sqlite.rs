@@ -485,15 +485,19 @@ fn insert_draft(tx: &Transaction<'_>, job: &NewJob) -> Result<JobId, Failure> {
     Ok(JobId(id as u64))
 }
 
-/// Makes a job that is over a draft again, which nobody sees; `false` where it is not over.
+/// Begins to remove a job that is over; `false` where it is not over. What is being removed is a draft
+/// of -1 tasks: nobody sees it, nothing is added to it, and it goes with the drafts at the next start.
 fn hide_job(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
-    let hide = "UPDATE job SET state = 'draft' WHERE id = ?1 AND state IN ('done', 'cancelled')";
+    let hide = "UPDATE job SET state = 'draft', total = -1
+        WHERE id = ?1 AND state IN ('done', 'cancelled')";
     Ok(tx.prepare_cached(hide)?.execute([int(job.0)])? > 0)
 }
 
-/// Removes as much of a draft as one transaction should, and says whether more of it is left.
+/// Removes as much of a job that is being removed as one transaction should, and says whether more
+/// of it is left.
 fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
-    select_draft(tx, job)?;
+    let hidden = "SELECT 1 FROM job WHERE id = ?1 AND total < 0";
+    find(tx.prepare_cached(hidden)?, job, |_| Ok(()))?;
     for table in ["outcome", "input"] {
         let delete = format!(
             "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE job = ?1 LIMIT ?2)"
@@ -503,7 +507,8 @@ fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
             return Ok(true);
         }
     }
-    delete_draft(tx, job).map(|()| false)
+    tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
+    Ok(false)
 }
 
 fn delete_drafts(tx: &Transaction<'_>) -> Result<(), Failure> {
@@ -515,21 +520,17 @@ fn delete_drafts(tx: &Transaction<'_>) -> Result<(), Failure> {
 }
 
 fn delete_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
-    select_draft(tx, job)?;
+    let draft = "SELECT 1 FROM job WHERE id = ?1 AND state = 'draft' AND total >= 0";
+    find(tx.prepare_cached(draft)?, job, |_| Ok(()))?;
     tx.prepare_cached("DELETE FROM input WHERE job = ?1")?.execute([int(job.0)])?;
     tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
     Ok(())
 }
 
-/// Errs where the job is not there, or no draft.
-fn select_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
-    let draft = "SELECT 1 FROM job WHERE id = ?1 AND state = 'draft'";
-    find(tx.prepare_cached(draft)?, job, |_| Ok(()))
-}
-
 /// Errs where there is no such job, not even a draft.
 fn select_any(connection: &Connection, job: JobId) -> Result<(), Failure> {
-    find(connection.prepare_cached("SELECT 1 FROM job WHERE id = ?1")?, job, |_| Ok(()))
+    let any = "SELECT 1 FROM job WHERE id = ?1 AND total >= 0";
+    find(connection.prepare_cached(any)?, job, |_| Ok(()))
 }
 
 /// Errs where the job is not there, or a draft.
@@ -540,7 +541,7 @@ fn select_published(connection: &Connection, job: JobId) -> Result<(), Failure> 
 
 /// Whether a job that inputs may be added to, a draft or an open one, has a grid.
 fn select_growing(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
-    let growing = "SELECT grid IS NOT NULL FROM job WHERE id = ?1
+    let growing = "SELECT grid IS NOT NULL FROM job WHERE id = ?1 AND total >= 0
         AND (state = 'draft' OR (is_open AND state IN ('running', 'paused')))";
     find(tx.prepare_cached(growing)?, job, |row| row.get(0))
 }

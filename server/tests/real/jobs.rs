@@ -239,6 +239,31 @@ async fn a_paused_job_is_handed_out_again_when_it_is_resumed() {
 }
 
 #[tokio::test]
+async fn a_job_is_removed_once_whatever_else_is_asked_of_it_at_the_same_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Arc::new(SqliteStore::open(folder.path()).unwrap());
+    let server = Server::start_on(store).await;
+    for _ in 0..50 {
+        let id = server.submit("/api/jobs", grid("5..7", "2", "3")).await;
+        let path = format!("/api/jobs/{id}");
+        assert_eq!(server.post(&format!("{path}/cancel"), "").await.status, 200);
+        let cancel = format!("{path}/cancel");
+        let delete = || Answer::of(server.request(Method::DELETE, &path));
+        let (one, again, other) = tokio::join!(delete(), server.post(&cancel, ""), delete());
+        let mut removed = [one.status, other.status];
+        removed.sort_unstable();
+        assert_eq!(removed, [204, 404]);
+        assert!([200, 404].contains(&again.status), "{}", again.text);
+    }
+    assert_eq!(server.get("/healthz").await.0, 200, "what was removed holds nothing up");
+    assert_eq!(server.get("/api/jobs").await.1, json!([]));
+    let id = server.submit("/api/jobs", grid("5..7", "2", "3")).await;
+    let worker = Worker::start(&server);
+    assert_eq!(server.job_over(id).await.done, 2);
+    worker.stop().await;
+}
+
+#[tokio::test]
 async fn a_cancelled_job_keeps_its_results_and_takes_no_more() {
     let server = Server::start_with(None).await;
     let id = server.submit("/api/jobs", grid("5..7", "2", "3")).await;

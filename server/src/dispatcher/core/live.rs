@@ -8,8 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tequio_protocol::api::JobView;
 use tequio_protocol::ids::{JobId, WorkerId};
-use tequio_protocol::limits::{JOBS_SHOWN_MAX, LIVE_WORKERS_EVERY};
-use tequio_protocol::live::{Changes, Snapshot};
+use tequio_protocol::limits::{JOBS_SHOWN_MAX, LIVE_PULSES_MAX};
+use tequio_protocol::live::{Changes, Pulse, Snapshot};
 
 /// What is kept for pages, and what they know.
 #[derive(Debug, Default)]
@@ -20,32 +20,43 @@ pub(super) struct Live {
     pub(super) changed: BTreeSet<WorkerId>,
     /// Workers of which something was heard.
     pub(super) busy: BTreeSet<WorkerId>,
+    /// The last of those that were told of: the next ones' turn is next.
+    pulsed: u64,
     gone: Vec<WorkerId>,
     /// Jobs, as pages know them.
     shown: BTreeMap<JobId, JobView>,
+    omitted: u32,
     /// The first second whose throughput pages do not know.
     next_s: u64,
-    tellings: u64,
     is_watched: bool,
 }
 
 impl Live {
     pub(super) fn left(&mut self, worker: WorkerId, now: Duration) {
         self.stream.left(worker, now);
+        self.changed.remove(&worker);
+        self.busy.remove(&worker);
         if self.is_watched {
             self.gone.push(worker);
         }
     }
+
+    /// The next of the busy workers, so many at most, in turn.
+    fn take_busy(&mut self) -> Vec<WorkerId> {
+        let behind = self.busy.split_off(&WorkerId(self.pulsed + 1));
+        let next = behind.into_iter().chain(std::mem::take(&mut self.busy));
+        let mut next: Vec<WorkerId> = next.collect();
+        self.busy = next.split_off(next.len().min(LIVE_PULSES_MAX)).into_iter().collect();
+        self.pulsed = next.last().map_or(0, |last| last.0);
+        next
+    }
 }
 
 impl Core {
-    /// How everything is. What pages are told next is new to whoever knows this.
+    /// How everything is. Whoever looks already is told first what is new: from here on, all are
+    /// told what differs from this.
     pub fn snapshot(&mut self, now: Now) -> Snapshot {
-        if !self.live.is_watched {
-            // What was noted before is in here.
-            self.changes(now);
-            self.live.is_watched = true;
-        }
+        self.live.is_watched = true;
         let (jobs, jobs_omitted) = self.shown_jobs(now.at);
         let (rows, bars) = self.live.stream.all(now.at);
         Snapshot {
@@ -59,8 +70,8 @@ impl Core {
         }
     }
 
-    /// What is new since this was last called; `None` where nothing is.
-    pub fn changes(&mut self, now: Now) -> Option<Changes> {
+    /// What is new since this was last called; nothing but the time where nothing is.
+    pub fn changes(&mut self, now: Now) -> Changes {
         let (jobs, jobs_omitted) = self.shown_jobs(now.at);
         let is_new = |(id, job): &(&JobId, &JobView)| self.live.shown.get(id) != Some(*job);
         let new = jobs.iter().filter(is_new).map(|(_, job)| job.clone()).collect();
@@ -69,41 +80,61 @@ impl Core {
         self.live.shown = jobs;
 
         let live = &mut self.live;
-        live.tellings += 1;
-        let mut told = std::mem::take(&mut live.changed);
-        if live.tellings.is_multiple_of(LIVE_WORKERS_EVERY) {
-            told.append(&mut live.busy);
-        }
+        let (changed, busy) = (std::mem::take(&mut live.changed), live.take_busy());
         let workers_gone = std::mem::take(&mut live.gone);
         let (rows, bars) = live.stream.take_changes(now.at);
         let throughput = live.history.since(live.next_s, now.at);
-        let workers = told
-            .iter()
-            .filter_map(|id| {
-                self.workers.get(id).map(|worker| self.worker_view(*id, worker, now.at))
-            })
-            .collect();
-        let at_ms = now.at.as_millis() as u64;
-        let changes = Changes {
-            at_ms,
+        live.next_s = now.at.as_secs();
+        let known = |id: WorkerId| self.workers.get(&id).map(|worker| (id, worker));
+        let workers = changed.into_iter().filter_map(known);
+        let pulses = busy.into_iter().filter_map(known);
+        Changes {
+            at_ms: now.at.as_millis() as u64,
             jobs: new,
             jobs_gone,
             jobs_omitted,
-            workers,
+            workers: workers.map(|(id, worker)| self.worker_view(id, worker, now.at)).collect(),
+            pulses: pulses.map(|(id, worker)| self.pulse(id, worker, now.at)).collect(),
             workers_gone,
             throughput,
             rows,
             bars,
-        };
-        is_worth_telling(&changes).then(|| {
-            self.live.next_s = now.at.as_secs();
-            changes
-        })
+        }
+    }
+
+    /// Whether anything of it is new. Seconds in which nothing happened can wait until something
+    /// does.
+    pub fn is_news(&mut self, changes: &Changes) -> bool {
+        let omitted = std::mem::replace(&mut self.live.omitted, changes.jobs_omitted);
+        omitted != changes.jobs_omitted
+            || !changes.jobs.is_empty()
+            || !changes.jobs_gone.is_empty()
+            || !changes.workers.is_empty()
+            || !changes.pulses.is_empty()
+            || !changes.workers_gone.is_empty()
+            || !changes.throughput.tasks.is_empty()
+            || changes.rows.is_some()
+            || !changes.bars.is_empty()
     }
 
     /// Nobody looks any more.
     pub fn unwatch(&mut self) {
         self.live.is_watched = false;
+    }
+
+    fn pulse(&self, id: WorkerId, worker: &super::Worker, now: Duration) -> Pulse {
+        let view = self.worker_view(id, worker, now);
+        Pulse {
+            id,
+            idle_s: view.idle_s,
+            lag_ms: view.lag_ms,
+            leases: view.leases,
+            tasks: view.tasks,
+            results: view.results,
+            rate: view.rate,
+            errors: view.errors,
+            refused: view.refused,
+        }
     }
 
     /// All jobs that are not over, and the newest of the others, up to a limit; and how many are
@@ -119,13 +150,104 @@ impl Core {
     }
 }
 
-/// Seconds in which nothing happened can wait until something does.
-fn is_worth_telling(changes: &Changes) -> bool {
-    !changes.jobs.is_empty()
-        || !changes.jobs_gone.is_empty()
-        || !changes.workers.is_empty()
-        || !changes.workers_gone.is_empty()
-        || !changes.throughput.tasks.is_empty()
-        || changes.rows.is_some()
-        || !changes.bars.is_empty()
+#[cfg(test)]
+mod tests {
+    use super::super::{Control, Peer};
+    use super::*;
+    use crate::metrics::Metrics;
+    use crate::store::{NewJob, StoredJob};
+    use tequio_protocol::api::JobState;
+    use tequio_protocol::grid::{Axis, Grid};
+    use tequio_protocol::op::Op;
+
+    fn core() -> Core {
+        Core::new(None, 0, Vec::new(), 1, Metrics::default().into())
+    }
+
+    fn at(ms: u64) -> Now {
+        Now { at: Duration::from_millis(ms), unix_ms: ms }
+    }
+
+    fn add_job(core: &mut Core, id: u64) {
+        let one = || Axis::value_of(1.0).unwrap();
+        let grid = Some(Grid::new(one(), one(), one()).unwrap());
+        let (name, op) = (String::new(), Op::RepeatMultiply);
+        core.add_job(StoredJob {
+            id: JobId(id),
+            job: NewJob { name, op, priority: 0, grid, submitted_at_ms: 0 },
+            total: 1,
+            is_open: false,
+            state: JobState::Running,
+            done: 0,
+            failed: 0,
+            recorded: Vec::new(),
+        });
+    }
+
+    fn connect(core: &mut Core) -> WorkerId {
+        let address = ([127, 0, 0, 1], 1).into();
+        core.connected(Peer { address, path: "/".to_owned(), agent: None }, at(0))
+    }
+
+    #[test]
+    fn what_changes_back_between_two_tellings_is_told_to_whom_a_snapshot_came_between() {
+        let mut core = core();
+        add_job(&mut core, 1);
+        core.changes(at(0));
+        core.snapshot(at(0));
+        core.control(JobId(1), Control::Pause).unwrap();
+        // As the feed does for a second page.
+        assert_eq!(core.changes(at(1)).jobs[0].state, JobState::Paused);
+        assert_eq!(core.snapshot(at(1)).jobs[0].state, JobState::Paused);
+        core.control(JobId(1), Control::Resume).unwrap();
+        assert_eq!(core.changes(at(2)).jobs[0].state, JobState::Running);
+    }
+
+    #[test]
+    fn a_silent_server_says_how_many_jobs_it_does_not_tell_of() {
+        let mut core = core();
+        for id in 0..JOBS_SHOWN_MAX as u64 + 3 {
+            add_job(&mut core, id);
+        }
+        let first = core.changes(at(0));
+        assert_eq!((first.jobs.len(), first.jobs_omitted), (JOBS_SHOWN_MAX, 3));
+        assert!(core.is_news(&first));
+        let silence = core.changes(at(1));
+        assert_eq!((silence.jobs.len(), silence.jobs_omitted), (0, 3));
+        assert!(!core.is_news(&silence));
+        // One that nobody sees has gone.
+        core.control(JobId(0), Control::Cancel).unwrap();
+        core.forget_job(JobId(0));
+        let fewer = core.changes(at(2));
+        assert_eq!((fewer.jobs_gone.len(), fewer.jobs_omitted), (0, 2));
+        assert!(core.is_news(&fewer));
+    }
+
+    #[test]
+    fn workers_that_come_and_go_leave_nothing_while_nobody_looks() {
+        let mut core = core();
+        for _ in 0..3 {
+            let worker = connect(&mut core);
+            core.live.busy.insert(worker);
+            core.disconnected(worker, "gone", at(1));
+        }
+        assert!(core.live.changed.is_empty() && core.live.busy.is_empty());
+        assert!(core.live.gone.is_empty());
+    }
+
+    #[test]
+    fn busy_workers_are_told_of_in_turn() {
+        let mut core = core();
+        let all: BTreeSet<WorkerId> =
+            (0..2 * LIVE_PULSES_MAX + 5).map(|_| connect(&mut core)).collect();
+        core.changes(at(0));
+        let mut told = Vec::new();
+        for _ in 0..3 {
+            // Those that were told of are busy again.
+            core.live.busy.extend(&all);
+            told.extend(core.changes(at(1)).pulses.iter().map(|pulse| pulse.id));
+        }
+        assert_eq!(told.len(), 3 * LIVE_PULSES_MAX);
+        assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), all, "nobody is passed over");
+    }
 }

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::{STREAM_BARS_MAX, STREAM_ROWS_MAX, STREAM_SPAN};
+use tequio_protocol::limits::{LIVE_INTERVAL, STREAM_BARS_MAX, STREAM_ROWS_MAX, STREAM_SPAN};
 use tequio_protocol::live::{Bar, BarEnd, HowEnded, StreamRows};
 
 #[derive(Debug, Default)]
@@ -19,6 +19,8 @@ pub(super) struct Stream {
     /// Bars that have changed since they were told of.
     changed: BTreeSet<u64>,
     rows_changed: bool,
+    /// When it was looked last whether something is too old.
+    forgot_at: Duration,
 }
 
 #[derive(Debug, Default)]
@@ -131,7 +133,8 @@ impl Stream {
             return true;
         }
         let has_room = |stream: &Stream| stream.rows_count() + slots - has <= STREAM_ROWS_MAX;
-        if !has_room(self) {
+        // Those beyond ask with each lease; nothing grows old faster than pages are told.
+        if !has_room(self) && now >= self.forgot_at + LIVE_INTERVAL {
             self.forget(now);
         }
         if !has_room(self) {
@@ -154,8 +157,10 @@ impl Stream {
             let Lent { job, tasks } = lent;
             self.bars.insert(bar, Bar { id: bar, worker, slot, job, tasks, from_ms, end: None });
             self.changed.insert(bar);
-            if self.bars.len() > STREAM_BARS_MAX {
-                self.bars.pop_first();
+            if self.bars.len() > STREAM_BARS_MAX
+                && let Some((oldest, _)) = self.bars.pop_first()
+            {
+                self.changed.remove(&oldest);
             }
         }
     }
@@ -169,6 +174,7 @@ impl Stream {
 
     /// Drops what is too old to be shown, and the rows that are left with nothing.
     fn forget(&mut self, now: Duration) {
+        self.forgot_at = now;
         let first_ms = now.saturating_sub(STREAM_SPAN).as_millis() as u64;
         self.bars.retain(|_, bar| bar.end.is_none_or(|end| end.at_ms >= first_ms));
         self.changed.retain(|bar| self.bars.contains_key(bar));
@@ -273,6 +279,7 @@ mod tests {
             stream.ended(WORKER, LeaseId(lease), HowEnded::Answered, later);
             lend(&mut stream, lease + 1, later.as_millis() as u64);
         }
+        assert_eq!(stream.changed.len(), STREAM_BARS_MAX, "nobody has looked");
         assert_eq!(stream.all(later).1.len(), STREAM_BARS_MAX);
     }
 }
