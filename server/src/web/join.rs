@@ -5,7 +5,7 @@
 
 use super::App;
 use super::error::ApiError;
-use super::who::{is_local, is_loopback_name, name_of, text};
+use super::who::{host_of, is_local, is_loopback_name, name_of, text};
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, StatusCode};
@@ -43,19 +43,27 @@ pub(super) fn link(app: &App, headers: &HeaderMap) -> Option<String> {
     choose(&app.who.allowed_origins, text(headers, &HOST), app.address, own_address)
 }
 
-/// The first of these that others can reach: what the operator named, what the asker typed, this
-/// machine's address in its network, the address listened at.
+/// The first of these that others can reach: what the asker typed, if that is an address or one of the
+/// operator's names; what the operator named first; any other name that the asker typed; this
+/// machine's address in its network; the address listened at.
 fn choose(
     allowed_origins: &[String],
     host: Option<&str>,
     listening: SocketAddr,
     own_address: impl FnOnce(IpAddr) -> Option<IpAddr>,
 ) -> Option<String> {
-    // A proxy's outside: what the proxy asks for says little.
-    if let Some(outside) = allowed_origins.iter().find(|origin| !is_local(origin)) {
+    let host = host.filter(|host| is_host(host) && !means_this_machine(host));
+    let is_asked = |origin: &&String| host.is_some() && host_of(origin) == host;
+    if let Some(asked) = allowed_origins.iter().find(is_asked) {
+        return Some(asked.clone());
+    }
+    // A proxy may ask by a name that it alone knows; nobody has an address for himself.
+    let is_address = host.is_some_and(|host| name_of(host).parse::<IpAddr>().is_ok());
+    let outside = allowed_origins.iter().find(|origin| !is_local(origin) && !is_address);
+    if let Some(outside) = outside {
         return Some(outside.clone());
     }
-    if let Some(host) = host.filter(|host| is_host(host) && !means_this_machine(host)) {
+    if let Some(host) = host {
         return Some(format!("http://{host}"));
     }
     let address = match listening.ip() {
@@ -109,8 +117,16 @@ mod tests {
         let lan = "192.168.1.5:8765";
         // (--allow-origin, Host, listening at, the link)
         for (allowed, host, listening, link) in [
-            // A proxy's outside comes first, whatever was asked for.
-            (&["https://lab.example"][..], Some(lan), lan, Some("https://lab.example")),
+            // What was asked for, if it was an address or one of the operator's names.
+            (&["https://lab.example"][..], Some(lan), lan, Some("http://192.168.1.5:8765")),
+            (
+                &["https://other.example", "https://lab.example"],
+                Some("lab.example"),
+                lan,
+                Some("https://lab.example"),
+            ),
+            // A proxy's outside, where the proxy asked by a name of its own, or on loopback.
+            (&["https://lab.example"], Some("tequio:8765"), lan, Some("https://lab.example")),
             (
                 &["https://lab.example"],
                 Some("127.0.0.1"),

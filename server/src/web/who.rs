@@ -10,10 +10,12 @@
 use super::App;
 use super::error::ApiError;
 use axum::extract::{Request, State};
-use axum::http::header::{AUTHORIZATION, HOST, ORIGIN, UPGRADE};
-use axum::http::{HeaderMap, HeaderName, Method, StatusCode};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_SECURITY_POLICY, HOST, ORIGIN, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
 use tequio_protocol::text::quote;
 
@@ -37,19 +39,28 @@ enum Wish {
 }
 
 /// Every request passes here first.
-pub(super) async fn check(
-    State(app): State<App>,
-    request: Request,
-    next: Next,
-) -> Result<Response, ApiError> {
+pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let wish = match *request.method() {
         Method::GET if headers.contains_key(UPGRADE) => Wish::Work,
         Method::GET | Method::HEAD | Method::OPTIONS => Wish::Look,
         _ => Wish::Change,
     };
-    app.who.check(wish, headers)?;
-    Ok(next.run(request).await)
+    let checked = app.who.check(wish, headers);
+    let mut response = match checked {
+        Ok(()) => next.run(request).await,
+        Err(refusal) => refusal.into_response(),
+    };
+    harden(response.headers_mut());
+    response
+}
+
+/// Keeps browsers from taking an answer for what it is not: of what the page's files do not say
+/// themselves, nothing is run, and nothing is shown in anybody's frame.
+fn harden(headers: &mut HeaderMap) {
+    headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    let nothing = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(CONTENT_SECURITY_POLICY).or_insert(nothing);
 }
 
 impl Who {
@@ -141,7 +152,7 @@ pub(super) fn text<'a>(headers: &'a HeaderMap, name: &HeaderName) -> Option<&'a 
 }
 
 /// `host:port` of an origin.
-fn host_of(origin: &str) -> Option<&str> {
+pub(super) fn host_of(origin: &str) -> Option<&str> {
     let (scheme, host) = origin.split_once("://")?;
     ["http", "https"].contains(&scheme).then_some(host)
 }

@@ -125,6 +125,23 @@ async fn what_a_worker_held_when_it_vanished_is_shown_as_lost() {
 }
 
 #[tokio::test]
+async fn what_a_worker_cannot_take_is_shown_as_given_back() {
+    let server = Server::start_with(None).await;
+    let (mut page, _) = Page::open(&server).await;
+    let mut client = Client::connect(&server).await;
+    client.hello().await;
+    server.submit("/api/jobs", grid("0..40")).await;
+    let lease = client.receive().await["lease"].as_u64().unwrap();
+    let refusal = json!({"type": "error", "code": "bad_task", "message": "no", "lease": lease});
+    client.send(&refusal.to_string()).await;
+    let is_given_back = |changes: &Changes| {
+        let mut ends = changes.bars.iter().filter_map(|bar| bar.end);
+        ends.any(|end| end.how == HowEnded::Returned)
+    };
+    page.change(is_given_back).await;
+}
+
+#[tokio::test]
 async fn the_stream_ends_with_the_server() {
     let server = Server::start().await;
     let (mut page, _) = Page::open(&server).await;

@@ -11,6 +11,21 @@ async fn get_as(server: &Server, path: &str, host: &str) -> Answer {
     Answer::of(server.request(Method::GET, path).header("Host", host)).await
 }
 
+#[tokio::test]
+async fn no_answer_is_taken_for_what_it_is_not() {
+    let server = Server::start().await;
+    let policy = "default-src 'none'; frame-ancestors 'none'";
+    for path in ["/api/jobs", "/api/events", "/api/join.svg", "/metrics", "/nowhere"] {
+        let answer = server.request(Method::GET, path).send().await.unwrap();
+        assert_eq!(answer.headers()["x-content-type-options"], "nosniff", "{path}");
+        assert_eq!(answer.headers()["content-security-policy"], policy, "{path}");
+    }
+    // Also what is refused.
+    let foreign = get_as(&server, "/api/jobs", "evil.example").await;
+    assert_eq!(foreign.status, 403);
+    assert_eq!(foreign.header("x-content-type-options"), Some("nosniff"));
+}
+
 // ---- Who may change things --------------------------------------------------------------------
 
 #[tokio::test]
