@@ -19,7 +19,7 @@ use tracing::error;
 const SWEEPS_MAX: usize = 2;
 
 /// Sweeps that are kept when they are over, for somebody to look at their results.
-const OVER_MAX: usize = 3;
+const OVER_MAX: usize = 2;
 
 /// The pause between two submissions, at least: with many workers a sweep is over at once, and a
 /// page on which jobs fly by shows nothing.
@@ -31,9 +31,9 @@ const SWEEP: Duration = Duration::from_secs(12);
 /// Tasks of the first sweep, of which nobody knows how long it takes.
 const TASKS_FIRST: u64 = 50_000;
 
-/// Tasks of a sweep, at most: of all that are kept there are five times as many results, of 24 bytes
+/// Tasks of a sweep, at most: of all that are kept there are four times as many results, of 8 bytes
 /// each.
-const TASKS_MAX: u64 = 2_000_000;
+const TASKS_MAX: u64 = 10_000_000;
 
 /// Arcs of which the picture of a sweep's results consists.
 const ARCS: u32 = 5;

@@ -1,23 +1,36 @@
 // @ts-check
-// Takes the README's pictures: a tab at work for a real server, by day and by night.
+// Takes the README's pictures: everybody's work on a real server, by day and by night.
 
+import { spawn } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { test } from "node:test";
 import { OwnBrowser } from "./own-browser.mjs";
-import { Server } from "./support.mjs";
+import { Server, until } from "./support.mjs";
+
+/** What a screen of a desk shows at once. */
+const METRICS = { width: 1920, height: 1290, deviceScaleFactor: 1, mobile: false };
+
+/** Long enough for several jobs to have been computed. */
+const WORK_MS = 40_000;
+
+const TOKEN = "screenshots";
 
 test("screenshots", async (t) => {
-  const server = await Server.start(t);
+  const outside = ["--allow-origin", "http://tequio.lab:8765", "--operator-token", TOKEN];
+  const server = await Server.start(t, { args: ["--demo", ...outside] });
+  const worker = spawn(server.program, ["work", server.page, "--slots", "1"], { stdio: "ignore" });
+  t.after(() => worker.kill());
   const browser = await OwnBrowser.start(t);
-  const grid = ["--initial", "1,2.5", "--factor", "1.00000043", "--times", "0..1000000000"];
-  await server.run("submit", "repeat_multiply", ...grid, "--name", "growth");
+  await browser.open(server.page, { cores: 3 });
   const tab = await browser.open(server.page, { cores: 4 });
-  await tab.slide("cores", 3);
-  await tab.slide("share", 75);
-  await tab.resultsSent(10_000_000);
-  const metrics = { width: 1000, height: 745, deviceScaleFactor: 1.5, mobile: false };
-  await tab.ask("Emulation.setDeviceMetricsOverride", metrics);
+  await tab.evaluate((token) => sessionStorage.setItem("tequio-operator", token), TOKEN);
+  await tab.ask("Emulation.setDeviceMetricsOverride", METRICS);
   await tab.ask("Emulation.setScrollbarsHidden", { hidden: true });
+  await tab.ask("Page.reload");
+  await new Promise((resolve) => setTimeout(resolve, WORK_MS));
+  await until("results are drawn", () =>
+    tab.evaluate(() => Number(document.getElementById("values")?.dataset.points) > 300),
+  );
   for (const value of ["light", "dark"]) {
     const features = [{ name: "prefers-color-scheme", value }];
     await tab.ask("Emulation.setEmulatedMedia", { features });

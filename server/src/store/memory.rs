@@ -10,6 +10,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
+use tequio_protocol::number::Number;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::outcome::Outcome;
 
@@ -36,7 +37,43 @@ struct Job {
     state: Option<JobState>,
     inputs: Vec<RepeatMultiply>,
     /// The outcomes recorded, by their first index; disjoint, none empty.
-    runs: BTreeMap<u64, Vec<Outcome>>,
+    runs: BTreeMap<u64, Outcomes>,
+}
+
+/// The outcomes of neighbouring tasks, at 8 bytes each: errors are rare.
+#[derive(Debug)]
+struct Outcomes {
+    /// One a task; those of errors mean nothing.
+    results: Box<[f64]>,
+    /// By their place.
+    errors: BTreeMap<usize, String>,
+}
+
+impl Outcomes {
+    fn of(outcomes: &[Outcome]) -> Outcomes {
+        let mut errors = BTreeMap::new();
+        let result = |(place, outcome): (usize, &Outcome)| match outcome {
+            Outcome::Result(number) => number.0,
+            Outcome::Error { error } => {
+                errors.insert(place, error.clone());
+                0.0
+            }
+        };
+        let results = outcomes.iter().enumerate().map(result).collect();
+        Outcomes { results, errors }
+    }
+
+    fn len(&self) -> u64 {
+        self.results.len() as u64
+    }
+
+    /// That of the task at `place` among them.
+    fn at(&self, place: usize) -> Outcome {
+        match self.errors.get(&place) {
+            Some(error) => Outcome::Error { error: error.clone() },
+            None => Outcome::Result(Number(self.results[place])),
+        }
+    }
 }
 
 impl MemoryStore {
@@ -153,13 +190,14 @@ impl Store for MemoryStore {
         let mut tasks = 0;
         for (first, outcomes) in published.overlapping(&range) {
             let start = range.start.max(*first);
-            let end = range.end.min(first + outcomes.len() as u64);
+            let end = range.end.min(first + outcomes.len());
             tasks += end - start;
             if tasks > tasks_max && !runs.is_empty() {
                 break;
             }
-            let clipped = &outcomes[(start - first) as usize..(end - first) as usize];
-            runs.push(Run { first: start, outcomes: clipped.to_vec() });
+            let places = (start - first) as usize..(end - first) as usize;
+            let clipped = places.map(|place| outcomes.at(place)).collect();
+            runs.push(Run { first: start, outcomes: clipped });
         }
         Ok(runs)
     }
@@ -173,8 +211,8 @@ impl Store for MemoryStore {
                 Around::Recorded(interval) => {
                     let Some(wanted) = sampling.wanted_of(&interval) else { break };
                     let run = &published.runs[&interval.start];
-                    let place = |index: &u64| run[(index - interval.start) as usize].clone();
-                    sampling.add(wanted, wanted.iter().map(place));
+                    let outcome = |index: &u64| run.at((index - interval.start) as usize);
+                    sampling.add(wanted, wanted.iter().map(outcome));
                 }
                 Around::Gap(end) => sampling.skip(end),
             }
@@ -221,7 +259,7 @@ impl State {
         if published.overlapping(&(*first..end)).next().is_some() {
             return Err(StoreError::Overlap { job: *job, first: *first, end });
         }
-        published.runs.insert(*first, outcomes.clone());
+        published.runs.insert(*first, Outcomes::of(outcomes));
         Ok(())
     }
 
@@ -239,12 +277,12 @@ impl Job {
     /// `None` for a draft.
     fn stored(&self, id: JobId) -> Option<StoredJob> {
         let state = self.state?;
-        let tasks: u64 = self.runs.values().map(|run| run.len() as u64).sum();
-        let failed = self.runs.values().flatten().filter(|outcome| outcome.is_error()).count();
+        let tasks: u64 = self.runs.values().map(Outcomes::len).sum();
+        let failed: usize = self.runs.values().map(|run| run.errors.len()).sum();
         let mut recorded = Vec::new();
         if !state.is_over() {
             for (first, run) in &self.runs {
-                push_joined(&mut recorded, *first..first + run.len() as u64);
+                push_joined(&mut recorded, *first..first + run.len());
             }
         }
         Some(StoredJob {
@@ -261,7 +299,7 @@ impl Job {
 
     fn around(&self, index: u64) -> Around {
         let before = self.runs.range(..=index).next_back();
-        let interval = before.map(|(first, run)| *first..*first + run.len() as u64);
+        let interval = before.map(|(first, run)| *first..*first + run.len());
         match interval.filter(|interval| interval.contains(&index)) {
             Some(interval) => Around::Recorded(interval),
             None => Around::Gap(self.runs.range(index..).next().map(|(first, _)| *first)),
@@ -269,10 +307,10 @@ impl Job {
     }
 
     /// The runs that have an index within `range`, in order.
-    fn overlapping(&self, range: &Range<u64>) -> impl Iterator<Item = (&u64, &Vec<Outcome>)> {
+    fn overlapping(&self, range: &Range<u64>) -> impl Iterator<Item = (&u64, &Outcomes)> {
         let (start, end) = (range.start, range.end.max(range.start));
         let before = self.runs.range(..start).next_back();
-        let before = before.filter(move |(first, run)| *first + run.len() as u64 > start);
+        let before = before.filter(move |(first, run)| *first + run.len() > start);
         before.filter(|_| end > start).into_iter().chain(self.runs.range(start..end))
     }
 }
