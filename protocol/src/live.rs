@@ -28,6 +28,10 @@ pub struct Snapshot {
     /// When this is so.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub at_ms: u64,
+    /// When the server started, in milliseconds since 1970 on its own clock: it tells one start from
+    /// another, after which ids may mean other things.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub started_at_ms: u64,
     /// Jobs, oldest first: all that are not over, and the newest of the others, up to
     /// [`JOBS_SHOWN_MAX`](crate::limits::JOBS_SHOWN_MAX) in all.
     pub jobs: Vec<JobView>,

@@ -30,6 +30,11 @@ export class JobNames {
     return known ?? "";
   }
 
+  /** What is known is of another server, perhaps, and what is not may be known by now. */
+  forget() {
+    this.#names.clear();
+  }
+
   /** @param {number} job @param {(job: number) => Promise<unknown>} ask */
   async #learn(job, ask) {
     try {

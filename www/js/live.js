@@ -33,6 +33,8 @@ export const RETRY_MS = 3000;
 export class LiveState {
   /** When this is so. */
   atMs = 0;
+  /** When the server started, on its clock on the wall: no two starts have the same. */
+  startedAtMs = 0;
   /** @type {Map<number, JobView>} In the order of submission. */
   jobs = new Map();
   jobsOmitted = 0;
@@ -59,6 +61,7 @@ export class LiveState {
   /** @param {Snapshot} snapshot */
   #begin(snapshot) {
     this.atMs = snapshot.at_ms;
+    this.startedAtMs = snapshot.started_at_ms;
     this.jobs = new Map(snapshot.jobs.map((job) => [job.id, job]));
     this.jobsOmitted = snapshot.jobs_omitted;
     this.workers = new Map();

@@ -5,6 +5,7 @@
 import { Activity } from "./activity.js";
 import { browserId, randomHex } from "./browser-id.js";
 import { Choice } from "./choice.js";
+import { element } from "./dom.js";
 import { JobNames, askOwnServer } from "./job-names.js";
 import { keeper } from "./keep.js";
 import * as languageSwitch from "./language-switch.js";
@@ -40,6 +41,7 @@ const totals = new Totals(ofBrowser);
 const activity = new Activity();
 const isToAsk = "url" in server && server.isOwn;
 const names = new JobNames(isToAsk ? askOwnServer : null);
+const work = isToAsk ? new Work() : null;
 
 /** @type {Worker | null} None where there is no server to work for. */
 let coordinator = null;
@@ -60,6 +62,7 @@ const lending = new Lending(navigator, ofBrowser, () => {
 });
 
 function start() {
+  element("unstarted").remove();
   languageSwitch.setUp();
   panel.setUp(lending, {
     start: () => choose("yes", () => state.start()),
@@ -74,9 +77,7 @@ function start() {
   }
   renderWords();
   onLanguage(renderWords);
-  if (isToAsk) {
-    new Work().start();
-  }
+  work?.start();
 
   addEventListener("storage", (event) => {
     // Without a key, everything was removed.
@@ -171,6 +172,7 @@ function hear(message, now) {
       view.addLogLine(said.connecting(message.attempt));
       return link("connecting");
     case "connected":
+      names.forget();
       view.addLogLine(said.connected);
       return link("connected");
     case "disconnected":
@@ -254,7 +256,7 @@ function renderState() {
 function render() {
   const now = performance.now();
   panel.showCountdown(retryAt - now);
-  panel.showComputing(state.state, failure(), activity.work(now), (job) => names.of(job));
+  panel.showComputing(state.state, failure(), activity.work(now), (job) => work?.nameOf(job) ?? names.of(job));
   panel.showSlots(
     activity.slots.map((slot) => ({ isComputing: slot.isComputing, busy: slot.busy(now) })),
   );

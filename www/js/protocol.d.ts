@@ -377,6 +377,11 @@ export type Snapshot = {
  */
 at_ms: number, 
 /**
+ * When the server started, in milliseconds since 1970 on its own clock: it tells one start from
+ * another, after which ids may mean other things.
+ */
+started_at_ms: number, 
+/**
  * Jobs, oldest first: all that are not over, and the newest of the others, up to
  * [`JOBS_SHOWN_MAX`](crate::limits::JOBS_SHOWN_MAX) in all.
  */

@@ -17,7 +17,7 @@ const SOCKET_PATH = "/ws";
 export function serverUrl(page) {
   const given = new URL(page.href).searchParams.get("server") ?? `${page.origin}/`;
   const schemes = { "ws:": "ws:", "wss:": "wss:", "http:": "ws:", "https:": "wss:" };
-  const url = URL.canParse(given) ? new URL(given) : null;
+  const url = parse(given);
   const scheme = url && schemes[/** @type {keyof typeof schemes} */ (url.protocol)];
   if (!url || !scheme || !url.host) {
     return { bad: given };
@@ -30,4 +30,14 @@ export function serverUrl(page) {
     takesLeases: path.endsWith(SOCKET_PATH),
     isOwn: path === SOCKET_PATH && url.host === page.host && scheme === ownScheme,
   };
+}
+
+/** `URL.parse` and `URL.canParse` are younger than some phones.
+ * @param {string} text */
+function parse(text) {
+  try {
+    return new URL(text);
+  } catch {
+    return null;
+  }
 }

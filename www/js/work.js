@@ -30,6 +30,8 @@ export class Work {
   chosenJob = null;
   /** The job that is looked at while nobody has chosen one. */
   #followed = 0;
+  /** Of which start of the server that is. */
+  #startedAtMs = 0;
   #live;
 
   constructor() {
@@ -69,6 +71,11 @@ export class Work {
     return next ?? null;
   }
 
+  /** The name of a job that the server tells of. @param {number} job */
+  nameOf(job) {
+    return this.#live.state.jobs.get(job)?.name;
+  }
+
   /** Shows what the server has just answered about a job, before it tells of that by itself.
    * @param {JobView} job */
   learn(job) {
@@ -87,6 +94,24 @@ export class Work {
     element("everybodys").classList.toggle("stale", link === "lost");
     element("link").hidden = link !== "lost";
     setText("link", link === "lost" ? strings.work.away : "");
-    PANELS.forEach((panel) => panel.show(this.#live));
+    this.#forgetIfAnother();
+    for (const panel of PANELS) {
+      try {
+        panel.show(this.#live);
+      } catch (error) {
+        // What is wrong with one panel is said, and no reason for the others to stand still.
+        reportError(error);
+      }
+    }
+  }
+
+  /** A server that was started anew may have other jobs by the same numbers. */
+  #forgetIfAnother() {
+    const { startedAtMs } = this.#live.state;
+    if (startedAtMs !== this.#startedAtMs) {
+      this.#startedAtMs = startedAtMs;
+      this.chosenJob = null;
+      this.#followed = 0;
+    }
   }
 }

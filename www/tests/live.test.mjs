@@ -37,7 +37,7 @@ function seconds(first_s, count, tasks = {}) {
 /** @param {Partial<Snapshot>} what @returns {LiveEvent} */
 function snapshot(what) {
   const nothing = { jobs: [], jobs_omitted: 0, workers: [], rows: [], bars: [] };
-  return { type: "snapshot", at_ms: 0, throughput: seconds(0, 0), ...nothing, ...what };
+  return { type: "snapshot", at_ms: 0, started_at_ms: 1, throughput: seconds(0, 0), ...nothing, ...what };
 }
 
 /** @param {Partial<Changes>} what @returns {LiveEvent} */

@@ -29,6 +29,7 @@ pub(super) struct Live {
     /// The first second whose throughput pages do not know.
     next_s: u64,
     is_watched: bool,
+    started_at_ms: Option<u64>,
 }
 
 impl Live {
@@ -57,10 +58,15 @@ impl Core {
     /// told what differs from this.
     pub fn snapshot(&mut self, now: Now) -> Snapshot {
         self.live.is_watched = true;
+        let at_ms = now.at.as_millis() as u64;
+        // Once: the clock on the wall may be set while the server runs.
+        let started_at_ms =
+            *self.live.started_at_ms.get_or_insert(now.unix_ms.saturating_sub(at_ms));
         let (jobs, jobs_omitted) = self.shown_jobs(now.at);
         let (rows, bars) = self.live.stream.all(now.at);
         Snapshot {
-            at_ms: now.at.as_millis() as u64,
+            at_ms,
+            started_at_ms,
             jobs: jobs.into_values().collect(),
             jobs_omitted,
             workers: self.workers(now.at),
