@@ -62,7 +62,8 @@ test("trunk build leaves the files that the server carries", () => {
 });
 
 test("a tab under trunk serve computes, and again after each edit", async (t) => {
-  await Server.start(t, { port: 8765 });
+  const args = ["--allow-origin", "http://127.0.0.1:8080"];
+  const server = await Server.start(t, { port: 8765, args });
   const trunk = await serveWithTrunk(t);
   const browser = await Browser.start(t);
   const tab = await browser.open("http://127.0.0.1:8080/");
@@ -72,6 +73,12 @@ test("a tab under trunk serve computes, and again after each edit", async (t) =>
   assert.equal(workers.length, 1);
   assert.equal(workers[0].path, "/ws");
   assert.equal((await (await fetch("http://127.0.0.1:8080/healthz")).json()).status, "ok");
+
+  // Everybody's work is shown, and can be changed where the server allows it.
+  await server.run("submit", "repeat_multiply", "--initial", "1", "--factor", "2", "--times", "0..900000000");
+  await tab.locator("#throughput-chart canvas").waitFor();
+  await tab.locator(".job-turn").click();
+  await until("it is paused", async () => (await server.job()).state === "paused");
 
   for (const edited of ["www/js/strings.js", "protocol/src/lib.rs", "worker-wasm/src/worker.rs"]) {
     // Or an earlier build could be taken for that of this edit.
