@@ -148,8 +148,8 @@ function fill(list, length) {
 /** The connection to the server's events. */
 export class Live {
   state = new LiveState();
-  /** Whether what is known is what is so: `asking` until the first snapshot, `lost` where the
-   * server is away.
+  /** Whether what is known is what is so: `asking` until the first snapshot since it was started,
+   * `lost` where the server is away.
    * @type {"asking" | "live" | "lost"} */
   link = "asking";
   /** @type {Source | null} */
@@ -189,9 +189,11 @@ export class Live {
     this.#wait(SILENCE_MS_MAX);
   }
 
-  /** Asks no more; what is known stays. */
+  /** Asks no more; what is known stays, of the time at which it was told: by then nobody has said
+   * what has happened since. */
   stop() {
     this.#close();
+    this.link = "asking";
   }
 
   /** @param {LiveEvent} event */
@@ -215,7 +217,7 @@ export class Live {
   #wait(ms) {
     clearTimeout(this.#timer);
     this.#timer = setTimeout(() => {
-      this.link = this.link === "live" ? "lost" : this.link;
+      this.link = "lost";
       this.start();
       this.#changed();
     }, ms);

@@ -13,7 +13,7 @@ import { strings } from "./strings.js";
 /** Slots from which on their meters are narrow, so that those of a big machine fit. */
 const SLOTS_NARROW_MIN = 13;
 
-/** Which buttons there are, in which state. */
+/** Which buttons there are, in which state; the one that tries again is beside them. */
 const BUTTONS = /** @type {const} */ (["start", "pause", "finish"]);
 /** @type {Record<State, readonly (typeof BUTTONS[number])[]>} */
 const OFFERED = {
@@ -57,16 +57,23 @@ export function showState(state, canRetry) {
   setText("start", state === "finishing" || state === "pausing" ? strings.goOn : strings.start);
   setText("retry-now", state === "failed" ? strings.tryAgain : strings.retryNow);
   const offered = OFFERED[state];
-  const focused = document.activeElement?.id;
+  const focused = document.activeElement;
   for (const id of BUTTONS) {
     element(id).hidden = !offered.includes(id);
   }
   element("buttons").hidden = offered.length === 0;
   element("retry").hidden = state !== "waiting" && !canRetry;
   element("countdown").hidden = state !== "waiting";
-  // Whoever pressed a button that is gone finds the next one where they were.
-  if (BUTTONS.some((id) => id === focused && !offered.includes(id)) && offered.length > 0) {
-    element(offered[0]).focus();
+  keepFocus(focused);
+}
+
+/** Whoever was at a button that is gone finds the next one where they were.
+ * @param {Element | null} focused */
+function keepFocus(focused) {
+  const buttons = [...BUTTONS, "retry-now"].map(element);
+  const isOffered = (/** @type {Element} */ button) => !button.closest("[hidden]");
+  if (buttons.some((button) => button === focused && !isOffered(button))) {
+    buttons.find(isOffered)?.focus();
   }
 }
 
@@ -98,6 +105,8 @@ export function showComputing(state, failure, work, nameOf) {
     setText("ops", strings.several(texts));
     setText("job", "");
   }
+  // A long name is cut.
+  element("computing").title = isWorking ? (element("computing").textContent ?? "") : "";
 }
 
 /** @param {Exclude<State, "failed">} state */

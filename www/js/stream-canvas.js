@@ -22,6 +22,8 @@ export const STRIPS = 3;
 const STRIPE_PX = 6;
 /** A bar that is shorter has no room for stripes or an outline. */
 const DETAIL_PX_MIN = 4;
+/** The stripes of what is forgotten: further apart, and thin. */
+const FORGOTTEN_STRIPE_PX = 8;
 /** How much is seen of a colour where work was given back, and of the name of who has left. */
 const FAINT = 0.35;
 
@@ -96,25 +98,37 @@ function cut(context, text, width) {
   return `${text.slice(0, end).trimEnd()}…`;
 }
 
-/** Where a slot is known to have had nothing to do, unless a bar is drawn over it; and lines that
- * mark the time.
+/** Where a slot is known to have had nothing to do, unless a bar is drawn over it; where what it did
+ * is forgotten; and lines that mark the time.
  * @param {CanvasRenderingContext2D} context @param {Layout} layout @param {number} width
  * @param {number} ratio */
 function drawGround(context, layout, width, ratio) {
-  context.fillStyle = colour("--idle");
+  const forgotten = context.createPattern(forgottenTile(ratio), "repeat") ?? colour("--line");
   for (const group of layout.groups) {
-    if (group.toMs > group.fromMs) {
-      const [left, right] = edges(group.fromMs, group.toMs, layout, width);
-      for (let slot = 0; slot < group.slots; slot += 1) {
-        const [top, height] = rowBox(group.top + slot * layout.rowHeight, layout.rowHeight, ratio);
-        context.fillRect(left, top, right - left, height);
-      }
-    }
+    const { knownMs } = layout;
+    fillRows(context, group, [group.maybeMs, knownMs], forgotten, layout, width, ratio);
+    fillRows(context, group, [group.fromMs, group.toMs], colour("--idle"), layout, width, ratio);
   }
   context.fillStyle = colour("--line");
   for (let line = 1; line < STRIPS; line += 1) {
     const left = Math.round((width * line) / STRIPS);
     context.fillRect(left, 0, Math.round(ratio), layout.height * ratio);
+  }
+}
+
+/** Fills a time of all of a worker's rows.
+ * @param {CanvasRenderingContext2D} context @param {Group} group
+ * @param {[fromMs: number, toMs: number]} time @param {CanvasPattern | string} style
+ * @param {Layout} layout @param {number} width @param {number} ratio */
+function fillRows(context, group, [fromMs, toMs], style, layout, width, ratio) {
+  if (toMs <= fromMs) {
+    return;
+  }
+  const [left, right] = edges(fromMs, toMs, layout, width);
+  context.fillStyle = style;
+  for (let slot = 0; slot < group.slots; slot += 1) {
+    const [top, height] = rowBox(group.top + slot * layout.rowHeight, layout.rowHeight, ratio);
+    context.fillRect(left, top, right - left, height);
   }
 }
 
@@ -167,19 +181,39 @@ function drawBar(context, bar, box, stripes, ratio) {
  * @param {number} ratio */
 function stripedTile(ratio) {
   const size = Math.round(STRIPE_PX * ratio);
+  return tile(size, (context) => {
+    context.fillStyle = colour("--lost");
+    context.fillRect(0, 0, size, size);
+    strokeDiagonal(context, size, colour("--sheet"), size / 4);
+  });
+}
+
+/** A tile of what is forgotten: nearly empty, and yet not the emptiness of who was not there.
+ * @param {number} ratio */
+function forgottenTile(ratio) {
+  const size = Math.round(FORGOTTEN_STRIPE_PX * ratio);
+  return tile(size, (context) => strokeDiagonal(context, size, colour("--line"), ratio));
+}
+
+/** @param {number} size @param {(context: OffscreenCanvasRenderingContext2D) => void} draw */
+function tile(size, draw) {
   const tile = new OffscreenCanvas(size, size);
   const context = tile.getContext("2d");
   if (context) {
-    context.fillStyle = colour("--lost");
-    context.fillRect(0, 0, size, size);
-    context.strokeStyle = colour("--sheet");
-    context.lineWidth = size / 4;
-    // Three lines, so that the stripe goes on over the corners of the next tile.
-    for (const shift of [-size, 0, size]) {
-      context.moveTo(shift - 1, size + 1);
-      context.lineTo(shift + size + 1, -1);
-    }
-    context.stroke();
+    draw(context);
   }
   return tile;
+}
+
+/** @param {OffscreenCanvasRenderingContext2D} context @param {number} size @param {string} style
+ * @param {number} width */
+function strokeDiagonal(context, size, style, width) {
+  context.strokeStyle = style;
+  context.lineWidth = width;
+  // Three lines, so that the stripe goes on over the corners of the next tile.
+  for (const shift of [-size, 0, size]) {
+    context.moveTo(shift - 1, size + 1);
+    context.lineTo(shift + size + 1, -1);
+  }
+  context.stroke();
 }

@@ -16,13 +16,15 @@ const HEIGHT_AIM = 380;
 const WORKERS_GAP = 4;
 const ROW_OF_GAP_MIN = 8;
 
-/** A worker's rows, and the time of which it is known what they did.
+/** A worker's rows, and the time of which it is known what they did. It may have been there before,
+ * from `maybeMs` on, where what it did is forgotten.
  * @typedef {{ worker: number, slots: number, top: number, isHere: boolean,
- *   fromMs: number, toMs: number }} Group */
+ *   maybeMs: number, fromMs: number, toMs: number }} Group */
 
-/** What is drawn of a time and of whom; `bars` are in the order of their beginnings.
- * @typedef {{ groups: Group[], rowHeight: number, height: number, fromMs: number, nowMs: number,
- *   bars: Bar[] }} Layout */
+/** What is drawn of a time and of whom; `bars` are in the order of their beginnings. What was before
+ * `knownMs` is forgotten, if that is not the beginning.
+ * @typedef {{ groups: Group[], rowHeight: number, height: number, fromMs: number, knownMs: number,
+ *   nowMs: number, bars: Bar[] }} Layout */
 
 /** @param {LiveState} state @param {number} nowMs @param {number} spanMs
  * @param {number} barsMax Bars that are kept: where there are so many, older ones are forgotten.
@@ -44,11 +46,19 @@ export function layOut(state, nowMs, spanMs, barsMax) {
     const begin = known ? Math.min(beganMs(known), ofBars.fromMs) : ofBars.fromMs;
     const toMs = known ? nowMs : ofBars.toMs;
     const isHere = known !== undefined;
-    const group = { worker, slots, top, isHere, fromMs: Math.max(knownMs, begin), toMs };
+    // Since when one was there that has left nobody tells.
+    const maybeMs = Math.max(0, fromMs, known ? begin : 0);
+    const group = { worker, slots, top, isHere, maybeMs, fromMs: Math.max(knownMs, begin), toMs };
     top += slots * rowHeight + gap;
     return group;
   });
-  return { groups, rowHeight, height: Math.max(0, top - gap), fromMs, nowMs, bars };
+  return { groups, rowHeight, height: Math.max(0, top - gap), fromMs, knownMs, nowMs, bars };
+}
+
+/** The time of which it is known what everybody did, where that is less than what is shown.
+ * @param {Layout} layout @returns {number | null} */
+export function keptMs({ fromMs, knownMs, nowMs }) {
+  return knownMs > Math.max(0, fromMs) ? nowMs - knownMs : null;
 }
 
 /** @param {number} rows */

@@ -6,7 +6,7 @@ import { whileVisible } from "./lifecycle.js";
 import { BARS_MAX } from "./live.js";
 import { onTheme, seriesName } from "./palette.js";
 import { drawStream, namesWidth, STRIPS } from "./stream-canvas.js";
-import { barAt, endOf, layOut, summaries } from "./stream-layout.js";
+import { barAt, endOf, keptMs, layOut, summaries } from "./stream-layout.js";
 import { language, strings } from "./strings.js";
 
 /** @typedef {import("./live.js").Live} Live */
@@ -103,7 +103,7 @@ function draw() {
     showTable();
   }
   showSpans();
-  showOmitted();
+  showOmitted(layout);
   tell(layout);
 }
 
@@ -149,15 +149,25 @@ function showAxis(width) {
   setText(`stream-mark-${STRIPS}`, strings.throughput.now);
 }
 
-/** How many slots have no row. */
-function showOmitted() {
+/** What is not drawn: slots that have no row, and what is forgotten. @param {Layout} drawn */
+function showOmitted(drawn) {
+  const kept = keptMs(drawn);
+  const texts = [omittedSlots(drawn)];
+  if (kept !== null) {
+    texts.push(strings.stream.kept(Math.floor(kept / 1000)));
+  }
+  const text = texts.filter((each) => each !== "").join(" ");
+  element("stream-omitted").hidden = text === "";
+  setText("stream-omitted", text);
+}
+
+/** @param {Layout} layout */
+function omittedSlots({ groups }) {
   const workers = [...(live?.state.workers.values() ?? [])];
   const slots = workers.reduce((sum, worker) => sum + worker.slots, 0);
-  const here = layout?.groups.filter((group) => group.isHere) ?? [];
+  const here = groups.filter((group) => group.isHere);
   const drawn = here.reduce((sum, group) => sum + group.slots, 0);
-  const isCut = slots > ROWS_MAX && drawn < slots;
-  element("stream-omitted").hidden = !isCut;
-  setText("stream-omitted", isCut ? strings.stream.omitted(drawn, slots) : "");
+  return slots > ROWS_MAX && drawn < slots ? strings.stream.omitted(drawn, slots) : "";
 }
 
 /** The newest of the jobs in view, before what is always there. @param {Layout} drawn */
@@ -171,6 +181,8 @@ function showLegend({ bars }) {
   }
   for (const job of shown) {
     setText(`stream-job-${job}`, jobName(job));
+    // A long one is cut.
+    element(`stream-job-${job}`).title = jobName(job);
   }
   const isCut = jobs.length > shown.length;
   setText("stream-more", isCut ? strings.stream.moreJobs(jobs.length - shown.length) : "");

@@ -26,6 +26,10 @@ let page = 0;
 /** @type {number | null} The worker of which all is shown. */
 let open = null;
 
+/** @typedef {[row: HTMLElement, details: HTMLElement]} Rows */
+/** @type {Map<number, Rows>} Those of each worker that is drawn. */
+const rowsOf = new Map();
+
 /** @type {Live | null} */
 let live = null;
 /** @type {number[]} */
@@ -123,7 +127,8 @@ function drawAround(from, count) {
   const workers = [...(live?.state.workers.values() ?? [])];
   const [slots, rate] = [sum(workers, "slots"), sum(workers, "rate")];
   const isEmpty = workers.length === 0;
-  const isAsking = live?.link === "asking";
+  // What was known before the page was hidden is still shown while it is asked for anew.
+  const isAsking = isEmpty && live?.link === "asking";
   setText("workers-summary", isEmpty ? "" : words.summary(workers.length, slots, rate));
   setText("workers-empty", isEmpty && !isAsking ? words.empty : count === 0 && !isEmpty ? words.noMatch : "");
   element("workers-empty").hidden = count > 0 || isAsking;
@@ -160,24 +165,44 @@ function drawColumns() {
   });
 }
 
-/** @param {ShownWorker[]} workers @param {number} nowMs */
+/** A worker keeps its rows wherever they move, so that who is in one stays with that worker.
+ * @param {ShownWorker[]} workers @param {number} nowMs */
 function drawRows(workers, nowMs) {
-  const rows = element("workers-rows");
-  while (rows.children.length > 2 * workers.length) {
-    rows.lastElementChild?.remove();
+  const inRow = /** @type {HTMLElement | null} */ (element("workers-rows").querySelector(":focus"));
+  const drawn = new Set(workers.map(({ id }) => id));
+  for (const [id, pair] of rowsOf) {
+    if (!drawn.has(id)) {
+      rowsOf.delete(id);
+      pair.forEach((row) => row.remove());
+    }
   }
-  while (rows.children.length < 2 * workers.length) {
-    rows.append(...newRows());
+  let next = element("workers-rows").firstElementChild;
+  for (const worker of workers) {
+    const [row, details] = rowsOf.get(worker.id) ?? newRows(worker.id);
+    if (row === next) {
+      next = details.nextElementSibling;
+    } else {
+      element("workers-rows").insertBefore(row, next);
+      row.after(details);
+    }
+    drawRow(row, worker, nowMs);
+    drawDetails(details, worker, nowMs);
   }
-  workers.forEach((worker, index) => {
-    const [row, details] = [rows.children[2 * index], rows.children[2 * index + 1]];
-    drawRow(/** @type {HTMLElement} */ (row), worker, nowMs);
-    drawDetails(/** @type {HTMLElement} */ (details), worker, nowMs);
-  });
+  keepFocus(inRow);
 }
 
-/** A worker's row, and that of its details. */
-function newRows() {
+/** What is moved loses the focus. Whoever was in a row that is gone is still at the table, but at
+ * no other worker, which they did not choose.
+ * @param {HTMLElement | null} inRow What had the focus, if a row had it. */
+function keepFocus(inRow) {
+  if (inRow && document.activeElement !== inRow) {
+    const kept = inRow.isConnected ? inRow : element("workers-box");
+    kept.focus({ preventScroll: true });
+  }
+}
+
+/** A worker's row, and that of its details. @param {number} id @returns {Rows} */
+function newRows(id) {
   const [row, details] = [document.createElement("tr"), document.createElement("tr")];
   const cells = COLUMNS.map((column) => {
     const cell = document.createElement(column === "id" ? "th" : "td");
@@ -191,6 +216,7 @@ function newRows() {
   cell.append(document.createElement("p"), document.createElement("p"));
   details.className = "details";
   details.append(cell);
+  rowsOf.set(id, [row, details]);
   return [row, details];
 }
 

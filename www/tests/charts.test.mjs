@@ -10,7 +10,7 @@ import { createRequire } from "node:module";
 import { test } from "node:test";
 import { WebSocket } from "ws";
 import { LiveState } from "../js/live.js";
-import { barAt, edges, heightFor, layOut, ROW_MAX, ROW_MIN, summaries } from "../js/stream-layout.js";
+import { barAt, edges, heightFor, keptMs, layOut, ROW_MAX, ROW_MIN, summaries } from "../js/stream-layout.js";
 import {
   firstBusy,
   KINDS,
@@ -168,6 +168,11 @@ test("it is idle only when and where that is known", () => {
   // Where older bars have been forgotten, it may have been busy.
   const full = layOut(state([bar(1, 0, 70_000, null), lost]), 100_000, 80_000, 2);
   assert.equal(full.groups[0].fromMs, 70_000);
+  assert.deepEqual(full.groups.map(({ maybeMs }) => maybeMs), [40_000, 20_000]);
+  assert.equal(keptMs(full), 30_000);
+  assert.equal(keptMs(found), null);
+  const short = layOut(state([bar(1, 0, 70_000, null), lost]), 100_000, 30_000, 2);
+  assert.equal(keptMs(short), null, "all that is shown is known");
   assert.deepEqual(layOut(new LiveState(), 0, 60_000, 2).groups, []);
 });
 

@@ -160,6 +160,27 @@ test("the server's time goes on between its tellings, and stands while it is awa
   assert.deepEqual([live.link, live.nowMs], ["lost", 5000]);
 });
 
+test("of a page that was hidden the time stands, until it is told anew", (t) => {
+  const { live, wait, tell } = connect(t);
+  tell(snapshot({ at_ms: 5000, workers: [worker(3, 0)] }));
+  wait(700);
+  live.stop();
+  wait(16_000);
+  assert.deepEqual([live.link, live.nowMs, live.state.workers.size], ["asking", 5000, 1]);
+  live.start();
+  wait(300);
+  assert.deepEqual([live.link, live.nowMs], ["asking", 5000]);
+  tell(snapshot({ at_ms: 22_000 }));
+  wait(300);
+  assert.deepEqual([live.link, live.nowMs], ["live", 22_300]);
+});
+
+test("a server that has nothing to say from the beginning is away", (t) => {
+  const { live, wait } = connect(t);
+  wait(SILENCE_MS_MAX);
+  assert.equal(live.link, "lost");
+});
+
 test("a stream that is refused is asked for again, and one that breaks asks by itself", (t) => {
   const { live, sources, links, wait, tell } = connect(t);
   sources[0].readyState = 2;

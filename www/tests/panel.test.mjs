@@ -501,6 +501,22 @@ test("what has failed can be tried again where that may help", async (t) => {
   assert.deepEqual(await tab.buttons(), []);
 });
 
+test("whoever is at a button that goes away is at the next one", async (t) => {
+  const { server, context } = await profile(t);
+  const tab = await Tab.open(context, server.page);
+  await inState(tab.page, "connected");
+  const focused = () => tab.page.evaluate(() => document.activeElement?.id);
+  await tab.hear({ type: "disconnected", reason: "gone", retry_in_ms: 9000 });
+  await inState(tab.page, "waiting");
+  await tab.page.locator("#retry-now").press("Enter");
+  await tab.hear({ type: "connecting", attempt: 2 });
+  await inState(tab.page, "connecting");
+  assert.equal(await focused(), "pause");
+  await tab.hear({ type: "failed", text: "The server is full.", can_retry: true });
+  await inState(tab.page, "failed");
+  assert.equal(await focused(), "retry-now");
+});
+
 test("a browser that keeps nothing computes all the same", async (t) => {
   const { server, context } = await profile(t);
   await context.addInitScript(() => {

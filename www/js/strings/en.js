@@ -357,6 +357,8 @@ export const en = {
     moreJobs: (jobs) => `and ${jobs} more ${jobs === 1 ? "job" : "jobs"}`,
     /** @param {number} drawn @param {number} slots */
     omitted: (drawn, slots) => `${drawn} of ${grouped(slots)} slots are drawn.`,
+    /** @param {number} seconds */
+    kept: (seconds) => `Only the last ${seconds} s are kept: what was before is striped.`,
     table: "As a table",
     caption: "What came of the leases that are shown",
     columns: {

@@ -316,6 +316,7 @@ export const es = {
     lost: "Perdido",
     moreJobs: (jobs) => `y ${jobs} ${jobs === 1 ? "trabajo" : "trabajos"} más`,
     omitted: (drawn, slots) => `Se ven ${drawn} de ${grouped(slots)} hilos.`,
+    kept: (seconds) => `Solo se guardan los últimos ${seconds} s: lo anterior está rayado.`,
     table: "Como tabla",
     caption: "Qué fue de los préstamos que se ven",
     columns: {
