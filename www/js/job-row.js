@@ -56,9 +56,10 @@ export class JobRow {
   }
 
   /** @param {JobView} job @param {boolean} isLooked Whether its results are those that are shown.
-   * @param {boolean} mayChange */
-  show(job, isLooked, mayChange) {
-    const drawn = [job, isLooked, mayChange, strings];
+   * @param {boolean} mayChange @param {Wish} [asked] What the server has been asked and has not
+   * answered yet. */
+  show(job, isLooked, mayChange, asked) {
+    const drawn = [job, isLooked, mayChange, asked, strings];
     if (drawn.every((part, nth) => part === this.#drawn[nth])) {
       return;
     }
@@ -66,12 +67,16 @@ export class JobRow {
     this.#job = job;
     this.element.dataset.state = job.state;
     this.#find("job-choose").setAttribute("aria-pressed", String(isLooked));
-    this.#write("job-name", strings.jobs.name(job.id, job.name));
+    // Where there is no room for all of them.
+    this.#write("job-name", strings.jobs.name(job.id, job.name)).title = job.name;
     this.#write("job-about", strings.jobs.about(job.id, job.name, job.op));
     this.#write("job-word", strings.jobs.state[job.state]);
     this.#showBar();
     this.#showFacts();
     this.#showControls(mayChange);
+    const isTurning = asked === "pause" || asked === "resume";
+    this.#find("job-turn").setAttribute("aria-busy", String(isTurning));
+    this.#find("job-end").setAttribute("aria-busy", String(asked !== undefined && !isTurning));
   }
 
   #showBar() {
@@ -158,5 +163,6 @@ export class JobRow {
     if (found.textContent !== text) {
       found.textContent = text;
     }
+    return found;
   }
 }

@@ -25,43 +25,57 @@ let question;
 /** @type {Map<number, JobRow>} By job. */
 const rows = new Map();
 /** What a person has asked for and the server has not answered yet, so that it is asked for once.
- * @type {Set<number>} */
-const asked = new Set();
-let isAllShown = false;
+ * @type {Map<number, Wish>} By job. */
+const asked = new Map();
+let isAllCurrent = false;
+let isAllOver = false;
 let wasLive = false;
-/** What went wrong last, in the language of the moment. */
-let trouble = () => "";
+/** What was shown last. @type {Live | undefined} */
+let told;
+/** What went wrong last: with which job, how that was then, and why, in the language of the moment.
+ * @type {{ id: number, state: JobView["state"] | undefined, said: () => string } | null} */
+let trouble = null;
 
 /** @param {Work} shared */
 export function setUp(shared) {
   work = shared;
   operator = new Operator(() => work.show());
   newJob = new NewJob(operator, (job) => {
-    trouble = () => "";
+    trouble = null;
     work.learn(job);
     work.choose(job.id);
     rows.get(job.id)?.focus();
   });
   question = new Question((id, grave) => void carryOut(id, grave));
+  element("jobs-current-all").addEventListener("click", () => {
+    isAllCurrent = !isAllCurrent;
+    work.show();
+  });
   element("jobs-all").addEventListener("click", () => {
-    isAllShown = !isAllShown;
+    isAllOver = !isAllOver;
     work.show();
   });
 }
 
 /** @param {Live} live */
 export function show(live) {
+  told = live;
   const isLive = live.link === "live";
   if (isLive && !wasLive) {
-    // It may be another one than before.
+    // It may be another one than before, and what the one before said is of no use.
     void operator.refresh();
+    trouble = null;
+    newJob.forgive();
   }
   wasLive = isLive;
   const { jobs } = live.state;
   operator.show();
   newJob.show(isLive && jobs.size === 0);
   question.show(jobs);
-  setText("jobs-trouble", trouble());
+  if (trouble && jobs.get(trouble.id)?.state !== trouble.state) {
+    trouble = null;
+  }
+  setText("jobs-trouble", trouble?.said() ?? operator.trouble);
   showRows(live);
 }
 
@@ -69,8 +83,10 @@ export function show(live) {
 function showRows(live) {
   const { jobs, jobsOmitted } = live.state;
   const looked = work.shownJob(live)?.id ?? null;
-  const { current, over, overCount, omitted } = arrange(jobs.values(), looked, isAllShown);
   const focused = document.activeElement;
+  const focusedJob = Number(focused?.closest("#jobs-current .job")?.getAttribute("data-job"));
+  const sight = { looked, focused: focusedJob, shown: rows, isAllCurrent, isAllOver };
+  const { current, currentCount, over, overCount, omitted } = arrange(jobs.values(), sight);
   const drawn = new Set([...current, ...over].map((job) => job.id));
   for (const id of rows.keys()) {
     if (!drawn.has(id)) {
@@ -80,24 +96,26 @@ function showRows(live) {
   place(element("jobs-current"), current.map(rowOf));
   place(element("jobs-over"), over.map(rowOf));
   for (const job of [...current, ...over]) {
-    rowOf(job).show(job, job.id === looked, operator.mayChange);
+    rowOf(job).show(job, job.id === looked, operator.mayChange, asked.get(job.id));
   }
   keepFocus(focused);
-  showRest(overCount, over.length, omitted + jobsOmitted);
+  showFold("jobs-current-all", currentCount, current.length, isAllCurrent);
+  showFold("jobs-all", overCount, over.length, isAllOver);
+  element("jobs-over-title").hidden = overCount === 0;
+  const unlisted = omitted + jobsOmitted;
+  setText("jobs-omitted", unlisted > 0 ? strings.jobs.omitted(unlisted) : "");
   const isEmpty = live.link !== "asking" && jobs.size === 0;
   setText("no-jobs", operator.mayChange ? strings.jobs.none : strings.jobs.noneYet);
   element("no-jobs").hidden = !isEmpty;
 }
 
-/** What is said of the jobs that have no row.
- * @param {number} over @param {number} overShown @param {number} omitted */
-function showRest(over, overShown, omitted) {
-  element("jobs-over-title").hidden = over === 0;
-  const all = element("jobs-all");
-  all.hidden = over === overShown && !isAllShown;
-  all.setAttribute("aria-expanded", String(isAllShown));
-  setText("jobs-all", isAllShown ? strings.jobs.fewer : strings.jobs.all(over));
-  setText("jobs-omitted", omitted > 0 ? strings.jobs.omitted(omitted) : "");
+/** The button that unfolds a list, where there is more of it than is shown, and folds it again.
+ * @param {string} id @param {number} count @param {number} shown @param {boolean} isAll */
+function showFold(id, count, shown, isAll) {
+  const button = element(id);
+  button.hidden = count === shown && !isAll;
+  button.setAttribute("aria-expanded", String(isAll));
+  setText(id, isAll ? strings.jobs.fewer : strings.jobs.all(count));
 }
 
 /** @param {JobView} job */
@@ -147,8 +165,9 @@ async function carryOut(id, wish) {
   if (asked.has(id)) {
     return;
   }
-  asked.add(id);
-  trouble = () => "";
+  asked.set(id, wish);
+  trouble = null;
+  work.show();
   try {
     if (wish === "remove") {
       await operator.remove(`/api/jobs/${id}`);
@@ -158,9 +177,10 @@ async function carryOut(id, wish) {
     }
   } catch (error) {
     const why = () => (error instanceof Refused ? error.why : String(error));
-    trouble = () => strings.jobs.trouble[wish](id, why());
-    work.show();
+    const state = told?.state.jobs.get(id)?.state;
+    trouble = { id, state, said: () => strings.jobs.trouble[wish](id, why()) };
   } finally {
     asked.delete(id);
+    work.show();
   }
 }

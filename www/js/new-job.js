@@ -3,7 +3,7 @@
 // line take the same ones and count the same tasks.
 
 import { element, input, setText } from "./dom.js";
-import { Refused } from "./operator.js";
+import { Refused, ask } from "./operator.js";
 import { strings } from "./strings.js";
 
 /** @typedef {import("./operator.js").Operator} Operator */
@@ -13,9 +13,14 @@ import { strings } from "./strings.js";
 
 /** The pause in typing after which the server is asked: about that between two keys. */
 const TYPING_PAUSE_MS = 200;
+/** The longest text of an axis, in characters: as many bytes as the server takes. */
+export const AXIS_CHARS_MAX = 16 * 1024;
+/** What the server answers where they are too long together for it to look at any. */
+const TOO_LONG_STATUSES = [414, 431];
 
 const AXES = /** @type {const} */ (["initial", "factor", "times"]);
 /** @typedef {typeof AXES[number]} Axis */
+/** As they were typed. @typedef {Record<Axis, string>} Axes */
 
 export class NewJob {
   /** Whether a person has opened or closed it; null while nobody has.
@@ -55,7 +60,7 @@ export class NewJob {
     for (const axis of AXES) {
       input(`new-${axis}`).addEventListener("input", () => this.#type(axis));
     }
-    input("new-priority").addEventListener("input", () => this.#write());
+    form.addEventListener("input", () => this.forgive());
   }
 
   /** @param {boolean} isAtHand Whether it is open unless somebody has closed it. */
@@ -71,6 +76,12 @@ export class NewJob {
       this.#askOnce();
       this.#write();
     }
+  }
+
+  /** Says no more why the last job was not taken: it may be by now. */
+  forgive() {
+    this.#trouble = () => "";
+    this.#write();
   }
 
   #turn() {
@@ -94,17 +105,19 @@ export class NewJob {
     }
   }
 
-  /** Asks the server about the axes; what it says of older ones is of no use. */
+  /** Asks the server about the axes; what it says of older ones is of no use.
+   * @returns {Promise<boolean>} Whether the server has answered, or need not. */
   async #ask() {
     clearTimeout(this.#typing);
     this.#asking.abort();
     this.#asking = new AbortController();
     const { signal } = this.#asking;
-    const grid = await checked(this.#axes(), signal).catch(() => null);
+    const grid = await checked(this.#axes(), signal).catch(() => undefined);
     if (!signal.aborted) {
-      this.#grid = grid;
+      this.#grid = grid ?? null;
       this.#write();
     }
+    return grid !== undefined || signal.aborted;
   }
 
   async #submit() {
@@ -114,13 +127,16 @@ export class NewJob {
     this.#setSending(true);
     this.#trouble = () => "";
     AXES.forEach((axis) => this.#touched.add(axis));
-    await this.#ask();
+    const isAnswered = await this.#ask();
     const wrong = this.#wrong();
-    if (wrong) {
+    if (isAnswered && wrong) {
       this.#setSending(false);
       return input(wrong).focus();
     }
     try {
+      if (!isAnswered) {
+        throw new Refused({ code: "no_answer", message: "" });
+      }
       const job = await this.#operator.post("/api/jobs", this.#job());
       this.#wish = false;
       input("new-name").value = "";
@@ -138,6 +154,7 @@ export class NewJob {
     const hadFocus = document.activeElement === button || document.activeElement === document.body;
     this.#isSending = isSending;
     button.disabled = isSending;
+    button.setAttribute("aria-busy", String(isSending));
     this.#write();
     // A button that is disabled loses the focus.
     if (!isSending && hadFocus && !element("new-job").hidden) {
@@ -157,8 +174,10 @@ export class NewJob {
     return input("new-priority").validity.valid ? undefined : "new-priority";
   }
 
+  /** @returns {Axes} */
   #axes() {
-    return Object.fromEntries(AXES.map((axis) => [axis, input(`new-${axis}`).value]));
+    const [initial, factor, times] = AXES.map((axis) => input(`new-${axis}`).value);
+    return { initial, factor, times };
   }
 
   #job() {
@@ -186,11 +205,24 @@ export class NewJob {
   }
 }
 
-/** @param {Record<string, string>} axes @param {AbortSignal} signal
+/** @param {Axes} axes @param {AbortSignal} signal
  * @returns {Promise<GridView | null>} None where the server does not say. */
 async function checked(axes, signal) {
-  const answer = await fetch(`/api/grid?${new URLSearchParams(axes)}`, { signal });
+  if (Object.values(axes).some((text) => text.length > AXIS_CHARS_MAX)) {
+    return tooLong(axes);
+  }
+  const answer = await ask(`/api/grid?${new URLSearchParams(axes)}`, { signal });
+  if (TOO_LONG_STATUSES.includes(answer.status)) {
+    return tooLong(axes);
+  }
   return answer.ok ? answer.json() : null;
+}
+
+/** What the server would say of axes that are too long to be sent: it is the longest that is wrong.
+ * @param {Axes} axes @returns {GridView} */
+export function tooLong(axes) {
+  const [longest] = [...AXES].sort((one, other) => axes[other].length - axes[one].length);
+  return { total: null, errors: { [longest]: { code: "too_long", message: "" } } };
 }
 
 /** @param {ErrorDetail} error */

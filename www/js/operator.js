@@ -12,6 +12,9 @@ import { strings } from "./strings.js";
 /** @typedef {import("./protocol.js").ServerView} ServerView */
 
 export const TOKEN_KEY = "tequio-operator";
+/** How long an answer is waited for, in milliseconds: far longer than a busy server takes, and about
+ * as long as people wait for a button before they take it for broken. */
+export const ANSWER_MS_MAX = 10_000;
 
 /** A request that the server has refused, or has not answered. */
 export class Refused extends Error {
@@ -37,6 +40,11 @@ export class Operator {
   #again;
   /** What is wrong with what was given, in the language of the moment. */
   #wrong = () => "";
+  /** The token that is being checked; null while none is.
+   * @type {AbortController | null} */
+  #checking = null;
+  /** Whether the server takes no more what it took before, and nothing else has been given. */
+  #isStale = false;
   #changed;
 
   /** @param {() => void} changed Called when what is offered may have changed. */
@@ -54,6 +62,7 @@ export class Operator {
     });
     // However it is closed. Browsers tell of it with the next frame; it may be open again by then.
     this.#dialog.addEventListener("close", () => {
+      this.#checking?.abort();
       if (!this.#dialog.open) {
         input("operator-token").value = "";
       }
@@ -65,6 +74,11 @@ export class Operator {
     return this.#needsToken === false || (this.#needsToken === true && this.#token !== "");
   }
 
+  /** What whoever could change things should know, in the language of the moment. */
+  get trouble() {
+    return this.#isLocked && this.#isStale ? strings.operator.stale : "";
+  }
+
   /** Asks the server anew what it wants, and whether it still takes what is kept. */
   async refresh() {
     clearTimeout(this.#again);
@@ -72,12 +86,17 @@ export class Operator {
       const server = await askServer();
       if (server.needs_token && this.#token && !(await isRight(this.#token))) {
         this.#kept.setItem(TOKEN_KEY, "");
+        this.#isStale = true;
       }
       this.#needsToken = server.needs_token;
     } catch {
       this.#again = setTimeout(() => void this.refresh(), RETRY_MS);
     }
     this.#changed();
+    // Whoever was at what is no longer offered is led to where it can be had again.
+    if (this.#isLocked && document.activeElement?.closest("#jobs [hidden]")) {
+      element("operator-ask").focus();
+    }
   }
 
   /** Asks the server for a change, and gives the job as it is then.
@@ -116,11 +135,15 @@ export class Operator {
   }
 
   show() {
-    const isLocked = this.#needsToken === true && !this.#token;
-    element("operator-ask").hidden = !isLocked;
+    element("operator-ask").hidden = !this.#isLocked;
     element("operator-forget").hidden = !(this.#needsToken && this.#token);
     setText("operator-wrong", this.#wrong());
     input("operator-token").setAttribute("aria-invalid", String(this.#wrong() !== ""));
+    element("operator-give").setAttribute("aria-busy", String(this.#checking !== null));
+  }
+
+  get #isLocked() {
+    return this.#needsToken === true && !this.#token;
   }
 
   get #token() {
@@ -143,23 +166,44 @@ export class Operator {
 
   /** @param {string} token */
   async #give(token) {
+    if (this.#checking) {
+      return;
+    }
     if (!token) {
       return this.#ask(() => strings.operator.missing);
     }
     input("operator-token").value = "";
-    try {
-      if (!(await isRight(token))) {
-        return this.#ask(() => strings.operator.wrong);
-      }
-    } catch (error) {
-      return this.#ask(() => /** @type {Refused} */ (error).why);
+    const wrong = await this.#check(token);
+    if (!this.#dialog.open) {
+      // Whoever closed it meanwhile has thought better of it.
+      return;
+    }
+    if (wrong) {
+      return this.#ask(wrong);
     }
     this.#wrong = () => "";
+    this.#isStale = false;
     this.#kept.setItem(TOKEN_KEY, token);
     this.#dialog.close();
     this.#changed();
     // The button that opened the dialog is gone.
     element("new-job-open").focus();
+  }
+
+  /** What is wrong with a token, in the language of the moment; null where nothing is.
+   * @param {string} token @returns {Promise<(() => string) | null>} */
+  async #check(token) {
+    const checking = new AbortController();
+    this.#checking = checking;
+    this.show();
+    try {
+      return (await isRight(token, checking.signal)) ? null : () => strings.operator.wrong;
+    } catch (error) {
+      return () => /** @type {Refused} */ (error).why;
+    } finally {
+      this.#checking = null;
+      this.show();
+    }
   }
 
   #forget() {
@@ -168,23 +212,32 @@ export class Operator {
   }
 }
 
+/** Asks the server for something, and waits so long and no longer.
+ * @param {string} path @param {RequestInit} [request] */
+export function ask(path, request) {
+  const limit = AbortSignal.timeout(ANSWER_MS_MAX);
+  const signal = request?.signal ? AbortSignal.any([request.signal, limit]) : limit;
+  return fetch(path, { ...request, signal });
+}
+
 /** @returns {Promise<ServerView>} */
 async function askServer() {
-  const answer = await fetch("/api/server");
+  const answer = await ask("/api/server");
   if (!answer.ok) {
     throw new Error(answer.statusText);
   }
   return answer.json();
 }
 
-/** @param {string} token @throws {Refused} Where it cannot be said. */
-async function isRight(token) {
+/** @param {string} token @param {AbortSignal} [signal]
+ * @throws {Refused} Where it cannot be said. */
+async function isRight(token, signal) {
   // A header holds no other characters, and so no token does.
   if (!/^[\x21-\x7e]+$/.test(token)) {
     return false;
   }
   const headers = { authorization: `Bearer ${token}` };
-  const answer = await send("/api/operator", { headers });
+  const answer = await send("/api/operator", { headers, signal });
   if (!answer.ok && answer.status !== 401) {
     throw new Refused({ code: "no_answer", message: answer.statusText });
   }
@@ -194,7 +247,7 @@ async function isRight(token) {
 /** @param {string} path @param {RequestInit} request */
 async function send(path, request) {
   try {
-    return await fetch(path, { method: "POST", ...request });
+    return await ask(path, { method: "POST", ...request });
   } catch (error) {
     throw new Refused({ code: "no_answer", message: String(error) });
   }

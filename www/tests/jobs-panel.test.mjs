@@ -4,25 +4,23 @@
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { OVER_SHOWN_MAX, ROWS_MAX, arrange } from "../js/job-order.js";
-import { TOKEN_KEY } from "../js/operator.js";
+import { CURRENT_SHOWN_MAX, OVER_SHOWN_MAX, ROWS_MAX, arrange } from "../js/job-order.js";
+import { AXIS_CHARS_MAX, tooLong } from "../js/new-job.js";
+import { ANSWER_MS_MAX, TOKEN_KEY } from "../js/operator.js";
 import { LANGUAGES } from "../js/strings.js";
-import { Browser, PATIENCE_MS, Server, until } from "./support.mjs";
+import { violations } from "./axe.mjs";
+import { Browser, ENDLESS, NO_CONNECTION, PATIENCE_MS, Server, overflows, until } from "./support.mjs";
 
 /** @typedef {import("../js/protocol.js").JobView} JobView */
 /** @typedef {import("playwright-core").Page} Page */
 
-/** Axes of which the server makes a job that nobody ends within a test. */
-const ENDLESS = ["--initial", "1", "--factor", "1.00000043", "--times", "0..1000000000"];
 /** A job that is over soon. */
 const SHORT = ["--initial", "1,2.5", "--factor", "1.5", "--times", "0..50"];
 const MARKUP = "<img src=x onerror=alert(1)>";
 const TOKEN = "a-token-of-the-test";
 /** What a browser logs by itself of a request that is refused. */
 const REFUSED = /Failed to load resource: .* (401|404|409)/;
-const AWAY = /Failed to load resource: net::|ERR_INCOMPLETE|ERR_CONNECTION|WebSocket connection/;
 
 /** A page that computes nothing. @param {Browser} browser @param {Server} server
  * @param {import("playwright-core").BrowserContextOptions} [options] */
@@ -261,7 +259,11 @@ test("rows stay what they are while they change, move and are folded", async (t)
     await submit(server, ENDLESS, `sweep ${nth}`);
   }
   const page = await watch(browser, server);
+  await row(page, 7).waitFor();
+  assert.equal(await page.locator("#jobs-current .job").count(), CURRENT_SHOWN_MAX);
+  await page.locator("#jobs-current-all").getByText("Show all 7").press("Enter");
   await row(page, 1).waitFor();
+  await isFocused(page, "#jobs-current-all[aria-expanded='true']");
   await row(page, 2).evaluate((row) => Object.assign(globalThis, { row }));
   await row(page, 2).locator(".job-turn").focus();
   for (const id of [2, 3, 4, 5, 6, 7]) {
@@ -385,7 +387,7 @@ test("a token that the server no longer takes is forgotten and asked for again",
   await Server.start(t, { port, args: ["--operator-token", "another"] });
   await page.locator("#operator-ask").waitFor();
   assert.equal(await page.evaluate((key) => sessionStorage.getItem(key), TOKEN_KEY), "");
-  await browser.close(new RegExp(`${REFUSED.source}|${AWAY.source}`));
+  await browser.close(new RegExp(`${REFUSED.source}|${NO_CONNECTION.source}`));
 });
 
 test("what cannot be done is said", async (t) => {
@@ -410,7 +412,106 @@ test("what cannot be done is said", async (t) => {
   await page.locator("#new-job-submit").click();
   await alert.getByText(`No ${MARKUP}.`).waitFor();
   await isFocused(page, "#new-job-submit");
+  // Nothing of that stays once it is over.
+  await page.locator("#new-name").fill("x");
+  await until("the form says nothing", async () => !(await page.locator("#new-job-trouble").textContent()));
+  await page.locator("#jobs-trouble:not(:empty)").waitFor();
+  await server.run("pause", "1");
+  await inState(page, 1, "paused");
+  assert.equal(await page.locator("#jobs-trouble").textContent(), "");
   await browser.close(/Failed to load resource/);
+});
+
+test("a server that hangs is not waited for, and what is asked of it shows meanwhile", async (t) => {
+  const server = await Server.start(t);
+  const browser = await Browser.start(t);
+  await submit(server, ENDLESS, MARKUP);
+  const page = await watch(browser, server);
+  await page.locator("#new-job-open").click();
+  await page.locator("#new-job-total").getByText("1,000,000 tasks").waitFor();
+  assert.equal(await row(page, 1).locator(".job-name").getAttribute("title"), MARKUP);
+  server.child.kill("SIGSTOP");
+  t.after(() => server.child.kill("SIGCONT"));
+  const pressed = performance.now();
+  await row(page, 1).locator(".job-turn").click();
+  await row(page, 1).locator('.job-turn[aria-busy="true"]').waitFor();
+  await page.locator("#new-job-submit").click();
+  await page.locator('#new-job-submit[aria-busy="true"]').waitFor();
+  await page.locator("#jobs-trouble").getByText("The server does not answer.").waitFor();
+  await page.locator("#new-job-trouble").getByText("The server does not answer.").waitFor();
+  assert.ok(performance.now() - pressed >= ANSWER_MS_MAX);
+  assert.equal(await row(page, 1).locator('[aria-busy="true"]').count(), 0);
+  await page.locator('#new-job-submit[aria-busy="false"]:enabled').waitFor();
+  await browser.close();
+});
+
+test("a list that is too long to be sent is wrong where it is", async (t) => {
+  const server = await Server.start(t);
+  const browser = await Browser.start(t);
+  const page = await watch(browser, server);
+  // The commas take three characters each in a URL: some of these are too long there alone.
+  const long = "1,".repeat(AXIS_CHARS_MAX / 2);
+  for (const axis of ["initial", "factor", "times"]) {
+    await page.locator(`#new-${axis}`).fill(long);
+  }
+  const pattern = new RegExp(`^${LANGUAGES.en.newJob.errors.too_long.replaceAll(".", "\\.")}$`);
+  await says(page, "new-initial", pattern);
+  await page.locator("#new-times").fill(`${long}1`);
+  await says(page, "new-times", pattern);
+  await says(page, "new-initial", /^$/);
+  await page.locator("#new-times").press("Enter");
+  await isFocused(page, "#new-times");
+  await browser.close(/Failed to load resource: .* (414|431)/);
+});
+
+test("whoever closes the dialog while the token is checked has given none", async (t) => {
+  const server = await Server.start(t, { args: ["--operator-token", TOKEN] });
+  const browser = await Browser.start(t);
+  const page = await watch(browser, server);
+  let checks = 0;
+  /** @type {() => void} */
+  let answer = () => {};
+  const held = new Promise((resolve) => (answer = () => resolve(undefined)));
+  await page.route("**/api/operator", async (route) => {
+    checks += 1;
+    await held;
+    await route.continue().catch(() => {});
+  });
+  await page.locator("#operator-ask").click();
+  await page.locator("#operator-token").fill(TOKEN);
+  await page.keyboard.press("Enter");
+  await page.locator('#operator-give[aria-busy="true"]').waitFor();
+  await page.keyboard.press("Enter");
+  await page.keyboard.press("Escape");
+  await page.locator('#operator-give[aria-busy="false"]').waitFor({ state: "attached" });
+  answer();
+  await page.locator("#operator-dialog").waitFor({ state: "hidden" });
+  assert.equal(checks, 1);
+  assert.equal(await page.evaluate((key) => sessionStorage.getItem(key), TOKEN_KEY), null);
+  assert.equal(await page.locator("#operator-wrong").textContent(), "");
+  await browser.close();
+});
+
+test("whoever types while the server starts with another token is told, and led to it", async (t) => {
+  const server = await Server.start(t, { args: ["--operator-token", TOKEN] });
+  const browser = await Browser.start(t);
+  const page = await watch(browser, server);
+  await page.locator("#operator-ask").click();
+  await page.locator("#operator-token").fill(TOKEN);
+  await page.keyboard.press("Enter");
+  await isFocused(page, "#new-job-open, #new-name");
+  await page.locator("#new-name").fill("half a na");
+  const { port } = server;
+  await server.kill();
+  await Server.start(t, { port, args: ["--operator-token", "another"] });
+  await page.locator("#jobs-trouble").getByText(LANGUAGES.en.operator.stale).waitFor();
+  await isFocused(page, "#operator-ask");
+  await page.keyboard.press("Enter");
+  await page.locator("#operator-token").fill("another");
+  await page.keyboard.press("Enter");
+  await page.locator("#new-job-open").waitFor();
+  assert.equal(await page.locator("#jobs-trouble").textContent(), "");
+  await browser.close(new RegExp(`${REFUSED.source}|${NO_CONNECTION.source}`));
 });
 
 test("the panel speaks the language of the moment", async (t) => {
@@ -471,7 +572,6 @@ test("the panel speaks the language of the moment", async (t) => {
 test("the panel is accessible, by day and by night, wide and narrow", async (t) => {
   const server = await Server.start(t);
   const browser = await Browser.start(t);
-  const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
   await submit(server, SHORT, "short");
   await server.run("cancel", "1");
   await submit(server, ENDLESS, "a name that is very long ".repeat(7));
@@ -486,25 +586,12 @@ test("the panel is accessible, by day and by night, wide and narrow", async (t) 
       await page.locator("#new-job-open").click();
       await page.locator("#new-times").fill("x");
       await says(page, "new-times", /numbers/);
-      await page.evaluate(readFileSync(axe, "utf8"));
-      const look = async (/** @type {string} */ where) => {
-        const wrong = await page.evaluate(async (where) => {
-          // @ts-expect-error axe was put into the page above.
-          const { violations } = await window.axe.run(where);
-          return violations.map((/** @type {{ id: string, nodes: { html: string }[] }} */ found) => [
-            found.id,
-            found.nodes.map((node) => node.html),
-          ]);
-        }, where);
-        assert.deepEqual(wrong, [], `${where}, ${colorScheme}, ${width} px`);
-      };
+      const look = async (/** @type {string} */ where) =>
+        assert.deepEqual(await violations(page, [where]), [], `${where}, ${colorScheme}, ${width} px`);
       await look("#jobs");
       await row(page, 3).locator(".job-end").click();
       await look("#question");
-      const overflows = await page.evaluate(
-        () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-      );
-      assert.equal(overflows, false, `no sideways scrolling at ${width} px`);
+      assert.equal(await overflows(page), false, `no sideways scrolling at ${width} px`);
       await page.close();
     }
   }
@@ -513,7 +600,7 @@ test("the panel is accessible, by day and by night, wide and narrow", async (t) 
 // ---- What needs no browser ----------------------------------------------------------------------
 
 /** @param {number} id @param {JobView["state"]} state */
-const job = (id, state) => /** @type {JobView} */ ({ id, state });
+const job = (id, state, leased = 0) => /** @type {JobView} */ ({ id, state, leased, rate: 0 });
 
 test("jobs at work come first, newest first, and of those that are over the newest few", () => {
   const jobs = [
@@ -521,17 +608,53 @@ test("jobs at work come first, newest first, and of those that are over the newe
     ...[2, 3, 4, 5, 6, 7].map((id) => job(id, id % 2 ? "done" : "cancelled")),
     job(8, "paused"),
   ];
-  /** @param {number | null} looked @param {boolean} isAll */
-  const ids = (looked, isAll) => {
-    const { current, over, overCount, omitted } = arrange(jobs, looked, isAll);
+  /** @param {number | null} looked @param {boolean} isAllOver */
+  const ids = (looked, isAllOver) => {
+    const { current, over, overCount, omitted } = arrange(jobs, { looked, isAllOver });
     return [current.map(({ id }) => id), over.map(({ id }) => id), overCount, omitted];
   };
   assert.deepEqual(ids(null, false), [[8, 1], [7, 6, 5, 4], 6, 0]);
   assert.deepEqual(ids(2, false), [[8, 1], [7, 6, 5, 4, 2], 6, 0]);
   assert.deepEqual(ids(null, true), [[8, 1], [7, 6, 5, 4, 3, 2], 6, 0]);
   const many = Array.from({ length: ROWS_MAX + 5 }, (_, nth) => job(nth + 1, "running"));
-  const { current, omitted } = arrange(many, null, false);
+  const { current, omitted } = arrange(many, { isAllCurrent: true });
   assert.deepEqual([current.length, current[0].id, omitted], [ROWS_MAX, ROWS_MAX + 5, 5]);
+});
+
+test("of many jobs at work those have a row that somebody looks at or works on, then the newest", () => {
+  const many = Array.from({ length: 300 }, (_, nth) => job(nth + 1, "running", nth % 30 === 0 ? 1 : 0));
+  /** @param {import("../js/job-order.js").Sight} sight */
+  const ids = (sight) => {
+    const { current, currentCount } = arrange(many, sight);
+    assert.equal(currentCount, ROWS_MAX);
+    return current.map(({ id }) => id);
+  };
+  assert.deepEqual(ids({}), [271, 241, 211, 181, 151, 121]);
+  assert.deepEqual(ids({ looked: 7, focused: 5 }), [271, 241, 211, 181, 7, 5]);
+  // A row does not go while its job is worked on, but for one that is looked at.
+  const shown = new Set([1, 31, 61, 91, 121, 151, 300]);
+  assert.deepEqual(ids({ shown }), [151, 121, 91, 61, 31, 1]);
+  const few = many.slice(290);
+  assert.deepEqual(arrange(few, {}).current.map(({ id }) => id), [300, 299, 298, 297, 296, 295]);
+});
+
+test("of axes that are too long to be sent the longest is wrong", () => {
+  const text = { initial: "1", factor: "2,".repeat(9000), times: "3".repeat(AXIS_CHARS_MAX) };
+  assert.deepEqual(Object.keys(tooLong(text).errors), ["factor"]);
+  assert.equal(tooLong(text).total, null);
+});
+
+test("what a removal means is said of no result, of one and of many", () => {
+  const { means } = LANGUAGES.en.jobs.question.remove;
+  assert.deepEqual(
+    [0, 1, 2].map(means),
+    [
+      "It has no results.",
+      "Its 1 result is deleted on the server.",
+      "Its 2 results are deleted on the server.",
+    ],
+  );
+  assert.equal(LANGUAGES.es.jobs.question.remove.means(0), "No tiene resultados.");
 });
 
 test("parts and spans are said roughly, and never as more than they are", () => {

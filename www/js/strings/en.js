@@ -219,7 +219,9 @@ export const en = {
         means: (results) =>
           results === 1
             ? "Its 1 result is deleted on the server."
-            : `Its ${grouped(results)} results are deleted on the server.`,
+            : results === 0
+              ? "It has no results."
+              : `Its ${grouped(results)} results are deleted on the server.`,
         yes: "Remove the job",
         no: "Keep it",
       },

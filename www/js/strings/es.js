@@ -196,7 +196,9 @@ export const es = {
         means: (results) =>
           results === 1
             ? "Su único resultado se borra del servidor."
-            : `Sus ${grouped(results)} resultados se borran del servidor.`,
+            : results === 0
+              ? "No tiene resultados."
+              : `Sus ${grouped(results)} resultados se borran del servidor.`,
         yes: "Quitar el trabajo",
         no: "Conservarlo",
       },
