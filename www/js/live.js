@@ -82,7 +82,10 @@ export class LiveState {
     for (const pulse of changes.pulses) {
       const worker = this.workers.get(pulse.id);
       if (worker) {
-        Object.assign(worker, pulse, { heardMs: this.#heard(pulse.idle_s) });
+        // A pulse does not say since when the worker is there: that does not change.
+        const toldMs = worker.heardMs + worker.idle_s * 1000;
+        const connected_s = worker.connected_s + (this.atMs - toldMs) / 1000;
+        Object.assign(worker, pulse, { heardMs: this.#heard(pulse.idle_s), connected_s });
       }
     }
     changes.workers_gone.forEach((id) => this.workers.delete(id));

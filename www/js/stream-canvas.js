@@ -192,7 +192,7 @@ function stripedTile(ratio) {
  * @param {number} ratio */
 function forgottenTile(ratio) {
   const size = Math.round(FORGOTTEN_STRIPE_PX * ratio);
-  return tile(size, (context) => strokeDiagonal(context, size, colour("--line"), ratio));
+  return tile(size, (context) => strokeDiagonal(context, size, colour("--quiet"), ratio));
 }
 
 /** @param {number} size @param {(context: OffscreenCanvasRenderingContext2D) => void} draw */

@@ -20,7 +20,7 @@ function job(id, done) {
 
 /** @param {number} id @param {number} idle_s */
 function worker(id, idle_s) {
-  return /** @type {WorkerView} */ ({ id, idle_s, program: "Firefox 153", results: 0, rate: 0 });
+  return /** @type {WorkerView} */ ({ id, idle_s, connected_s: 60, program: "Firefox 153", results: 0, rate: 0 });
 }
 
 /** @param {number} id @param {number | null} endMs @returns {Bar} */
@@ -84,6 +84,16 @@ test("a pulse changes what it says of its worker, and makes none", () => {
   const [only, ...others] = [...state.workers.values()];
   assert.deepEqual(others, []);
   assert.deepEqual([only.program, only.results, only.lag_ms, only.heardMs], ["Firefox 153", 10, 3, 3000]);
+});
+
+test("since when a worker is there stays as it was told", () => {
+  const state = new LiveState();
+  state.apply(snapshot({ at_ms: 90_000, workers: [worker(3, 2)] }));
+  const counts = { leases: 1, tasks: 9, results: 7, errors: 0, refused: 0 };
+  const pulse = { id: 3, idle_s: 1, rate: 2, lag_ms: null, ...counts };
+  state.apply(changes({ at_ms: 110_000, pulses: [pulse] }));
+  const told = state.workers.get(3);
+  assert.deepEqual([told?.heardMs, told?.connected_s], [109_000, 80]);
 });
 
 test("seconds are put where they belong, those that nobody told of being empty", () => {

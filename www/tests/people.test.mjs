@@ -210,6 +210,38 @@ test("the order stands still under the pointer, and follows when it is gone", as
   await browser.close();
 });
 
+test("who is at a worker stays there, whoever comes or leaves", async (t) => {
+  const server = await Server.start(t, { args: ["--no-welcome"] });
+  const browser = await Browser.start(t);
+  const crowd = await connectMany(t, server, 4);
+  const page = await browser.open(`${server.page}?auto=0`, { viewport: { width: 1280, height: 900 } });
+  const [first, , third] = (await server.workers()).map(({ id }) => id);
+  const at = () =>
+    page.evaluate(() => {
+      const focused = /** @type {HTMLElement | null} */ (document.activeElement);
+      return focused?.dataset.worker ?? focused?.id;
+    });
+  await page.locator(`#workers-rows button[data-worker="${third}"]`).press("Enter");
+  const isGone = (/** @type {number} */ id) => async () =>
+    (await page.locator(`#workers-rows button[data-worker="${id}"]`).count()) === 0;
+  const leave = async (/** @type {number} */ id) => {
+    const workers = await server.workers();
+    const agent = workers.find((worker) => worker.id === id)?.agent;
+    crowd[AGENTS.indexOf(agent ?? "")].terminate();
+    await until("it is gone", isGone(id));
+  };
+  await leave(first);
+  assert.equal(await at(), String(third));
+  await page.locator('#workers-columns [data-column="id"] button').evaluate((button) => {
+    /** @type {HTMLElement} */ (button).click();
+  });
+  assert.deepEqual((await cells(page, "id")).indexOf(`#${third}`), 1);
+  assert.equal(await at(), String(third), "also where its row moves");
+  await leave(third);
+  assert.equal(await at(), "workers-box");
+  await browser.close();
+});
+
 test("the address and its code are there where others reach the server, and can be copied", async (t) => {
   const server = await Server.start(t, { args: ["--allow-origin", "http://lab.example"] });
   const browser = await Browser.start(t);
