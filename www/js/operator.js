@@ -60,6 +60,11 @@ export class Operator {
       event.preventDefault();
       void this.#give(input("operator-token").value.trim());
     });
+    // What is wrong with the last one is not yet so of the next.
+    input("operator-token").addEventListener("input", () => {
+      this.#wrong = () => "";
+      this.show();
+    });
     // However it is closed. Browsers tell of it with the next frame; it may be open again by then.
     this.#dialog.addEventListener("close", () => {
       this.#checking?.abort();
