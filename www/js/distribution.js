@@ -9,6 +9,13 @@ const LOG_RATIO_MIN = 1000;
 /** Numbers of an axis as large as this, or as small, are written as powers of ten. */
 const PLAIN_MIN = 1e-4;
 const PLAIN_MAX = 1e7;
+/** Of the larger one: nearer numbers are drawn as one. An axis between them would have no room for
+ * its marks, of which each has to be a double, and well apart. */
+const NEAR = 2 ** 10 * Number.EPSILON;
+/** Of a step: a mark so little beyond an end of its axis is at the end. */
+const SLACK = 1e-6;
+/** The smallest power of ten that is a double. */
+const EXPONENT_MIN = -323;
 /** Digits beyond which doubles have none. */
 const DIGITS_MAX = 15;
 /** Digits that tell a size. */
@@ -52,8 +59,33 @@ export function layOut(values, isLog) {
   }
   const largest = Math.max(...ends(values).map(Math.abs));
   const isPlain = largest === 0 || (largest >= PLAIN_MIN && largest < PLAIN_MAX);
-  const unit = isPlain ? 1 : Math.max(10 ** exponentOf(largest), Number.MIN_VALUE);
-  return { isLog, unit, placeOf: (value) => value / unit, valueAt: (place) => place * unit };
+  const unit = isPlain ? 1 : 10 ** Math.max(exponentOf(largest), EXPONENT_MIN);
+  // An axis may go beyond what doubles hold.
+  return { isLog, unit, placeOf: (value) => value / unit, valueAt: (place) => bounded(place * unit) };
+}
+
+/** Whether two places are too near each other for an axis between them.
+ * @param {number} min @param {number} max */
+export function isOnePlace(min, max) {
+  return max - min <= NEAR * Math.max(Math.abs(min), Math.abs(max));
+}
+
+/** The ends of an axis: a little space beyond both places; some around what is as good as one.
+ * @param {number} min @param {number} max @param {number} margin Of the space between them.
+ * @returns {[number, number]} */
+export function around(min, max, margin) {
+  const length = isOnePlace(min, max) ? Math.max(Math.abs(min), Math.abs(max)) || 1 / margin : max - min;
+  return [min - length * margin, max + length * margin];
+}
+
+/** The multiples of `step` between two places. @param {number} min @param {number} max
+ * @param {number} step */
+export function multiples(min, max, step) {
+  const first = Math.ceil(min / step - SLACK);
+  const count = Math.max(0, Math.floor(max / step + SLACK) - first + 1);
+  // Tenths are no doubles, but one by ten is the one nearest to it.
+  const [by, whole] = step < 1 ? [1, Math.round(1 / step)] : [step, 1];
+  return Array.from({ length: count }, (_, at) => ((first + at) * by) / whole);
 }
 
 /** How many of the places lie in each of as many intervals of the same length. One that lies on an
@@ -61,7 +93,7 @@ export function layOut(values, isLog) {
  * @param {number[]} places At least one. */
 export function histogram(places) {
   const [min, max] = ends(places);
-  const isOne = min === max;
+  const isOne = isOnePlace(min, max);
   // A single value has the middle one of three to itself.
   const bins = isOne ? 3 : BINS;
   const width = isOne ? 1 : (max - min) / bins;
@@ -118,6 +150,11 @@ export function sizeText(value, digits, significant) {
 function powerOfTen(exponent) {
   const digits = String(exponent).replace("-", "⁻").replace(/\d/g, (digit) => "⁰¹²³⁴⁵⁶⁷⁸⁹"[Number(digit)]);
   return `10${digits}`;
+}
+
+/** @param {number} value */
+function bounded(value) {
+  return Math.min(Number.MAX_VALUE, Math.max(-Number.MAX_VALUE, value));
 }
 
 /** The power of ten that a number, not 0, has. @param {number} value */

@@ -10,6 +10,9 @@
 export const ASK_INTERVAL_MS = 2000;
 /** The same after an answer that was not all: the server has only stopped reading for a while. */
 export const ASK_AGAIN_MS = 500;
+/** The time that an answer may take: reading a sample takes the server far less, and what has taken
+ * this long does not come any more. */
+export const ANSWER_MS_MAX = 10_000;
 
 /** @typedef {(job: number, signal: AbortSignal) => Promise<Sample>} Ask */
 
@@ -53,15 +56,30 @@ export class Sampler {
    * @param {JobView | null} job @param {number} nowMs On any clock, the same at each call. */
   follow(job, nowMs) {
     if (job?.id !== this.#job?.id) {
-      this.#question?.abort();
-      this.#question = null;
-      [this.sample, this.failure] = [null, null];
-      [this.#askedMs, this.#settled] = [-Infinity, -1];
+      this.forget();
     }
     this.#job = job;
+    if (this.#question && nowMs - this.#askedMs >= ANSWER_MS_MAX) {
+      this.#drop();
+      this.failure = "";
+      this.#changed();
+    }
     if (job && this.#isDue(job, nowMs)) {
       this.#send(job, nowMs);
     }
+  }
+
+  /** Forgets what is known, and what is asked: it may be of another server's job. */
+  forget() {
+    this.#drop();
+    [this.sample, this.failure] = [null, null];
+    [this.#askedMs, this.#settled] = [-Infinity, -1];
+  }
+
+  /** Waits no more for the question that is out. */
+  #drop() {
+    this.#question?.abort();
+    this.#question = null;
   }
 
   /** @param {JobView} job @param {number} nowMs */

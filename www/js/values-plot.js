@@ -2,7 +2,7 @@
 // The two pictures of a job's results: each by its task, and how many there are of each size.
 
 import uPlot from "../vendor/uPlot.esm.js";
-import { markOf } from "./distribution.js";
+import { around, markOf, multiples } from "./distribution.js";
 import { colour } from "./palette.js";
 import { strings } from "./strings.js";
 
@@ -35,6 +35,9 @@ const TIP_PX = 14;
 const ARROW_PX = 5;
 /** Of the largest count, above which there is nothing. */
 const HEADROOM = 1.08;
+/** Around the plot where there is no axis, at least. */
+const PADDING_TOP_PX = 10;
+const PADDING_RIGHT_PX = 14;
 /** Of the space between the smallest and the largest, around them. */
 const X_MARGIN = 0.01;
 const Y_MARGIN = 0.05;
@@ -97,8 +100,34 @@ class Plot {
   }
 }
 
-/** @type {uPlot.Padding} */
-const padding = [10, 14, 0, 0];
+/** Half of the widest label below the plot may be beyond each of its ends, where the upright axis
+ * leaves room for some.
+ * @type {uPlot.Padding} */
+const padding = [
+  PADDING_TOP_PX,
+  (plot) => Math.max(PADDING_RIGHT_PX, Math.ceil(widestBelow(plot) / 2)),
+  0,
+  (plot) => Math.max(0, Math.ceil(widestBelow(plot) / 2) - (laidOut(plot, 1)._size ?? 0)),
+];
+
+/** An axis as uPlot has laid it out so far; its types do not tell of that.
+ * @param {uPlot} plot @param {number} at
+ * @returns {{ _values?: string[] | null, _size?: number }} */
+function laidOut(plot, at) {
+  return /** @type {{}} */ (plot.axes?.[at] ?? {});
+}
+
+/** The width of the widest label below a plot. @param {uPlot} plot */
+function widestBelow(plot) {
+  return widest(plot, laidOut(plot, 0)._values ?? []);
+}
+
+/** @param {uPlot} plot @param {string[]} labels */
+function widest(plot, labels) {
+  plot.ctx.font = font(devicePixelRatio);
+  const widths = labels.map((label) => plot.ctx.measureText(label).width / devicePixelRatio);
+  return Math.ceil(Math.max(0, ...widths));
+}
 
 /** Each result by its task. */
 export class Scatter extends Plot {
@@ -157,7 +186,7 @@ export class Bars extends Plot {
         y: { range: (/** @type {uPlot} */ _, /** @type {number} */ __, max = 1) => ends(0, max * HEADROOM) },
       },
       axes: [
-        { ...flat(valueMarks(layout), layout.isLog), space: LABELS_NARROW_PX_MIN },
+        { ...flat(valueMarks(layout), layout.isLog), space: roomFor(layout) },
         upright(countMarks, true),
       ],
       series: [{}, bars],
@@ -180,13 +209,6 @@ export class Bars extends Plot {
 
 /** @param {number} min @param {number} max @returns {uPlot.Range.MinMax} */
 const ends = (min, max) => [min, max];
-
-/** A little space at both ends; some around what is all the same.
- * @param {number} min @param {number} max @param {number} margin */
-function around(min, max, margin) {
-  const space = (max - min) * margin || Math.abs(max) * margin || 1;
-  return ends(min - space, max + space);
-}
 
 /** Nothing where tasks have no result yet, so that no line is drawn over them.
  * @param {Point[]} points @returns {Point[]} */
@@ -244,6 +266,19 @@ const countMarks = (places) => places.map(strings.values.grouped);
 const valueMarks = (layout) => (places, step) =>
   places.map((place) => markOf(layout, place, step, strings.values.decimal));
 
+/** How far apart labels below the plot are, for none to reach into another.
+ * @param {Layout} layout */
+function roomFor(layout) {
+  /** @type {(plot: uPlot, axis: number, min: number, max: number, width: number) => number} */
+  return (plot, _, min, max, width) => {
+    const places = layout.isLog ? [Math.floor(min), Math.ceil(max)] : [min, max];
+    // No step is smaller than this one, and so no label has more digits.
+    const step = ((max - min) * LABELS_NARROW_PX_MIN) / Math.max(LABELS_NARROW_PX_MIN, width);
+    const room = widest(plot, valueMarks(layout)(places, step)) + LABEL_MARGIN_PX;
+    return Math.max(LABELS_NARROW_PX_MIN, room);
+  };
+}
+
 /** Steps of whole numbers, as counts and powers of ten have. */
 const WHOLE = [1, 2, 3, 5].concat([1, 2, 3, 4, 5, 6, 7, 8, 9].flatMap((zeros) => [1, 2, 5].map((first) => first * 10 ** zeros)));
 
@@ -264,11 +299,7 @@ function upright(marks, isWhole) {
     ...axis(marks, isWhole),
     space: LABELS_Y_PX_MIN,
     // As wide as the widest label.
-    size: (plot, labels) => {
-      plot.ctx.font = font(devicePixelRatio);
-      const widths = (labels ?? []).map((label) => plot.ctx.measureText(label).width / devicePixelRatio);
-      return Math.ceil(Math.max(0, ...widths)) + LABEL_MARGIN_PX;
-    },
+    size: (plot, labels) => widest(plot, labels ?? []) + LABEL_MARGIN_PX,
     grid: { stroke: () => colour("--grid"), width: 1 },
     ticks: { show: false },
   };
@@ -281,6 +312,9 @@ function axis(marks, isWhole) {
     font: font(1),
     gap: 6,
     ...(isWhole ? { incrs: WHOLE } : {}),
+    // uPlot's own add up steps from a rounded end, which may be many millions of them away.
+    splits: (/** @type {uPlot} */ _, /** @type {number} */ __, /** @type {number} */ min, /** @type {number} */ max, /** @type {number} */ step) =>
+      multiples(min, max, step),
     /** @type {uPlot.Axis.DynamicValues} */
     values: (_, places, __, ___, step) => marks(places, step),
   };

@@ -23,6 +23,11 @@ const ROWS_MAX = 100;
 let work;
 /** @type {JobView | null} */
 let job = null;
+/** Whether the server can be asked. */
+let isLive = false;
+/** The jobs that the stream of events began with: each time that it begins they are new ones.
+ * @type {Map<number, JobView> | null} */
+let jobsBegun = null;
 /** Whether the axis of values is to be logarithmic; as the values are while nobody has said.
  * @type {boolean | null} */
 let isLogWanted = null;
@@ -48,7 +53,7 @@ export function setUp(all) {
     });
   }
   element("values-data").addEventListener("toggle", drawTable);
-  whileVisible(LOOK_MS, () => sampler.follow(job, performance.now()));
+  whileVisible(LOOK_MS, follow);
 }
 
 /** @param {Live} live */
@@ -57,12 +62,22 @@ export function show(live) {
   if (next?.id !== job?.id) {
     isLogWanted = null;
   }
+  if (live.state.jobs !== jobsBegun) {
+    // Where the stream begins anew the server may be another one, of which no job is the same.
+    jobsBegun = live.state.jobs;
+    sampler.forget();
+  }
   job = next;
-  // Nobody is there to be asked while the server is away.
-  if (live.link === "live") {
+  isLive = live.link === "live";
+  follow();
+  draw();
+}
+
+/** Nobody is there to be asked while the server is away. */
+function follow() {
+  if (isLive) {
     sampler.follow(job, performance.now());
   }
-  draw();
 }
 
 /** @returns {NodeListOf<HTMLElement>} */

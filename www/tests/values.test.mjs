@@ -6,6 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import {
   BINS,
+  around,
   countOf,
   digitsOf,
   finiteOf,
@@ -13,10 +14,11 @@ import {
   isForLog,
   layOut,
   markOf,
+  multiples,
   sizeText,
   sizes,
 } from "../js/distribution.js";
-import { ASK_AGAIN_MS, ASK_INTERVAL_MS, Sampler } from "../js/sample.js";
+import { ANSWER_MS_MAX, ASK_AGAIN_MS, ASK_INTERVAL_MS, Sampler } from "../js/sample.js";
 import { measureMainThread } from "./main-thread.mjs";
 import { Browser, Server, until } from "./support.mjs";
 
@@ -128,6 +130,37 @@ test("what could not be read is said, and asked for again; what is known stays",
   assert.equal(sampler.failure, null);
 });
 
+test("what is not answered in time is given up, said, and asked for again", async () => {
+  const { sampler, asked, changes } = exchange();
+  const job = jobOf(1, 9, "done");
+  sampler.follow(job, 0);
+  sampler.follow(job, ANSWER_MS_MAX - 1);
+  assert.deepEqual([asked.length, asked[0].signal.aborted, sampler.failure], [1, false, null]);
+  sampler.follow(job, ANSWER_MS_MAX);
+  assert.deepEqual([asked.length, asked[0].signal.aborted, sampler.failure], [2, true, ""]);
+  assert.equal(changes(), 1);
+  await asked[0].fail(new Error("aborted"));
+  assert.equal(sampler.failure, "");
+  await asked[1].answer({ points: [[0, 1]] });
+  assert.deepEqual([sampler.failure, sampler.sample?.points], [null, [[0, 1]]]);
+});
+
+test("what is forgotten is asked for anew, and its answer is not taken", async () => {
+  const { sampler, asked } = exchange();
+  const job = jobOf(1, 9, "done");
+  sampler.follow(job, 0);
+  await asked[0].answer({ points: [[0, 1]], complete: false });
+  sampler.follow(job, ASK_AGAIN_MS);
+  const known = () => sampler.sample?.points;
+  sampler.forget();
+  assert.equal(known(), undefined);
+  sampler.follow(job, ASK_AGAIN_MS);
+  await asked[1].answer({ points: [[0, 2]] });
+  assert.equal(known(), undefined);
+  await asked[2].answer({ points: [[0, 3]] });
+  assert.deepEqual(known(), [[0, 3]]);
+});
+
 // ---- How numbers become pictures ----------------------------------------------------------------
 
 test("every number is in one bin, at the ends of what doubles hold too", () => {
@@ -139,7 +172,9 @@ test("every number is in one bin, at the ends of what doubles hold too", () => {
     [[-MAX, 0, MAX], BINS],
     [[TINY, 3 * TINY, 1e-300], BINS],
     [[0.1, 0.2, 0.3, 0.4], BINS],
-    [[1, 1 + Number.EPSILON], BINS],
+    [[1, 1 + Number.EPSILON], 3],
+    [[MAX], 3],
+    [[1, 1 + 1e-9], BINS],
     [Array.from({ length: 1000 }, (_, at) => Math.sin(at) * 1e17), BINS],
   ])) {
     for (const isLog of [false, values.every((value) => value > 0)]) {
@@ -154,6 +189,38 @@ test("every number is in one bin, at the ends of what doubles hold too", () => {
     }
   }
   assert.deepEqual(histogram([5]).counts, [0, 1, 0]);
+});
+
+test("an axis has room for its marks, however near the numbers are to each other", () => {
+  const decimal = (/** @type {number} */ value, /** @type {number} */ digits) => value.toFixed(digits);
+  const factor = 1 + Number.EPSILON;
+  for (const value of [0, 5e-324, 1e-323, 1e-300, 1e-4, 1, 300, 5_000_000, 9_999_999, 1e300, 1.797e308]) {
+    for (const values of [
+      [value, value * factor, value * factor ** 3],
+      [value, value * (1 + 2 ** -41)],
+      [-value * factor, -value],
+      [-value, value],
+    ]) {
+      const layout = layOut(values, false);
+      const places = values.map(layout.placeOf);
+      const { edges, counts } = histogram(places);
+      assert.equal(counts.reduce((sum, count) => sum + count, 0), values.length);
+      assert.ok(edges.map(layout.valueAt).every(Number.isFinite), `${values}`);
+      const [low, high] = [Math.min(...places), Math.max(...places)];
+      for (const [min, max] of [around(low, high, 0.05), [edges[0], edges[edges.length - 1]]]) {
+        // As many marks as the widest of screens has room for.
+        const step = (max - min) / 100;
+        assert.ok(min < low + step && max > high - step, `${values}`);
+        const marks = multiples(min, max, step);
+        assert.ok(marks.length >= 99 && marks.length <= 101, `${values}: ${marks.length}`);
+        assert.equal(new Set(marks).size, marks.length, `${values}`);
+        assert.ok(marks.every((mark) => !markOf(layout, mark, step, decimal).includes("NaN")));
+      }
+    }
+  }
+  assert.deepEqual(multiples(-0.1, 0.3, 0.1), [-0.1, 0, 0.1, 0.2, 0.3]);
+  // What uPlot takes for 1, and 100,000 steps away from it.
+  assert.equal(multiples(1.0000000999995, 1.0000001000025, 1e-12).length, 3);
 });
 
 test("a logarithmic axis is for what is positive and of very different sizes", () => {
@@ -327,6 +394,58 @@ test("another job's results are never seen under a job's name, however slow the 
   assert.equal((await drawn(page)).points, 1);
   await page.unroute("**/api/jobs/2/sample");
   await browser.close();
+});
+
+test("nearly equal results are drawn at once", async (t) => {
+  const server = await Server.start(t);
+  const browser = await Browser.start(t);
+  const page = await browser.open(server.page);
+  await page.locator("#values-empty").getByText("are drawn here").waitFor();
+  const stop = await measureMainThread(page);
+  const values = ["300", "5000000", "1e300", "0", "5e-324", "1e-300", "1.797e308", "-1.797e308"];
+  for (const [at, initial] of values.entries()) {
+    const grid = [`--initial=${initial}`, "--factor", "1.0000000000000002", "--times", "0..3"];
+    await server.run("submit", "repeat_multiply", ...grid, "--wait");
+    await choose(page, at + 1);
+    await until(`${initial} is drawn`, async () => {
+      const { job, points } = await drawn(page);
+      return job === at + 1 && points === 3;
+    });
+    assert.deepEqual((await drawn(page)).bars, [0, 3, 0], initial);
+  }
+  const { longestMs } = await stop();
+  assert.ok(longestMs <= BUSY_MS_MAX, `the page was busy for ${longestMs} ms`);
+  await browser.close();
+});
+
+test("results of a server that is gone are never seen under a name of the next one's", async (t) => {
+  const first = await Server.start(t);
+  const browser = await Browser.start(t);
+  const page = await browser.open(first.page);
+  const grid = GRID.slice(2);
+  await first.run("submit", "repeat_multiply", "--initial", "1,2", ...grid, "--name", "first", "--wait");
+  await shows(page, "values-said", "All 80 results");
+  const before = await page.locator("#values-sizes").textContent();
+  /** @type {(() => void)[]} */
+  const held = [];
+  await page.route("**/api/jobs/1/sample", async (route) => {
+    await new Promise((resolve) => held.push(() => resolve(undefined)));
+    await route.continue().catch(() => {});
+  });
+  await first.kill();
+  // As many results of a job with the same number.
+  const second = await Server.start(t, { port: first.port });
+  await second.run("submit", "repeat_multiply", "--initial", "7,8", ...grid, "--name", "second", "--wait");
+  await shows(page, "values-name", "Job 1 “second”");
+  await until("it is asked about", () => held.length > 0);
+  const { points, charts } = await drawn(page);
+  assert.deepEqual({ points, charts }, { points: 0, charts: 0 });
+  held.forEach((answer) => answer());
+  await page.unroute("**/api/jobs/1/sample");
+  await shows(page, "values-said", "All 80 results");
+  assert.notEqual(await page.locator("#values-sizes").textContent(), before);
+  // What the browser logs by itself while there is no server.
+  await browser.close(/net::ERR_|WebSocket connection to .* failed/);
 });
 
 test("why there are no results is said, until there are", async (t) => {
