@@ -5,10 +5,7 @@
 import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { test } from "node:test";
-import { WebSocket } from "ws";
 import { LiveState } from "../js/live.js";
 import { barAt, edges, heightFor, keptMs, layOut, ROW_MAX, ROW_MIN, summaries } from "../js/stream-layout.js";
 import {
@@ -26,7 +23,19 @@ import {
   stepFor,
   TOLD_LATE_S_MAX,
 } from "../js/throughput-series.js";
-import { Browser, inState, NO_CONNECTION, Server, until, variable, WELCOME_RESULT } from "./support.mjs";
+import { violations } from "./axe.mjs";
+import { simulateWorker } from "./simulated-worker.mjs";
+import {
+  Browser,
+  ENDLESS,
+  NO_CONNECTION,
+  Server,
+  WELCOME_RESULT,
+  inState,
+  overflows,
+  until,
+  variable,
+} from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("../js/live.js").LiveState["throughput"]} Throughput */
@@ -228,14 +237,9 @@ test("what came of leases is counted, and how much of the time it took", () => {
 
 // ---- On a page ----------------------------------------------------------------------------------
 
-/** What a browser logs by itself of a server that is away. */
-const AWAY = new RegExp(`${NO_CONNECTION.source}|net::ERR_(CONNECTION|INCOMPLETE|EMPTY)`);
-
-/** A job that does not end while a test runs. @param {Server} server */
-async function submit(server, name = "sweep") {
-  const grid = ["--initial", "1", "--factor", "1.0000004", "--times", "0..1000000000"];
-  await server.run("submit", "repeat_multiply", ...grid, "--name", name);
-}
+/** @param {Server} server */
+const submit = (server, name = "sweep") =>
+  server.run("submit", "repeat_multiply", ...ENDLESS, "--name", name);
 
 /** A native worker, which ends with the test.
  * @param {import("node:test").TestContext} t @param {Server} server */
@@ -429,17 +433,15 @@ test("the time goes on where nothing happens, and stands still while the server 
   await page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 2500)));
   assert.equal((await data(page, "throughput")).to, to);
   assert.equal(await clock.getAttribute("aria-valuetext"), said);
-  await browser.close(AWAY);
+  await browser.close(NO_CONNECTION);
 });
 
 test("of more slots than there are rows for, it is said how many are drawn", async (t) => {
   const server = await Server.start(t);
   await submit(server);
   const workers = await Promise.all([1, 2].map((number) => hello(t, server, number, 100)));
-  workers.forEach(({ socket, leases }) => {
-    for (const lease of leases.slice(0, 10)) {
-      socket.send(JSON.stringify({ type: "release", lease }));
-    }
+  workers.forEach(({ say, leases }) => {
+    leases.slice(0, 10).forEach((lease) => say({ type: "release", lease }));
   });
   const browser = await Browser.start(t);
   const page = await browser.open(`${server.page}?auto=0`, { locale: "en-US" });
@@ -449,7 +451,7 @@ test("of more slots than there are rows for, it is said how many are drawn", asy
   assert.match(rows ?? "", /^10[01]$/);
   const canvas = page.locator("#stream-canvas");
   assert.equal((await canvas.boundingBox())?.height, Number(rows) * ROW_MIN);
-  workers.forEach(({ socket }) => socket.terminate());
+  workers.forEach(({ leave }) => leave());
   await comes(page, "stream", ({ lost }) => Number(lost) >= 100 - 10);
   await page.locator("#stream-omitted").waitFor({ state: "hidden" });
   await browser.close();
@@ -459,26 +461,19 @@ test("of more slots than there are rows for, it is said how many are drawn", asy
  * @param {import("node:test").TestContext} t @param {Server} server @param {number} number
  * @param {number} slots */
 async function hello(t, server, number, slots) {
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`);
-  t.after(() => socket.terminate());
   /** @type {number[]} */
   const leases = [];
   const agent = "Test";
-  socket.on("message", (data) => {
-    const message = JSON.parse(String(data));
-    if (message.type === "task") {
-      const answer = { task_id: message.task_id, result: Number(WELCOME_RESULT), duration_ms: 1 };
-      socket.send(JSON.stringify({ type: "result", ...answer, agent }));
-    } else if (message.type === "lease") {
-      leases.push(message.lease);
+  const about = { agent, slots, worker: String(number).padStart(32, "0") };
+  const worker = await simulateWorker(t, server, about, ({ type, task_id, lease }, say) => {
+    if (type === "task") {
+      say({ type: "result", task_id, result: Number(WELCOME_RESULT), duration_ms: 1, agent });
+    } else if (type === "lease") {
+      leases.push(lease);
     }
   });
-  await once(socket, "open");
-  const worker = String(number).padStart(32, "0");
-  const said = { protocol: 1, agent, slots, worker, ops: ["repeat_multiply"] };
-  socket.send(JSON.stringify({ type: "hello", ...said }));
   await until("it is lent something", () => leases.length >= slots);
-  return { socket, leases };
+  return { ...worker, leases };
 }
 
 test("a server that goes away and comes back is shown as both", async (t) => {
@@ -499,14 +494,13 @@ test("a server that goes away and comes back is shown as both", async (t) => {
   await page.locator("#link").waitFor({ state: "hidden" });
   await comes(page, "throughput", (found) => Number(found.now) > 0 && Number(found.to) < 60 + Number(to));
   await page.locator("#stream-legend").getByText("Job 1 “again”").waitFor();
-  await browser.close(AWAY);
+  await browser.close(NO_CONNECTION);
 });
 
 test("both panels have the colours of the day and of the night, and are accessible", async (t) => {
   const server = await Server.start(t);
   await submit(server);
   work(t, server);
-  const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
   const browser = await Browser.start(t);
   for (const width of [390, 1280]) {
     const page = await browser.open(`${server.page}?auto=0`, {
@@ -523,16 +517,10 @@ test("both panels have the colours of the day and of the night, and are accessib
       await page.emulateMedia({ colorScheme });
       await hasColour(page, "#throughput-chart canvas", "--series-2");
       await hasColour(page, "#stream-canvas", "--series-0");
-      await page.evaluate(readFileSync(axe, "utf8"));
-      for (const panel of ["#throughput", "#stream"]) {
-        assert.deepEqual(await violations(page, panel), [], `${panel}, ${colorScheme}, ${width} px`);
-      }
+      const found = await violations(page, ["#throughput", "#stream"]);
+      assert.deepEqual(found, [], `${colorScheme}, ${width} px`);
     }
-    assert.equal(
-      await page.evaluate(() => document.documentElement.scrollWidth > innerWidth),
-      false,
-      `no sideways scrolling at ${width} px`,
-    );
+    assert.equal(await overflows(page), false, `no sideways scrolling at ${width} px`);
     await page.close();
   }
   await browser.close();
@@ -560,16 +548,4 @@ async function hasColour(page, selector, name) {
       return false;
     }, name),
   );
-}
-
-/** @param {Page} page @param {string} selector @returns {Promise<string[]>} */
-function violations(page, selector) {
-  return page.evaluate(async (selector) => {
-    // @ts-expect-error axe was put into the page above.
-    const { violations } = await window.axe.run(selector);
-    return violations.map(
-      (/** @type {{ id: string, nodes: { html: string }[] }} */ found) =>
-        `${found.id}: ${found.nodes.map((node) => node.html).join(", ")}`,
-    );
-  }, selector);
 }

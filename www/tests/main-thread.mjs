@@ -5,6 +5,9 @@
 import assert from "node:assert/strict";
 import { once } from "node:events";
 
+/** The most that a page may keep its person waiting, in milliseconds of the processor's time. */
+export const BUSY_MS_MAX = 50;
+
 /** What the browser says when it traces, and what it calls the thread that pages live on. */
 const CATEGORIES = ["disabled-by-default-devtools.timeline", "__metadata"];
 const MAIN_THREAD = "CrRendererMain";

@@ -7,16 +7,13 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 import { join } from "node:path";
 import { test } from "node:test";
-import { WebSocket } from "ws";
 import { violations } from "./axe.mjs";
-import { measureMainThread } from "./main-thread.mjs";
+import { BUSY_MS_MAX, measureMainThread } from "./main-thread.mjs";
 import { OwnBrowser } from "./own-browser.mjs";
-import { Browser, Server, resultsSent, until, variable } from "./support.mjs";
+import { simulateWorker } from "./simulated-worker.mjs";
+import { Browser, NO_CONNECTION, Server, overflows, resultsSent, until, variable } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
-
-/** The most that the page may keep its person waiting, in milliseconds of the processor's time. */
-const BUSY_MS_MAX = 50;
 
 /** How many workers a room full of rooms has. */
 const CROWD = 1000;
@@ -26,9 +23,6 @@ const TABS = 8;
 
 /** What a simulated worker says that a task takes: then it is lent a hundred at a time. */
 const TASK_MS = 10;
-
-/** What the browser logs by itself when the stream of events breaks, and is asked for in vain. */
-const BROKEN = /net::ERR_(EMPTY_RESPONSE|CONNECTION_\w+|INCOMPLETE_CHUNKED_ENCODING)/;
 
 /** Everything that the page shows of everybody's work is on the screen. @param {Page} page */
 async function isAlive(page) {
@@ -58,10 +52,7 @@ test("everybody can use the page, by day and by night, in both languages, on eve
       await resultsSent(page, 100_000);
       const path = join(folder, `page-${colorScheme}-${locale}-${width}.png`);
       await page.screenshot({ path, fullPage: true });
-      const overflows = await page.evaluate(
-        () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-      );
-      assert.equal(overflows, false, `no sideways scrolling at ${width} px in ${locale}`);
+      assert.equal(await overflows(page), false, `no sideways scrolling at ${width} px in ${locale}`);
       for (const summary of await page.locator("details.data > summary").all()) {
         await summary.press("Enter");
       }
@@ -105,7 +96,7 @@ test("a thousand workers compute a job of 10^9 tasks, and the page is never busy
   const grid = ["--initial", "1", "--factor", "1", "--times", "0..1000000000"];
   await server.run("submit", "repeat_multiply", ...grid, "--name", "a thousand million");
   for (let number = 0; number < CROWD; number += 1) {
-    await simulateWorker(t, server, number);
+    await joinCrowd(t, server, number);
   }
   await until("they compute", async () => (await server.job()).done > 10 * CROWD);
 
@@ -150,7 +141,7 @@ test("a page whose stream of events is cut says so, and goes on by itself", asyn
   line.mend();
   await page.locator("#jobs").getByText("meanwhile").first().waitFor();
   await page.locator("#link").waitFor({ state: "hidden" });
-  await browser.close(BROKEN);
+  await browser.close(NO_CONNECTION);
 });
 
 test("of many tabs of a browser, the one that is looked at alone keeps a stream of events", async (t) => {
@@ -180,23 +171,13 @@ async function pagesWatching(server) {
 
 /** Connects a worker that answers every lease with ones, after about the time that it says.
  * @param {import("node:test").TestContext} t @param {Server} server @param {number} number */
-async function simulateWorker(t, server, number) {
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`);
-  t.after(() => socket.terminate());
-  await once(socket, "open");
-  const about = { agent: `tequio/${number} (test)`, slots: 1, worker: `crowd-${number}` };
-  socket.send(JSON.stringify({ type: "hello", protocol: 1, ...about, ops: ["repeat_multiply"] }));
-  socket.on("message", (data) => {
-    const { type, lease, first, count } = JSON.parse(String(data));
+async function joinCrowd(t, server, number) {
+  const about = { agent: `tequio/${number} (test)`, worker: `crowd-${number}` };
+  await simulateWorker(t, server, about, ({ type, lease, first, count }, say) => {
     if (type === "lease") {
       const duration_ms = TASK_MS * count;
       const results = Array.from({ length: count }, () => 1);
-      const answer = () => {
-        if (socket.readyState === WebSocket.OPEN) {
-          socket.send(JSON.stringify({ type: "results", lease, first, results, duration_ms }));
-        }
-      };
-      setTimeout(answer, duration_ms);
+      setTimeout(() => say({ type: "results", lease, first, results, duration_ms }), duration_ms);
     }
   });
 }

@@ -3,11 +3,10 @@
 // offered, what is told, what is shown, and what is remembered.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
-import { Browser, PATIENCE_MS, Server, inState, until, variable } from "./support.mjs";
+import { violations } from "./axe.mjs";
+import { Browser, PATIENCE_MS, Server, inState, overflows, shows, until, variable } from "./support.mjs";
 
 /** @typedef {import("../js/protocol.js").FromPage} FromPage */
 /** @typedef {import("../js/protocol.js").ToPage} ToPage */
@@ -83,11 +82,7 @@ class Tab {
 
   /** @param {string} id @param {string | RegExp} text */
   async shows(id, text) {
-    const shown = () => this.page.locator(`#${id}`).textContent();
-    await until(`#${id} shows ${text}`, async () => {
-      const now = (await shown()) ?? "";
-      return typeof text === "string" ? now === text : text.test(now);
-    });
+    await shows(this.page, id, text);
   }
 
   /** The buttons that can be pressed. */
@@ -577,7 +572,6 @@ test("a hidden page counts, and draws when it is seen again", async (t) => {
 
 test("the panel is accessible and looks as it should in every state", async (t) => {
   const { server, browser } = await profile(t);
-  const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
   const folder = variable("TEQUIO_ARTIFACTS");
   /** @type {Record<string, (tab: Tab) => Promise<unknown>>} */
   const STATES = {
@@ -621,20 +615,8 @@ test("the panel is accessible and looks as it should in every state", async (t) 
         await tab.page.evaluate(() => new Promise((resolve) => setTimeout(resolve, 600)));
         const path = join(folder, `panel-${name}-${colorScheme}-${width}.png`);
         await tab.page.screenshot({ path, fullPage: true });
-        const overflows = await tab.page.evaluate(
-          () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-        );
-        assert.equal(overflows, false, `no sideways scrolling at ${width} px`);
-        await tab.page.evaluate(readFileSync(axe, "utf8"));
-        const violations = await tab.page.evaluate(async () => {
-          // @ts-expect-error axe was put into the page above.
-          const { violations } = await window.axe.run();
-          return violations.map(
-            (/** @type {{ id: string, nodes: { html: string }[] }} */ found) =>
-              `${found.id}: ${found.nodes.map((node) => node.html).join(", ")}`,
-          );
-        });
-        assert.deepEqual(violations, [], `${name}, ${colorScheme}, ${width} px`);
+        assert.equal(await overflows(tab.page), false, `no sideways scrolling at ${width} px`);
+        assert.deepEqual(await violations(tab.page), [], `${name}, ${colorScheme}, ${width} px`);
         await context.close();
       }
     }

@@ -3,20 +3,16 @@
 // are connected that do nothing but be there.
 
 import assert from "node:assert/strict";
-import { once } from "node:events";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
-import { WebSocket } from "ws";
-import { measureMainThread } from "./main-thread.mjs";
-import { Browser, Server, until, variable } from "./support.mjs";
+import { violations } from "./axe.mjs";
+import { BUSY_MS_MAX, measureMainThread } from "./main-thread.mjs";
+import { simulateWorker } from "./simulated-worker.mjs";
+import { Browser, ENDLESS, Server, overflows, shows, until, variable } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("../js/protocol.js").WorkerView} WorkerView */
 
-/** The most that the page may keep its person waiting. */
-const BUSY_MS_MAX = 50;
 /** Rows of a page of the table. */
 const ROWS = 25;
 
@@ -29,30 +25,25 @@ const AGENTS = [
 
 /** Connects one; `number` tells it from others.
  * @param {import("node:test").TestContext} t @param {Server} server @param {number} number */
-async function connect(t, server, number) {
-  const socket = new WebSocket(`ws://127.0.0.1:${server.port}/ws`);
-  t.after(() => socket.terminate());
-  await once(socket, "open");
+function connect(t, server, number) {
   const agent = AGENTS[number % AGENTS.length];
-  const about = { agent, slots: 1 + (number % 5), worker: `test-${number}`, ops: ["repeat_multiply"] };
-  socket.send(JSON.stringify({ type: "hello", protocol: 1, ...about }));
-  return socket;
+  return simulateWorker(t, server, { agent, slots: 1 + (number % 5), worker: `test-${number}` });
 }
 
 /** Connects many, some at a time, to a server that has so many `others`.
  * @param {import("node:test").TestContext} t @param {Server} server @param {number} count */
 async function connectMany(t, server, count, others = 0) {
   const AT_ONCE = 50;
-  const sockets = [];
+  const all = [];
   for (let first = 0; first < count; first += AT_ONCE) {
     const some = Array.from({ length: Math.min(AT_ONCE, count - first) }, (_, at) => first + at);
-    sockets.push(...(await Promise.all(some.map((number) => connect(t, server, number)))));
+    all.push(...(await Promise.all(some.map((number) => connect(t, server, number)))));
   }
   await until("all are there", async () => {
     const workers = await server.workers();
     return workers.length === count + others && workers.every(({ agent }) => agent);
   });
-  return sockets;
+  return all;
 }
 
 /** The texts of a column, as they are seen. @param {Page} page @param {string} column */
@@ -60,14 +51,6 @@ function cells(page, column) {
   return page
     .locator(`#workers-rows tr:not(.details) [data-column="${column}"]`)
     .allInnerTexts();
-}
-
-/** @param {Page} page @param {string} id @param {string | RegExp} text */
-async function shows(page, id, text) {
-  await until(`#${id} shows ${text}`, async () => {
-    const now = (await page.locator(`#${id}`).textContent()) ?? "";
-    return typeof text === "string" ? now === text : text.test(now);
-  });
 }
 
 /** @param {WorkerView[]} workers @param {(worker: WorkerView) => number | string} key */
@@ -79,15 +62,14 @@ function sorted(workers, key) {
 
 test("a thousand workers are sorted, searched and turned over, and the page stays quick", async (t) => {
   const server = await Server.start(t, { args: ["--no-welcome"] });
-  const grid = ["--initial", "1", "--factor", "1.00000043", "--times", "0..1000000000"];
-  await server.run("submit", "repeat_multiply", ...grid);
+  await server.run("submit", "repeat_multiply", ...ENDLESS);
   const browser = await Browser.start(t);
   // Wide enough for every column.
   const options = { viewport: { width: 1600, height: 900 } };
   const page = await browser.open(`${server.page}?auto=0`, options);
   await page.locator("#workers-empty").getByText("Nobody computes at the moment").waitFor();
   const stop = await measureMainThread(page);
-  const sockets = await connectMany(t, server, 1000);
+  const crowd = await connectMany(t, server, 1000);
   const workers = await server.workers();
 
   await shows(page, "workers-summary", /^1,000 workers · 3,000 slots · 0 tasks\/s$/);
@@ -147,7 +129,7 @@ test("a thousand workers are sorted, searched and turned over, and the page stay
   await page.locator("#workers-search").fill("");
   await shows(page, "workers-page", "1–25 of 1,000");
 
-  sockets.slice(0, 400).forEach((socket) => socket.terminate());
+  crowd.slice(0, 400).forEach(({ leave }) => leave());
   await shows(page, "workers-summary", /^600 workers · /);
   await shows(page, "workers-page", "1–25 of 600");
   const { longestMs, tasks } = await stop();
@@ -227,7 +209,7 @@ test("who is at a worker stays there, whoever comes or leaves", async (t) => {
   const leave = async (/** @type {number} */ id) => {
     const workers = await server.workers();
     const agent = workers.find((worker) => worker.id === id)?.agent;
-    crowd[AGENTS.indexOf(agent ?? "")].terminate();
+    crowd[AGENTS.indexOf(agent ?? "")].leave();
     await until("it is gone", isGone(id));
   };
   await leave(first);
@@ -302,8 +284,6 @@ test("what is to be copied is copied, or selected, on pages that have no clipboa
   await browser.close();
 });
 
-/** @typedef {{ id: string, nodes: { html: string }[] }} Violation */
-
 test("results, workers and joining are accessible, and fit every width, by day and by night", async (t) => {
   const args = ["--allow-origin", "http://lab.example", "--operator-token", "x", "--no-welcome"];
   const server = await Server.start(t, { args });
@@ -317,26 +297,18 @@ test("results, workers and joining are accessible, and fit every width, by day a
   await page.locator("#join-code").waitFor();
   await page.locator("#values-data summary").click();
   await page.locator("#values-rows tr").first().waitFor();
-  await page.evaluate(readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8"));
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     for (const [width, language] of /** @type {const} */ ([[390, "Español"], [1280, "English"], [2560, "Español"]])) {
       await page.emulateMedia({ colorScheme });
       await page.setViewportSize({ width, height: 900 });
       await page.locator("#language").getByText(language).click();
-      const isWide = () => document.documentElement.scrollWidth > document.documentElement.clientWidth;
-      await until(`it fits ${width} px`, async () => !(await page.evaluate(isWide)));
+      await until(`it fits ${width} px`, async () => !(await overflows(page)));
       for (const panel of ["values", "workers", "join"]) {
         const path = join(variable("TEQUIO_ARTIFACTS"), `${panel}-${colorScheme}-${width}.png`);
         await page.locator(`#${panel}`).screenshot({ path });
       }
-      const violations = await page.evaluate(async () => {
-        // @ts-expect-error axe was put into the page above.
-        const { violations } = await window.axe.run({ include: [["#values"], ["#workers"], ["#join"]] });
-        return violations.map(
-          (/** @type {Violation} */ { id, nodes }) => `${id}: ${nodes.map(({ html }) => html).join(", ")}`,
-        );
-      });
-      assert.deepEqual(violations, [], `${colorScheme}, ${width} px`);
+      const found = await violations(page, ["#values", "#workers", "#join"]);
+      assert.deepEqual(found, [], `${colorScheme}, ${width} px`);
     }
   }
   await browser.close();

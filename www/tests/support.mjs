@@ -22,6 +22,9 @@ export const WELCOME =
   '{"type":"task","op":"repeat_multiply","task_id":1,"initial":1.0000054,"factor":1.00000043,"times":1000000}';
 export const WELCOME_RESULT = "1.5372656826974733";
 
+/** Axes of a job that nobody ends within a test. */
+export const ENDLESS = ["--initial", "1", "--factor", "1.00000043", "--times", "0..1000000000"];
+
 /** @param {string} name */
 export function variable(name) {
   const value = process.env[name];
@@ -126,7 +129,7 @@ export const ENVIRONMENT = { ...process.env, LANGUAGE: "en" };
 
 /** A browser whose pages may log no error but those that a test expects. */
 export class Browser {
-  /** @type {string[]} */
+  /** @type {string[]} What was logged, and by which script or for which request. */
   errors = [];
   /** @type {string[]} */
   console = [];
@@ -158,7 +161,7 @@ export class Browser {
     page.on("console", (message) => {
       this.console.push(message.text());
       if (message.type() === "error") {
-        this.errors.push(message.text());
+        this.errors.push(`${message.text()} (${message.location().url})`);
       }
     });
     await prepare?.(page);
@@ -212,8 +215,10 @@ export async function coordinatorMemory(page) {
   };
 }
 
-/** What a browser logs by itself when a socket does not open. */
-export const NO_CONNECTION = /WebSocket connection to .* failed/;
+/** What a browser logs by itself when a socket does not open, and when the stream of events breaks
+ * or something else that the server is asked for gets no answer. */
+export const NO_CONNECTION =
+  /WebSocket connection to .* failed|net::ERR_(CONNECTION|EMPTY_RESPONSE|INCOMPLETE_CHUNKED)\w* \(\S+\/api\//;
 
 /** Somebody else's server, which ends with the test. `serve` is called with each socket and its
  * number from 0.
@@ -295,6 +300,22 @@ export async function until(what, probe) {
 /** @param {import("playwright-core").Page} page @param {string} state */
 export async function inState(page, state) {
   await page.locator(`#state[data-state="${state}"]`).waitFor();
+}
+
+/** @param {import("playwright-core").Page} page @param {string} id @param {string | RegExp} text */
+export async function shows(page, id, text) {
+  await until(`#${id} shows ${text}`, async () => {
+    const now = (await page.locator(`#${id}`).textContent()) ?? "";
+    return typeof text === "string" ? now === text : text.test(now);
+  });
+}
+
+/** Whether one has to scroll sideways. @param {import("playwright-core").Page} page */
+export function overflows(page) {
+  return page.evaluate(() => {
+    const { scrollWidth, clientWidth } = document.documentElement;
+    return scrollWidth > clientWidth;
+  });
 }
 
 /** @param {import("playwright-core").Page} page @param {number} count */

@@ -2,16 +2,16 @@
 // The main job: tabs that open the page compute, against the real server.
 
 import assert from "node:assert/strict";
-import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
+import { violations } from "./axe.mjs";
 import {
   Browser,
   NO_CONNECTION,
   Server,
   WELCOME_RESULT,
   inState,
+  overflows,
   resultsSent,
   until,
   variable,
@@ -110,7 +110,6 @@ test("a server's address that is none is said in the page", async (t) => {
 test("the page is accessible, and looks as it should, by day and by night", async (t) => {
   const server = await Server.start(t);
   const browser = await Browser.start(t);
-  const axe = createRequire(import.meta.url).resolve("axe-core/axe.min.js");
   for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
     for (const width of [360, 390, 1280]) {
       // The policy of the page forbids foreign scripts, axe's included.
@@ -124,20 +123,8 @@ test("the page is accessible, and looks as it should, by day and by night", asyn
         path: join(variable("TEQUIO_ARTIFACTS"), `page-${colorScheme}-${width}.png`),
         fullPage: true,
       });
-      const overflows = await tab.evaluate(
-        () => document.documentElement.scrollWidth > document.documentElement.clientWidth,
-      );
-      assert.equal(overflows, false, `no sideways scrolling at ${width} px`);
-      await tab.evaluate(readFileSync(axe, "utf8"));
-      const violations = await tab.evaluate(async () => {
-        // @ts-expect-error axe was put into the page above.
-        const { violations } = await window.axe.run();
-        return violations.map(
-          (/** @type {{ id: string, nodes: { html: string }[] }} */ found) =>
-            `${found.id}: ${found.nodes.map((node) => node.html).join(", ")}`,
-        );
-      });
-      assert.deepEqual(violations, [], `${colorScheme}, ${width} px`);
+      assert.equal(await overflows(tab), false, `no sideways scrolling at ${width} px`);
+      assert.deepEqual(await violations(tab), [], `${colorScheme}, ${width} px`);
     }
   }
   await browser.close();

@@ -19,21 +19,17 @@ import {
   sizes,
 } from "../js/distribution.js";
 import { ANSWER_MS_MAX, ASK_AGAIN_MS, ASK_INTERVAL_MS, Sampler } from "../js/sample.js";
-import { measureMainThread } from "./main-thread.mjs";
-import { Browser, Server, until } from "./support.mjs";
+import { BUSY_MS_MAX, measureMainThread } from "./main-thread.mjs";
+import { Browser, ENDLESS, Server, shows, until } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("../js/protocol.js").JobView} JobView */
 /** @typedef {import("../js/sample.js").Sample} Sample */
 /** @typedef {import("../js/distribution.js").Point} Point */
 
-/** The most that the page may keep its person waiting. */
-const BUSY_MS_MAX = 50;
 /** What the server draws at most. */
 const POINTS_MAX = 1000;
 const GRID = ["--initial", "1,2", "--factor", "1.5,0.25", "--times", "0..20"];
-/** Of a million that never end, so that nothing is done before it is to be. */
-const ENDLESS = ["--initial", "1", "--factor", "1.00000043", "--times", "0..1000000000"];
 
 // ---- What is asked ------------------------------------------------------------------------------
 
@@ -261,14 +257,6 @@ test("numbers are written with as many digits as tell them apart", () => {
 
 // ---- The panel ----------------------------------------------------------------------------------
 
-/** @param {Page} page @param {string} id @param {string | RegExp} text */
-async function shows(page, id, text) {
-  await until(`#${id} shows ${text}`, async () => {
-    const now = (await page.locator(`#${id}`).textContent()) ?? "";
-    return typeof text === "string" ? now === text : text.test(now);
-  });
-}
-
 /** @param {Page} page @param {number} job */
 async function choose(page, job) {
   await page.locator(`.job[data-job="${job}"] .job-choose`).press("Enter");
@@ -461,5 +449,5 @@ test("why there are no results is said, until there are", async (t) => {
   await page.unroute("**/api/jobs/1/sample");
   await shows(page, "values-said", "All 80 results");
   await shows(page, "values-error", "");
-  await browser.close(/503/);
+  await browser.close(/status of 503/);
 });
