@@ -6,7 +6,6 @@ import { Activity } from "./activity.js";
 import { browserId, randomHex } from "./browser-id.js";
 import { Choice } from "./choice.js";
 import { element } from "./dom.js";
-import { JobNames, askOwnServer } from "./job-names.js";
 import { keeper } from "./keep.js";
 import * as languageSwitch from "./language-switch.js";
 import { ALLOWANCE_KEY, Lending } from "./lending.js";
@@ -40,7 +39,6 @@ const choice = new Choice(keeper("sessionStorage"), ofBrowser);
 const totals = new Totals(ofBrowser);
 const activity = new Activity();
 const isToAsk = "url" in server && server.isOwn;
-const names = new JobNames(isToAsk ? askOwnServer : null);
 const work = isToAsk ? new Work() : null;
 
 /** @type {Worker | null} None where there is no server to work for. */
@@ -172,7 +170,6 @@ function hear(message, now) {
       view.addLogLine(said.connecting(message.attempt));
       return link("connecting");
     case "connected":
-      names.forget();
       view.addLogLine(said.connected);
       return link("connected");
     case "disconnected":
@@ -256,7 +253,7 @@ function renderState() {
 function render() {
   const now = performance.now();
   panel.showCountdown(retryAt - now);
-  panel.showComputing(state.state, failure(), activity.work(now), (job) => work?.nameOf(job) ?? names.of(job));
+  panel.showComputing(state.state, failure(), activity.work(now), (job) => work?.nameOf(job) ?? "");
   panel.showSlots(
     activity.slots.map((slot) => ({ isComputing: slot.isComputing, busy: slot.busy(now) })),
   );

@@ -6,7 +6,6 @@ import { test } from "node:test";
 import { Activity, BUSY_WINDOW_MS, SILENCE_MS_MAX, SPEED_WINDOW_MS } from "../js/activity.js";
 import { browserId, randomHex } from "../js/browser-id.js";
 import { Choice } from "../js/choice.js";
-import { JobNames } from "../js/job-names.js";
 import { ALLOWANCE_KEY, Lending } from "../js/lending.js";
 import { serverUrl } from "../js/server-url.js";
 import { LANGUAGES } from "../js/strings.js";
@@ -233,24 +232,6 @@ test("a tab's state follows its person first, and its coordinator next", () => {
   early.pause();
   early.listens();
   assert.deepEqual([early.state, told.length], ["paused", 6], "nothing had begun");
-});
-
-test("a job is asked for once, and its number does where there is no name", async () => {
-  /** @type {number[]} */
-  const asked = [];
-  const names = new JobNames(async (job) => {
-    asked.push(job);
-    if (job === 2) {
-      throw new Error("no connection");
-    }
-    return [{ name: "sweep" }, null, null, { name: 7 }][job - 1];
-  });
-  const all = () => [1, 2, 3, 4].map((job) => names.of(job));
-  assert.deepEqual(all(), ["", "", "", ""]);
-  await new Promise((resolve) => setImmediate(resolve));
-  assert.deepEqual(all(), ["sweep", "", "", ""]);
-  assert.deepEqual(asked, [1, 2, 3, 4]);
-  assert.equal(new JobNames(null).of(1), "");
 });
 
 test("a server is the page's own by its name, its port and its path", () => {
