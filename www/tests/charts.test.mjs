@@ -308,7 +308,7 @@ test("a person chooses how much is shown, zooms, and goes through the seconds", 
   // Of what has just begun, a minute.
   await comes(page, "throughput", (found) => shown(found) === 60 && Number(found.points) >= 4);
   for (const [name, seconds] of /** @type {const} */ ([["1 h", 3600], ["5 min", 300], ["1 min", 60]])) {
-    await page.locator("#throughput").getByRole("button", { name }).click();
+    await page.locator("#throughput").getByRole("button", { name, exact: true }).click();
     assert.equal(shown(await data(page, "throughput")), seconds);
     const pressed = page.locator('#throughput [aria-pressed="true"]');
     assert.deepEqual(await pressed.allTextContents(), [name]);
