@@ -501,8 +501,11 @@ impl Core {
             let message = format!("task {task_id} is not waited for: unknown, or answered before");
             return self.refuse_task(id, ErrorCode::UnknownTask, message, task_id);
         };
-        if let Some(agent) = &result.agent {
+        if let Some(agent) = &result.agent
+            && worker.peer.agent.as_deref() != Some(agent)
+        {
             worker.peer.agent = Some(printable(agent, AGENT_CHARS_MAX));
+            self.live.changed.insert(id);
         }
         let expected = Number(held.input.compute());
         let is_exact = worker.hello.is_some();
@@ -562,6 +565,7 @@ impl Core {
             && worker.peer.agent.as_deref() != Some(agent)
         {
             worker.peer.agent = Some(printable(agent, AGENT_CHARS_MAX));
+            self.live.changed.insert(id);
         }
         let LeaseResults { lease, first, results, duration_ms, .. } = message;
         let _span = debug_span!("lease", id = %lease).entered();

@@ -33,6 +33,7 @@ impl Core {
         }
         hello.agent = printable(&hello.agent, AGENT_CHARS_MAX);
         worker.peer.agent = Some(hello.agent.clone());
+        self.live.changed.insert(id);
         info!("[#{id}] hello slots={} agent={}", hello.slots, hello.agent);
         let session = self.scheduler.new_session();
         self.sessions.insert(session, id);

@@ -158,12 +158,13 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Control, Peer};
+    use super::super::{Control, FromWorker, Peer};
     use super::*;
     use crate::metrics::Metrics;
     use crate::store::{NewJob, StoredJob};
-    use tequio_protocol::api::JobState;
+    use tequio_protocol::api::{JobState, WorkerKind};
     use tequio_protocol::grid::{Axis, Grid};
+    use tequio_protocol::message::{Hello, PROTOCOL};
     use tequio_protocol::op::Op;
 
     fn core() -> Core {
@@ -239,6 +240,24 @@ mod tests {
         }
         assert!(core.live.changed.is_empty() && core.live.busy.is_empty());
         assert!(core.live.gone.is_empty());
+    }
+
+    #[test]
+    fn a_worker_that_says_what_it_is_is_told_of_anew() {
+        let mut core = core();
+        let worker = connect(&mut core);
+        assert_eq!(core.changes(at(0)).workers[0].slots, 1);
+        let hello = Hello {
+            protocol: PROTOCOL,
+            agent: "tequio/1 (linux; x86_64)".to_owned(),
+            slots: 8,
+            worker: "w".to_owned(),
+            ops: vec![Op::RepeatMultiply.name().to_owned()],
+            resume: None,
+        };
+        core.heard(worker, FromWorker::Hello(hello), at(1));
+        let told = core.changes(at(2)).workers;
+        assert_eq!((told[0].slots, told[0].kind), (8, WorkerKind::Native));
     }
 
     #[test]
