@@ -14,7 +14,7 @@ import { language, strings } from "./strings.js";
 /** @typedef {import("./stream-layout.js").Layout} Layout */
 
 /** How often the picture moves on. */
-const DRAW_INTERVAL_MS = 500;
+const DRAW_INTERVAL_MS = 1000;
 /** What is shown first. */
 const SPAN_S = 60;
 /** Slots beyond are not drawn: `STREAM_ROWS_MAX` of the server. */
