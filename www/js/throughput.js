@@ -27,6 +27,9 @@ const SPAN_S = 300;
 const SPAN_S_YOUNG = 60;
 /** A closer look than this shows no more. */
 const ZOOM_S_MIN = 5;
+/** What the server tells comes a little late, and not always as late; a clock that was set is another
+ * thing. */
+const DELAY_MS_MAX = 1000;
 /** How often it is looked whether a second has gone by. */
 const LOOK_INTERVAL_MS = 500;
 /** Minutes of the table. */
@@ -79,7 +82,11 @@ export function setUp() {
 export function show(told) {
   live = told;
   if (told.link === "live") {
-    offsetMs = Date.now() - told.nowMs;
+    const newOffsetMs = Date.now() - told.nowMs;
+    // Or a second's name would change with each delay on the way.
+    if (Math.abs(newOffsetMs - offsetMs) > DELAY_MS_MAX) {
+      offsetMs = newOffsetMs;
+    }
   }
   draw();
 }
