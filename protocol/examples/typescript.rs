@@ -1,7 +1,7 @@
 //! Prints the TypeScript declarations of every type that the page uses. `cargo xtask types`
 //! writes them to `www/js/protocol.d.ts`; `cargo xtask check` fails when that file is stale.
 
-use tequio_protocol::{api, ids, live, op, page};
+use tequio_protocol::{api, chat, ids, live, op, page};
 use ts_rs::{Config, TS};
 
 fn main() {
@@ -25,6 +25,7 @@ fn main() {
         api::SampleView::decl(&config),
         api::ErrorBody::decl(&config),
         api::ErrorDetail::decl(&config),
+        chat::ChatEvent::decl(&config),
         live::LiveEvent::decl(&config),
         live::Snapshot::decl(&config),
         live::Changes::decl(&config),

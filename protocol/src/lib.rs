@@ -5,6 +5,7 @@
 //! piece of code. Read [`message`] for the protocol, [`op`] for what a task computes.
 
 pub mod api;
+pub mod chat;
 pub mod grid;
 pub mod ids;
 pub mod limits;

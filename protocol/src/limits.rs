@@ -368,3 +368,42 @@ pub const HOST_BYTES_MAX: usize = 260;
 
 /// The pause after the system refuses a new connection (no file descriptors left, mostly).
 pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
+
+// ---- Echo and chat --------------------------------------------------------------------------
+
+/// The longest prefix that whoever connects to the echo may ask for.
+pub const ECHO_PREFIX_CHARS_MAX: usize = 100;
+
+/// The longest message in a chat: a page of text.
+pub const CHAT_MESSAGE_BYTES_MAX: usize = 4096;
+
+/// The longest name of a chat's member.
+pub const CHAT_NAME_CHARS_MAX: usize = 40;
+
+/// The longest name of a room.
+pub const CHAT_ROOM_CHARS_MAX: usize = 64;
+
+/// Rooms that are kept at once. Of those that nobody is in, the one that was left first makes room;
+/// with [`CHAT_HISTORY_MAX`] messages of [`CHAT_MESSAGE_BYTES_MAX`] each, all of them hold 50 MiB.
+pub const CHAT_ROOMS_MAX: usize = 256;
+
+/// The last messages of a room, which whoever joins and asked for JSON is sent.
+pub const CHAT_HISTORY_MAX: usize = 50;
+
+/// Messages of a room that wait for one member: what a whole room says in a burst. One that reads
+/// slower than that is dropped, so that nobody waits for it.
+pub const CHAT_WAITING_MAX: usize = 4096;
+
+/// Messages that a member may send at once, if it was quiet before.
+pub const CHAT_BURST_MAX: u32 = 200;
+
+/// The pace at which a member that has sent [`CHAT_BURST_MAX`] is read on: nothing of it is lost, but
+/// it does not keep the others from talking.
+pub const CHAT_PACE: Duration = Duration::from_millis(50);
+
+/// Messages of one connection that the console shows at once; beyond it, one each
+/// [`SERVICE_LINE_PACE`]. The others are counted.
+pub const SERVICE_LINES_BURST: u32 = 100;
+
+/// See [`SERVICE_LINES_BURST`].
+pub const SERVICE_LINE_PACE: Duration = Duration::from_millis(100);

@@ -369,6 +369,44 @@ code: string,
  */
 message: string, };
 
+export type ChatEvent = { 
+/**
+ * Its name, or `#` and its number where it has none.
+ */
+from: string, 
+/**
+ * What it said.
+ */
+text: string, 
+/**
+ * When: RFC 3339, UTC.
+ */
+at: string, } | { 
+/**
+ * Its name.
+ */
+joined: string, 
+/**
+ * Who is in the room now, with and without a name.
+ */
+members: number, 
+/**
+ * When: RFC 3339, UTC.
+ */
+at: string, } | { 
+/**
+ * Its name.
+ */
+left: string, 
+/**
+ * Who is in the room now, with and without a name.
+ */
+members: number, 
+/**
+ * When: RFC 3339, UTC.
+ */
+at: string, };
+
 export type LiveEvent = { "type": "snapshot" } & Snapshot | { "type": "changes" } & Changes;
 
 export type Snapshot = { 

@@ -32,17 +32,20 @@ export class Work {
   #followed = 0;
   /** Of which start of the server that is. */
   #startedAtMs = 0;
+  /** Panels that have yet to draw what is new, in the order in which they will.
+   * @type {Set<Panel>} */
+  #due = new Set();
   #live;
 
   constructor() {
-    this.#live = new Live(() => this.show());
+    this.#live = new Live(() => this.#showSoon());
   }
 
   start() {
     element("everybodys").hidden = false;
     PANELS.forEach((panel) => panel.setUp(this));
-    onLanguage(() => this.show());
-    onTheme(() => this.show());
+    onLanguage(() => this.#showSoon());
+    onTheme(() => this.#showSoon());
     onVisibility({ shown: () => this.#live.start(), hidden: () => this.#live.stop() });
   }
 
@@ -89,19 +92,43 @@ export class Work {
     this.show();
   }
 
+  /** Shows what a person has just done: where they did it, at once. */
   show() {
+    this.#draw(jobs);
+    this.#showSoon();
+  }
+
+  /** Draws all panels anew, one at a time and the page between them: whoever clicks or types waits
+   * for one panel at most. */
+  #showSoon() {
     const { link } = this.#live;
     element("everybodys").classList.toggle("stale", link === "lost");
     element("link").hidden = link !== "lost";
     setText("link", link === "lost" ? strings.work.away : "");
     this.#forgetIfAnother();
-    for (const panel of PANELS) {
-      try {
-        panel.show(this.#live);
-      } catch (error) {
-        // What is wrong with one panel is said, and no reason for the others to stand still.
-        reportError(error);
-      }
+    const isDrawing = this.#due.size > 0;
+    PANELS.forEach((panel) => this.#due.add(panel));
+    if (!isDrawing) {
+      afterFrame(() => this.#drawNext());
+    }
+  }
+
+  #drawNext() {
+    const [panel] = this.#due;
+    this.#due.delete(panel);
+    this.#draw(panel);
+    if (this.#due.size > 0) {
+      afterFrame(() => this.#drawNext());
+    }
+  }
+
+  /** @param {Panel} panel */
+  #draw(panel) {
+    try {
+      panel.show(this.#live);
+    } catch (error) {
+      // What is wrong with one panel is said, and no reason for the others to stand still.
+      reportError(error);
     }
   }
 
@@ -114,4 +141,9 @@ export class Work {
       this.#followed = 0;
     }
   }
+}
+
+/** Calls it when the browser has drawn the page. @param {() => void} act */
+function afterFrame(act) {
+  requestAnimationFrame(() => setTimeout(act));
 }
