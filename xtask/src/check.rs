@@ -37,8 +37,12 @@ pub(crate) fn check() -> Result<()> {
         Ok(())
     })?;
     node_packages()?;
-    step("the page's types", || {
-        run(command(npx()).args(["tsc", "--project", "."]).current_dir(root().join("www")))
+    step("types of the page and of its tests", || {
+        let tsc = |folder: &str| {
+            run(command(npx()).args(["tsc", "--project", folder]).current_dir(root().join("www")))
+        };
+        tsc(".")?;
+        tsc("../classroom")
     })?;
     let page = Page::real().build()?;
     step("the page's weight", || weight::check(&page))

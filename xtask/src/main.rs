@@ -4,6 +4,7 @@
 //! what is missing.
 
 mod check;
+mod classroom;
 mod minify;
 mod page;
 mod run;

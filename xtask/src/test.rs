@@ -1,5 +1,7 @@
-//! Tests: cargo's, and those that drive the page in a real browser against the real server.
+//! Tests: cargo's, those that drive the page in a real browser against the real server, and those
+//! in which a classroom's own clients meet it.
 
+use crate::classroom;
 use crate::page::Page;
 use crate::run::{built, cargo, command, root, run, step, target_dir};
 use crate::serve;
@@ -14,6 +16,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(crate) fn test() -> Result<()> {
     let mut browser = Browser::set_up()?;
     browser.add_test_ops()?;
+    browser.variables.extend(classroom::set_up()?);
     test_in(&browser)
 }
 
@@ -22,6 +25,7 @@ pub(crate) fn test_with_firefox() -> Result<()> {
     let firefox = firefox()?;
     let mut browser = Browser::set_up()?;
     browser.add_test_ops()?;
+    browser.variables.extend(classroom::set_up()?);
     browser.variables.push(("FIREFOX", firefox));
     test_in(&browser)?;
     step("Firefox tests", || browser.run(&tests_in("www/tests/firefox")?))
@@ -29,7 +33,8 @@ pub(crate) fn test_with_firefox() -> Result<()> {
 
 fn test_in(browser: &Browser) -> Result<()> {
     step("cargo test", || run(cargo().args(["test", "--workspace"])))?;
-    step("browser tests", || browser.run(&tests_in("www/tests")?))
+    step("browser tests", || browser.run(&tests_in("www/tests")?))?;
+    step("classroom tests", || browser.run(&tests_in("classroom/tests")?))
 }
 
 /// The simulation, optimised, since it is to run for long.

@@ -16,8 +16,8 @@ const NODE_MAJOR_MIN: u32 = 20;
 /// A copy of the lock file that all packages came from: npm leaves none that can be compared.
 const INSTALLED_FROM: &str = "node_modules/.installed-from.json";
 
-/// A browser that tests run in.
-struct Browser {
+/// A program that tests run, such as a browser.
+struct Program {
     /// What a sentence calls it.
     name: &'static str,
     /// The variable with which a person names one.
@@ -26,11 +26,13 @@ struct Browser {
     programs: &'static [&'static str],
     /// Where it is when it is not there.
     paths: &'static [&'static str],
-    /// What Debian's package is called.
-    package: &'static str,
+    /// What it must be able to do: with these arguments it succeeds. Without any, it is not asked.
+    proof: &'static [&'static str],
+    /// What Debian's packages are called.
+    packages: &'static [&'static str],
 }
 
-const CHROMIUM: Browser = Browser {
+const CHROMIUM: Program = Program {
     name: "Chromium",
     variable: "CHROME",
     programs: &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"],
@@ -38,15 +40,27 @@ const CHROMIUM: Browser = Browser {
         "/Applications/Chromium.app/Contents/MacOS/Chromium",
         "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
     ],
-    package: "chromium",
+    proof: &[],
+    packages: &["chromium"],
 };
 
-const FIREFOX: Browser = Browser {
+const FIREFOX: Program = Program {
     name: "Firefox",
     variable: "FIREFOX",
     programs: &["firefox", "firefox-esr"],
     paths: &["/Applications/Firefox.app/Contents/MacOS/firefox"],
-    package: "firefox-esr",
+    proof: &[],
+    packages: &["firefox-esr"],
+};
+
+const PYTHON: Program = Program {
+    name: "Python (3.9 or newer, with venv and pip)",
+    variable: "PYTHON",
+    programs: &["python3", "python"],
+    paths: &[],
+    // Debian has the second of these modules in a package of its own.
+    proof: &["-c", "import venv, ensurepip, sys; sys.exit(sys.version_info < (3, 9))"],
+    packages: &["python3", "python3-venv"],
 };
 
 /// Adds the wasm target to the toolchain that builds this, if it is not there.
@@ -72,7 +86,7 @@ pub(crate) fn node_packages() -> Result<()> {
         return Ok(());
     }
     step("npm ci", || {
-        npm_ci(&[])?;
+        npm_ci(&www, &[])?;
         fs::write(&installed, &wanted).context("writing into www/node_modules")
     })
 }
@@ -94,12 +108,13 @@ pub(crate) fn page_packages() -> Result<()> {
         return node_packages();
     }
     check_node().context("what draws the page's charts comes from npm")?;
-    step("npm ci --omit=dev", || npm_ci(&["--omit=dev"]))
+    step("npm ci --omit=dev", || npm_ci(&www, &["--omit=dev"]))
 }
 
-fn npm_ci(arguments: &[&str]) -> Result<()> {
+/// Installs into a folder what its `package-lock.json` names.
+pub(crate) fn npm_ci(folder: &Path, arguments: &[&str]) -> Result<()> {
     let quiet = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
-    run(command(npm()).args(quiet).args(arguments).current_dir(root().join("www")))
+    run(command(npm()).args(quiet).args(arguments).current_dir(folder))
 }
 
 fn json(path: &Path) -> Result<Value> {
@@ -117,15 +132,23 @@ pub(crate) fn firefox() -> Result<PathBuf> {
     FIREFOX.get()
 }
 
-impl Browser {
+/// A Python that makes environments of its own.
+pub(crate) fn python() -> Result<PathBuf> {
+    PYTHON.get()
+}
+
+impl Program {
     /// The one that its variable names, or one of the usual names; on Debian as root it is
     /// installed.
     fn get(&self) -> Result<PathBuf> {
-        let Browser { name, variable, package, .. } = self;
+        let Program { name, variable, packages, .. } = self;
         if let Some(chosen) = env::var_os(variable) {
             let chosen = PathBuf::from(chosen);
             if !chosen.is_file() {
                 bail!("{variable} names {}, which is no file", chosen.display());
+            }
+            if !self.is_proven(&chosen) {
+                bail!("{variable} names {}, which is no {name}", chosen.display());
             }
             return Ok(chosen);
         }
@@ -133,7 +156,8 @@ impl Browser {
             return Ok(found);
         }
         if can_apt_get() {
-            step(&format!("apt-get install {package}"), || apt_get_install(package))?;
+            let line = format!("apt-get install {}", packages.join(" "));
+            step(&line, || apt_get_install(packages))?;
         }
         self.find().with_context(|| {
             format!(
@@ -144,16 +168,27 @@ impl Browser {
     }
 
     fn find(&self) -> Option<PathBuf> {
-        let on_path = self.programs.iter().find_map(|name| on_path(name));
-        on_path.or_else(|| self.paths.iter().map(PathBuf::from).find(|path| path.is_file()))
+        let on_path = self.programs.iter().flat_map(|name| all_on_path(name));
+        let elsewhere = self.paths.iter().map(PathBuf::from).filter(|path| path.is_file());
+        on_path.chain(elsewhere).find(|program| self.is_proven(program))
+    }
+
+    fn is_proven(&self, program: &Path) -> bool {
+        self.proof.is_empty() || output(command(program).args(self.proof)).is_ok()
     }
 }
 
 /// The first program of this name on `PATH`.
 pub(crate) fn on_path(name: &str) -> Option<PathBuf> {
+    all_on_path(name).into_iter().next()
+}
+
+/// Every program of this name on `PATH`, in its order.
+fn all_on_path(name: &str) -> Vec<PathBuf> {
     let file = format!("{name}{}", env::consts::EXE_SUFFIX);
-    let path = env::var_os("PATH")?;
-    env::split_paths(&path).map(|dir| dir.join(&file)).find(|program| program.is_file())
+    let path = env::var_os("PATH").unwrap_or_default();
+    let programs = env::split_paths(&path).map(|dir| dir.join(&file));
+    programs.filter(|program| program.is_file()).collect()
 }
 
 pub(crate) fn npx() -> &'static str {
@@ -164,7 +199,7 @@ fn npm() -> &'static str {
     if cfg!(windows) { "npm.cmd" } else { "npm" }
 }
 
-fn check_node() -> Result<()> {
+pub(crate) fn check_node() -> Result<()> {
     let wanted = format!(
         "Node {NODE_MAJOR_MIN} or newer, with npm, is needed for this (https://nodejs.org)"
     );
@@ -187,10 +222,11 @@ fn can_apt_get() -> bool {
     is_root && is_debian && on_path("apt-get").is_some()
 }
 
-fn apt_get_install(package: &str) -> Result<()> {
+fn apt_get_install(packages: &[&str]) -> Result<()> {
     let apt_get = |arguments: &[&str]| {
         run(command("apt-get").env("DEBIAN_FRONTEND", "noninteractive").args(arguments))
     };
     apt_get(&["update", "-qq"])?;
-    apt_get(&["install", "-y", "-qq", "--no-install-recommends", package])
+    let install = ["install", "-y", "-qq", "--no-install-recommends"];
+    apt_get(&[&install, packages].concat())
 }
