@@ -290,10 +290,14 @@ pub mod close_code {
     pub const GOING_AWAY: u16 = 1001;
     /// The peer sent a frame that was no WebSocket.
     pub const PROTOCOL: u16 = 1002;
+    /// The peer sent a kind of message that this service does not take.
+    pub const UNSUPPORTED: u16 = 1003;
     /// The peer sent text that is not UTF-8.
     pub const INVALID_TEXT: u16 = 1007;
     /// The peer sent a frame over the limit.
     pub const TOO_BIG: u16 = 1009;
+    /// There is no place for the peer now.
+    pub const TRY_AGAIN_LATER: u16 = 1013;
     /// The peer did not read what was sent to it.
     pub const SLOW: u16 = 4008;
     /// The peer sent nothing, not even an answer to a ping.

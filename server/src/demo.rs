@@ -4,9 +4,10 @@
 
 use crate::dispatcher::{ChangeError, Dispatcher, Progress};
 use crate::store::{NewJob, StoreError};
+use crate::wall_clock;
 use std::collections::VecDeque;
 use std::f64::consts::TAU;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid, GridError};
 use tequio_protocol::ids::JobId;
@@ -90,13 +91,12 @@ impl Demo {
     async fn submit(&mut self) -> Result<(), ChangeError> {
         let (name, grid) = sweep(self.submitted, self.tasks);
         let total = grid.total();
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let job = NewJob {
             name: name.to_owned(),
             op: Op::RepeatMultiply,
             priority: 0,
             grid: Some(grid),
-            submitted_at_ms: since_1970.as_millis() as u64,
+            submitted_at_ms: wall_clock::unix_ms(),
         };
         let id = self.dispatcher.create_job(job.clone()).await?;
         self.dispatcher.publish(id, job, total, false).await?;

@@ -2,9 +2,52 @@
 
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+
+/// What a connection is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Tasks are sent, and results come back.
+    Tasks,
+    /// What is sent comes back.
+    Echo,
+    /// What one sends, all get.
+    Chat,
+    /// Events for the clients of another ecosystem.
+    SocketIo,
+}
+
+impl Service {
+    /// All of them.
+    pub const ALL: [Service; 4] = [Service::Tasks, Service::Echo, Service::Chat, Service::SocketIo];
+
+    /// What the console and the metrics call it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Service::Tasks => "tasks",
+            Service::Echo => "echo",
+            Service::Chat => "chat",
+            Service::SocketIo => "socket.io",
+        }
+    }
+}
+
+/// What is counted of a service's connections.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// Those that are open.
+    pub connections: Gauge,
+    /// Messages that peers sent.
+    pub received: Counter,
+    /// Messages that peers were sent.
+    pub sent: Counter,
+}
+
+/// The label of each measure of a [`Tally`].
+type OfService = [(&'static str, &'static str); 1];
 
 /// Every measure of a server. Counters only grow; gauges are set when they are looked at.
 #[derive(Debug)]
@@ -33,6 +76,9 @@ pub struct Metrics {
     pub events: Gauge,
     /// How long transactions of outcomes take, in seconds.
     pub commit: Histogram,
+    connections: Family<OfService, Gauge>,
+    received: Family<OfService, Counter>,
+    sent: Family<OfService, Counter>,
     registry: Registry,
 }
 
@@ -65,7 +111,13 @@ impl Default for Metrics {
         let commit = Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
         let help = "How long transactions of outcomes take";
         registry.register_with_unit("commit", help, Unit::Seconds, commit.clone());
-        Metrics {
+        let connections = Family::default();
+        registry.register("connections", "Connections that are open", connections.clone());
+        let received = Family::default();
+        registry.register("messages_received", "Messages that peers sent", received.clone());
+        let sent = Family::default();
+        registry.register("messages_sent", "Messages that peers were sent", sent.clone());
+        let metrics = Metrics {
             recorded,
             grants,
             expiries,
@@ -78,14 +130,32 @@ impl Default for Metrics {
             uncommitted,
             events,
             commit,
+            connections,
+            received,
+            sent,
             registry,
+        };
+        // A service that nobody uses is there with its zeros.
+        for service in Service::ALL {
+            metrics.tally(service);
         }
+        metrics
     }
 }
 
 impl Metrics {
     /// Their content type.
     pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+
+    /// What is counted of a service's connections.
+    pub fn tally(&self, service: Service) -> Tally {
+        let label = [("service", service.name())];
+        Tally {
+            connections: self.connections.get_or_create_owned(&label),
+            received: self.received.get_or_create_owned(&label),
+            sent: self.sent.get_or_create_owned(&label),
+        }
+    }
 
     /// The text that Prometheus reads.
     pub fn text(&self) -> String {

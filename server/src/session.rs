@@ -1,129 +1,38 @@
-//! One connection: frames of a link become events of the dispatcher, and its messages frames.
-//!
-//! A link is anything that carries WebSocket frames; a real one lives in [`crate::web`], a test
-//! brings its own.
+//! A worker's connection: what it sends becomes events of the dispatcher, and its messages frames.
 
+use crate::connection::{Connection, End, Event, Frame, Link, Peer};
 use crate::dispatcher::core::is_logged;
-use crate::dispatcher::{Close, Dispatcher, FromWorker, Outbox, Outgoing, Peer, Stopped};
-use std::time::Duration;
+use crate::dispatcher::{Dispatcher, FromWorker, Outbox, Outgoing, Stopped};
 use tequio_protocol::ids::WorkerId;
-use tequio_protocol::limits::{
-    CLOSE_TIMEOUT, PING_INTERVAL, REFUSALS_MAX, SILENCE_MAX, WRITE_TIMEOUT,
-};
+use tequio_protocol::limits::REFUSALS_MAX;
 use tequio_protocol::message::{
     ErrorCode, ErrorMessage, MessageKind, ReadError, ServerMessage, WorkerMessage, close_code,
 };
 use tequio_protocol::text::quote;
-use tokio::sync::watch;
-use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout};
 use tracing::warn;
-
-/// A frame of a WebSocket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Frame {
-    /// A text message.
-    Text(String),
-    /// A binary message, of which only the length matters: there are none in the protocol.
-    Binary {
-        /// Its length.
-        bytes: usize,
-    },
-    /// A ping. The link answers those from there by itself.
-    Ping,
-    /// The answer to a ping.
-    Pong,
-    /// The closing frame.
-    Close(Close),
-}
-
-/// Why a link can carry no more.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum LinkError {
-    /// A message over [`FRAME_BYTES_MAX`](tequio_protocol::limits::FRAME_BYTES_MAX) arrived.
-    #[error("a message over the limit: {0}")]
-    TooBig(String),
-    /// Text that is not UTF-8 arrived.
-    #[error("text that is not UTF-8")]
-    NotUtf8,
-    /// Bytes that are no WebSocket frame arrived.
-    #[error("no WebSocket frame: {0}")]
-    Malformed(String),
-    /// The connection broke.
-    #[error("connection lost: {0}")]
-    Lost(String),
-}
-
-/// What carries frames.
-pub trait Link: Send {
-    /// The next frame, or `None` when the link is closed. Cancelling loses nothing.
-    fn receive(&mut self) -> impl Future<Output = Option<Result<Frame, LinkError>>> + Send;
-    /// Sends a frame.
-    fn send(&mut self, frame: Frame) -> impl Future<Output = Result<(), LinkError>> + Send;
-}
-
-/// Becomes `true` when the server stops.
-pub type Stopping = watch::Receiver<bool>;
 
 /// Serves one connection to its end.
 pub async fn run(
-    link: impl Link,
+    connection: Connection<impl Link>,
     peer: Peer,
     dispatcher: Dispatcher,
-    stopping: Stopping,
 ) -> Result<(), Stopped> {
     let (worker, outbox) = dispatcher.connected(peer).await?;
-    let mut session = Session {
-        link,
-        worker,
-        dispatcher: dispatcher.clone(),
-        pinged_at: None,
-        noise: 0,
-        refusals: 0,
-    };
-    let end = session.serve(outbox, stopping).await;
-    let reason = session.finish(end).await;
+    let mut session =
+        Session { connection, worker, dispatcher: dispatcher.clone(), noise: 0, refusals: 0 };
+    let end = session.serve(outbox).await;
+    let reason = session.connection.finish(end).await;
     dispatcher.disconnected(worker, reason).await
 }
 
 struct Session<L> {
-    link: L,
+    connection: Connection<L>,
     worker: WorkerId,
     dispatcher: Dispatcher,
-    /// When it sent the ping that is not answered yet.
-    pinged_at: Option<Instant>,
     /// Messages that this session ignored or refused.
     noise: u64,
     /// Errors sent, this session's own and the dispatcher's.
     refusals: u64,
-}
-
-/// How a connection ends.
-#[derive(Debug)]
-enum End {
-    /// The peer closes.
-    Theirs(Close),
-    /// We close, and tell the peer why.
-    Ours(Close),
-    /// There is nobody to tell.
-    Lost(String),
-}
-
-impl End {
-    fn ours(code: u16, reason: impl Into<String>) -> End {
-        End::Ours(Close { code, reason: reason.into() })
-    }
-}
-
-impl From<LinkError> for End {
-    fn from(error: LinkError) -> End {
-        let reason = error.to_string();
-        match error {
-            LinkError::TooBig(_) => End::ours(close_code::TOO_BIG, reason),
-            LinkError::NotUtf8 => End::ours(close_code::INVALID_TEXT, reason),
-            LinkError::Malformed(_) => End::ours(close_code::PROTOCOL, reason),
-            LinkError::Lost(reason) => End::Lost(format!("1006 connection lost: {reason}")),
-        }
-    }
 }
 
 impl From<Stopped> for End {
@@ -133,19 +42,14 @@ impl From<Stopped> for End {
 }
 
 impl<L: Link> Session<L> {
-    async fn serve(&mut self, mut outbox: Outbox, mut stopping: Stopping) -> End {
-        let mut ping = interval_at(Instant::now() + PING_INTERVAL, PING_INTERVAL);
-        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut heard_at = Instant::now();
+    async fn serve(&mut self, mut outbox: Outbox) -> End {
         loop {
             let step = tokio::select! {
-                frame = self.link.receive() => {
-                    heard_at = Instant::now();
-                    self.received(frame).await
-                }
+                event = self.connection.next() => match event {
+                    Ok(event) => self.received(event).await,
+                    Err(end) => Err(end),
+                },
                 message = outbox.recv() => self.deliver(message).await,
-                _ = ping.tick() => self.check_silence(heard_at.elapsed()).await,
-                () = stopped(&mut stopping) => Err(Stopped.into()),
             };
             if let Err(end) = step {
                 return end;
@@ -153,26 +57,21 @@ impl<L: Link> Session<L> {
         }
     }
 
-    async fn received(&mut self, frame: Option<Result<Frame, LinkError>>) -> Result<(), End> {
-        match frame {
-            Some(Ok(Frame::Text(text))) => self.read(&text).await,
-            Some(Ok(Frame::Binary { bytes })) => {
-                let message = format!("a binary frame of {bytes} bytes: messages are JSON text");
+    async fn received(&mut self, event: Event) -> Result<(), End> {
+        match event {
+            Event::Text(text) => self.read(&text).await,
+            Event::Binary(bytes) => {
+                let message =
+                    format!("a binary frame of {} bytes: messages are JSON text", bytes.len());
                 self.log_noise(&format!("refused: {message}"));
                 self.tell(FromWorker::Rubbish { is_strike: false }).await?;
                 let code = ErrorCode::BinaryFrame;
                 let refusal = ErrorMessage { code, message, task_id: None, lease: None };
                 self.send(&ServerMessage::Error(refusal)).await
             }
-            Some(Ok(Frame::Ping)) => self.tell(FromWorker::Nothing).await,
-            Some(Ok(Frame::Pong)) => {
-                // One that nobody asked for tells nothing of the way.
-                let lag = self.pinged_at.take().map(|at| FromWorker::Pong(at.elapsed()));
-                self.tell(lag.unwrap_or(FromWorker::Nothing)).await
-            }
-            Some(Ok(Frame::Close(close))) => Err(End::Theirs(close)),
-            Some(Err(error)) => Err(error.into()),
-            None => Err(End::Lost("1006 connection lost".to_owned())),
+            // One that nobody asked for tells nothing of the way.
+            Event::Ping | Event::Pong(None) => self.tell(FromWorker::Nothing).await,
+            Event::Pong(Some(lag)) => self.tell(FromWorker::Pong(lag)).await,
         }
     }
 
@@ -207,16 +106,6 @@ impl<L: Link> Session<L> {
         }
     }
 
-    async fn check_silence(&mut self, silence: Duration) -> Result<(), End> {
-        if silence > SILENCE_MAX {
-            let reason = format!("silent for {} s", silence.as_secs());
-            return Err(End::ours(close_code::SILENT, reason));
-        }
-        // Of two that are not answered yet, the first is answered first.
-        self.pinged_at.get_or_insert_with(Instant::now);
-        self.write(Frame::Ping).await
-    }
-
     async fn send(&mut self, message: &ServerMessage) -> Result<(), End> {
         if matches!(message, ServerMessage::Error(_)) {
             self.refusals += 1;
@@ -225,47 +114,7 @@ impl<L: Link> Session<L> {
                 return Err(End::ours(close_code::NOISE, reason));
             }
         }
-        self.write(Frame::Text(message.write())).await
-    }
-
-    async fn write(&mut self, frame: Frame) -> Result<(), End> {
-        match timeout(WRITE_TIMEOUT, self.link.send(frame)).await {
-            Ok(sent) => Ok(sent?),
-            Err(_) => {
-                let reason = format!("{} reads nothing", close_code::SLOW);
-                Err(End::Lost(reason))
-            }
-        }
-    }
-
-    /// Closes the link as `end` asks, and says how it ended in the words of the console.
-    async fn finish(&mut self, end: End) -> String {
-        match end {
-            End::Theirs(close) => {
-                // The link answers the closing frame by itself, once it is asked for more.
-                timeout(CLOSE_TIMEOUT, self.link.receive()).await.ok();
-                describe(&close)
-            }
-            End::Lost(reason) => reason,
-            End::Ours(close) => {
-                let reason = describe(&close);
-                // Whatever goes wrong in here, the link is dropped next, which ends it for good.
-                timeout(CLOSE_TIMEOUT, self.close(close)).await.ok();
-                reason
-            }
-        }
-    }
-
-    async fn close(&mut self, close: Close) {
-        if self.link.send(Frame::Close(close)).await.is_err() {
-            return;
-        }
-        // The peer reads our reason only if its own last frames are taken off the wire.
-        while let Some(Ok(frame)) = self.link.receive().await {
-            if matches!(frame, Frame::Close(_)) {
-                return;
-            }
-        }
+        self.connection.send(Frame::Text(message.write())).await
     }
 }
 
@@ -327,24 +176,4 @@ fn code_of(kind: MessageKind) -> ErrorCode {
 /// Whether it is an answer to a lease, which no honest worker gets wrong.
 fn is_answer(kind: MessageKind) -> bool {
     matches!(kind, MessageKind::Results | MessageKind::Failed)
-}
-
-/// Ends when the server stops.
-pub async fn stopped(stopping: &mut Stopping) {
-    // An error means that the server is gone altogether, which is as good a reason to stop.
-    stopping.wait_for(|stopping| *stopping).await.ok();
-}
-
-/// A close code and its reason; where there is none, what the code means (RFC 6455, section 7.4.1).
-fn describe(close: &Close) -> String {
-    let meaning = match close.code {
-        1000 => "normal closure",
-        close_code::GOING_AWAY => "going away",
-        1005 => "no status",
-        _ => "no reason given",
-    };
-    match close.reason.as_str() {
-        "" => format!("{} {meaning}", close.code),
-        reason => format!("{} {}", close.code, quote(reason)),
-    }
 }

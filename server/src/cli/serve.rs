@@ -1,7 +1,7 @@
 //! `tequio serve`.
 
 use crate::store::{MemoryStore, SqliteStore, Store};
-use crate::web::{self, Config, Who, is_local};
+use crate::web::{self, Config, Root, Who, is_local};
 use anyhow::Context;
 use clap::Args;
 use rand::TryRng;
@@ -41,6 +41,11 @@ pub(super) struct Serve {
     #[arg(long, conflicts_with = "data")]
     memory: bool,
 
+    /// What a WebSocket at the bare address gets; clients of classroom exercises have that address
+    /// written into them. Tabs always ask for tasks
+    #[arg(long, value_name = "SERVICE", default_value = "tasks")]
+    root: Root,
+
     /// Submit sweeps to look at, one after the other; kept in memory unless there is --data
     #[arg(long)]
     demo: bool,
@@ -67,8 +72,8 @@ impl Serve {
         info!("Listening on ws://{address} · open http://{address}");
         let stop = stop_signal().context("signals cannot be listened for")?;
         let welcome = (!self.no_welcome).then_some(self.welcome);
-        let demo = self.demo;
-        let config = Config { address, welcome, demo, store, who, seed: random()? };
+        let (demo, root) = (self.demo, self.root);
+        let config = Config { address, welcome, demo, root, store, who, seed: random()? };
         web::serve(listener, config, stop).await?;
         info!("Stopped");
         Ok(())

@@ -7,15 +7,16 @@ mod stream;
 mod throughput;
 
 use crate::agent::Agent;
+use crate::connection::{Close, Peer, list_connected};
 use crate::metrics::Metrics;
 use crate::scheduler::PLAIN_TOLERANCE;
 use crate::scheduler::{
     Accepted, Grant, Inputs, Intervals, JobSpec, Refusal, RefusalReason, Scheduler, Session,
 };
 use crate::store::{NewJob, Recording, StoredJob};
+use crate::wall_clock::rfc3339;
 use live::Live;
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::net::SocketAddr;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,9 +24,8 @@ use tequio_protocol::api::{JobState, JobView, WorkerKind, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, CONNECTIONS_LISTED_MAX, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX,
-    LEASE_TASKS_MAX, NOISE_LOGGED_MAX, PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S,
-    STORE_RETRY, UNCOMMITTED_TASKS_MAX,
+    AGENT_CHARS_MAX, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, NOISE_LOGGED_MAX,
+    PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{
@@ -39,17 +39,6 @@ use tracing::{debug, debug_span, info, warn};
 
 /// The id of the welcome task, which is every connection's first.
 const WELCOME_TASK_ID: TaskId = TaskId(1);
-
-/// Who connected.
-#[derive(Clone, Debug)]
-pub struct Peer {
-    /// The other end of the socket.
-    pub address: SocketAddr,
-    /// The path that was asked for.
-    pub path: String,
-    /// What the HTTP request said in `User-Agent`.
-    pub agent: Option<String>,
-}
 
 /// When something happens.
 #[derive(Clone, Copy, Debug)]
@@ -90,15 +79,6 @@ pub enum FromWorker {
         /// It was an answer of lease mode, out of shape.
         is_strike: bool,
     },
-}
-
-/// How a connection is closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Close {
-    /// The close code; 1005 where the frame had none.
-    pub code: u16,
-    /// The reason, which may be empty.
-    pub reason: String,
 }
 
 /// What is to be done.
@@ -450,20 +430,8 @@ impl Core {
     }
 
     fn log_connected(&self) {
-        let count = self.workers.len();
-        if count == 0 {
-            return info!("Connected (0)");
-        }
-        let mut list: Vec<String> = self
-            .workers
-            .iter()
-            .take(CONNECTIONS_LISTED_MAX)
-            .map(|(id, worker)| format!("#{id} {}", worker.peer.address))
-            .collect();
-        if count > list.len() {
-            list.push(format!("and {} more", count - list.len()));
-        }
-        info!("Connected ({count}): {}", list.join(", "));
+        let all = self.workers.iter().map(|(id, worker)| (id.0, worker.peer.address));
+        info!("Connected {}", list_connected(all));
     }
 
     fn slots(&mut self, id: WorkerId, slots: u32) {
@@ -1080,11 +1048,6 @@ fn is_right(answer: Option<Number>, expected: Number, is_exact: bool) -> bool {
 
 fn duration_of(ms: Option<DurationMs>) -> Option<Duration> {
     ms.and_then(|ms| Duration::try_from_secs_f64(ms.get() / 1000.0).ok())
-}
-
-fn rfc3339(unix_ms: u64) -> String {
-    let time = i64::try_from(unix_ms).ok().and_then(chrono::DateTime::from_timestamp_millis);
-    time.unwrap_or_default().to_rfc3339_opts(chrono::SecondsFormat::Millis, true)
 }
 
 #[cfg(test)]

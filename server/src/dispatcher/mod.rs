@@ -6,17 +6,18 @@ pub mod core;
 mod feed;
 mod writer;
 
-pub use core::{Close, Control, ControlError, FromWorker, Peer, Progress};
+pub use core::{Control, ControlError, FromWorker, Progress};
 pub use feed::Watch;
 
+use crate::connection::{Close, Peer};
 use crate::metrics::Metrics;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
+use crate::wall_clock;
 use core::{Core, Effect, Now, Recorded};
 use feed::Feed;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, mpsc as sync_mpsc};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tequio_protocol::api::{JobState, JobView, WorkerView};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX};
@@ -351,8 +352,7 @@ impl State {
     }
 
     fn now(&self) -> Now {
-        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { at: self.origin.elapsed(), unix_ms: since_1970.as_millis() as u64 }
+        Now { at: self.origin.elapsed(), unix_ms: wall_clock::unix_ms() }
     }
 
     /// Answers go to whoever asked; who has left meanwhile does not miss them.

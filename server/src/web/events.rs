@@ -2,8 +2,8 @@
 
 use super::App;
 use super::error::ApiError;
+use crate::connection::{Stopping, stopped};
 use crate::dispatcher::{Dispatcher, Watch};
-use crate::session::{Stopping, stopped};
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::response::IntoResponse;
@@ -73,7 +73,7 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dispatcher::Peer;
+    use crate::connection::Peer;
     use crate::metrics::Metrics;
     use crate::store::MemoryStore;
     use tequio_protocol::limits::{LIVE_INTERVAL, LIVE_SILENCE, LIVE_WAITING_MAX};

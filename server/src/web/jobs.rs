@@ -6,6 +6,7 @@ use super::error::ApiError;
 use super::lines::{Invalid, Lines};
 use crate::dispatcher::{ChangeError, Control, Dispatcher};
 use crate::store::{self, StoreError};
+use crate::wall_clock;
 use axum::Json;
 use axum::body::Body;
 use axum::extract::{Path, State};
@@ -14,7 +15,6 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::ops::Range;
-use std::time::{SystemTime, UNIX_EPOCH};
 use tequio_protocol::api::{JobView, NewJob};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
@@ -292,13 +292,12 @@ fn new_job(
         let message = format!("A name has at most {JOB_NAME_CHARS_MAX} characters.");
         return Err(ApiError::bad("bad_name", message));
     }
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Ok(store::NewJob {
         name: printable(&name, JOB_NAME_CHARS_MAX),
         op,
         priority,
         grid,
-        submitted_at_ms: since_1970.as_millis() as u64,
+        submitted_at_ms: wall_clock::unix_ms(),
     })
 }
 

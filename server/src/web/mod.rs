@@ -15,11 +15,13 @@ mod sample;
 mod socket;
 mod who;
 
+pub use socket::Root;
 pub use who::{Who, is_local, parse_origin};
 
 use crate::demo;
 use crate::dispatcher::Dispatcher;
 use crate::metrics::Metrics;
+use crate::services::Services;
 use crate::store::{Store, StoreError};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -42,6 +44,8 @@ pub struct Config {
     pub welcome: Option<RepeatMultiply>,
     /// Whether it submits jobs for people to look at, for as long as it runs.
     pub demo: bool,
+    /// What a WebSocket at the bare address gets.
+    pub root: Root,
     /// What it keeps its jobs in.
     pub store: Arc<dyn Store>,
     /// Whom it accepts.
@@ -59,13 +63,18 @@ struct App {
     samples: Samples,
     metrics: Arc<Metrics>,
     sockets: Sockets,
+    services: Services,
+    root: Root,
     who: Arc<Who>,
 }
 
 fn routes(app: App) -> Router {
     Router::new()
         .route("/", get(socket::or_page))
-        .route("/ws", get(socket::upgrade))
+        .route("/ws", get(socket::tasks))
+        .route("/echo", get(socket::echo))
+        .route("/chat", get(socket::chat))
+        .route("/chat/{room}", get(socket::room))
         .route("/healthz", get(api::health))
         .route("/metrics", get(api::metrics))
         .route("/api/server", get(api::server))
@@ -100,7 +109,7 @@ pub async fn serve(
     config: Config,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StoreError> {
-    let Config { address, welcome, demo, store, who, seed } = config;
+    let Config { address, welcome, demo, root, store, who, seed } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
         Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
@@ -112,8 +121,10 @@ pub async fn serve(
         dispatcher: dispatcher.clone(),
         store,
         samples: Samples::default(),
+        services: Services::new(metrics.clone()),
         metrics,
         sockets,
+        root,
         who,
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));

@@ -1,22 +1,32 @@
-//! WebSockets: the upgrade, and axum's socket as a session's link.
+//! WebSockets: the upgrade for each service, and axum's socket as a connection's link.
 
+use super::api::Params;
 use super::{App, assets, error::ApiError};
-use crate::dispatcher::{Close, Peer};
-use crate::session::{self, Frame, Link, LinkError, Stopping};
+use crate::connection::{Close, Connection, Frame, Link, LinkError, Peer, Stopping};
+use crate::metrics::Service;
+use crate::services::chat::{self, Format, Member, MemberName, RoomName};
+use crate::services::echo;
+use crate::session;
 use axum::body::Bytes;
+use axum::extract::rejection::PathRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Request, State};
+use axum::http::StatusCode;
 use axum::http::header::{UPGRADE, USER_AGENT};
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
+use axum::routing::any;
+use serde::Deserialize;
 use std::net::SocketAddr;
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES_MAX,
+    AGENT_CHARS_MAX, CHAT_MESSAGE_BYTES_MAX, ECHO_PREFIX_CHARS_MAX, FRAME_BYTES_MAX,
+    SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES_MAX,
 };
 use tequio_protocol::text::{printable, quote};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite;
+use tower::ServiceExt;
 use tracing::{debug, error};
 
 /// What every socket needs of the server: word of its end, and to be waited for.
@@ -51,59 +61,175 @@ impl AllClosed {
     }
 }
 
-/// What an upgrade needs to know of its request.
-type Upgrade = Result<WebSocketUpgrade, WebSocketUpgradeRejection>;
+/// What a WebSocket at the bare address gets: classroom clients have that address written into them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Root {
+    /// Tasks, as at `/ws`.
+    #[default]
+    Tasks,
+    /// What it sends, with `echo: ` before it, as at `/echo`.
+    Echo,
+    /// What it sends, as at `/echo?prefix=`.
+    Mirror,
+    /// What all the others send, as at `/chat`.
+    Chat,
+}
 
-/// `GET /`: a worker where an upgrade is asked for, the page otherwise.
-pub(super) async fn or_page(
-    upgrade: Upgrade,
-    app: State<App>,
-    address: ConnectInfo<SocketAddr>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    if headers.contains_key(UPGRADE) {
-        self::upgrade(upgrade, app, address, uri, headers).await
-    } else {
-        assets::index(&headers)
+/// Somebody who asks for a WebSocket.
+pub(super) struct Caller {
+    upgrade: WebSocketUpgrade,
+    peer: Peer,
+    app: App,
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = ApiError;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
+        let address = ConnectInfo::<SocketAddr>::from_request_parts(parts, app).await;
+        let ConnectInfo(address) = address.expect("the listener says who connects");
+        let upgrade = WebSocketUpgrade::from_request_parts(parts, app).await;
+        let upgrade = upgrade.map_err(|rejection| not_a_socket(&rejection))?;
+        let agent = parts.headers.get(USER_AGENT);
+        let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
+        let peer = Peer {
+            address,
+            path: quote(parts.uri.path()),
+            agent: agent.map(|agent| printable(&agent, AGENT_CHARS_MAX)),
+        };
+        Ok(Caller { upgrade, peer, app: app.clone() })
     }
+}
+
+/// `GET /`: what [`Root`] says where a WebSocket is asked for, the page otherwise.
+pub(super) async fn or_page(State(app): State<App>, request: Request) -> Response {
+    if !request.headers().contains_key(UPGRADE) {
+        return assets::index(request.headers());
+    }
+    let service = match app.root {
+        Root::Tasks => any(tasks),
+        Root::Echo => any(echo),
+        Root::Mirror => any(mirror),
+        Root::Chat => any(chat),
+    };
+    service.with_state(app).oneshot(request).await.into_response()
 }
 
 /// `GET /ws`: a worker.
-pub(super) async fn upgrade(
-    upgrade: Upgrade,
-    State(app): State<App>,
-    ConnectInfo(address): ConnectInfo<SocketAddr>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Response {
-    let upgrade = match upgrade {
-        Ok(upgrade) => upgrade,
-        Err(rejection) => return not_a_socket(&rejection).into_response(),
-    };
-    let agent = headers.get(USER_AGENT).map(|agent| String::from_utf8_lossy(agent.as_bytes()));
-    let peer = Peer {
-        address,
-        path: quote(uri.path()),
-        agent: agent.map(|agent| printable(&agent, AGENT_CHARS_MAX)),
-    };
-    upgrade
-        .max_message_size(FRAME_BYTES_MAX)
-        .max_frame_size(FRAME_BYTES_MAX)
-        .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
-        // Nothing is gained by keeping frames back: a session has already taken all that waits.
-        .write_buffer_size(0)
-        .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX)
-        .on_failed_upgrade(move |error| debug!("{address}: upgrade failed: {error}"))
-        .on_upgrade(move |socket| serve(socket, peer, app))
+pub(super) async fn tasks(caller: Caller) -> Response {
+    caller.serve(Service::Tasks, FRAME_BYTES_MAX, async |connection, peer, app| {
+        if let Err(stopped) = session::run(connection, peer, app.dispatcher).await {
+            error!("a connection ended early: {stopped}");
+        }
+    })
 }
 
-async fn serve(socket: WebSocket, peer: Peer, app: App) {
-    let App { dispatcher, sockets: Sockets { stopping, open }, .. } = app;
-    if let Err(stopped) = session::run(socket, peer, dispatcher, stopping).await {
-        error!("a connection ended early: {stopped}");
+/// What a client of the echo asks for.
+#[derive(Debug, Deserialize)]
+pub(super) struct EchoParams {
+    prefix: Option<String>,
+}
+
+/// `GET /echo`: what is sent comes back, after a prefix.
+pub(super) async fn echo(
+    caller: Caller,
+    Params(EchoParams { prefix }): Params<EchoParams>,
+) -> Result<Response, ApiError> {
+    let prefix = prefix.unwrap_or_else(|| echo::PREFIX.to_owned());
+    if prefix.chars().count() > ECHO_PREFIX_CHARS_MAX {
+        let message = format!("A prefix has at most {ECHO_PREFIX_CHARS_MAX} characters.");
+        return Err(ApiError::bad("bad_prefix", message));
     }
-    drop(open);
+    Ok(caller.echo(prefix))
+}
+
+/// What is sent comes back as it is.
+async fn mirror(caller: Caller) -> Response {
+    caller.echo(String::new())
+}
+
+/// What a member of a chat asks for.
+#[derive(Debug, Deserialize)]
+pub(super) struct ChatParams {
+    name: Option<String>,
+    format: Option<String>,
+}
+
+/// `GET /chat`: the room without a name.
+pub(super) async fn chat(
+    caller: Caller,
+    Params(params): Params<ChatParams>,
+) -> Result<Response, ApiError> {
+    caller.chat(RoomName::none(), params)
+}
+
+/// `GET /chat/NAME`: a room.
+pub(super) async fn room(
+    caller: Caller,
+    room: Result<Path<String>, PathRejection>,
+    Params(params): Params<ChatParams>,
+) -> Result<Response, ApiError> {
+    let room = match room {
+        Ok(Path(name)) => RoomName::parse(&name),
+        Err(rejection) => Err(rejection.body_text()),
+    };
+    let room =
+        room.map_err(|reason| ApiError::bad("bad_room", format!("No such room: {reason}.")))?;
+    caller.chat(room, params)
+}
+
+impl Caller {
+    fn echo(self, prefix: String) -> Response {
+        self.serve(Service::Echo, FRAME_BYTES_MAX, async move |connection, peer, app| {
+            echo::run(connection, &peer, &prefix, &app.services).await;
+        })
+    }
+
+    fn chat(self, room: RoomName, params: ChatParams) -> Result<Response, ApiError> {
+        let ChatParams { name, format } = params;
+        // An empty field of a form is no name.
+        let name = name.filter(|name| !name.is_empty());
+        let name = name.map(|name| MemberName::parse(&name)).transpose();
+        let name =
+            name.map_err(|reason| ApiError::bad("bad_name", format!("No name: {reason}.")))?;
+        let format = format.map_or(Ok(Format::default()), |format| Format::parse(&format));
+        let format = format
+            .map_err(|reason| ApiError::bad("bad_format", format!("No format: {reason}.")))?;
+        let member = Member { name, format };
+        let bytes_max = CHAT_MESSAGE_BYTES_MAX;
+        Ok(self.serve(Service::Chat, bytes_max, async move |connection, peer, app| {
+            chat::run(connection, &peer, &room, member, &app.services).await;
+        }))
+    }
+
+    /// Answers the request, and then serves the connection; its messages have `bytes_max` bytes at
+    /// most.
+    fn serve<F>(
+        self,
+        service: Service,
+        bytes_max: usize,
+        run: impl FnOnce(Connection<WebSocket>, Peer, App) -> F + Send + 'static,
+    ) -> Response
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        let Caller { upgrade, peer, app } = self;
+        let address = peer.address;
+        upgrade
+            .max_message_size(bytes_max)
+            .max_frame_size(bytes_max)
+            .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
+            // Nothing is gained by keeping frames back: a session has already taken all that waits.
+            .write_buffer_size(0)
+            .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX)
+            .on_failed_upgrade(move |error| debug!("{address}: upgrade failed: {error}"))
+            .on_upgrade(async move |socket| {
+                let Sockets { stopping, open } = app.sockets.clone();
+                let tally = app.services.tally(service);
+                run(Connection::new(socket, stopping, tally), peer, app).await;
+                drop(open);
+            })
+    }
 }
 
 fn not_a_socket(rejection: &WebSocketUpgradeRejection) -> ApiError {
@@ -125,7 +251,7 @@ impl Link for WebSocket {
 fn frame(message: Message) -> Frame {
     match message {
         Message::Text(text) => Frame::Text(text.as_str().to_owned()),
-        Message::Binary(bytes) => Frame::Binary { bytes: bytes.len() },
+        Message::Binary(bytes) => Frame::Binary(bytes),
         Message::Ping(_) => Frame::Ping,
         Message::Pong(_) => Frame::Pong,
         Message::Close(Some(close)) => {
@@ -138,7 +264,7 @@ fn frame(message: Message) -> Frame {
 fn message(frame: Frame) -> Message {
     match frame {
         Frame::Text(text) => Message::Text(text.into()),
-        Frame::Binary { bytes } => Message::Binary(vec![0; bytes].into()),
+        Frame::Binary(bytes) => Message::Binary(bytes),
         Frame::Ping => Message::Ping(Bytes::new()),
         Frame::Pong => Message::Pong(Bytes::new()),
         Frame::Close(Close { code, reason }) => {

@@ -5,9 +5,10 @@ use crate::support::PATIENCE;
 use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
-use tequio::dispatcher::{Close, Control, Dispatcher, FromWorker, Peer};
-use tequio::metrics::Metrics;
-use tequio::session::{self, Frame, Link, LinkError};
+use tequio::connection::{Close, Connection, Frame, Link, LinkError, Peer};
+use tequio::dispatcher::{Control, Dispatcher, FromWorker};
+use tequio::metrics::{Metrics, Service};
+use tequio::session;
 use tequio::store::{MemoryStore, NewJob};
 use tequio_protocol::api::{JobState, JobView};
 use tequio_protocol::grid::{Axis, Grid};
@@ -70,7 +71,8 @@ fn connect(dispatcher: Dispatcher, metrics: Arc<Metrics>, takes_frames: bool) ->
     let link = ChannelLink { from_peer: receiver, to_peer: sender, takes_frames };
     let address = "127.0.0.1:9".parse().unwrap();
     let peer = Peer { address, path: "/ws".to_owned(), agent: None };
-    let session = session::run(link, peer, dispatcher.clone(), stopping);
+    let connection = Connection::new(link, stopping, metrics.tally(Service::Tasks));
+    let session = session::run(connection, peer, dispatcher.clone());
     let ended = tokio::spawn(async { session.await.unwrap() });
     Harness { dispatcher, metrics, from_peer, to_peer, stop, ended, session: String::new() }
 }

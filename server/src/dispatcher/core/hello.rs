@@ -1,6 +1,7 @@
 //! How a worker begins: plain, with a hello, or where it lost an earlier connection.
 
-use super::{Close, Core, Effect, Now};
+use super::{Core, Effect, Now};
+use crate::connection::Close;
 use crate::scheduler::{Mode, Session};
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::{AGENT_CHARS_MAX, HEARTBEAT};

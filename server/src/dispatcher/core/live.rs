@@ -158,8 +158,9 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Control, FromWorker, Peer};
+    use super::super::{Control, FromWorker};
     use super::*;
+    use crate::connection::Peer;
     use crate::metrics::Metrics;
     use crate::store::{NewJob, StoredJob};
     use tequio_protocol::api::{JobState, WorkerKind};

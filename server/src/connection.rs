@@ -1,0 +1,274 @@
+//! One connection, whatever it is for: frames of a link, kept alive, bounded in time, and closed
+//! with a reason. What the frames mean is a service's business.
+//!
+//! A link is anything that carries WebSocket frames; a real one lives in [`crate::web`], a test
+//! brings its own.
+
+use crate::metrics::Tally;
+use bytes::Bytes;
+use std::net::SocketAddr;
+use std::time::Duration;
+use tequio_protocol::limits::{
+    CLOSE_TIMEOUT, CONNECTIONS_LISTED_MAX, PING_INTERVAL, SILENCE_MAX, WRITE_TIMEOUT,
+};
+use tequio_protocol::message::close_code;
+use tequio_protocol::text::quote;
+use tokio::sync::watch;
+use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
+
+/// Who connected.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// The other end of the socket.
+    pub address: SocketAddr,
+    /// The path that was asked for.
+    pub path: String,
+    /// What the HTTP request said in `User-Agent`.
+    pub agent: Option<String>,
+}
+
+/// A frame of a WebSocket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Frame {
+    /// A text message.
+    Text(String),
+    /// A binary message.
+    Binary(Bytes),
+    /// A ping. The link answers those from there by itself.
+    Ping,
+    /// The answer to a ping.
+    Pong,
+    /// The closing frame.
+    Close(Close),
+}
+
+/// How a connection is closed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Close {
+    /// The close code; 1005 where the frame had none.
+    pub code: u16,
+    /// The reason, which may be empty.
+    pub reason: String,
+}
+
+/// Why a link can carry no more.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LinkError {
+    /// A message over the limit arrived.
+    #[error("a message over the limit: {0}")]
+    TooBig(String),
+    /// Text that is not UTF-8 arrived.
+    #[error("text that is not UTF-8")]
+    NotUtf8,
+    /// Bytes that are no WebSocket frame arrived.
+    #[error("no WebSocket frame: {0}")]
+    Malformed(String),
+    /// The connection broke.
+    #[error("connection lost: {0}")]
+    Lost(String),
+}
+
+/// What carries frames.
+pub trait Link: Send {
+    /// The next frame, or `None` when the link is closed. Cancelling loses nothing.
+    fn receive(&mut self) -> impl Future<Output = Option<Result<Frame, LinkError>>> + Send;
+    /// Sends a frame.
+    fn send(&mut self, frame: Frame) -> impl Future<Output = Result<(), LinkError>> + Send;
+}
+
+/// Becomes `true` when the server stops.
+pub type Stopping = watch::Receiver<bool>;
+
+/// Ends when the server stops.
+pub async fn stopped(stopping: &mut Stopping) {
+    // An error means that the server is gone altogether, which is as good a reason to stop.
+    stopping.wait_for(|stopping| *stopping).await.ok();
+}
+
+/// What a peer does.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Event {
+    /// It sends text.
+    Text(String),
+    /// It sends bytes.
+    Binary(Bytes),
+    /// It pings, and is answered.
+    Ping,
+    /// It answers a ping, so long after that was sent; none where nobody had asked.
+    Pong(Option<Duration>),
+}
+
+/// How a connection ends.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum End {
+    /// The peer closes.
+    Theirs(Close),
+    /// We close, and tell the peer why.
+    Ours(Close),
+    /// There is nobody to tell.
+    Lost(String),
+}
+
+impl End {
+    /// We close with a code and its reason.
+    pub fn ours(code: u16, reason: impl Into<String>) -> End {
+        End::Ours(Close { code, reason: reason.into() })
+    }
+}
+
+impl From<LinkError> for End {
+    fn from(error: LinkError) -> End {
+        let reason = error.to_string();
+        match error {
+            LinkError::TooBig(_) => End::ours(close_code::TOO_BIG, reason),
+            LinkError::NotUtf8 => End::ours(close_code::INVALID_TEXT, reason),
+            LinkError::Malformed(_) => End::ours(close_code::PROTOCOL, reason),
+            LinkError::Lost(reason) => End::Lost(format!("1006 connection lost: {reason}")),
+        }
+    }
+}
+
+/// A peer, and the time that it has for everything. It is counted while it is there.
+#[derive(Debug)]
+pub struct Connection<L> {
+    link: L,
+    stopping: Stopping,
+    tally: Tally,
+    ping: Interval,
+    heard_at: Instant,
+    /// When the ping was sent that is not answered yet.
+    pinged_at: Option<Instant>,
+}
+
+impl<L: Link> Connection<L> {
+    /// A connection that is open.
+    pub fn new(link: L, stopping: Stopping, tally: Tally) -> Connection<L> {
+        tally.connections.inc();
+        let now = Instant::now();
+        let mut ping = interval_at(now + PING_INTERVAL, PING_INTERVAL);
+        ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Connection { link, stopping, tally, ping, heard_at: now, pinged_at: None }
+    }
+
+    /// What the peer does next; the end if it leaves, is silent for too long, or the server stops.
+    /// Cancelling loses nothing.
+    pub async fn next(&mut self) -> Result<Event, End> {
+        loop {
+            tokio::select! {
+                // However much the peer sends, the server can stop.
+                biased;
+                () = stopped(&mut self.stopping) => {
+                    return Err(End::ours(close_code::GOING_AWAY, "the server stops"));
+                }
+                _ = self.ping.tick() => self.check_silence().await?,
+                frame = self.link.receive() => return self.received(frame),
+            }
+        }
+    }
+
+    /// Sends a frame; the end if the peer does not take it.
+    pub async fn send(&mut self, frame: Frame) -> Result<(), End> {
+        if matches!(frame, Frame::Text(_) | Frame::Binary(_)) {
+            self.tally.sent.inc();
+        }
+        match timeout(WRITE_TIMEOUT, self.link.send(frame)).await {
+            Ok(sent) => Ok(sent?),
+            Err(_) => Err(End::Lost(format!("{} reads nothing", close_code::SLOW))),
+        }
+    }
+
+    /// Closes the link as `end` asks, and says how it ended in the words of the console.
+    pub async fn finish(mut self, end: End) -> String {
+        match end {
+            End::Theirs(close) => {
+                // The link answers the closing frame by itself, once it is asked for more.
+                timeout(CLOSE_TIMEOUT, self.link.receive()).await.ok();
+                describe(&close)
+            }
+            End::Lost(reason) => reason,
+            End::Ours(close) => {
+                let reason = describe(&close);
+                // Whatever goes wrong in here, the link is dropped next, which ends it for good.
+                timeout(CLOSE_TIMEOUT, self.close(close)).await.ok();
+                reason
+            }
+        }
+    }
+
+    fn received(&mut self, frame: Option<Result<Frame, LinkError>>) -> Result<Event, End> {
+        self.heard_at = Instant::now();
+        match frame {
+            Some(Ok(Frame::Text(text))) => {
+                self.tally.received.inc();
+                Ok(Event::Text(text))
+            }
+            Some(Ok(Frame::Binary(bytes))) => {
+                self.tally.received.inc();
+                Ok(Event::Binary(bytes))
+            }
+            Some(Ok(Frame::Ping)) => Ok(Event::Ping),
+            Some(Ok(Frame::Pong)) => Ok(Event::Pong(self.pinged_at.take().map(|at| at.elapsed()))),
+            Some(Ok(Frame::Close(close))) => Err(End::Theirs(close)),
+            Some(Err(error)) => Err(error.into()),
+            None => Err(End::Lost("1006 connection lost".to_owned())),
+        }
+    }
+
+    async fn check_silence(&mut self) -> Result<(), End> {
+        let silence = self.heard_at.elapsed();
+        if silence > SILENCE_MAX {
+            let reason = format!("silent for {} s", silence.as_secs());
+            return Err(End::ours(close_code::SILENT, reason));
+        }
+        self.send(Frame::Ping).await?;
+        // Of two that are not answered yet, the first is answered first.
+        self.pinged_at.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    async fn close(&mut self, close: Close) {
+        if self.link.send(Frame::Close(close)).await.is_err() {
+            return;
+        }
+        // The peer reads our reason only if its own last frames are taken off the wire.
+        while let Some(Ok(frame)) = self.link.receive().await {
+            if matches!(frame, Frame::Close(_)) {
+                return;
+            }
+        }
+    }
+}
+
+impl<L> Drop for Connection<L> {
+    fn drop(&mut self) {
+        self.tally.connections.dec();
+    }
+}
+
+/// A close code and its reason; where there is none, what the code means (RFC 6455, section 7.4.1).
+fn describe(close: &Close) -> String {
+    let meaning = match close.code {
+        1000 => "normal closure",
+        close_code::GOING_AWAY => "going away",
+        1005 => "no status",
+        _ => "no reason given",
+    };
+    match close.reason.as_str() {
+        "" => format!("{} {meaning}", close.code),
+        reason => format!("{} {}", close.code, quote(reason)),
+    }
+}
+
+/// Who is connected, in the words of the console: `(2): #1 10.0.0.7:50000, #4 10.0.0.9:50010`.
+pub fn list_connected(all: impl ExactSizeIterator<Item = (u64, SocketAddr)>) -> String {
+    let count = all.len();
+    if count == 0 {
+        return "(0)".to_owned();
+    }
+    let mut list: Vec<String> =
+        all.take(CONNECTIONS_LISTED_MAX).map(|(id, address)| format!("#{id} {address}")).collect();
+    if count > list.len() {
+        list.push(format!("and {} more", count - list.len()));
+    }
+    format!("({count}): {}", list.join(", "))
+}

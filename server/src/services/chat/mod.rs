@@ -1,0 +1,92 @@
+//! Chat: what a member of a room sends, every member gets, the sender too, all in one order.
+
+mod rooms;
+
+pub use rooms::{Format, Member, MemberName, RoomName, Rooms};
+
+use super::Services;
+use super::pace::Pace;
+use super::roster::Visit;
+use crate::connection::{Connection, End, Event, Frame, Link, Peer};
+use crate::wall_clock;
+use rooms::{Outbox, Seat};
+use tequio_protocol::limits::{CHAT_BURST_MAX, CHAT_PACE, CHAT_WAITING_MAX};
+use tequio_protocol::message::close_code;
+use tequio_protocol::text::quote;
+use tokio::time::{Instant, sleep_until};
+
+/// Serves one member to its end.
+pub async fn run(
+    mut connection: Connection<impl Link>,
+    peer: &Peer,
+    room: &RoomName,
+    member: Member,
+    services: &Services,
+) {
+    let mut visit = services.chat.enter(peer);
+    let joined = services.rooms.join(room, visit.number, member, wall_clock::unix_ms());
+    let end = match joined {
+        Ok((seat, outbox)) => {
+            let mut chat = Chat { seat, room, visit: &mut visit };
+            let end = chat.serve(&mut connection, outbox).await;
+            // Before the closing handshake: whoever has left is not waited for.
+            chat.seat.leave(wall_clock::unix_ms());
+            end
+        }
+        Err(full) => End::ours(close_code::TRY_AGAIN_LATER, full.to_string()),
+    };
+    visit.leave(&connection.finish(end).await);
+}
+
+struct Chat<'a> {
+    seat: Seat,
+    room: &'a RoomName,
+    visit: &'a mut Visit,
+}
+
+impl Chat<'_> {
+    async fn serve(&mut self, connection: &mut Connection<impl Link>, mut outbox: Outbox) -> End {
+        let mut pace = Pace::new(CHAT_BURST_MAX, CHAT_PACE, Instant::now());
+        loop {
+            let now = Instant::now();
+            // Who talks too fast is not read for a moment: the pressure reaches its own socket.
+            let heard_at = pace.next_at(now);
+            let step = tokio::select! {
+                event = connection.next(), if heard_at <= now => match event {
+                    Ok(event) => self.received(event, &mut pace),
+                    Err(end) => Err(end),
+                },
+                () = sleep_until(heard_at), if heard_at > now => Ok(()),
+                message = outbox.recv() => match message {
+                    Some(message) => connection.send(Frame::Text(message.as_ref().to_owned())).await,
+                    None => Err(self.too_slow()),
+                },
+            };
+            if let Err(end) = step {
+                return end;
+            }
+        }
+    }
+
+    fn received(&mut self, event: Event, pace: &mut Pace) -> Result<(), End> {
+        match event {
+            Event::Text(text) => {
+                pace.take(Instant::now());
+                let count = self.seat.say(&text, wall_clock::unix_ms());
+                let room = self.room;
+                self.visit
+                    .tell(|| format!("received \"{}\" in {room}: sent to {count}", quote(&text)));
+                Ok(())
+            }
+            Event::Binary(_) => {
+                Err(End::ours(close_code::UNSUPPORTED, "this chat takes text, not binary messages"))
+            }
+            Event::Ping | Event::Pong(_) => Ok(()),
+        }
+    }
+
+    fn too_slow(&self) -> End {
+        let reason = format!("{CHAT_WAITING_MAX} messages wait, and nothing is read");
+        End::ours(close_code::SLOW, reason)
+    }
+}

@@ -1,0 +1,43 @@
+//! Echo: what is sent comes back, so that a connection can be tried and measured.
+
+use super::Services;
+use super::roster::Visit;
+use crate::connection::{Connection, End, Event, Frame, Link, Peer};
+use tequio_protocol::text::quote;
+
+/// What the answers to text begin with, where nobody asked for anything else.
+pub const PREFIX: &str = "echo: ";
+
+/// Answers one connection to its end: text with `prefix` before it, bytes as they are.
+pub async fn run(
+    mut connection: Connection<impl Link>,
+    peer: &Peer,
+    prefix: &str,
+    services: &Services,
+) {
+    let mut visit = services.echo.enter(peer);
+    let end = loop {
+        if let Err(end) = answer(&mut connection, prefix, &mut visit).await {
+            break end;
+        }
+    };
+    visit.leave(&connection.finish(end).await);
+}
+
+async fn answer(
+    connection: &mut Connection<impl Link>,
+    prefix: &str,
+    visit: &mut Visit,
+) -> Result<(), End> {
+    match connection.next().await? {
+        Event::Text(text) => {
+            visit.tell(|| format!("received \"{}\"", quote(&text)));
+            connection.send(Frame::Text(format!("{prefix}{text}"))).await
+        }
+        Event::Binary(bytes) => {
+            visit.tell(|| format!("received {} bytes", bytes.len()));
+            connection.send(Frame::Binary(bytes)).await
+        }
+        Event::Ping | Event::Pong(_) => Ok(()),
+    }
+}

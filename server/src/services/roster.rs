@@ -1,0 +1,100 @@
+//! Who is connected to a service, and what the console says of it.
+
+use super::pace::Pace;
+use crate::connection::{Peer, list_connected};
+use crate::metrics::Service;
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, PoisonError};
+use tequio_protocol::limits::{SERVICE_LINE_PACE, SERVICE_LINES_BURST};
+use tokio::time::Instant;
+use tracing::info;
+
+/// Who is connected to a service.
+#[derive(Debug)]
+pub(super) struct Roster {
+    service: Service,
+    present: Mutex<Present>,
+}
+
+#[derive(Debug, Default)]
+struct Present {
+    /// The newest connection's number.
+    last: u64,
+    all: BTreeMap<u64, SocketAddr>,
+}
+
+/// A connection on the roster, until it leaves.
+#[derive(Debug)]
+pub(super) struct Visit {
+    roster: Arc<Roster>,
+    pub(super) number: u64,
+    pace: Pace,
+    /// Messages that the console did not show.
+    unsaid: u64,
+}
+
+impl Roster {
+    pub(super) fn new(service: Service) -> Roster {
+        Roster { service, present: Mutex::default() }
+    }
+
+    /// Enters a connection, and says so.
+    pub(super) fn enter(self: &Arc<Self>, peer: &Peer) -> Visit {
+        let service = self.service.name();
+        let Peer { address, path, .. } = peer;
+        let number = self.change(|present| {
+            present.last += 1;
+            present.all.insert(present.last, *address);
+            info!("{service} #{} connected from {address} path={path}", present.last);
+            present.last
+        });
+        let pace = Pace::new(SERVICE_LINES_BURST, SERVICE_LINE_PACE, Instant::now());
+        Visit { roster: self.clone(), number, pace, unsaid: 0 }
+    }
+
+    /// Changes who is there, and says who is; in one go, so that the console's order is what was.
+    fn change<T>(&self, change: impl FnOnce(&mut Present) -> T) -> T {
+        // Whoever panicked while it wrote a line left the list as it is.
+        let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = change(&mut present);
+        let all = present.all.iter().map(|(number, address)| (*number, *address));
+        info!("Connected to {} {}", self.service.name(), list_connected(all));
+        changed
+    }
+}
+
+impl Visit {
+    /// Says what was received, unless there is too much of it: a flood must not fill a disk.
+    pub(super) fn tell(&mut self, received: impl FnOnce() -> String) {
+        if !self.pace.take(Instant::now()) {
+            self.unsaid += 1;
+            return;
+        }
+        self.tell_unsaid();
+        info!("[{self}] {}", received());
+    }
+
+    /// Takes the connection off the roster, and says why it ended.
+    pub(super) fn leave(mut self, reason: &str) {
+        self.tell_unsaid();
+        let (service, number) = (self.roster.service.name(), self.number);
+        self.roster.change(|present| {
+            present.all.remove(&number);
+            info!("{service} #{number} disconnected ({reason})");
+        });
+    }
+
+    fn tell_unsaid(&mut self) {
+        if self.unsaid > 0 {
+            info!("[{self}] {} messages more", self.unsaid);
+            self.unsaid = 0;
+        }
+    }
+}
+
+impl std::fmt::Display for Visit {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} #{}", self.roster.service.name(), self.number)
+    }
+}
