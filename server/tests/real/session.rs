@@ -1,11 +1,11 @@
 //! A session over a link of the test's own, on virtual time: what a real socket shows only after
 //! a minute, or when a peer stops reading.
 
+use crate::link::{closing, link, peer};
 use crate::support::PATIENCE;
-use std::future::pending;
 use std::sync::Arc;
 use std::time::Duration;
-use tequio::connection::{Close, Connection, Frame, Link, LinkError, Peer};
+use tequio::connection::{Close, Connection, Frame};
 use tequio::dispatcher::{Control, Dispatcher, FromWorker};
 use tequio::metrics::{Metrics, Service};
 use tequio::session;
@@ -18,26 +18,6 @@ use tequio_protocol::message::{ServerMessage, Welcome};
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
-
-/// Frames from the test to the session, and back.
-struct ChannelLink {
-    from_peer: mpsc::UnboundedReceiver<Frame>,
-    to_peer: mpsc::UnboundedSender<Frame>,
-    takes_frames: bool,
-}
-
-impl Link for ChannelLink {
-    async fn receive(&mut self) -> Option<Result<Frame, LinkError>> {
-        self.from_peer.recv().await.map(Ok)
-    }
-
-    async fn send(&mut self, frame: Frame) -> Result<(), LinkError> {
-        if !self.takes_frames {
-            pending::<()>().await;
-        }
-        self.to_peer.send(frame).map_err(|_| LinkError::Lost("the test is over".to_owned()))
-    }
-}
 
 struct Harness {
     dispatcher: Dispatcher,
@@ -65,14 +45,10 @@ async fn start(takes_frames: bool) -> Harness {
 }
 
 fn connect(dispatcher: Dispatcher, metrics: Arc<Metrics>, takes_frames: bool) -> Harness {
-    let (from_peer, receiver) = mpsc::unbounded_channel();
-    let (sender, to_peer) = mpsc::unbounded_channel();
+    let (link, from_peer, to_peer) = link(takes_frames);
     let (stop, stopping) = watch::channel(false);
-    let link = ChannelLink { from_peer: receiver, to_peer: sender, takes_frames };
-    let address = "127.0.0.1:9".parse().unwrap();
-    let peer = Peer { address, path: "/ws".to_owned(), agent: None };
     let connection = Connection::new(link, stopping, metrics.tally(Service::Tasks));
-    let session = session::run(connection, peer, dispatcher.clone());
+    let session = session::run(connection, peer("/ws"), dispatcher.clone());
     let ended = tokio::spawn(async { session.await.unwrap() });
     Harness { dispatcher, metrics, from_peer, to_peer, stop, ended, session: String::new() }
 }
@@ -100,14 +76,6 @@ async fn submit(dispatcher: &Dispatcher) -> JobId {
     let id = dispatcher.create_job(job.clone()).await.unwrap();
     dispatcher.publish(id, job, 1, false).await.unwrap();
     id
-}
-
-async fn closing(frames: &mut mpsc::UnboundedReceiver<Frame>) -> Close {
-    loop {
-        if let Frame::Close(close) = frames.recv().await.expect("a closing frame") {
-            return close;
-        }
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -368,9 +336,7 @@ async fn a_peer_that_reads_nothing_is_given_up_and_holds_nobody() {
 #[tokio::test]
 async fn an_outbox_that_overflows_ends_the_connection() {
     let (dispatcher, _) = dispatcher(None).await;
-    let address = "127.0.0.1:9".parse().unwrap();
-    let peer = Peer { address, path: "/ws".to_owned(), agent: None };
-    let (worker, mut outbox) = dispatcher.connected(peer).await.unwrap();
+    let (worker, mut outbox) = dispatcher.connected(peer("/ws")).await.unwrap();
     for _ in 0..2 * OUTBOX_MESSAGES_MAX {
         let result = serde_json::from_str(r#"{"task_id":1,"result":1}"#).unwrap();
         dispatcher.heard(worker, FromWorker::Result(result)).await.unwrap();

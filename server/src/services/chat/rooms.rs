@@ -274,3 +274,131 @@ fn json(event: &ChatEvent) -> Arc<str> {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn named(name: &str, format: Format) -> Member {
+        Member { name: MemberName::parse(name).ok(), format }
+    }
+
+    fn nameless(format: Format) -> Member {
+        Member { name: None, format }
+    }
+
+    fn waiting(outbox: &mut Outbox) -> Vec<String> {
+        std::iter::from_fn(|| outbox.try_recv().ok()).map(|text| text.to_string()).collect()
+    }
+
+    #[test]
+    fn all_get_what_one_says_in_the_form_that_they_asked_for() {
+        let rooms = Rooms::default();
+        let main = RoomName::none();
+        let (plain, mut to_plain) = rooms.join(&main, 1, nameless(Format::Text), 0).unwrap();
+        let (ana, mut to_ana) = rooms.join(&main, 2, named("Ana", Format::Json), 1000).unwrap();
+        let other = RoomName::parse("other").unwrap();
+        let (_, mut elsewhere) = rooms.join(&other, 3, nameless(Format::Text), 0).unwrap();
+        assert_eq!(plain.say("hi", 2000), 2);
+        assert_eq!(ana.say("\"hola\"", 3000), 2);
+        assert_eq!(waiting(&mut to_plain), ["hi", "\"hola\""]);
+        let expected = [
+            r##"{"joined":"Ana","members":2,"at":"1970-01-01T00:00:01.000Z"}"##,
+            r##"{"from":"#1","text":"hi","at":"1970-01-01T00:00:02.000Z"}"##,
+            r##"{"from":"Ana","text":"\"hola\"","at":"1970-01-01T00:00:03.000Z"}"##,
+        ];
+        assert_eq!(waiting(&mut to_ana), expected);
+        assert!(waiting(&mut elsewhere).is_empty());
+    }
+
+    #[test]
+    fn who_comes_later_is_told_the_last_of_what_was_said() {
+        let rooms = Rooms::default();
+        let main = RoomName::none();
+        let (first, outbox) = rooms.join(&main, 1, nameless(Format::Text), 0).unwrap();
+        for number in 0..CHAT_HISTORY_MAX + 3 {
+            first.say(&number.to_string(), 0);
+        }
+        let (_, mut plain) = rooms.join(&main, 2, nameless(Format::Text), 0).unwrap();
+        assert!(waiting(&mut plain).is_empty());
+        // Even when nobody was there in between.
+        first.leave(1);
+        drop((outbox, plain));
+        let (_, mut json) = rooms.join(&main, 3, named("Ana", Format::Json), 0).unwrap();
+        let told = waiting(&mut json);
+        assert_eq!(told.len(), CHAT_HISTORY_MAX + 1);
+        assert!(told[0].contains(r#""text":"3""#), "{}", told[0]);
+        assert!(told[CHAT_HISTORY_MAX].contains("joined"), "its own coming is the last");
+    }
+
+    #[test]
+    fn the_named_ones_who_leave_are_told_of_to_those_who_asked_for_json() {
+        let rooms = Rooms::default();
+        let main = RoomName::none();
+        let (_, mut json) = rooms.join(&main, 1, nameless(Format::Json), 0).unwrap();
+        let (_, mut plain) = rooms.join(&main, 2, nameless(Format::Text), 0).unwrap();
+        let (ana, _outbox) = rooms.join(&main, 3, named("Ana", Format::Text), 0).unwrap();
+        let (ghost, _outbox) = rooms.join(&main, 4, nameless(Format::Text), 0).unwrap();
+        ghost.leave(0);
+        ana.leave(0);
+        ana.leave(0);
+        let told = waiting(&mut json);
+        assert_eq!(told.len(), 2, "{told:?}");
+        assert!(told[0].starts_with(r#"{"joined":"Ana","members":3"#), "{told:?}");
+        assert!(told[1].starts_with(r#"{"left":"Ana","members":2"#), "{told:?}");
+        assert!(waiting(&mut plain).is_empty());
+        assert_eq!(ana.say("I am not here", 0), 0);
+    }
+
+    #[test]
+    fn who_reads_nothing_is_given_up_and_nobody_else_misses_anything() {
+        let rooms = Rooms::default();
+        let main = RoomName::none();
+        let (slow, mut to_slow) = rooms.join(&main, 1, named("Slow", Format::Text), 0).unwrap();
+        let (ana, mut to_ana) = rooms.join(&main, 2, named("Ana", Format::Json), 0).unwrap();
+        assert_eq!(waiting(&mut to_ana).len(), 1);
+        for number in 0..CHAT_WAITING_MAX {
+            assert_eq!(ana.say(&number.to_string(), 0), 2);
+            assert_eq!(waiting(&mut to_ana).len(), 1);
+        }
+        assert_eq!(ana.say("one too many", 0), 1);
+        let told = waiting(&mut to_ana);
+        assert!(told[0].contains("one too many"), "{told:?}");
+        assert!(told[1].starts_with(r#"{"left":"Slow","members":1"#), "{told:?}");
+        assert_eq!(slow.say("too late", 0), 0);
+        slow.leave(0);
+        assert!(waiting(&mut to_ana).is_empty(), "it has left already");
+        assert_eq!(waiting(&mut to_slow).len(), CHAT_WAITING_MAX);
+        assert_eq!(to_slow.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+    }
+
+    #[test]
+    fn the_room_that_was_left_first_makes_place_for_a_new_one() {
+        let rooms = Rooms::default();
+        let name = |number: usize| RoomName::parse(&number.to_string()).unwrap();
+        let join = |number| rooms.join(&name(number), number as u64, Member::default(), 0);
+        let mut seats: Vec<_> = (0..CHAT_ROOMS_MAX).map(|number| join(number).unwrap()).collect();
+        assert_eq!(join(CHAT_ROOMS_MAX).unwrap_err(), Full);
+        seats[7].0.say("old", 0);
+        seats[5].0.leave(2000);
+        seats[7].0.leave(1000);
+        seats.push(join(CHAT_ROOMS_MAX).unwrap());
+        assert_eq!(lock(&rooms.all).len(), CHAT_ROOMS_MAX);
+        assert!(!lock(&rooms.all).contains_key(&name(7)), "room 7 was left first");
+        assert!(lock(&rooms.all).contains_key(&name(5)));
+    }
+
+    #[test]
+    fn names_are_short_and_can_be_printed() {
+        for good in ["sala 1", "ñandú", "日本", "a.b-c_d", "<b>"] {
+            assert!(RoomName::parse(good).is_ok() && MemberName::parse(good).is_ok(), "{good}");
+        }
+        let long = "x".repeat(10_000);
+        for bad in ["", "  ", "a/b", "a\nb", "\u{1b}[31m", "\u{202e}evil", long.as_str()] {
+            assert!(RoomName::parse(bad).is_err() && MemberName::parse(bad).is_err(), "{bad:?}");
+        }
+        assert!(MemberName::parse("#7").is_err());
+        assert_eq!(MemberName::parse(" Ana "), Ok(MemberName("Ana".to_owned())));
+        assert_eq!(RoomName::parse(&"ñ".repeat(CHAT_ROOM_CHARS_MAX)).map(drop), Ok(()));
+    }
+}
