@@ -383,8 +383,9 @@ pub const CHAT_NAME_CHARS_MAX: usize = 40;
 /// The longest name of a room.
 pub const CHAT_ROOM_CHARS_MAX: usize = 64;
 
-/// Rooms that are kept at once. Of those that nobody is in, the one that was left first makes room;
-/// with [`CHAT_HISTORY_MAX`] messages of [`CHAT_MESSAGE_BYTES_MAX`] each, all of them hold 50 MiB.
+/// Rooms that are kept at once, beside the one without a name. Of those that nobody is in, the one that
+/// was left first makes place; with [`CHAT_HISTORY_MAX`] messages of [`CHAT_MESSAGE_BYTES_MAX`] each, all
+/// of them hold 50 MiB.
 pub const CHAT_ROOMS_MAX: usize = 256;
 
 /// The last messages of a room, which whoever joins and asked for JSON is sent.

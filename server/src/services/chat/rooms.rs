@@ -43,7 +43,7 @@ pub struct Member {
     pub format: Format,
 }
 
-/// All rooms. Rooms wait for each other only while somebody joins or leaves.
+/// All rooms. Rooms wait for each other only while somebody joins.
 #[derive(Debug, Default)]
 pub struct Rooms {
     all: Mutex<HashMap<RoomName, Arc<Mutex<Room>>>>,
@@ -80,6 +80,10 @@ impl RoomName {
     /// The room that has no name.
     pub fn none() -> RoomName {
         RoomName(String::new())
+    }
+
+    fn is_none(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The room of that name; says what is wrong with it if it cannot be one.
@@ -144,7 +148,10 @@ impl Rooms {
         let room = match all.get(room) {
             Some(room) => room.clone(),
             None => {
-                make_room(&mut all)?;
+                // Whatever is done with the others, the one that everybody finds is there.
+                if !room.is_none() {
+                    make_place(&mut all)?;
+                }
                 all.entry(room.clone()).or_default().clone()
             }
         };
@@ -155,11 +162,11 @@ impl Rooms {
 }
 
 /// Sees to it that there is place for one more.
-fn make_room(all: &mut HashMap<RoomName, Arc<Mutex<Room>>>) -> Result<(), Full> {
+fn make_place(all: &mut HashMap<RoomName, Arc<Mutex<Room>>>) -> Result<(), Full> {
     if all.len() < CHAT_ROOMS_MAX {
         return Ok(());
     }
-    let empty = all.iter().filter_map(|(name, room)| {
+    let empty = all.iter().filter(|(name, _)| !name.is_none()).filter_map(|(name, room)| {
         let room = lock(room);
         room.members.is_empty().then_some((room.empty_since_ms, name))
     });
@@ -386,6 +393,12 @@ mod tests {
         assert_eq!(lock(&rooms.all).len(), CHAT_ROOMS_MAX);
         assert!(!lock(&rooms.all).contains_key(&name(7)), "room 7 was left first");
         assert!(lock(&rooms.all).contains_key(&name(5)));
+        seats.push(join(CHAT_ROOMS_MAX + 1).unwrap());
+        assert_eq!(join(CHAT_ROOMS_MAX + 2).unwrap_err(), Full);
+        // But for the one that everybody finds.
+        let main = rooms.join(&RoomName::none(), 9999, Member::default(), 0).unwrap();
+        main.0.leave(0);
+        assert_eq!(join(CHAT_ROOMS_MAX + 2).unwrap_err(), Full);
     }
 
     #[test]
