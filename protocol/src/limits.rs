@@ -391,9 +391,9 @@ pub const CHAT_ROOMS_MAX: usize = 256;
 /// The last messages of a room, which whoever joins and asked for JSON is sent.
 pub const CHAT_HISTORY_MAX: usize = 50;
 
-/// Messages of a room that wait for one member: what a whole room says in a burst. One that reads
-/// slower than that is dropped, so that nobody waits for it.
-pub const CHAT_WAITING_MAX: usize = 4096;
+/// Bytes that wait for one member: what a full classroom says in a burst, many times over. One that
+/// reads slower than that is dropped, so that nobody waits for it. Members share the text that waits.
+pub const CHAT_WAITING_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// Messages that a member may send at once, if it was quiet before.
 pub const CHAT_BURST_MAX: u32 = 200;

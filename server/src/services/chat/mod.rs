@@ -1,5 +1,6 @@
 //! Chat: what a member of a room sends, every member gets, the sender too, all in one order.
 
+mod outbox;
 mod rooms;
 
 pub use rooms::{Format, Member, MemberName, RoomName, Rooms};
@@ -9,8 +10,9 @@ use super::pace::Pace;
 use super::roster::Visit;
 use crate::connection::{Connection, End, Event, Frame, Link, Peer};
 use crate::wall_clock;
-use rooms::{Outbox, Seat};
-use tequio_protocol::limits::{CHAT_BURST_MAX, CHAT_PACE, CHAT_WAITING_MAX};
+use outbox::Outbox;
+use rooms::Seat;
+use tequio_protocol::limits::{CHAT_BURST_MAX, CHAT_PACE, CHAT_WAITING_BYTES_MAX};
 use tequio_protocol::message::close_code;
 use tequio_protocol::text::quote;
 use tokio::time::{Instant, sleep_until};
@@ -57,7 +59,7 @@ impl Chat<'_> {
                     Err(end) => Err(end),
                 },
                 () = sleep_until(heard_at), if heard_at > now => Ok(()),
-                message = outbox.recv() => match message {
+                message = outbox.next() => match message {
                     Some(message) => connection.send(Frame::Text(message.as_ref().to_owned())).await,
                     None => Err(self.too_slow()),
                 },
@@ -86,7 +88,7 @@ impl Chat<'_> {
     }
 
     fn too_slow(&self) -> End {
-        let reason = format!("{CHAT_WAITING_MAX} messages wait, and nothing is read");
+        let reason = format!("{CHAT_WAITING_BYTES_MAX} bytes wait, and nothing is read");
         End::ours(close_code::SLOW, reason)
     }
 }

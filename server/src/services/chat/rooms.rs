@@ -1,20 +1,15 @@
 //! Rooms and who is in them. No clock and no I/O: what is sent to a member is put into its outbox.
 
+use super::outbox::{Inlet, Outbox, outbox};
+use crate::wall_clock::rfc3339;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tequio_protocol::chat::ChatEvent;
 use tequio_protocol::limits::{
-    CHAT_HISTORY_MAX, CHAT_NAME_CHARS_MAX, CHAT_ROOM_CHARS_MAX, CHAT_ROOMS_MAX, CHAT_WAITING_MAX,
+    CHAT_HISTORY_MAX, CHAT_NAME_CHARS_MAX, CHAT_ROOM_CHARS_MAX, CHAT_ROOMS_MAX,
 };
 use tequio_protocol::text::printable;
-use tokio::sync::mpsc;
-
-use crate::wall_clock::rfc3339;
-
-/// What a member is to be sent, in order. It ends when the room gives the member up, because the
-/// outbox was full.
-pub(super) type Outbox = mpsc::Receiver<Arc<str>>;
 
 /// What a room is called.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -73,7 +68,7 @@ struct Room {
 #[derive(Debug)]
 struct Present {
     member: Member,
-    outbox: mpsc::Sender<Arc<str>>,
+    outbox: Inlet,
 }
 
 impl RoomName {
@@ -208,21 +203,21 @@ impl Seat {
 
 impl Room {
     fn enter(&mut self, number: u64, member: Member, unix_ms: u64) -> Outbox {
-        let (outbox, messages) = mpsc::channel(CHAT_WAITING_MAX);
+        let (inlet, outbox) = outbox();
         if member.format == Format::Json {
             for said in &self.history {
-                // There is room for more than all of them.
-                outbox.try_send(said.clone()).ok();
+                // There is place for more than all of them.
+                inlet.put(said).ok();
             }
         }
         let name = member.name.clone();
-        self.members.insert(number, Present { member, outbox });
+        self.members.insert(number, Present { member, outbox: inlet });
         if let Some(MemberName(joined)) = name {
             let members = self.members.len() as u32;
             let joined = ChatEvent::Joined { joined, members, at: rfc3339(unix_ms) };
             self.tell(News { json: json(&joined), text: None }, unix_ms);
         }
-        messages
+        outbox
     }
 
     /// Puts news into every outbox, and gives up the members whose outbox is full, which is news too;
@@ -248,7 +243,7 @@ impl Room {
                 Format::Text => news.text.as_ref(),
             };
             let Some(message) = message else { continue };
-            match present.outbox.try_send(message.clone()) {
+            match present.outbox.put(message) {
                 Ok(()) => count += 1,
                 Err(_) => gone.push(*number),
             }
@@ -285,6 +280,7 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tequio_protocol::limits::CHAT_WAITING_BYTES_MAX;
 
     fn named(name: &str, format: Format) -> Member {
         Member { name: MemberName::parse(name).ok(), format }
@@ -292,10 +288,6 @@ mod tests {
 
     fn nameless(format: Format) -> Member {
         Member { name: None, format }
-    }
-
-    fn waiting(outbox: &mut Outbox) -> Vec<String> {
-        std::iter::from_fn(|| outbox.try_recv().ok()).map(|text| text.to_string()).collect()
     }
 
     #[test]
@@ -308,14 +300,14 @@ mod tests {
         let (_, mut elsewhere) = rooms.join(&other, 3, nameless(Format::Text), 0).unwrap();
         assert_eq!(plain.say("hi", 2000), 2);
         assert_eq!(ana.say("\"hola\"", 3000), 2);
-        assert_eq!(waiting(&mut to_plain), ["hi", "\"hola\""]);
+        assert_eq!(to_plain.take_all(), ["hi", "\"hola\""]);
         let expected = [
             r##"{"joined":"Ana","members":2,"at":"1970-01-01T00:00:01.000Z"}"##,
             r##"{"from":"#1","text":"hi","at":"1970-01-01T00:00:02.000Z"}"##,
             r##"{"from":"Ana","text":"\"hola\"","at":"1970-01-01T00:00:03.000Z"}"##,
         ];
-        assert_eq!(waiting(&mut to_ana), expected);
-        assert!(waiting(&mut elsewhere).is_empty());
+        assert_eq!(to_ana.take_all(), expected);
+        assert!(elsewhere.take_all().is_empty());
     }
 
     #[test]
@@ -327,12 +319,12 @@ mod tests {
             first.say(&number.to_string(), 0);
         }
         let (_, mut plain) = rooms.join(&main, 2, nameless(Format::Text), 0).unwrap();
-        assert!(waiting(&mut plain).is_empty());
+        assert!(plain.take_all().is_empty());
         // Even when nobody was there in between.
         first.leave(1);
         drop((outbox, plain));
         let (_, mut json) = rooms.join(&main, 3, named("Ana", Format::Json), 0).unwrap();
-        let told = waiting(&mut json);
+        let told = json.take_all();
         assert_eq!(told.len(), CHAT_HISTORY_MAX + 1);
         assert!(told[0].contains(r#""text":"3""#), "{}", told[0]);
         assert!(told[CHAT_HISTORY_MAX].contains("joined"), "its own coming is the last");
@@ -349,11 +341,11 @@ mod tests {
         ghost.leave(0);
         ana.leave(0);
         ana.leave(0);
-        let told = waiting(&mut json);
+        let told = json.take_all();
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].starts_with(r#"{"joined":"Ana","members":3"#), "{told:?}");
         assert!(told[1].starts_with(r#"{"left":"Ana","members":2"#), "{told:?}");
-        assert!(waiting(&mut plain).is_empty());
+        assert!(plain.take_all().is_empty());
         assert_eq!(ana.say("I am not here", 0), 0);
     }
 
@@ -363,20 +355,21 @@ mod tests {
         let main = RoomName::none();
         let (slow, mut to_slow) = rooms.join(&main, 1, named("Slow", Format::Text), 0).unwrap();
         let (ana, mut to_ana) = rooms.join(&main, 2, named("Ana", Format::Json), 0).unwrap();
-        assert_eq!(waiting(&mut to_ana).len(), 1);
-        for number in 0..CHAT_WAITING_MAX {
-            assert_eq!(ana.say(&number.to_string(), 0), 2);
-            assert_eq!(waiting(&mut to_ana).len(), 1);
+        assert_eq!(to_ana.take_all().len(), 1);
+        let mut fitted = 0;
+        while ana.say(&format!("{fitted:01000}"), 0) == 2 {
+            fitted += 1;
+            assert_eq!(to_ana.take_all().len(), 1);
         }
-        assert_eq!(ana.say("one too many", 0), 1);
-        let told = waiting(&mut to_ana);
-        assert!(told[0].contains("one too many"), "{told:?}");
+        assert!((3500..CHAT_WAITING_BYTES_MAX / 1000).contains(&fitted), "{fitted}");
+        let told = to_ana.take_all();
+        assert!(told[0].contains(&format!("{fitted:01000}")), "who reads has the one too many");
         assert!(told[1].starts_with(r#"{"left":"Slow","members":1"#), "{told:?}");
         assert_eq!(slow.say("too late", 0), 0);
         slow.leave(0);
-        assert!(waiting(&mut to_ana).is_empty(), "it has left already");
-        assert_eq!(waiting(&mut to_slow).len(), CHAT_WAITING_MAX);
-        assert_eq!(to_slow.try_recv(), Err(mpsc::error::TryRecvError::Disconnected));
+        assert!(to_ana.take_all().is_empty(), "it has left already");
+        assert_eq!(to_slow.take_all().len(), fitted, "what waited still comes");
+        assert!(to_slow.has_ended());
     }
 
     #[test]
