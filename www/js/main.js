@@ -4,14 +4,16 @@
 
 import { Activity } from "./activity.js";
 import { browserId, randomHex } from "./browser-id.js";
+import * as chat from "./chat.js";
 import { Choice } from "./choice.js";
 import { element } from "./dom.js";
+import * as echo from "./echo.js";
 import { keeper } from "./keep.js";
 import * as languageSwitch from "./language-switch.js";
 import { ALLOWANCE_KEY, Lending } from "./lending.js";
 import { onLifecycle, sayBye, whileVisible } from "./lifecycle.js";
 import * as panel from "./panel.js";
-import { serverUrl } from "./server-url.js";
+import { serverUrl, serviceUrl } from "./server-url.js";
 import { LANGUAGE_KEY, onLanguage, rereadLanguage, strings } from "./strings.js";
 import { TabState } from "./tab-state.js";
 import { Totals } from "./totals.js";
@@ -72,10 +74,14 @@ function start() {
     fail(() => strings.error.badServer(server.bad));
   } else {
     coordinator = startCoordinator();
+    echo.setUp(serviceUrl(server, "echo"));
   }
   renderWords();
   onLanguage(renderWords);
   work?.start();
+  if (isToAsk) {
+    chat.setUp(serviceUrl(server, "chat"), ofBrowser);
+  }
 
   addEventListener("storage", (event) => {
     // Without a key, everything was removed.

@@ -32,6 +32,15 @@ export function serverUrl(page) {
   };
 }
 
+/** Where another service of the same server is: beside the tabs' own, wherever a proxy has put that;
+ * at the root of a server that may have it or not.
+ * @param {{ url: string, takesLeases: boolean }} server @param {string} name Such as `echo`. */
+export function serviceUrl({ url, takesLeases }, name) {
+  const service = new URL(takesLeases ? name : `/${name}`, url);
+  service.search = "";
+  return service;
+}
+
 /** `URL.parse` and `URL.canParse` are younger than some phones.
  * @param {string} text */
 function parse(text) {

@@ -7,7 +7,7 @@ import { Activity, BUSY_WINDOW_MS, SILENCE_MS_MAX, SPEED_WINDOW_MS } from "../js
 import { browserId, randomHex } from "../js/browser-id.js";
 import { Choice } from "../js/choice.js";
 import { ALLOWANCE_KEY, Lending } from "../js/lending.js";
-import { serverUrl } from "../js/server-url.js";
+import { serverUrl, serviceUrl } from "../js/server-url.js";
 import { LANGUAGES } from "../js/strings.js";
 import { TabState } from "../js/tab-state.js";
 import { SAVE_INTERVAL_MS, TOTALS_KEY, Totals } from "../js/totals.js";
@@ -245,6 +245,20 @@ test("a server is the page's own by its name, its port and its path", () => {
   }
   for (const other of ["https://tequio.example:8765", "http://tequio.example", "ws://tequio.example:8765"]) {
     assert.equal(isOwn(`?server=${other}`), false, other);
+  }
+});
+
+test("a server's other services are beside its tabs' own, else at its root", () => {
+  for (const [search, echo] of /** @type {const} */ ([
+    ["", "ws://tequio.example:8765/echo"],
+    ["?server=https://other.example", "wss://other.example/echo"],
+    ["?server=wss://other.example/tequio/ws?x=1", "wss://other.example/tequio/echo"],
+    ["?server=ws://192.168.1.20:8765", "ws://192.168.1.20:8765/echo"],
+    ["?server=ws://192.168.1.20:8765/class/tasks?x=1", "ws://192.168.1.20:8765/echo"],
+  ])) {
+    const server = serverUrl(new URL(`http://tequio.example:8765/${search}`));
+    assert.ok("url" in server);
+    assert.equal(serviceUrl(server, "echo").href, echo, search);
   }
 });
 

@@ -7,8 +7,8 @@ import { NOW_MS, measures } from "./measures.js";
 /** @typedef {import("../protocol.js").WorkerView} WorkerView */
 
 const {
-  decimal, duration, grouped, lag, longTime, mark, percent, rate, roughTime, short, significant,
-  span, time, timeToMinute,
+  dayTime, decimal, duration, grouped, lag, longTime, mark, percent, rate, roughTime, short,
+  significant, span, time, timeToMinute,
 } = measures("en");
 
 export const en = {
@@ -157,6 +157,56 @@ export const en = {
     closed: "Only this machine reaches the server. To let others in, start it like this:",
     here: "More tabs on this machine lend a hand as well:",
     another: "Open another tab",
+  },
+
+  echo: {
+    title: "Connection",
+    what: "What you send here comes back from the server, as an echo.",
+    state: {
+      opening: "Connecting",
+      open: "Connected",
+      closed: "Closed",
+      refused: "No connection: the server is away, or has no echo",
+      foreign: "This server has no echo: it answers something else, or nothing",
+    },
+    /** @param {number} code @param {string} reason Empty where there is none. */
+    closed: (code, reason) => `Closed: ${code}${reason && `, ${reason}`}`,
+    again: "Connect again",
+    log: "What was sent and received",
+    message: "Message",
+    send: "Send",
+    sent: "sent",
+    received: "received",
+    /** @param {number} bytes */
+    bytes: (bytes) => (bytes === 1 ? "1 byte" : `${grouped(bytes)} bytes`),
+    measure: "Measure the round trip",
+    min: "Fastest",
+    median: "Median",
+    max: "Slowest",
+    unknown: "—",
+    /** @param {number} count */
+    trips: (count) => `${count} messages, one after the other`,
+    unmeasured: "Not measured: a message did not come back.",
+  },
+
+  chat: {
+    title: "Chat",
+    state: { joining: "Connecting", open: "Connected", lost: "Not connected" },
+    none: "Nobody has said anything yet.",
+    what: "Everybody at this server can read it.",
+    newest: "New messages",
+    name: "Your name",
+    nameHint: "optional",
+    message: "Message",
+    send: "Send",
+    /** @param {string} name @param {number} members */
+    came: (name, members) => `${name} came in · ${grouped(members)} here`,
+    /** @param {string} name @param {number} members */
+    went: (name, members) => `${name} left · ${grouped(members)} here`,
+    badName: "A name has at most 40 characters, no control characters, and no # at its beginning.",
+    notSent: "Not sent: there is no connection. What you wrote stays here.",
+    /** @param {string} reason The server's; empty where it gave none. */
+    away: (reason) => `The chat is away${reason && ` (${reason})`}. It is tried again by itself.`,
   },
 
   work: {
@@ -398,6 +448,7 @@ export const en = {
   server: (url) => `Server ${url}`,
   /** @param {number} seconds */
   countdown: (seconds) => `Next attempt in ${seconds} s`,
+  dayTime,
   duration,
   longTime,
   time,

@@ -7,8 +7,8 @@ import { NOW_MS, measures } from "./measures.js";
 /** @import { en } from "./en.js" */
 
 const {
-  decimal, duration, grouped, lag, longTime, mark, percent, rate, roughTime, short, significant,
-  span, time, timeToMinute,
+  dayTime, decimal, duration, grouped, lag, longTime, mark, percent, rate, roughTime, short,
+  significant, span, time, timeToMinute,
 } = measures("es-MX");
 
 /** @type {typeof en} */
@@ -140,6 +140,50 @@ export const es = {
     closed: "Solo esta máquina llega al servidor. Para que entren otras, inícialo así:",
     here: "También ayudan más pestañas en esta máquina:",
     another: "Abrir otra pestaña",
+  },
+
+  echo: {
+    title: "Conexión",
+    what: "Lo que envías aquí regresa del servidor, como un eco.",
+    state: {
+      opening: "Conectando",
+      open: "Conectada",
+      closed: "Cerrada",
+      refused: "Sin conexión: el servidor no está, o no tiene eco",
+      foreign: "Este servidor no tiene eco: responde otra cosa, o nada",
+    },
+    closed: (code, reason) => `Cerrada: ${code}${reason && `, ${reason}`}`,
+    again: "Conectar de nuevo",
+    log: "Lo enviado y lo recibido",
+    message: "Mensaje",
+    send: "Enviar",
+    sent: "enviado",
+    received: "recibido",
+    bytes: (bytes) => (bytes === 1 ? "1 byte" : `${grouped(bytes)} bytes`),
+    measure: "Medir la ida y vuelta",
+    min: "La más rápida",
+    median: "Mediana",
+    max: "La más lenta",
+    unknown: "—",
+    trips: (count) => `${count} mensajes, uno tras otro`,
+    unmeasured: "Sin medir: un mensaje no regresó.",
+  },
+
+  chat: {
+    title: "Chat",
+    state: { joining: "Conectando", open: "Conectado", lost: "Sin conexión" },
+    none: "Nadie ha dicho nada todavía.",
+    what: "Lo puede leer cualquiera en este servidor.",
+    newest: "Mensajes nuevos",
+    name: "Tu nombre",
+    nameHint: "opcional",
+    message: "Mensaje",
+    send: "Enviar",
+    came: (name, members) => `${name} entró · ${grouped(members)} aquí`,
+    went: (name, members) => `${name} salió · ${grouped(members)} aquí`,
+    badName: "Un nombre tiene a lo más 40 caracteres, ninguno de control, y no empieza con #.",
+    notSent: "Sin enviar: no hay conexión. Lo que escribiste se queda aquí.",
+    away: (reason) => `El chat no está${reason && ` (${reason})`}. Se vuelve a intentar solo.`,
   },
 
   work: {
@@ -350,6 +394,7 @@ export const es = {
   taskOf: (job, task) => `${job}/${task}`,
   server: (url) => `Servidor ${url}`,
   countdown: (seconds) => `Próximo intento en ${seconds} s`,
+  dayTime,
   duration,
   longTime,
   time,

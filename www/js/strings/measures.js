@@ -39,6 +39,7 @@ export function measures(locale) {
     minute: "2-digit",
     hourCycle: "h23",
   });
+  const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
   const rough = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, useGrouping: false });
 
   /** @param {number} value @param {number} digits Behind the point. */
@@ -118,5 +119,10 @@ export function measures(locale) {
     time: (at) => at.toLocaleTimeString(locale, { hourCycle: "h23" }),
     /** @param {Date} at */
     timeToMinute: (at) => minute.format(at),
+    /** The same, and the day if it is another one. @param {Date} at @param {Date} now */
+    dayTime: (at, now) => {
+      const isToday = at.toDateString() === now.toDateString();
+      return isToday ? minute.format(at) : `${day.format(at)}, ${minute.format(at)}`;
+    },
   };
 }
