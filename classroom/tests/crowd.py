@@ -1,12 +1,11 @@
-"""Many members of one chat in one process: crowd.py URI NAME MEMBERS MESSAGES BYTES
+"""Many members of one chat in one process: crowd.py URI NAME MEMBERS MESSAGES BYTES WINDOW
 
 Each member says MESSAGES times "NAME.member:number", filled up to BYTES, and never has more than
-WINDOW of its own on their way: so nobody falls behind by more than all their windows, however slow
-the machine is.
+WINDOW of its own on their way: where that is less than MESSAGES, nobody falls behind by more than
+all their windows, however slow the machine is.
 
 Lines that it reads: "go" begins; "abort N" breaks the connection of member N, never of the first,
-without a word; "burst N" has member N say all that it has left at once; "fin" has the first member
-say fin.
+without a word; "fin" has the first member say fin.
 Lines that it prints: "joined"; "heard N" now and then, for its first member; "sent" when every
 member that is left has heard all of its own; after fin a line of JSON for each, and the end.
 """
@@ -20,10 +19,9 @@ import sys
 from websockets.asyncio.client import connect
 from websockets.exceptions import ConnectionClosed
 
-URI, NAME, MEMBERS, MESSAGES, BYTES = sys.argv[1:]
-MEMBERS, MESSAGES, BYTES = int(MEMBERS), int(MESSAGES), int(BYTES)
+URI, NAME = sys.argv[1:3]
+MEMBERS, MESSAGES, BYTES, WINDOW = map(int, sys.argv[3:])
 
-WINDOW = 10
 TOLD_EVERY = 100
 FIN = "fin"
 
@@ -38,7 +36,6 @@ class Member:
         self.websocket = websocket
         self.sent = 0
         self.own = 0
-        self.window = WINDOW
         self.heard = 0
         self.order = hashlib.sha256()
         self.next = collections.Counter()
@@ -46,7 +43,7 @@ class Member:
         self.is_alive = True
 
     async def say_more(self):
-        while self.sent < min(self.own + self.window, MESSAGES):
+        while self.sent < min(self.own + WINDOW, MESSAGES):
             text = f"{self.name}:{self.sent}"
             self.sent += 1
             await self.websocket.send(text.ljust(BYTES, "."))
@@ -123,14 +120,10 @@ async def main():
         members[int(number)].websocket.transport.abort()
         tell_if_sent()
 
-    async def burst(number):
-        members[int(number)].window = MESSAGES
-        await members[int(number)].say_more()
-
     async def fin():
         await members[0].websocket.send(FIN)
 
-    orders = {"go": go, "abort": abort, "burst": burst, "fin": fin}
+    orders = {"go": go, "abort": abort, "fin": fin}
 
     async def obey():
         while line := (await lines.readline()).decode().split():
