@@ -83,7 +83,9 @@ async def main():
     parts = [over[:2000], over[2000:]]
     await closed_after("4097 bytes in parts", "/chat", lambda it: it.send(parts))
     await closed_after("binary", "/chat", lambda it: it.send(b"\0\1\2"))
-    await closed_after("no UTF-8", "/chat", lambda it: it.send(b"ok \xff\xfe", text=True))
+    await closed_after(
+        "no UTF-8", "/chat", lambda it: it.send(b"ok \xff\xfe", text=True)
+    )
 
     async def unmasked(websocket):
         websocket.transport.write(b"\x81\x05hello")
@@ -111,12 +113,17 @@ async def main():
         await refused(deed, f"/chat/{room}")
     await refused("format", "/chat?format=xml")
     await refused("prefix", f"/echo?prefix={'p' * 101}")
-    for deed, room in {"room of 64": "r" * 64, "room in words": "salón 3 🎲 <b>&?#%"}.items():
+    for deed, room in {
+        "room of 64": "r" * 64,
+        "room in words": "salón 3 🎲 <b>&?#%",
+    }.items():
         await heard(deed, f"/chat/{quote(room, safe='')}", "¿Hay alguien?")
 
     await heard("1 MiB of echo", "/echo?prefix=", "x" * 1_048_576)
     await closed_after("more than 1 MiB", "/echo", lambda it: it.send("x" * 1_048_577))
-    await closed_after("no UTF-8 for the echo", "/echo", lambda it: it.send(b"\xc3(", text=True))
+    await closed_after(
+        "no UTF-8 for the echo", "/echo", lambda it: it.send(b"\xc3(", text=True)
+    )
 
     await vanish("vanished")
     await flood("flood")
