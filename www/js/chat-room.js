@@ -43,7 +43,8 @@ const NAME_CHARS_MAX = 40;
  * @param {string} text */
 export function nameFrom(text) {
   const name = text.trim();
-  const isGood = name.length <= NAME_CHARS_MAX && !name.startsWith("#") && !/\p{Cc}/u.test(name);
+  const isPrintable = !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(name);
+  const isGood = name.length <= NAME_CHARS_MAX && !name.startsWith("#") && isPrintable;
   return isGood ? name : null;
 }
 

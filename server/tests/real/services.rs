@@ -193,7 +193,6 @@ async fn who_asks_for_what_there_is_not_is_told_what() {
     for (path, code) in [
         ("/chat?name=%23".to_owned() + "7", "bad_name"),
         ("/chat?name=%0A".to_owned(), "bad_name"),
-        ("/chat?name=a%2Fb".to_owned(), "bad_name"),
         (format!("/chat?name={long}"), "bad_name"),
         ("/chat?format=xml".to_owned(), "bad_format"),
         ("/chat?name=a&name=b".to_owned(), "bad_query"),
