@@ -4,23 +4,22 @@
 //! A thread cannot be ended in the middle of what it computes, as a browser's worker can: one that
 //! hangs is left to itself, and another takes its slot.
 
+use crate::connect::{Closed, connect, read};
 use futures_util::{SinkExt, StreamExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc as sync_mpsc;
 use std::time::Duration;
-use tequio_protocol::limits::{CLOSE_TIMEOUT, FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES};
+use tequio_protocol::limits::CLOSE_TIMEOUT;
 use tequio_protocol::page::{Allowance, ToPage};
 use tequio_protocol::piece::{Piece, PieceResults};
 use tequio_worker::worker::{Action, Event, Start, Worker};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
-use tokio_tungstenite::connect_async_with_config;
-use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::tungstenite::{self, Message, protocol::CloseFrame};
+use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 
 /// What a native worker is.
 #[derive(Clone, Debug)]
@@ -193,7 +192,7 @@ impl Shell {
         let left = unsent.clone();
         let task = tokio::spawn(async move {
             let tell = |event| happens.send((Source::Socket { birth }, event)).is_ok();
-            let (code, reason) = serve(&url, to_send, &left, &tell).await;
+            let Closed { code, reason } = serve(&url, to_send, &left, &tell).await;
             tell(Event::Closed { code, reason });
         });
         self.socket = Some(Socket { birth, frames, unsent, task });
@@ -225,20 +224,16 @@ impl Shell {
     }
 }
 
-/// Connects, sends and receives until the connection ends; gives its close code and reason.
+/// Connects, sends and receives until the connection ends; says how.
 async fn serve(
     url: &str,
     mut to_send: mpsc::UnboundedReceiver<Message>,
     unsent: &AtomicUsize,
     tell: &impl Fn(Event) -> bool,
-) -> (u16, String) {
-    let limits = WebSocketConfig::default()
-        .max_message_size(Some(FRAME_BYTES_MAX))
-        .max_frame_size(Some(FRAME_BYTES_MAX))
-        .read_buffer_size(SOCKET_READ_BUFFER_BYTES);
-    let socket = match connect_async_with_config(url, Some(limits), true).await {
-        Ok((socket, _)) => socket,
-        Err(error) => return (ABNORMAL, words(&error)),
+) -> Closed {
+    let socket = match connect(url).await {
+        Ok(socket) => socket,
+        Err(error) => return Closed::broken(&error),
     };
     tell(Event::Opened);
     // Each on its own: a server that waits for its frames to be read may read nothing meanwhile.
@@ -247,7 +242,7 @@ async fn serve(
         while let Some(frame) = to_send.recv().await {
             let bytes = frame.len();
             if let Err(error) = sink.send(frame).await {
-                return (ABNORMAL, words(&error));
+                return Closed::broken(&error);
             }
             unsent.fetch_sub(bytes, Ordering::Relaxed);
         }
@@ -257,8 +252,9 @@ async fn serve(
     let receiving = async {
         loop {
             match read(frames.next().await) {
-                Ok(Some(event)) => drop(tell(event)),
-                Ok(None) => {}
+                Ok(Message::Text(text)) => drop(tell(Event::Text(text.as_str().to_owned()))),
+                Ok(Message::Binary(bytes)) => drop(tell(Event::Binary { bytes: bytes.len() })),
+                Ok(_) => {}
                 Err(closed) => return closed,
             }
         }
@@ -266,37 +262,6 @@ async fn serve(
     tokio::select! {
         closed = sending => closed,
         closed = receiving => closed,
-    }
-}
-
-/// What browsers say of a connection that ended without a closing frame.
-const ABNORMAL: u16 = 1006;
-
-/// The event of a frame, if it is one; or how the connection closed.
-fn read(
-    frame: Option<Result<Message, tungstenite::Error>>,
-) -> Result<Option<Event>, (u16, String)> {
-    match frame {
-        Some(Ok(Message::Text(text))) => Ok(Some(Event::Text(text.as_str().to_owned()))),
-        Some(Ok(Message::Binary(bytes))) => Ok(Some(Event::Binary { bytes: bytes.len() })),
-        Some(Ok(Message::Close(Some(close)))) => {
-            Err((close.code.into(), close.reason.as_str().to_owned()))
-        }
-        Some(Ok(Message::Close(None))) => Err((1005, String::new())),
-        Some(Ok(_)) => Ok(None),
-        Some(Err(error)) => Err((ABNORMAL, words(&error))),
-        None => Err((ABNORMAL, String::new())),
-    }
-}
-
-fn words(error: &tungstenite::Error) -> String {
-    match error {
-        tungstenite::Error::Io(error) => error.to_string(),
-        tungstenite::Error::Http(response) => {
-            let said = response.body().as_deref().map(String::from_utf8_lossy);
-            format!("{} {}", response.status(), said.unwrap_or_default())
-        }
-        error => error.to_string(),
     }
 }
 
