@@ -408,3 +408,32 @@ pub const SERVICE_LINES_BURST: u32 = 100;
 
 /// See [`SERVICE_LINES_BURST`].
 pub const SERVICE_LINE_PACE: Duration = Duration::from_millis(100);
+
+/// How long `tequio echo` waits for an answer: far beyond what any network takes.
+pub const ECHO_ANSWER_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Round trips that `tequio echo` measures at once: all of them are kept, at 16 bytes each.
+pub const ECHO_COUNT_MAX: u32 = 1_000_000;
+
+/// How long `tequio chat` waits for what it sent to come back from the room, since it was sent or the
+/// last one came back. After it, the server is taken for one that does not tell a member of itself.
+pub const CHAT_RETURN_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Messages that `tequio chat` has sent and that have not come back. Beyond it no more lines are read:
+/// what a whole file says waits in the file.
+pub const CHAT_SENT_WAITING_MAX: usize = 4096;
+
+/// Pings of `tequio chat` that may stay unanswered in a row, one each [`PING_INTERVAL`]. Counted, not
+/// timed, so that a chat that was suspended with Ctrl-Z takes nobody for lost.
+pub const CHAT_PINGS_UNANSWERED_MAX: u32 = 2;
+
+/// Lines typed or pasted in a terminal that wait to be sent: more than a person pastes.
+pub const TYPED_LINES_MAX: usize = 1024;
+
+/// Lines that wait for a terminal to show them: what a room says in a burst. Beyond it no more is read
+/// from the server.
+pub const SHOWN_LINES_MAX: usize = 1024;
+
+/// How long lines wait for a line editor to show them between two lines typed, or at the end. It does
+/// so at once, unless the terminal stands still.
+pub const SCREEN_PATIENCE: Duration = Duration::from_millis(300);

@@ -1,12 +1,16 @@
 //! The commands, one file each but for the smallest.
 
+mod chat;
 mod client;
+mod echo;
 mod jobs;
 mod map;
 mod print;
 mod results;
 mod serve;
+mod service;
 mod submit;
+mod terminal;
 mod work;
 
 use anyhow::anyhow;
@@ -46,6 +50,10 @@ enum Command {
     Workers(jobs::List),
     /// Compute for a server, without a browser, on every core
     Work(work::Work),
+    /// Send text to a server that answers with it, and print the answers
+    Echo(echo::Echo),
+    /// Talk to whoever else is in a room
+    Chat(chat::Chat),
 }
 
 impl Cli {
@@ -67,6 +75,8 @@ impl Cli {
             Command::Remove(one) => one.remove().await,
             Command::Workers(list) => list.workers().await,
             Command::Work(work) => work.run().await,
+            Command::Echo(echo) => echo.run().await,
+            Command::Chat(chat) => chat.run().await,
         }
     }
 }
