@@ -12,6 +12,7 @@ mod plain;
 mod refusals;
 mod sample;
 mod services;
+mod services_cli;
 mod session;
 mod support;
 mod tls;
