@@ -42,8 +42,19 @@ export class Client {
    * @param {string} [python] Which of the Pythons runs it, if it is one's. */
   static start(t, file, args, python = PYTHON) {
     const program = file.endsWith(".py") ? variable(python) : process.execPath;
-    const child = spawn(program, [path(file), ...args.map(String)], { env: ENVIRONMENT });
-    const client = new Client(child, `${file} ${args.join(" ")}`);
+    return Client.spawn(t, file, program, [path(file), ...args.map(String)]);
+  }
+
+  /** Starts a command of Tequio's own. @param {import("node:test").TestContext} t
+   * @param {string[]} args */
+  static tequio(t, ...args) {
+    return Client.spawn(t, `tequio ${args[0]}`, variable("TEQUIO_BIN"), args);
+  }
+
+  /** @param {import("node:test").TestContext} t @param {string} name @param {string} program
+   * @param {string[]} args */
+  static spawn(t, name, program, args) {
+    const client = new Client(spawn(program, args, { env: ENVIRONMENT }), name);
     t.after(() => client.kill());
     return client;
   }
