@@ -94,8 +94,8 @@ export class Work {
 
   /** Shows what a person has just done: where they did it, at once. */
   show() {
-    this.#draw(jobs);
     this.#showSoon();
+    this.#draw(jobs);
   }
 
   /** Draws all panels anew, one at a time and the page between them: whoever clicks or types waits
