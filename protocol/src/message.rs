@@ -292,6 +292,10 @@ pub mod close_code {
     pub const PROTOCOL: u16 = 1002;
     /// The peer sent a kind of message that this service does not take.
     pub const UNSUPPORTED: u16 = 1003;
+    /// The closing frame had no code; never sent.
+    pub const NO_STATUS: u16 = 1005;
+    /// There was no closing frame; never sent.
+    pub const ABNORMAL: u16 = 1006;
     /// The peer sent text that is not UTF-8.
     pub const INVALID_TEXT: u16 = 1007;
     /// The peer sent a frame over the limit.

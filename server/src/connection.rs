@@ -6,6 +6,7 @@
 
 use crate::metrics::Tally;
 use bytes::Bytes;
+use std::fmt;
 use std::net::SocketAddr;
 use std::time::Duration;
 use tequio_protocol::limits::{
@@ -45,10 +46,27 @@ pub enum Frame {
 /// How a connection is closed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Close {
-    /// The close code; 1005 where the frame had none.
+    /// The close code; 1005 where the frame had none, 1006 where there was no frame.
     pub code: u16,
     /// The reason, which may be empty.
     pub reason: String,
+}
+
+/// The code and the reason; where there is none, what the code means (RFC 6455, section 7.4.1).
+impl fmt::Display for Close {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let meaning = match self.code {
+            1000 => "normal closure",
+            close_code::GOING_AWAY => "going away",
+            close_code::NO_STATUS => "no status",
+            close_code::ABNORMAL => "connection lost",
+            _ => "no reason given",
+        };
+        match self.reason.as_str() {
+            "" => write!(f, "{} {meaning}", self.code),
+            reason => write!(f, "{} {}", self.code, quote(reason)),
+        }
+    }
 }
 
 /// Why a link can carry no more.
@@ -183,11 +201,11 @@ impl<L: Link> Connection<L> {
             End::Theirs(close) => {
                 // The link answers the closing frame by itself, once it is asked for more.
                 timeout(CLOSE_TIMEOUT, self.link.receive()).await.ok();
-                describe(&close)
+                close.to_string()
             }
             End::Lost(reason) => reason,
             End::Ours(close) => {
-                let reason = describe(&close);
+                let reason = close.to_string();
                 // Whatever goes wrong in here, the link is dropped next, which ends it for good.
                 timeout(CLOSE_TIMEOUT, self.close(close)).await.ok();
                 reason
@@ -210,7 +228,9 @@ impl<L: Link> Connection<L> {
             Some(Ok(Frame::Pong)) => Ok(Event::Pong(self.pinged_at.take().map(|at| at.elapsed()))),
             Some(Ok(Frame::Close(close))) => Err(End::Theirs(close)),
             Some(Err(error)) => Err(error.into()),
-            None => Err(End::Lost("1006 connection lost".to_owned())),
+            None => Err(End::Lost(
+                Close { code: close_code::ABNORMAL, reason: String::new() }.to_string(),
+            )),
         }
     }
 
@@ -242,20 +262,6 @@ impl<L: Link> Connection<L> {
 impl<L> Drop for Connection<L> {
     fn drop(&mut self) {
         self.tally.connections.dec();
-    }
-}
-
-/// A close code and its reason; where there is none, what the code means (RFC 6455, section 7.4.1).
-fn describe(close: &Close) -> String {
-    let meaning = match close.code {
-        1000 => "normal closure",
-        close_code::GOING_AWAY => "going away",
-        1005 => "no status",
-        _ => "no reason given",
-    };
-    match close.reason.as_str() {
-        "" => format!("{} {meaning}", close.code),
-        reason => format!("{} {}", close.code, quote(reason)),
     }
 }
 

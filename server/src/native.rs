@@ -4,7 +4,8 @@
 //! A thread cannot be ended in the middle of what it computes, as a browser's worker can: one that
 //! hangs is left to itself, and another takes its slot.
 
-use crate::connect::{Closed, connect, read};
+use crate::connect::{broken, connect, read};
+use crate::connection::Close;
 use futures_util::{SinkExt, StreamExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -192,7 +193,7 @@ impl Shell {
         let left = unsent.clone();
         let task = tokio::spawn(async move {
             let tell = |event| happens.send((Source::Socket { birth }, event)).is_ok();
-            let Closed { code, reason } = serve(&url, to_send, &left, &tell).await;
+            let Close { code, reason } = serve(&url, to_send, &left, &tell).await;
             tell(Event::Closed { code, reason });
         });
         self.socket = Some(Socket { birth, frames, unsent, task });
@@ -230,10 +231,10 @@ async fn serve(
     mut to_send: mpsc::UnboundedReceiver<Message>,
     unsent: &AtomicUsize,
     tell: &impl Fn(Event) -> bool,
-) -> Closed {
+) -> Close {
     let socket = match connect(url).await {
         Ok(socket) => socket,
-        Err(error) => return Closed::broken(&error),
+        Err(error) => return broken(&error),
     };
     tell(Event::Opened);
     // Each on its own: a server that waits for its frames to be read may read nothing meanwhile.
@@ -242,7 +243,7 @@ async fn serve(
         while let Some(frame) = to_send.recv().await {
             let bytes = frame.len();
             if let Err(error) = sink.send(frame).await {
-                return Closed::broken(&error);
+                return broken(&error);
             }
             unsent.fetch_sub(bytes, Ordering::Relaxed);
         }

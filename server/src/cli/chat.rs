@@ -5,7 +5,8 @@ mod heard;
 use super::serve::random;
 use super::service::{self, connect, ended, parameter, set_parameter, shown};
 use super::terminal::{self, Interrupt, Lines, Screen};
-use crate::connect::{Closed, Received, Socket, closing, read};
+use crate::connect::{Received, Socket, closing, read};
+use crate::connection::Close;
 use anyhow::bail;
 use clap::Args;
 use futures_util::stream::{SplitSink, SplitStream};
@@ -17,6 +18,7 @@ use tequio_protocol::limits::{
     BACKOFF_RESET_AFTER, CHAT_MESSAGE_BYTES_MAX, CHAT_PINGS_UNANSWERED_MAX, CLOSE_TIMEOUT,
     PING_INTERVAL,
 };
+use tequio_protocol::message::close_code;
 use tequio_protocol::text::quote;
 use tequio_worker::backoff::Backoff;
 use tokio::sync::mpsc::{self, Permit};
@@ -88,7 +90,7 @@ enum Ended {
     /// As it was meant to.
     Left,
     /// The server is gone.
-    Lost(Closed),
+    Lost(Close),
 }
 
 struct Member {
@@ -164,7 +166,10 @@ impl Member {
                     }
                 }
                 Event::Ping if unanswered == CHAT_PINGS_UNANSWERED_MAX => {
-                    return self.lose(Closed::given_up("it does not answer"));
+                    return self.lose(Close {
+                        code: close_code::ABNORMAL,
+                        reason: "it does not answer".to_owned(),
+                    });
                 }
                 Event::Ping => {
                     unanswered += 1;
@@ -250,7 +255,7 @@ impl Member {
     }
 
     /// The server has gone, or wants no more of this member: then that is an error.
-    fn lose(&self, closed: Closed) -> anyhow::Result<Ended> {
+    fn lose(&self, closed: Close) -> anyhow::Result<Ended> {
         if is_final(closed.code) {
             return Err(ended(&closed));
         }
@@ -262,7 +267,7 @@ impl Member {
     }
 
     /// Connects again, however long it takes; `None` if the person has enough.
-    async fn reconnect(&mut self, closed: Closed) -> anyhow::Result<Option<Socket>> {
+    async fn reconnect(&mut self, closed: Close) -> anyhow::Result<Option<Socket>> {
         let unseen = self.heard.reconnect();
         if unseen > 0 {
             self.screen.notice(&format!("* {}", may_be_lost(unseen))).await?;

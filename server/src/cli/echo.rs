@@ -4,7 +4,7 @@ use super::print;
 use super::serve::stop_signal;
 use super::service::{connect, ended, leave, parse_socket, shown};
 use super::terminal::{self, PROMPT, Screen};
-use crate::connect::{Closed, Socket, closing, read};
+use crate::connect::{Socket, broken, closing, read};
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
@@ -143,7 +143,7 @@ impl Peer {
             if let Err(error) = self.socket.send(Message::text(text)).await {
                 // Why it takes no more may have been said before.
                 let closed = timeout(CLOSE_TIMEOUT, closing(&mut self.socket)).await;
-                return Err(ended(&closed.unwrap_or_else(|_| Closed::broken(&error))));
+                return Err(ended(&closed.unwrap_or_else(|_| broken(&error))));
             }
             self.next().await
         };

@@ -1,7 +1,8 @@
 //! The way from a command to a service beside the tasks, such as `/echo`.
 
 use super::client::parse_url;
-use crate::connect::{self, Closed, Socket, words};
+use crate::connect::{self, Socket, words};
+use crate::connection::Close;
 use anyhow::{anyhow, bail};
 use futures_util::SinkExt;
 use reqwest::Url;
@@ -143,7 +144,7 @@ pub(super) async fn leave(mut socket: Socket) {
 }
 
 /// The error of a connection that the server ended.
-pub(super) fn ended(closed: &Closed) -> anyhow::Error {
+pub(super) fn ended(closed: &Close) -> anyhow::Error {
     anyhow!("the server closed the connection: {closed}")
 }
 

@@ -23,6 +23,7 @@ use tequio_protocol::limits::{
     AGENT_CHARS_MAX, CHAT_MESSAGE_BYTES_MAX, ECHO_PREFIX_CHARS_MAX, FRAME_BYTES_MAX,
     SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES_MAX,
 };
+use tequio_protocol::message::close_code;
 use tequio_protocol::text::{printable, quote};
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite;
@@ -257,7 +258,9 @@ fn frame(message: Message) -> Frame {
         Message::Close(Some(close)) => {
             Frame::Close(Close { code: close.code, reason: close.reason.as_str().to_owned() })
         }
-        Message::Close(None) => Frame::Close(Close { code: 1005, reason: String::new() }),
+        Message::Close(None) => {
+            Frame::Close(Close { code: close_code::NO_STATUS, reason: String::new() })
+        }
     }
 }
 
