@@ -141,6 +141,8 @@ def lost_server(tequio, url, run, room):
 def refused_by_the_server(tequio, url, run, room):
     """The command ends while a line is being typed: it says why, on a line of its own."""
     with Terminal(tequio, "chat", url) as chat:
+        # What is shown while the command ends would tear the line: nothing is left to be shown.
+        chat.until(lambda: any(line.startswith("* in") for line in chat.lines()))
         chat.until(lambda: chat.line(-1) == ">")
         chat.type("half")
         chat.until(lambda: chat.line(-1) == "> half")

@@ -71,25 +71,22 @@ impl Visit {
             self.unsaid += 1;
             return;
         }
-        self.tell_unsaid();
-        info!("[{self}] {}", received());
+        match std::mem::take(&mut self.unsaid) {
+            0 => info!("[{self}] {}", received()),
+            unsaid => info!("[{self}] {} (and {unsaid} before)", received()),
+        }
     }
 
     /// Takes the connection off the roster, and says why it ended.
-    pub(super) fn leave(mut self, reason: &str) {
-        self.tell_unsaid();
+    pub(super) fn leave(self, reason: &str) {
+        if self.unsaid > 0 {
+            info!("[{self}] received {} more", self.unsaid);
+        }
         let (service, number) = (self.roster.service.name(), self.number);
         self.roster.change(|present| {
             present.all.remove(&number);
             info!("{service} #{number} disconnected ({reason})");
         });
-    }
-
-    fn tell_unsaid(&mut self) {
-        if self.unsaid > 0 {
-            info!("[{self}] {} messages more", self.unsaid);
-            self.unsaid = 0;
-        }
     }
 }
 
