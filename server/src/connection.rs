@@ -6,7 +6,7 @@
 
 use crate::metrics::Tally;
 use bytes::Bytes;
-use std::fmt;
+use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tequio_protocol::limits::{
@@ -266,13 +266,13 @@ impl<L> Drop for Connection<L> {
 }
 
 /// Who is connected, in the words of the console: `(2): #1 10.0.0.7:50000, #4 10.0.0.9:50010`.
-pub fn list_connected(all: impl ExactSizeIterator<Item = (u64, SocketAddr)>) -> String {
+pub fn list_connected(all: impl ExactSizeIterator<Item = (impl Display, SocketAddr)>) -> String {
     let count = all.len();
     if count == 0 {
         return "(0)".to_owned();
     }
-    let mut list: Vec<String> =
-        all.take(CONNECTIONS_LISTED_MAX).map(|(id, address)| format!("#{id} {address}")).collect();
+    let first = all.take(CONNECTIONS_LISTED_MAX);
+    let mut list: Vec<String> = first.map(|(name, address)| format!("{name} {address}")).collect();
     if count > list.len() {
         list.push(format!("and {} more", count - list.len()));
     }

@@ -430,7 +430,7 @@ impl Core {
     }
 
     fn log_connected(&self) {
-        let all = self.workers.iter().map(|(id, worker)| (id.0, worker.peer.address));
+        let all = self.workers.iter().map(|(id, worker)| (format!("#{id}"), worker.peer.address));
         info!("Connected {}", list_connected(all));
     }
 

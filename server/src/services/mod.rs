@@ -3,7 +3,7 @@
 
 pub mod chat;
 pub mod echo;
-mod pace;
+pub(crate) mod pace;
 mod roster;
 
 use crate::metrics::{Metrics, Service, Tally};

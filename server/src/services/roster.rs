@@ -58,7 +58,7 @@ impl Roster {
         // Whoever panicked while it wrote a line left the list as it is.
         let mut present = self.present.lock().unwrap_or_else(PoisonError::into_inner);
         let changed = change(&mut present);
-        let all = present.all.iter().map(|(number, address)| (*number, *address));
+        let all = present.all.iter().map(|(number, address)| (format!("#{number}"), *address));
         info!("Connected to {} {}", self.service.name(), list_connected(all));
         changed
     }
