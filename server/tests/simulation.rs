@@ -602,7 +602,7 @@ impl Simulation {
         self.record(&recordings);
         let now = self.wall();
         for recording in recordings {
-            let recorded = Recorded::of(&recording);
+            let recorded = Recorded::of(recording);
             self.with_core(|core| core.recorded(recorded, now));
         }
         self.carry_out();

@@ -16,6 +16,7 @@ use crate::scheduler::{
 use crate::store::{NewJob, Recording, StoredJob};
 use crate::wall_clock::rfc3339;
 use live::Live;
+pub use live::Sampled;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
@@ -34,6 +35,7 @@ use tequio_protocol::message::{
 };
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::outcome::Outcome;
 use tequio_protocol::text::{printable, quote};
 use tracing::{debug, debug_span, info, warn};
 
@@ -173,7 +175,7 @@ pub struct Core {
 }
 
 /// Outcomes that are on disk.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Recorded {
     /// Of which job.
     pub job: JobId,
@@ -183,6 +185,8 @@ pub struct Recorded {
     pub failed: u64,
     /// What computed them.
     pub kind: WorkerKind,
+    /// The first of them, and the user agent that computed it.
+    pub first: Option<(Outcome, String)>,
 }
 
 #[derive(Debug)]
@@ -232,14 +236,16 @@ struct Job {
 }
 
 impl Recorded {
-    /// What is on disk once this is.
-    pub fn of(recording: &Recording) -> Recorded {
+    /// What is on disk once this is. It takes the recording, so that the outcome that travels on costs
+    /// no copy.
+    pub fn of(recording: Recording) -> Recorded {
         let end = recording.first + recording.outcomes.len() as u64;
         Recorded {
             job: recording.job,
             range: recording.first..end,
             failed: recording.outcomes.iter().filter(|outcome| outcome.is_error()).count() as u64,
             kind: Agent::parse(Some(&recording.agent)).kind,
+            first: recording.outcomes.into_iter().next().map(|first| (first, recording.agent)),
         }
     }
 }
@@ -826,12 +832,15 @@ impl Core {
 
     /// Outcomes are on disk.
     pub fn recorded(&mut self, recorded: Recorded, now: Now) {
-        let Recorded { job: id, range, failed, kind } = recorded;
+        let Recorded { job: id, range, failed, kind, first } = recorded;
         let count = range.end - range.start;
         self.live.history.count(now.at, kind, count);
         self.uncommitted -= count;
         self.metrics.recorded.inc_by(count);
         let Some(job) = self.jobs.get_mut(&id) else { return };
+        if let Some((outcome, agent)) = first {
+            self.live.sample(Sampled { job: id, index: range.start, outcome, agent });
+        }
         job.done += count - failed;
         job.failed += failed;
         job.rate.count(now.at, count);

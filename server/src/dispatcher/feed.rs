@@ -1,7 +1,7 @@
-//! What pages are told of everything, each telling written once for all of them.
+//! What pages and dashboards are told of everything, each telling written once for all of them.
 
-use super::core::{Core, Now};
-use std::sync::Arc;
+use super::core::{Core, Now, Sampled};
+use std::sync::{Arc, OnceLock};
 use tequio_protocol::limits::{LIVE_INTERVAL, LIVE_SILENCE, LIVE_WAITING_MAX};
 use tequio_protocol::live::LiveEvent;
 use tokio::sync::broadcast;
@@ -11,17 +11,38 @@ use tokio::time::Instant;
 /// the snapshot already. Whoever reads too slowly is told so, and looks anew.
 #[derive(Debug)]
 pub struct Watch {
-    /// A [`LiveEvent::Snapshot`] as JSON.
-    pub snapshot: Arc<str>,
-    /// [`LiveEvent::Changes`] as JSON.
-    pub changes: broadcast::Receiver<Arc<str>>,
+    /// A [`LiveEvent::Snapshot`].
+    pub snapshot: Arc<Telling>,
+    /// [`LiveEvent::Changes`].
+    pub changes: broadcast::Receiver<Arc<Telling>>,
+}
+
+/// What all who look are told at once.
+#[derive(Debug)]
+pub struct Telling {
+    /// What pages are told.
+    pub event: LiveEvent,
+    /// What dashboards are told as well: pages draw samples of their own.
+    pub samples: Vec<Sampled>,
+    json: OnceLock<String>,
+}
+
+impl Telling {
+    fn new(event: LiveEvent, samples: Vec<Sampled>) -> Telling {
+        Telling { event, samples, json: OnceLock::new() }
+    }
+
+    /// The event as JSON, written when it is asked for first, and not by the dispatcher.
+    pub fn json(&self) -> &str {
+        self.json.get_or_init(|| serde_json::to_string(&self.event).expect("events are plain data"))
+    }
 }
 
 #[derive(Debug)]
 pub(super) struct Feed {
-    changes: broadcast::Sender<Arc<str>>,
+    changes: broadcast::Sender<Arc<Telling>>,
     /// The snapshot that was asked for since the last telling.
-    snapshot: Option<Arc<str>>,
+    snapshot: Option<Arc<Telling>>,
     next_at: Instant,
     told_at: Instant,
 }
@@ -49,8 +70,8 @@ impl Feed {
             None => {
                 // What is told next begins where this snapshot ends.
                 self.tell(core, now);
-                let snapshot = json(&LiveEvent::Snapshot(core.snapshot(now)));
-                self.snapshot.insert(snapshot).clone()
+                let snapshot = LiveEvent::Snapshot(core.snapshot(now));
+                self.snapshot.insert(Arc::new(Telling::new(snapshot, Vec::new()))).clone()
             }
         };
         Watch { snapshot, changes: self.changes.subscribe() }
@@ -78,11 +99,8 @@ impl Feed {
         if core.is_news(&changes) || is_silent {
             self.told_at = at;
             // Whoever has left meanwhile does not miss it.
-            self.changes.send(json(&LiveEvent::Changes(changes))).ok();
+            let telling = Telling::new(LiveEvent::Changes(changes), core.take_samples());
+            self.changes.send(Arc::new(telling)).ok();
         }
     }
-}
-
-fn json(event: &LiveEvent) -> Arc<str> {
-    serde_json::to_string(event).expect("events are plain data").into()
 }

@@ -6,8 +6,8 @@ pub mod core;
 mod feed;
 mod writer;
 
-pub use core::{Control, ControlError, FromWorker, Progress};
-pub use feed::Watch;
+pub use core::{Control, ControlError, FromWorker, Progress, Sampled};
+pub use feed::{Telling, Watch};
 
 use crate::connection::{Close, Peer};
 use crate::metrics::Metrics;

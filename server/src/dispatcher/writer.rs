@@ -217,7 +217,7 @@ impl Writer {
                     self.tell(Event::StoreFails(None));
                 }
                 for recording in std::mem::take(&mut self.waiting) {
-                    self.tell(Event::Recorded(Recorded::of(&recording)));
+                    self.tell(Event::Recorded(Recorded::of(recording)));
                 }
             }
             Err(error) => self.fail(&error),

@@ -3,7 +3,7 @@
 use super::App;
 use super::error::ApiError;
 use crate::connection::{Stopping, stopped};
-use crate::dispatcher::{Dispatcher, Watch};
+use crate::dispatcher::{Dispatcher, Telling, Watch};
 use axum::extract::State;
 use axum::http::HeaderName;
 use axum::response::IntoResponse;
@@ -28,8 +28,8 @@ pub(super) async fn get(State(app): State<App>) -> Result<impl IntoResponse, Api
 struct Events {
     dispatcher: Dispatcher,
     /// A snapshot that is not sent yet.
-    snapshot: Option<Arc<str>>,
-    changes: broadcast::Receiver<Arc<str>>,
+    snapshot: Option<Arc<Telling>>,
+    changes: broadcast::Receiver<Arc<Telling>>,
     stopping: Stopping,
 }
 
@@ -43,12 +43,12 @@ impl Events {
     fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
         unfold(self, |mut events| async {
             let next = events.next().await?;
-            Some((Ok(Event::default().data(&*next)), events))
+            Some((Ok(Event::default().data(next.json())), events))
         })
     }
 
     /// The next event; `None` when the server stops.
-    async fn next(&mut self) -> Option<Arc<str>> {
+    async fn next(&mut self) -> Option<Arc<Telling>> {
         loop {
             if let Some(snapshot) = self.snapshot.take() {
                 return Some(snapshot);
@@ -95,12 +95,13 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_too_slowly_begins_anew() {
         let (mut events, _stop) = events().await;
-        assert!(events.next().await.unwrap().contains("snapshot"));
+        assert!(events.next().await.unwrap().json().contains("snapshot"));
         for _ in 0..2 * LIVE_WAITING_MAX {
             events.dispatcher.connected(peer()).await.unwrap();
             tokio::time::sleep(LIVE_INTERVAL).await;
         }
         let next = events.next().await.unwrap();
+        let next = next.json();
         assert!(next.starts_with(r#"{"type":"snapshot""#), "{next}");
         assert!(next.contains(&format!(r#""id":{}"#, 2 * LIVE_WAITING_MAX)), "{next}");
     }
@@ -111,6 +112,7 @@ mod tests {
         events.next().await;
         let began = tokio::time::Instant::now();
         let next = events.next().await.unwrap();
+        let next = next.json();
         assert!(next.contains(r#""workers":[]"#), "{next}");
         assert!(began.elapsed() <= LIVE_SILENCE + LIVE_INTERVAL);
     }
@@ -120,6 +122,6 @@ mod tests {
         let (mut events, stop) = events().await;
         events.next().await;
         stop.send_replace(true);
-        assert_eq!(events.next().await, None);
+        assert!(events.next().await.is_none());
     }
 }

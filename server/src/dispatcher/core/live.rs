@@ -10,6 +10,7 @@ use tequio_protocol::api::JobView;
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::limits::{JOBS_SHOWN_MAX, LIVE_PULSES_MAX};
 use tequio_protocol::live::{Changes, Pulse, Snapshot};
+use tequio_protocol::outcome::Outcome;
 
 /// What is kept for pages, and what they know.
 #[derive(Debug, Default)]
@@ -28,11 +29,33 @@ pub(super) struct Live {
     omitted: u32,
     /// The first second whose throughput pages do not know.
     next_s: u64,
+    /// Of each job the newest of its samples that nobody was told of.
+    samples: BTreeMap<JobId, Sampled>,
     is_watched: bool,
     started_at_ms: Option<u64>,
 }
 
+/// One of the outcomes that came to the disk together. Of a job, whoever looks is told of one at each
+/// telling, whatever its tasks.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Sampled {
+    /// The job.
+    pub job: JobId,
+    /// The task.
+    pub index: u64,
+    /// What it ended with.
+    pub outcome: Outcome,
+    /// The user agent of what computed it.
+    pub agent: String,
+}
+
 impl Live {
+    pub(super) fn sample(&mut self, sample: Sampled) {
+        if self.is_watched {
+            self.samples.insert(sample.job, sample);
+        }
+    }
+
     pub(super) fn left(&mut self, worker: WorkerId, now: Duration) {
         self.stream.left(worker, now);
         self.changed.remove(&worker);
@@ -123,9 +146,15 @@ impl Core {
             || !changes.bars.is_empty()
     }
 
+    /// Samples since this was last called, one a job.
+    pub fn take_samples(&mut self) -> Vec<Sampled> {
+        std::mem::take(&mut self.live.samples).into_values().collect()
+    }
+
     /// Nobody looks any more.
     pub fn unwatch(&mut self) {
         self.live.is_watched = false;
+        self.live.samples.clear();
     }
 
     fn pulse(&self, id: WorkerId, worker: &super::Worker, now: Duration) -> Pulse {
