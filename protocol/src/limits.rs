@@ -437,3 +437,36 @@ pub const SHOWN_LINES_MAX: usize = 1024;
 /// How long lines wait for a line editor to show them between two lines typed, or at the end. It does
 /// so at once, unless the terminal stands still.
 pub const SCREEN_PATIENCE: Duration = Duration::from_millis(300);
+
+// ---- Socket.IO ------------------------------------------------------------------------------
+
+/// Packets that wait for one client of Socket.IO: as many as [`OUTBOX_MESSAGES_MAX`]. What exceeds
+/// them is kept back or dropped; a client that takes nothing of them does not answer pings either, and
+/// is given up for that.
+pub const SOCKETIO_WAITING_MAX: usize = 4096;
+
+/// Attachments of one event. They wait for each other, and count against [`FRAME_BYTES_MAX`] together.
+pub const SOCKETIO_ATTACHMENTS_MAX: usize = 64;
+
+/// How long a client may take to send the attachments of an event, to connect to the namespace after
+/// its handshake, or to change over to a WebSocket: some round trips of a poor network.
+pub const SOCKETIO_PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long a client may take to answer a ping: with [`PING_INTERVAL`] before it, the silence after
+/// which any other peer is given up ([`SILENCE_MAX`]).
+pub const SOCKETIO_PONG_TIMEOUT: Duration =
+    Duration::from_secs(SILENCE_MAX.as_secs() - PING_INTERVAL.as_secs());
+
+/// Events that a dashboard with a WebSocket is sent each [`LIVE_INTERVAL`]: every job that is shown,
+/// and several hundred workers. What is left waits, as its newest state, for the next time; so a
+/// client fills [`SOCKETIO_WAITING_MAX`] only by not reading for two seconds of it.
+pub const SOCKETIO_TOLD_MAX: usize = 1024;
+
+/// Events that a dashboard that polls is sent for each of its polls. Python's clients take 16 packets in
+/// an answer and break the connection at the next: twice this, for one poll may find what belongs to
+/// the one before it, leaves room for a ping and an acknowledgement.
+pub const SOCKETIO_POLLED_MAX: usize = 7;
+
+/// How long a poll that waits may go on after the server has said that it stops: what clients are
+/// told at the end reaches them in it.
+pub const SOCKETIO_FAREWELL: Duration = Duration::from_millis(500);

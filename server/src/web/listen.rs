@@ -1,6 +1,7 @@
 //! Accepts connections and serves HTTP/1.1 on each. `axum::serve` would do, but gives a client
 //! all the time in the world to send its headers.
 
+use super::patience::{Patience, Patient};
 use axum::Router;
 use axum::extract::{ConnectInfo, Request};
 use hyper::body::Incoming;
@@ -49,8 +50,11 @@ fn serve_one(stream: TcpStream, address: SocketAddr, router: Router, requests: &
     if let Err(error) = stream.set_nodelay(true) {
         debug!("{address}: TCP_NODELAY: {error}");
     }
+    let patience = Patience::default();
+    let stream = Patient::new(stream, patience.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(ConnectInfo(address));
+        request.extensions_mut().insert(patience.clone());
         router.clone().oneshot(request)
     });
     let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();

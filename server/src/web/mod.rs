@@ -10,9 +10,11 @@ mod jobs;
 mod join;
 mod lines;
 mod listen;
+mod patience;
 mod results;
 mod sample;
 mod socket;
+mod socketio;
 mod who;
 
 pub use socket::Root;
@@ -20,7 +22,7 @@ pub use who::{Who, is_local, parse_origin};
 
 use crate::demo;
 use crate::dispatcher::Dispatcher;
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, Service};
 use crate::services::Services;
 use crate::store::{Store, StoreError};
 use axum::Router;
@@ -65,16 +67,20 @@ struct App {
     sockets: Sockets,
     services: Services,
     root: Root,
+    socketio: socketio::Hub,
     who: Arc<Who>,
 }
 
 fn routes(app: App) -> Router {
+    let [socketio, socketio_bare] = socketio::PATHS;
     Router::new()
         .route("/", get(socket::or_page))
         .route("/ws", get(socket::tasks))
         .route("/echo", get(socket::echo))
         .route("/chat", get(socket::chat))
         .route("/chat/{room}", get(socket::room))
+        .route(socketio, any(socketio::serve))
+        .route(socketio_bare, any(socketio::serve))
         .route("/healthz", get(api::health))
         .route("/metrics", get(api::metrics))
         .route("/api/server", get(api::server))
@@ -116,6 +122,8 @@ pub async fn serve(
     let (stopping, is_stopping) = watch::channel(false);
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
+    let tally = metrics.tally(Service::SocketIo);
+    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
     let app = App {
         address,
         dispatcher: dispatcher.clone(),
@@ -125,6 +133,7 @@ pub async fn serve(
         metrics,
         sockets,
         root,
+        socketio,
         who,
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));

@@ -7,8 +7,8 @@
 //! address (DNS rebinding), which is why a server that listens on loopback is asked for by a
 //! loopback name only.
 
-use super::App;
 use super::error::ApiError;
+use super::{App, socketio};
 use axum::extract::{Request, State};
 use axum::http::header::{
     AUTHORIZATION, CONTENT_SECURITY_POLICY, HOST, ORIGIN, UPGRADE, X_CONTENT_TYPE_OPTIONS,
@@ -42,6 +42,8 @@ enum Wish {
 pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     let headers = request.headers();
     let wish = match *request.method() {
+        // Its sockets are made of requests too.
+        _ if socketio::PATHS.contains(&request.uri().path()) => Wish::Work,
         Method::GET if headers.contains_key(UPGRADE) => Wish::Work,
         Method::GET | Method::HEAD | Method::OPTIONS => Wish::Look,
         _ => Wish::Change,

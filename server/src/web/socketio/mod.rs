@@ -1,0 +1,216 @@
+//! `/socket.io/`: a server for clients of Socket.IO, which polls or a WebSocket carry. A `message` is
+//! logged, and acknowledged where that is asked for; whoever sends `join` is told of jobs, workers and
+//! results as they change, until `leave`.
+//!
+//! The protocol is socketioxide's business, with its own WebSockets: a server that stops closes those
+//! without a code (1005 at the other end, not 1001), after the packet with which Engine.IO says so.
+
+mod clients;
+mod dashboards;
+mod view;
+
+use super::App;
+use super::patience::Patience;
+use super::socket::Sockets;
+use crate::connection::{Stopping, stopped};
+use crate::dispatcher::Dispatcher;
+use crate::metrics::Tally;
+
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::header::{
+    ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, ORIGIN, UPGRADE,
+    VARY,
+};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use clients::{Clients, OnEvent, Seat};
+use dashboards::Dashboards;
+use socketioxide::extract::SocketRef;
+use socketioxide::handler::ConnectHandler;
+use socketioxide::socket::{DisconnectReason, Sid};
+use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
+use std::convert::Infallible;
+use std::sync::Arc;
+use tequio_protocol::limits::{
+    CLOSE_TIMEOUT, FRAME_BYTES_MAX, PING_INTERVAL, SOCKET_READ_BUFFER_BYTES,
+    SOCKETIO_ATTACHMENTS_MAX, SOCKETIO_FAREWELL, SOCKETIO_PATIENCE, SOCKETIO_PONG_TIMEOUT,
+    SOCKETIO_WAITING_MAX,
+};
+use tower::util::BoxCloneSyncService;
+use tower::{ServiceExt, service_fn};
+
+/// Where clients of Socket.IO look for their server, with the slash and without.
+pub(super) const PATHS: [&str; 2] = ["/socket.io/", "/socket.io"];
+
+/// The one namespace.
+const ROOT: &str = "/";
+
+/// What answers requests of Socket.IO clients.
+#[derive(Clone)]
+pub(super) struct Hub {
+    service: BoxCloneSyncService<Request, Response, Infallible>,
+    dashboards: Arc<Dashboards>,
+    stopping: Stopping,
+}
+
+/// Every request for [`PATHS`], of an origin that may work here.
+pub(super) async fn serve(State(app): State<App>, request: Request) -> Response {
+    let origin = request.headers().get(ORIGIN).cloned();
+    let mut response = match *request.method() {
+        Method::OPTIONS => preflight(request.headers()),
+        _ => app.socketio.answer(request).await,
+    };
+    share(response.headers_mut(), origin);
+    response
+}
+
+impl Hub {
+    /// Starts to take clients, until `sockets` says that the server stops.
+    pub(super) fn start(dispatcher: Dispatcher, sockets: Sockets, tally: Tally) -> Hub {
+        let dashboards = Arc::new(Dashboards::new(tally.clone()));
+        let clients = Arc::new(Clients::new(tally));
+        let (service, io) = builder().build_with_inner_svc(service_fn(not_found));
+        let (all, told) = (clients.clone(), dashboards.clone());
+        // Before the client knows that it is connected, so that nothing that it sends is missed.
+        let welcome = async move |socket: SocketRef| {
+            attend(&socket, &all, &told);
+            Ok::<(), Infallible>(())
+        };
+        io.ns(ROOT, (async || {}).with(welcome));
+        let service =
+            ServiceExt::<Request>::map_response(service, |response| response.map(Body::new));
+        let hub = Hub {
+            service: BoxCloneSyncService::new(service),
+            dashboards: dashboards.clone(),
+            stopping: sockets.stopping(),
+        };
+        tokio::spawn(async move {
+            dashboards.tell(dispatcher, sockets.stopping()).await;
+            stopped(&mut sockets.stopping()).await;
+            // Closing waits for clients that may not read.
+            tokio::time::timeout(CLOSE_TIMEOUT, io.close()).await.ok();
+            clients.dismiss();
+            // Until here the server has waited for what holds these.
+            drop(sockets);
+        });
+        hub
+    }
+
+    async fn answer(&self, request: Request) -> Response {
+        if request.headers().contains_key(UPGRADE)
+            && let Some(patience) = request.extensions().get::<Patience>()
+        {
+            patience.end();
+        }
+        if let Some(sid) = polling(request.method(), request.uri()) {
+            self.dashboards.polled(sid);
+        }
+        let mut stopping = self.stopping.clone();
+        let is_late = async {
+            stopped(&mut stopping).await;
+            tokio::time::sleep(SOCKETIO_FAREWELL).await;
+        };
+        tokio::select! {
+            Ok(response) = self.service.clone().oneshot(request) => response,
+            () = is_late => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        }
+    }
+}
+
+fn builder() -> SocketIoBuilder {
+    let parser = ParserConfig::common()
+        .max_incoming_binaries(SOCKETIO_ATTACHMENTS_MAX)
+        .max_incoming_binary_buf_size(FRAME_BYTES_MAX)
+        .packet_completion_timeout(SOCKETIO_PATIENCE);
+    SocketIo::builder()
+        .with_parser(parser)
+        .req_path("/socket.io")
+        .ping_interval(PING_INTERVAL)
+        .ping_timeout(SOCKETIO_PONG_TIMEOUT)
+        .connect_timeout(SOCKETIO_PATIENCE)
+        .upgrade_timeout(SOCKETIO_PATIENCE)
+        .max_payload(FRAME_BYTES_MAX as u64)
+        .max_buffer_size(SOCKETIO_WAITING_MAX)
+        .ws_max_message_size(FRAME_BYTES_MAX)
+        .ws_max_frame_size(FRAME_BYTES_MAX)
+        .ws_read_buffer_size(SOCKET_READ_BUFFER_BYTES)
+}
+
+/// What a new client may say, and what its end is.
+fn attend(socket: &SocketRef, clients: &Arc<Clients>, dashboards: &Arc<Dashboards>) {
+    let seat = Arc::new(Seat::enter(clients, socket));
+    let on = |take: fn(&Dashboards, &SocketRef)| {
+        let (seat, dashboards) = (seat.clone(), dashboards.clone());
+        OnEvent::new(seat, move |socket| take(&dashboards, socket))
+    };
+    socket.on("message", on(|_, _| {}));
+    socket.on("join", on(Dashboards::join));
+    socket.on("leave", on(|dashboards, socket| dashboards.leave(socket.id)));
+    socket.on_fallback(OnEvent::ignored(seat.clone()));
+    let dashboards = dashboards.clone();
+    socket.on_disconnect(async move |socket: SocketRef, reason: DisconnectReason| {
+        dashboards.leave(socket.id);
+        seat.leave(clients::describe(reason));
+    });
+}
+
+/// Whose poll a request is.
+fn polling(method: &Method, uri: &Uri) -> Option<Sid> {
+    let mut query = uri.query()?.split('&');
+    let is_poll = *method == Method::GET && query.clone().any(|part| part == "transport=polling");
+    let sid = query.find_map(|part| part.strip_prefix("sid="))?;
+    is_poll.then(|| sid.parse().ok())?
+}
+
+// ---- Pages of other origins -------------------------------------------------------------------
+//
+// tower-http has a layer for this. It would ask a second time which origins are accepted; whoever
+// comes here is one of them, and then there is nothing to decide.
+
+fn preflight(asked: &HeaderMap) -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    let headers = response.headers_mut();
+    headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static("GET, POST"));
+    // Headers that a client adds mean nothing here.
+    if let Some(wanted) = asked.get(ACCESS_CONTROL_REQUEST_HEADERS) {
+        headers.insert(ACCESS_CONTROL_ALLOW_HEADERS, wanted.clone());
+    }
+    response
+}
+
+/// Lets the page of an accepted origin read the answer.
+fn share(headers: &mut HeaderMap, origin: Option<HeaderValue>) {
+    headers.append(VARY, HeaderValue::from_static("origin"));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    let Some(origin) = origin else { return };
+    headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+    // A client may ask for them (`withCredentials`); there are none that this server knows.
+    headers.insert(ACCESS_CONTROL_ALLOW_CREDENTIALS, HeaderValue::from_static("true"));
+}
+
+/// The router knows only the paths that the service takes.
+async fn not_found(_: Request) -> Result<Response, Infallible> {
+    Ok(StatusCode::NOT_FOUND.into_response())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_poll_is_a_get_that_names_its_session() {
+        let sid = "AAAAAAAAAAAAAAAA";
+        let whose = |method, query: &str| {
+            let uri = format!("/socket.io/?{query}").parse().unwrap();
+            polling(&method, &uri).map(|sid| sid.to_string())
+        };
+        let poll = format!("EIO=4&transport=polling&t=x&sid={sid}");
+        assert_eq!(whose(Method::GET, &poll).as_deref(), Some(sid));
+        assert_eq!(whose(Method::POST, &poll), None);
+        assert_eq!(whose(Method::GET, "EIO=4&transport=polling"), None);
+        assert_eq!(whose(Method::GET, "EIO=4&transport=polling&sid=short"), None);
+        assert_eq!(whose(Method::GET, &format!("EIO=4&transport=websocket&sid={sid}")), None);
+    }
+}
