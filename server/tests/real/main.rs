@@ -14,6 +14,7 @@ mod sample;
 mod services;
 mod services_cli;
 mod session;
+mod socketio;
 mod support;
 mod tls;
 mod trouble;
