@@ -125,7 +125,10 @@ impl Seat {
 
     /// Takes the client off the list, and says why it is gone. Twice does no harm.
     pub(super) fn leave(&self, reason: &str) {
-        self.tell_unsaid(&mut self.said());
+        let unsaid = std::mem::take(&mut self.said().unsaid);
+        if unsaid > 0 {
+            info!("[socket.io {}] received {unsaid} more", self.sid);
+        }
         self.clients.leave(self.number, self.sid, reason);
     }
 
@@ -136,14 +139,9 @@ impl Seat {
             said.unsaid += 1;
             return;
         }
-        self.tell_unsaid(&mut said);
-        info!("[socket.io {}] {}", self.sid, received());
-    }
-
-    fn tell_unsaid(&self, said: &mut Said) {
-        if said.unsaid > 0 {
-            info!("[socket.io {}] {} messages more", self.sid, said.unsaid);
-            said.unsaid = 0;
+        match std::mem::take(&mut said.unsaid) {
+            0 => info!("[socket.io {}] {}", self.sid, received()),
+            unsaid => info!("[socket.io {}] {} (and {unsaid} before)", self.sid, received()),
         }
     }
 
