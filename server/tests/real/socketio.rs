@@ -174,7 +174,7 @@ async fn a_flood_is_acknowledged_in_order_and_not_all_of_it_is_logged() {
         assert_eq!(hear(&mut client, "43").await, format!(r#"43{number}[{{"status":"ok"}}]"#));
     }
     client.send("41").await;
-    tequio.line_with("messages more").await;
+    tequio.line_with("] received ").await;
 }
 
 #[tokio::test]
