@@ -142,9 +142,11 @@ function httpAddress(server) {
 /** That the console has told of a client and of what it said. @param {Server} server */
 async function wasSeen(server) {
   await server.line(/socket\.io \S+ connected/);
+  await server.line(/Connected to socket\.io \(1\): \S+ 127\.0\.0\.1:\d+$/);
   await server.line(/\[socket\.io \S+\] message "Hola, Servidor!"/);
   await server.line(/\[socket\.io \S+\] message .*"¿Cómo estás\?"/);
   await server.line(/socket\.io \S+ disconnected \(/);
+  await server.line(/Connected to socket\.io \(0\)$/);
 }
 
 /** A folder with the page and the library beside it, as the exercise has them.
