@@ -374,6 +374,9 @@ pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 /// The longest prefix that whoever connects to the echo may ask for.
 pub const ECHO_PREFIX_CHARS_MAX: usize = 100;
 
+/// The longest message that a command takes: the longest one's echo.
+pub const ANSWER_BYTES_MAX: usize = FRAME_BYTES_MAX + 4 * ECHO_PREFIX_CHARS_MAX;
+
 /// The longest message in a chat: a page of text.
 pub const CHAT_MESSAGE_BYTES_MAX: usize = 4096;
 
@@ -384,12 +387,14 @@ pub const CHAT_NAME_CHARS_MAX: usize = 40;
 pub const CHAT_ROOM_CHARS_MAX: usize = 64;
 
 /// Rooms that are kept at once, beside the one without a name. Of those that nobody is in, the one that
-/// was left first makes place; with [`CHAT_HISTORY_MAX`] messages of [`CHAT_MESSAGE_BYTES_MAX`] each, all
-/// of them hold 50 MiB.
+/// was left first makes place; with [`CHAT_HISTORY_BYTES_MAX`] each, all of them hold 32 MiB.
 pub const CHAT_ROOMS_MAX: usize = 256;
 
 /// The last messages of a room, which whoever joins and asked for JSON is sent.
 pub const CHAT_HISTORY_MAX: usize = 50;
+
+/// Bytes of [`CHAT_HISTORY_MAX`] messages that a room keeps, as JSON.
+pub const CHAT_HISTORY_BYTES_MAX: usize = 128 * 1024;
 
 /// Bytes that wait for one member: what a full classroom says in a burst, many times over. One that
 /// reads slower than that is dropped, so that nobody waits for it. Members share the text that waits.

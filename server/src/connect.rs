@@ -3,7 +3,7 @@
 
 use crate::connection::Close;
 use futures_util::StreamExt;
-use tequio_protocol::limits::{FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES};
+use tequio_protocol::limits::{ANSWER_BYTES_MAX, SOCKET_READ_BUFFER_BYTES};
 use tequio_protocol::message::close_code;
 use tokio::net::TcpStream;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
@@ -19,8 +19,8 @@ pub(crate) type Received = Option<Result<Message, tungstenite::Error>>;
 /// Connects to `ws://` or `wss://`.
 pub(crate) async fn connect(url: &str) -> Result<Socket, tungstenite::Error> {
     let limits = WebSocketConfig::default()
-        .max_message_size(Some(FRAME_BYTES_MAX))
-        .max_frame_size(Some(FRAME_BYTES_MAX))
+        .max_message_size(Some(ANSWER_BYTES_MAX))
+        .max_frame_size(Some(ANSWER_BYTES_MAX))
         .read_buffer_size(SOCKET_READ_BUFFER_BYTES);
     // Small messages go out at once.
     connect_async_with_config(url, Some(limits), true).await.map(|(socket, _)| socket)

@@ -6,6 +6,7 @@
 
 use crate::metrics::Tally;
 use bytes::Bytes;
+use futures_util::FutureExt;
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -178,7 +179,11 @@ impl<L: Link> Connection<L> {
                 () = stopped(&mut self.stopping) => {
                     return Err(End::ours(close_code::GOING_AWAY, "the server stops"));
                 }
-                _ = self.ping.tick() => self.check_silence().await?,
+                _ = self.ping.tick() => {
+                    if let Some(event) = self.check_silence().await? {
+                        return Ok(event);
+                    }
+                }
                 frame = self.link.receive() => return self.received(frame),
             }
         }
@@ -191,7 +196,7 @@ impl<L: Link> Connection<L> {
         }
         match timeout(WRITE_TIMEOUT, self.link.send(frame)).await {
             Ok(sent) => Ok(sent?),
-            Err(_) => Err(End::Lost(format!("{} reads nothing", close_code::SLOW))),
+            Err(_) => Err(End::ours(close_code::SLOW, "nothing is read")),
         }
     }
 
@@ -234,16 +239,21 @@ impl<L: Link> Connection<L> {
         }
     }
 
-    async fn check_silence(&mut self) -> Result<(), End> {
+    /// Asks whether the peer is there; what it has said already, if it seemed that it was not.
+    async fn check_silence(&mut self) -> Result<Option<Event>, End> {
         let silence = self.heard_at.elapsed();
         if silence > SILENCE_MAX {
+            // A server that stood still hears late what peers said in time.
+            if let Some(frame) = self.link.receive().now_or_never() {
+                return self.received(frame).map(Some);
+            }
             let reason = format!("silent for {} s", silence.as_secs());
             return Err(End::ours(close_code::SILENT, reason));
         }
-        self.send(Frame::Ping).await?;
         // Of two that are not answered yet, the first is answered first.
         self.pinged_at.get_or_insert_with(Instant::now);
-        Ok(())
+        self.send(Frame::Ping).await?;
+        Ok(None)
     }
 
     async fn close(&mut self, close: Close) {

@@ -31,19 +31,20 @@ const NAME_CHARS_MAX = 40;
  * @typedef {Pick<WebSocket, "send" | "close" | "onopen" | "onmessage" | "onclose">} Socket */
 
 /** What is told of the room: `added` of each thing that happens, `replaced` of all that is known,
- * `changed` when the connection has, and `unsent` of what may not have been heard by anybody.
+ * `changed` when the connection has, and `unsent` of what may not have been heard by anybody, the
+ * oldest first.
  * @typedef {{
  *   added: (happening: Happening) => void,
  *   replaced: () => void,
  *   changed: () => void,
- *   unsent: (text: string) => void,
+ *   unsent: (texts: string[]) => void,
  * }} Listener */
 
 /** The name that a text stands for, empty for none; null where the server would refuse it.
  * @param {string} text */
 export function nameFrom(text) {
   const name = text.trim();
-  const isPrintable = !/[\p{Cc}\u2028-\u202e\u2066-\u2069]/u.test(name);
+  const isPrintable = !/[\p{Cc}\u00ad\u200b\u200e\u200f\u2028-\u202e\u2060-\u2064\u2066-\u2069\ufeff]/u.test(name);
   const isGood = name.length <= NAME_CHARS_MAX && !name.startsWith("#") && isPrintable;
   return isGood ? name : null;
 }
@@ -121,10 +122,17 @@ export class ChatRoom {
   }
 
   #join() {
+    // What was said under another name is on its way: a socket sends it before it closes.
     this.#drop();
     this.link = "joining";
     this.self = this.#name;
-    const socket = this.#open(this.#name);
+    let socket;
+    try {
+      socket = this.#open(this.#name);
+    } catch {
+      // A page of https may not ask a server without it.
+      return this.#lose("");
+    }
     this.#socket = socket;
     socket.onopen = () => {
       this.link = "open";
@@ -194,6 +202,7 @@ export class ChatRoom {
     if (this.link === "open" && Date.now() - this.#openedAt > RETRY_MS_MAX) {
       this.#attempts = 0;
     }
+    const unsent = this.#pending;
     this.#drop();
     this.link = "lost";
     this.isAway = true;
@@ -203,6 +212,9 @@ export class ChatRoom {
     this.#timers.retry = setTimeout(() => this.#join(), pauseMs * (0.5 + Math.random() / 2));
     this.#attempts += 1;
     this.#listener.changed();
+    if (unsent.length > 0) {
+      this.#listener.unsent(unsent);
+    }
   }
 
   #drop() {
@@ -216,7 +228,7 @@ export class ChatRoom {
       this.#socket.close();
       this.#socket = null;
     }
-    this.#pending.splice(0).forEach((text) => this.#listener.unsent(text));
+    this.#pending = [];
   }
 }
 

@@ -115,12 +115,13 @@ function linkChanged() {
   show();
 }
 
-/** What may not have been heard by anybody is there to be said again. @param {string} text */
-function giveBack(text) {
+/** What may not have been heard by anybody is there to be said again, before what is being typed.
+ * @param {string[]} texts */
+function giveBack(texts) {
   const field = input("chat-text");
-  if (field.value === "") {
-    field.value = text;
-  }
+  field.value = [...texts, field.value].join(" ").trim();
+  wrong = "notSent";
+  show();
 }
 
 // ---- The screen ---------------------------------------------------------------------------------

@@ -59,7 +59,7 @@ function roomOf(name = "") {
       added: () => (told.added += 1),
       replaced: () => (told.replaced += 1),
       changed: () => {},
-      unsent: (text) => told.unsent.push(text),
+      unsent: (texts) => told.unsent.push(...texts),
     },
   );
   return { room, sockets, names, told };

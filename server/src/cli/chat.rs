@@ -7,7 +7,7 @@ use super::service::{self, connect, ended, parameter, set_parameter, shown};
 use super::terminal::{self, Interrupt, Lines, Screen};
 use crate::connect::{Received, Socket, closing, read};
 use crate::connection::Close;
-use anyhow::bail;
+use anyhow::{bail, ensure};
 use clap::Args;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
@@ -59,16 +59,27 @@ impl Chat {
             let there = shown(&url);
             screen.notice(&format!("* in {there}; `{FAREWELL}` or Ctrl-D leaves")).await?;
         }
-        let heard = Heard::new(parameter(&url, "name"));
-        let origin = Instant::now();
-        let mut member =
-            Member { url, screen, lines, interrupt, heard, backoff, origin, has_read_all: false };
+        // As the server takes it.
+        let name = parameter(&url, "name").map(|name| name.trim().to_owned());
+        let heard = Heard::new(name.filter(|name| !name.is_empty()));
+        let mut member = Member {
+            url,
+            screen,
+            lines,
+            interrupt,
+            heard,
+            backoff,
+            origin: Instant::now(),
+            has_read_all: false,
+            lost: 0,
+        };
         while let Ended::Lost(closed) = member.talk(socket).await? {
             match member.reconnect(closed).await? {
                 Some(again) => socket = again,
                 None => break,
             }
         }
+        ensure!(member.lost == 0, "{}", may_be_lost(member.lost));
         Ok(())
     }
 
@@ -103,6 +114,8 @@ struct Member {
     origin: Instant,
     /// Whether there are no more lines to send.
     has_read_all: bool,
+    /// Messages that may not have arrived, and that nobody at a terminal was told of.
+    lost: usize,
 }
 
 /// What happens in a conversation.
@@ -131,8 +144,12 @@ impl Member {
         let ended = self.converse(&to_send, &mut frames).await?;
         match ended {
             Ended::Left => {
-                // A server that does not answer is left without.
-                timeout(CLOSE_TIMEOUT, self.say_goodbye(&to_send, &mut frames)).await.ok();
+                let closed = timeout(CLOSE_TIMEOUT, self.say_goodbye(&to_send, &mut frames)).await;
+                // A server that does not answer is left without; but it may have read nothing.
+                let is_answered = closed.is_ok_and(|closed| closed.code != close_code::ABNORMAL);
+                if !is_answered {
+                    self.lost += self.heard.unseen();
+                }
             }
             Ended::Lost(_) if since.elapsed() >= BACKOFF_RESET_AFTER => self.backoff.reset(),
             Ended::Lost(_) => {}
@@ -214,6 +231,7 @@ impl Member {
             let bytes = line.len();
             let reason =
                 format!("{bytes} bytes, and a message has at most {CHAT_MESSAGE_BYTES_MAX}");
+            self.lose_unless_told(1);
             return self.screen.notice(&format!("* not sent ({reason}): {}", quote(&line))).await;
         }
         self.heard.send(line.clone(), self.origin.elapsed());
@@ -226,17 +244,17 @@ impl Member {
         &mut self,
         to_send: &mpsc::Sender<Message>,
         frames: &mut SplitStream<Socket>,
-    ) {
+    ) -> Close {
         while self.screen.is_typed_at()
             && let Some(Ok(line)) = self.lines.waiting()
             && let Ok(room) = to_send.reserve().await
         {
             if self.send(line, room).await.is_err() {
-                return;
+                break;
             }
         }
         to_send.send(Message::Close(None)).await.ok();
-        closing(frames).await;
+        closing(frames).await
     }
 
     /// Prints what a frame says; gives how the conversation ended, if it has.
@@ -252,6 +270,13 @@ impl Member {
             None => true,
         };
         Ok((!is_read).then_some(Ended::Left))
+    }
+
+    /// Who types has read that messages are lost, and may say them again; a program has not.
+    fn lose_unless_told(&mut self, messages: usize) {
+        if !self.screen.is_typed_at() {
+            self.lost += messages;
+        }
     }
 
     /// The server has gone, or wants no more of this member: then that is an error.
@@ -270,6 +295,7 @@ impl Member {
     async fn reconnect(&mut self, closed: Close) -> anyhow::Result<Option<Socket>> {
         let unseen = self.heard.reconnect();
         if unseen > 0 {
+            self.lose_unless_told(unseen);
             self.screen.notice(&format!("* {}", may_be_lost(unseen))).await?;
         }
         let url = self.url.clone();

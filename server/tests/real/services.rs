@@ -14,6 +14,7 @@ use tequio::services::chat::{self, Format, Member, MemberName, RoomName};
 use tequio::web::Who;
 use tequio_protocol::limits::{
     CHAT_BURST_MAX, CHAT_MESSAGE_BYTES_MAX, CHAT_PACE, CHAT_WAITING_BYTES_MAX, FRAME_BYTES_MAX,
+    SILENCE_MAX,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -138,6 +139,38 @@ async fn who_asks_for_json_is_told_who_said_it_and_who_came_and_left() {
     drop(luz);
     let left = ana.receive().await;
     assert_eq!((&left["left"], &left["members"]), (&"Luz".into(), &2.into()));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn who_hangs_up_without_reading_has_said_what_it_sent() {
+    let server = Server::start().await;
+    let mut ana = connect(&server, "/chat").await;
+    for round in 0..5 {
+        let mut hasty = connect(&server, "/chat").await;
+        for number in 0..CHAT_BURST_MAX {
+            hasty.0.feed(Message::text(format!("{round} {number}"))).await.unwrap();
+        }
+        hasty.0.flush().await.unwrap();
+        // What the room says to it meets a closed socket, while more of what it said waits.
+        drop(hasty);
+        for number in 0..CHAT_BURST_MAX {
+            assert_eq!(text(&mut ana).await, format!("{round} {number}"));
+        }
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_slash_at_the_end_is_no_other_address() {
+    let server = Server::start().await;
+    let mut ana = connect(&server, "/chat").await;
+    let mut luz = connect(&server, "/chat/").await;
+    luz.send("hola").await;
+    assert_eq!(text(&mut ana).await, "hola");
+    let mut echo = connect(&server, "/echo/").await;
+    echo.send("hola").await;
+    assert_eq!(text(&mut echo).await, "echo: hola");
     server.stop().await;
 }
 
@@ -413,6 +446,19 @@ async fn a_member_that_reads_nothing_is_dropped_and_does_not_slow_the_room() {
     assert!(has_left, "the room does not wait for who reads nothing");
     assert!(began.elapsed() < Duration::from_secs(1), "nor did anybody else");
     slow.ended.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_said_while_the_server_stood_still_is_heard() {
+    let services = services();
+    let mut ana = OnTime::join(&services, "Ana", true);
+    assert_eq!(ana.hear().await["joined"], "Ana");
+    ana.say("is anybody there?");
+    // Nobody runs meanwhile, as when a process is stopped and continued.
+    tokio::time::advance(2 * SILENCE_MAX).await;
+    assert_eq!(ana.hear().await["text"], "is anybody there?");
+    ana.say("good");
+    assert_eq!(ana.hear().await["text"], "good");
 }
 
 #[tokio::test(start_paused = true)]

@@ -3,6 +3,7 @@
 use crate::support::{Ran, ended, interrupt, run, run_with, spawn, within};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
+use std::future::pending;
 use std::sync::{Arc, Mutex};
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
@@ -391,17 +392,37 @@ async fn a_line_that_is_too_long_is_not_sent_and_that_is_said() {
     let (room, mut hears) = Room::new();
     let url = start(move |socket, _| room.clone().serve(socket)).await;
     let ran = run_with(&url, &["chat"], &format!("{}\nshort\n", "x".repeat(4097))).await;
-    assert_eq!((ran.code, ran.out.as_str()), (Some(0), ""));
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "a program is told by the code");
     assert!(ran.err.starts_with("* not sent (4097 bytes"), "{ran:?}");
     for heard in ["(connected)", "short"] {
         assert_eq!(within(hears.recv()).await.unwrap(), heard);
     }
 }
 
+/// A server that reads, says nothing, and answers a goodbye.
+async fn mute(mut socket: Socket, _: usize) {
+    while next(&mut socket).await.is_some() {}
+    // tungstenite has put the answer where it waits for this.
+    socket.flush().await.ok();
+}
+
+/// A server that reads nothing.
+async fn deaf(socket: Socket, _: usize) {
+    pending::<()>().await;
+    drop(socket);
+}
+
 /// A server that does not tell a member of itself is no reason to wait for ever.
 #[tokio::test]
 async fn a_server_that_returns_nothing_is_left_all_the_same() {
-    let url = start(silent).await;
+    let url = start(mute).await;
     let ran = run_with(&url, &["chat"], "hola\n").await;
     assert_eq!((ran.code, ran.out.as_str(), ran.err.as_str()), (Some(0), "", ""));
+}
+
+#[tokio::test]
+async fn what_may_not_have_arrived_is_a_failure() {
+    let url = start(deaf).await;
+    let ran = run_with(&url, &["chat"], "hola\nadios\n").await;
+    assert!(one_line_and_code_1(&ran).contains("2 messages may not have arrived"), "{ran:?}");
 }

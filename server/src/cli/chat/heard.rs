@@ -15,6 +15,9 @@ pub(super) struct Heard {
     name: Option<String>,
     /// What was sent and has not come back, oldest first, and when it was sent.
     sent: VecDeque<(String, Duration)>,
+    /// How many of this connection's messages did not come back in time. They may have arrived: not
+    /// every server sends its members what they said.
+    unreturned: usize,
     /// When the last of it came back.
     last_back: Duration,
     /// What was said last, so that a history which is told again is not printed again.
@@ -31,6 +34,7 @@ impl Heard {
         Heard {
             name,
             sent: VecDeque::new(),
+            unreturned: 0,
             last_back: Duration::ZERO,
             said: VecDeque::new(),
             history_left: CHAT_HISTORY_MAX,
@@ -42,6 +46,7 @@ impl Heard {
     pub(super) fn reconnect(&mut self) -> usize {
         self.history_left = CHAT_HISTORY_MAX;
         self.is_again = true;
+        self.unreturned = 0;
         std::mem::take(&mut self.sent).len()
     }
 
@@ -53,6 +58,11 @@ impl Heard {
     /// How many messages have not come back.
     pub(super) fn waiting(&self) -> usize {
         self.sent.len()
+    }
+
+    /// How many messages have not come back, those included that are not waited for any more.
+    pub(super) fn unseen(&self) -> usize {
+        self.sent.len() + self.unreturned
     }
 
     /// Whether more may be sent.
@@ -69,6 +79,7 @@ impl Heard {
     pub(super) fn handle_timeout(&mut self, now: Duration) {
         while self.next_timeout().is_some_and(|at| at <= now) {
             self.sent.pop_front();
+            self.unreturned += 1;
         }
     }
 

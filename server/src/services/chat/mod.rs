@@ -29,7 +29,7 @@ pub async fn run(
     let joined = services.rooms.join(room, visit.number, member, wall_clock::unix_ms());
     let end = match joined {
         Ok((seat, outbox)) => {
-            let mut chat = Chat { seat, room, visit: &mut visit };
+            let mut chat = Chat { seat, room, visit: &mut visit, takes_frames: true };
             let end = chat.serve(&mut connection, outbox).await;
             // Before the closing handshake: whoever has left is not waited for.
             chat.seat.leave(wall_clock::unix_ms());
@@ -44,6 +44,8 @@ struct Chat<'a> {
     seat: Seat,
     room: &'a RoomName,
     visit: &'a mut Visit,
+    /// Whether the link carries what is sent to the member.
+    takes_frames: bool,
 }
 
 impl Chat<'_> {
@@ -54,14 +56,17 @@ impl Chat<'_> {
             // Who talks too fast is not read for a moment: the pressure reaches its own socket.
             let heard_at = pace.next_at(now);
             let step = tokio::select! {
+                // What it said counts although it has hung up since: its own pace keeps it from
+                // being all that is done.
+                biased;
                 event = connection.next(), if heard_at <= now => match event {
                     Ok(event) => self.received(event, &mut pace),
                     Err(end) => Err(end),
                 },
                 () = sleep_until(heard_at), if heard_at > now => Ok(()),
                 message = outbox.next() => match message {
-                    Some(message) => connection.send(Frame::Text(message.as_ref().to_owned())).await,
-                    None => Err(self.too_slow()),
+                    Some(message) => self.deliver(&message, connection).await,
+                    None => Err(too_slow()),
                 },
             };
             if let Err(end) = step {
@@ -70,11 +75,31 @@ impl Chat<'_> {
         }
     }
 
+    async fn deliver(
+        &mut self,
+        message: &str,
+        connection: &mut Connection<impl Link>,
+    ) -> Result<(), End> {
+        if !self.takes_frames {
+            return Ok(());
+        }
+        match connection.send(Frame::Text(message.to_owned())).await {
+            // It has hung up; what it had said before may still be on the way.
+            Err(End::Lost(_)) => self.takes_frames = false,
+            sent => return sent,
+        }
+        Ok(())
+    }
+
     fn received(&mut self, event: Event, pace: &mut Pace) -> Result<(), End> {
         match event {
             Event::Text(text) => {
                 pace.take(Instant::now());
                 let count = self.seat.say(&text, wall_clock::unix_ms());
+                if count == 0 {
+                    // Not even itself: it has lost its seat.
+                    return Err(too_slow());
+                }
                 let room = self.room;
                 self.visit
                     .tell(|| format!("received \"{}\" in {room}: sent to {count}", quote(&text)));
@@ -86,9 +111,9 @@ impl Chat<'_> {
             Event::Ping | Event::Pong(_) => Ok(()),
         }
     }
+}
 
-    fn too_slow(&self) -> End {
-        let reason = format!("{CHAT_WAITING_BYTES_MAX} bytes wait, and nothing is read");
-        End::ours(close_code::SLOW, reason)
-    }
+fn too_slow() -> End {
+    let reason = format!("{CHAT_WAITING_BYTES_MAX} bytes wait, and nothing is read");
+    End::ours(close_code::SLOW, reason)
 }

@@ -7,7 +7,8 @@ use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tequio_protocol::chat::ChatEvent;
 use tequio_protocol::limits::{
-    CHAT_HISTORY_MAX, CHAT_NAME_CHARS_MAX, CHAT_ROOM_CHARS_MAX, CHAT_ROOMS_MAX,
+    CHAT_HISTORY_BYTES_MAX, CHAT_HISTORY_MAX, CHAT_NAME_CHARS_MAX, CHAT_ROOM_CHARS_MAX,
+    CHAT_ROOMS_MAX,
 };
 use tequio_protocol::text::printable;
 
@@ -114,11 +115,19 @@ impl MemberName {
 
 fn check_name(what: &str, name: &str, chars_max: usize) -> Result<(), String> {
     // Neither can a name break a line of the console, nor look like another by what is not seen.
-    let is_printable = printable(name, chars_max) == name;
+    let is_printable = printable(name, chars_max) == name && !name.contains(is_invisible);
     if is_printable && !name.trim().is_empty() {
         return Ok(());
     }
     Err(format!("{what} has 1 to {chars_max} characters, none of them a control character"))
+}
+
+/// What has no width and joins nothing; the joiners of scripts and emoji do (U+200C, U+200D).
+fn is_invisible(c: char) -> bool {
+    matches!(
+        c,
+        '\u{ad}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2060}'..='\u{2064}' | '\u{feff}'
+    )
 }
 
 impl Format {
@@ -185,10 +194,7 @@ impl Seat {
         };
         let said = ChatEvent::Said { from, text: text.to_owned(), at: rfc3339(unix_ms) };
         let news = News { json: json(&said), text: Some(text.into()) };
-        if room.history.len() == CHAT_HISTORY_MAX {
-            room.history.pop_front();
-        }
-        room.history.push_back(news.json.clone());
+        room.remember(news.json.clone());
         room.tell(news, unix_ms)
     }
 
@@ -221,6 +227,16 @@ impl Room {
             self.tell(News { json: json(&joined), text: None }, unix_ms);
         }
         outbox
+    }
+
+    fn remember(&mut self, said: Arc<str>) {
+        self.history.push_back(said);
+        let bytes =
+            |history: &VecDeque<Arc<str>>| -> usize { history.iter().map(|it| it.len()).sum() };
+        while self.history.len() > CHAT_HISTORY_MAX || bytes(&self.history) > CHAT_HISTORY_BYTES_MAX
+        {
+            self.history.pop_front();
+        }
     }
 
     /// Puts news into every outbox, and gives up the members whose outbox is full, which is news too;
@@ -326,11 +342,18 @@ mod tests {
         // Even when nobody was there in between.
         first.leave(1);
         drop((outbox, plain));
-        let (_, mut json) = rooms.join(&main, 3, named("Ana", Format::Json), 0).unwrap();
+        let (ana, mut json) = rooms.join(&main, 3, named("Ana", Format::Json), 0).unwrap();
         let told = json.take_all();
         assert_eq!(told.len(), CHAT_HISTORY_MAX + 1);
         assert!(told[0].contains(r#""text":"3""#), "{}", told[0]);
         assert!(told[CHAT_HISTORY_MAX].contains("joined"), "its own coming is the last");
+        // Characters that take six bytes each in JSON.
+        for _ in 0..CHAT_HISTORY_MAX {
+            ana.say(&"\u{1}".repeat(4096), 0);
+        }
+        let (_, mut json) = rooms.join(&main, 4, nameless(Format::Json), 0).unwrap();
+        let told: usize = json.take_all().iter().map(String::len).sum();
+        assert!((100_000..=CHAT_HISTORY_BYTES_MAX).contains(&told), "{told}");
     }
 
     #[test]
@@ -404,7 +427,7 @@ mod tests {
         }
         let long = "x".repeat(10_000);
         assert!(RoomName::parse("a/b").is_err() && MemberName::parse("a/b").is_ok());
-        for bad in ["", "  ", "a\nb", "\u{1b}[31m", "\u{202e}evil", long.as_str()] {
+        for bad in ["", "  ", "a\nb", "\u{1b}[31m", "\u{202e}evil", "An\u{200b}a", long.as_str()] {
             assert!(RoomName::parse(bad).is_err() && MemberName::parse(bad).is_err(), "{bad:?}");
         }
         assert!(MemberName::parse("#7").is_err());
