@@ -471,7 +471,3 @@ pub const SOCKETIO_TOLD_MAX: usize = 1024;
 /// an answer and break the connection at the next: twice this, for one poll may find what belongs to
 /// the one before it, leaves room for a ping and an acknowledgement.
 pub const SOCKETIO_POLLED_MAX: usize = 7;
-
-/// How long a poll that waits may go on after the server has said that it stops: what clients are
-/// told at the end reaches them in it.
-pub const SOCKETIO_FAREWELL: Duration = Duration::from_millis(500);

@@ -65,10 +65,11 @@ export class Operator {
       this.#wrong = () => "";
       this.show();
     });
-    // However it is closed. Browsers tell of it with the next frame; it may be open again by then.
+    // However it is closed. Browsers tell of it with the next frame; it may be open again by then, and
+    // another token being checked.
     this.#dialog.addEventListener("close", () => {
-      this.#checking?.abort();
       if (!this.#dialog.open) {
+        this.#abort();
         input("operator-token").value = "";
       }
     });
@@ -164,9 +165,16 @@ export class Operator {
     this.#wrong = wrong;
     this.show();
     if (!this.#dialog.open) {
+      this.#abort();
       this.#dialog.showModal();
     }
     input("operator-token").focus();
+  }
+
+  /** Whoever closes the dialog while a token is checked has thought better of it. */
+  #abort() {
+    this.#checking?.abort();
+    this.#checking = null;
   }
 
   /** @param {string} token */
@@ -178,9 +186,10 @@ export class Operator {
       return this.#ask(() => strings.operator.missing);
     }
     input("operator-token").value = "";
-    const wrong = await this.#check(token);
-    if (!this.#dialog.open) {
-      // Whoever closed it meanwhile has thought better of it.
+    const checking = new AbortController();
+    this.#checking = checking;
+    const wrong = await this.#check(token, checking);
+    if (checking.signal.aborted || !this.#dialog.open) {
       return;
     }
     if (wrong) {
@@ -196,17 +205,18 @@ export class Operator {
   }
 
   /** What is wrong with a token, in the language of the moment; null where nothing is.
-   * @param {string} token @returns {Promise<(() => string) | null>} */
-  async #check(token) {
-    const checking = new AbortController();
-    this.#checking = checking;
+   * @param {string} token @param {AbortController} checking
+   * @returns {Promise<(() => string) | null>} */
+  async #check(token, checking) {
     this.show();
     try {
       return (await isRight(token, checking.signal)) ? null : () => strings.operator.wrong;
     } catch (error) {
       return () => /** @type {Refused} */ (error).why;
     } finally {
-      this.#checking = null;
+      if (this.#checking === checking) {
+        this.#checking = null;
+      }
       this.show();
     }
   }

@@ -51,7 +51,8 @@ test("a server that was started anew has other jobs by the same numbers", async 
   await page.locator("#jobs").getByText("after").waitFor();
   await page.locator("#job").getByText("after").waitFor();
   await page.locator("#values-job").getByText("after").waitFor();
-  assert.equal(await page.getByText("before").count(), 0);
+  // A panel a frame.
+  await until("nothing is left of before", async () => (await page.getByText("before").count()) === 0);
   // Before the page is told of it, it may ask for what was.
   const gone = /status of 404 .*\/api\/jobs\/2/;
   await browser.close(new RegExp(`${NO_CONNECTION.source}|${gone.source}`));

@@ -1,24 +1,30 @@
-//! A stream that gives up a peer which takes nothing, where somebody asked for that. Our own sockets
-//! time each write; those of socketioxide wait for as long as the peer likes, and what waits with them
-//! is never let go. Other answers may be read as slowly as anybody wants: a person looks at them.
+//! A stream for WebSockets that are not ours: socketioxide's. Our own time each write, and close with
+//! 1001 when the server stops; those wait for as long as a peer likes, keep what waits with them, and
+//! say at a stop what keeps clients from coming back. So this gives a peer up that takes nothing, and
+//! says at a stop that the server goes away. It does neither before somebody asks for it: other answers
+//! may be read as slowly as anybody wants, since a person looks at them.
 
+use crate::connection::{Stopping, stopped};
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use tequio_protocol::limits::WRITE_TIMEOUT;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Sleep, sleep};
 
-/// Whether writes of a connection have only [`WRITE_TIMEOUT`]. It travels with each of its requests.
+/// A closing frame of a server with the code 1001 (RFC 6455, section 5.5.1).
+const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
+
+/// Whether a connection is such a WebSocket. It travels with each of its requests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Patience(Arc<AtomicBool>);
+pub(super) struct Patience(Arc<OnceLock<Stopping>>);
 
 impl Patience {
-    /// From now on they have.
-    pub(super) fn end(&self) {
-        self.0.store(true, Ordering::Relaxed);
+    /// From now on writes have [`WRITE_TIMEOUT`], and the connection ends when the server stops.
+    pub(super) fn end(&self, stopping: Stopping) {
+        // It may have ended before, in the same way.
+        self.0.set(stopping).ok();
     }
 }
 
@@ -30,15 +36,28 @@ pub(super) struct Patient<S> {
     waiting: Option<Pin<Box<Sleep>>>,
     /// For good: what is written next must not wait as long again.
     is_given_up: bool,
+    /// Ends when the server stops.
+    stop: Option<Pin<Box<dyn Future<Output = ()> + Send>>>,
+    /// Whether what was written last ended where a frame does: frames are handed over whole.
+    is_between_frames: bool,
+    is_over: bool,
 }
 
 impl<S> Patient<S> {
     pub(super) fn new(stream: S, patience: Patience) -> Patient<S> {
-        Patient { stream, patience, waiting: None, is_given_up: false }
+        Patient {
+            stream,
+            patience,
+            waiting: None,
+            is_given_up: false,
+            stop: None,
+            is_between_frames: false,
+            is_over: false,
+        }
     }
 
     fn judge<T>(&mut self, cx: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
-        if written.is_ready() || !self.patience.0.load(Ordering::Relaxed) {
+        if written.is_ready() || self.patience.0.get().is_none() {
             self.waiting = None;
             return written;
         }
@@ -49,16 +68,46 @@ impl<S> Patient<S> {
         self.is_given_up = true;
         Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the peer takes nothing")))
     }
+
+    /// Whether the server stops, and nothing more is to be read or written.
+    fn is_stopped(&mut self, cx: &mut Context<'_>) -> bool {
+        let Some(stopping) = self.patience.0.get() else { return false };
+        let stop = self.stop.get_or_insert_with(|| {
+            let mut stopping = stopping.clone();
+            Box::pin(async move { stopped(&mut stopping).await })
+        });
+        !self.is_over && stop.as_mut().poll(cx).is_ready()
+    }
+
+    fn wrote(&mut self, written: &Poll<Result<usize>>, bytes: usize) {
+        if let Poll::Ready(Ok(count)) = written {
+            self.is_between_frames = self.patience.0.get().is_some() && *count == bytes;
+        }
+    }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Patient<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<Result<()>> {
+        if self.is_stopped(cx) {
+            self.is_over = true;
+            // Within a frame it could not be understood, and a peer that takes nothing hears nothing.
+            if self.is_between_frames {
+                drop(Pin::new(&mut self.stream).poll_write(cx, &GOING_AWAY));
+            }
+        }
+        if self.is_over {
+            return Poll::Ready(Ok(()));
+        }
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
+}
+
+fn over<T>() -> Poll<Result<T>> {
+    Poll::Ready(Err(Error::new(ErrorKind::BrokenPipe, "the server stops")))
 }
 
 impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
@@ -67,7 +116,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<Result<usize>> {
+        if self.is_over {
+            return over();
+        }
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        self.wrote(&written, bytes.len());
         self.judge(cx, written)
     }
 
@@ -76,7 +129,11 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<Result<usize>> {
+        if self.is_over {
+            return over();
+        }
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        self.wrote(&written, slices.iter().map(|slice| slice.len()).sum());
         self.judge(cx, written)
     }
 
@@ -98,6 +155,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
 mod tests {
     use super::*;
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::sync::watch;
     use tokio::time::{Instant, timeout};
 
     #[tokio::test(start_paused = true)]
@@ -107,7 +165,8 @@ mod tests {
         let mut near = Patient::new(near, patience.clone());
         near.write_all(b"full").await.unwrap();
         timeout(10 * WRITE_TIMEOUT, near.write_all(b"more")).await.expect_err("it waits");
-        patience.end();
+        let (_stop, stopping) = watch::channel(false);
+        patience.end(stopping);
         // One that reads slowly is not given up.
         let slow = async {
             for _ in 0..4 {
@@ -121,5 +180,25 @@ mod tests {
         assert_eq!((error.kind(), began.elapsed()), (ErrorKind::TimedOut, WRITE_TIMEOUT));
         near.write_all(b"deaf").await.unwrap_err();
         assert_eq!(began.elapsed(), WRITE_TIMEOUT, "and waits no second time");
+    }
+
+    #[tokio::test]
+    async fn when_the_server_stops_it_goes_away_between_two_frames() {
+        for (room, heard) in [(64, b"frame\x88\x02\x03\xe9".as_slice()), (3, b"fra")] {
+            let (near, mut far) = duplex(room);
+            let patience = Patience::default();
+            let mut near = Patient::new(near, patience.clone());
+            let (stop, stopping) = watch::channel(false);
+            patience.end(stopping);
+            assert_eq!(near.write(b"frame").await.unwrap(), room.min(5));
+            timeout(WRITE_TIMEOUT / 1000, near.read_u8()).await.expect_err("nothing is said yet");
+            stop.send_replace(true);
+            assert_eq!(near.read(&mut [0; 8]).await.unwrap(), 0, "as if the peer had left");
+            assert_eq!(near.write(b"more").await.unwrap_err().kind(), ErrorKind::BrokenPipe);
+            drop(near);
+            let mut all = Vec::new();
+            far.read_to_end(&mut all).await.unwrap();
+            assert_eq!(all, heard);
+        }
     }
 }

@@ -2,8 +2,9 @@
 //! logged, and acknowledged where that is asked for; whoever sends `join` is told of jobs, workers and
 //! results as they change, until `leave`.
 //!
-//! The protocol is socketioxide's business, with its own WebSockets: a server that stops closes those
-//! without a code (1005 at the other end, not 1001), after the packet with which Engine.IO says so.
+//! The protocol is socketioxide's business, with its own WebSockets. What it says itself at a stop means
+//! to clients that they are not wanted, and Python's would not come back to a server that is started
+//! again; so the stream under a WebSocket ends it with 1001, and polls are refused.
 
 mod clients;
 mod dashboards;
@@ -34,9 +35,8 @@ use socketioxide::{ParserConfig, SocketIo, SocketIoBuilder};
 use std::convert::Infallible;
 use std::sync::Arc;
 use tequio_protocol::limits::{
-    CLOSE_TIMEOUT, FRAME_BYTES_MAX, PING_INTERVAL, SOCKET_READ_BUFFER_BYTES,
-    SOCKETIO_ATTACHMENTS_MAX, SOCKETIO_FAREWELL, SOCKETIO_PATIENCE, SOCKETIO_PONG_TIMEOUT,
-    SOCKETIO_WAITING_MAX,
+    FRAME_BYTES_MAX, PING_INTERVAL, SOCKET_READ_BUFFER_BYTES, SOCKETIO_ATTACHMENTS_MAX,
+    SOCKETIO_PATIENCE, SOCKETIO_PONG_TIMEOUT, SOCKETIO_WAITING_MAX,
 };
 use tower::util::BoxCloneSyncService;
 use tower::{ServiceExt, service_fn};
@@ -72,10 +72,10 @@ impl Hub {
         let dashboards = Arc::new(Dashboards::new(tally.clone()));
         let clients = Arc::new(Clients::new(tally));
         let (service, io) = builder().build_with_inner_svc(service_fn(not_found));
-        let (all, told) = (clients.clone(), dashboards.clone());
+        let (all, told, stopping) = (clients.clone(), dashboards.clone(), sockets.stopping());
         // Before the client knows that it is connected, so that nothing that it sends is missed.
         let welcome = async move |socket: SocketRef| {
-            attend(&socket, &all, &told);
+            attend(&socket, &all, &told, &stopping);
             Ok::<(), Infallible>(())
         };
         io.ns(ROOT, (async || {}).with(welcome));
@@ -89,11 +89,9 @@ impl Hub {
         tokio::spawn(async move {
             dashboards.tell(dispatcher, sockets.stopping()).await;
             stopped(&mut sockets.stopping()).await;
-            // Closing waits for clients that may not read.
-            tokio::time::timeout(CLOSE_TIMEOUT, io.close()).await.ok();
             clients.dismiss();
             // Until here the server has waited for what holds these.
-            drop(sockets);
+            drop((sockets, io));
         });
         hub
     }
@@ -102,19 +100,16 @@ impl Hub {
         if request.headers().contains_key(UPGRADE)
             && let Some(patience) = request.extensions().get::<Patience>()
         {
-            patience.end();
+            patience.end(self.stopping.clone());
         }
         if let Some(sid) = polling(request.method(), request.uri()) {
             self.dashboards.polled(sid);
         }
         let mut stopping = self.stopping.clone();
-        let is_late = async {
-            stopped(&mut stopping).await;
-            tokio::time::sleep(SOCKETIO_FAREWELL).await;
-        };
         tokio::select! {
+            biased;
             Ok(response) = self.service.clone().oneshot(request) => response,
-            () = is_late => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+            () = stopped(&mut stopping) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         }
     }
 }
@@ -139,7 +134,12 @@ fn builder() -> SocketIoBuilder {
 }
 
 /// What a new client may say, and what its end is.
-fn attend(socket: &SocketRef, clients: &Arc<Clients>, dashboards: &Arc<Dashboards>) {
+fn attend(
+    socket: &SocketRef,
+    clients: &Arc<Clients>,
+    dashboards: &Arc<Dashboards>,
+    stopping: &Stopping,
+) {
     let seat = Arc::new(Seat::enter(clients, socket));
     let on = |take: fn(&Dashboards, &SocketRef)| {
         let (seat, dashboards) = (seat.clone(), dashboards.clone());
@@ -149,9 +149,11 @@ fn attend(socket: &SocketRef, clients: &Arc<Clients>, dashboards: &Arc<Dashboard
     socket.on("join", on(Dashboards::join));
     socket.on("leave", on(|dashboards, socket| dashboards.leave(socket.id)));
     socket.on_fallback(OnEvent::ignored(seat.clone()));
-    let dashboards = dashboards.clone();
+    let (dashboards, stopping) = (dashboards.clone(), stopping.clone());
     socket.on_disconnect(async move |socket: SocketRef, reason: DisconnectReason| {
         dashboards.leave(socket.id);
+        // Of its own stop the library is not told.
+        let reason = if *stopping.borrow() { DisconnectReason::ClosingServer } else { reason };
         seat.leave(clients::describe(reason));
     });
 }
