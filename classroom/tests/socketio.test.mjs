@@ -26,6 +26,22 @@ const TRANSPORTS = [
   { asked: [], used: "websocket" },
 ];
 
+test("whoever is connected comes back to a server that is started again", async (t) => {
+  const first = await Server.start(t);
+  const clients = TRANSPORTS.map(({ asked, used }) => {
+    const transports = asked[0] ?? `polling,${used}`;
+    return Client.start(t, "./comes_back.py", [httpAddress(first), transports]);
+  });
+  await Promise.all(clients.map((client) => client.line(/^connected 1$/)));
+  first.child.kill("SIGINT");
+  await first.ended;
+  await Server.start(t, { port: first.port });
+  for (const client of clients) {
+    const lines = await client.end();
+    assert.deepEqual(lines.slice(-2), ["answered {'status': 'ok'}", "disconnected"]);
+  }
+});
+
 for (const { asked, used } of TRANSPORTS) {
   const name = asked[0] ?? "polling, then websocket";
 
