@@ -3,7 +3,8 @@
 
 pub mod chat;
 pub mod echo;
-pub(crate) mod pace;
+pub(crate) mod lines;
+mod pace;
 mod roster;
 
 use crate::metrics::{Metrics, Service, Tally};

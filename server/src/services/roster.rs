@@ -1,13 +1,11 @@
 //! Who is connected to a service, and what the console says of it.
 
-use super::pace::Pace;
+use super::lines::Lines;
 use crate::connection::{Peer, list_connected};
 use crate::metrics::Service;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
-use tequio_protocol::limits::{SERVICE_LINE_PACE, SERVICE_LINES_BURST};
-use tokio::time::Instant;
 use tracing::info;
 
 /// Who is connected to a service.
@@ -29,9 +27,7 @@ struct Present {
 pub(super) struct Visit {
     roster: Arc<Roster>,
     pub(super) number: u64,
-    pace: Pace,
-    /// Messages that the console did not show.
-    unsaid: u64,
+    lines: Lines,
 }
 
 impl Roster {
@@ -49,8 +45,8 @@ impl Roster {
             info!("{service} #{} connected from {address} path={path}", present.last);
             present.last
         });
-        let pace = Pace::new(SERVICE_LINES_BURST, SERVICE_LINE_PACE, Instant::now());
-        Visit { roster: self.clone(), number, pace, unsaid: 0 }
+        let lines = Lines::new(format!("{service} #{number}"));
+        Visit { roster: self.clone(), number, lines }
     }
 
     /// Changes who is there, and says who is; in one go, so that the console's order is what was.
@@ -65,33 +61,18 @@ impl Roster {
 }
 
 impl Visit {
-    /// Says what was received, unless there is too much of it: a flood must not fill a disk.
+    /// Says what was received, unless there is too much of it.
     pub(super) fn tell(&mut self, received: impl FnOnce() -> String) {
-        if !self.pace.take(Instant::now()) {
-            self.unsaid += 1;
-            return;
-        }
-        match std::mem::take(&mut self.unsaid) {
-            0 => info!("[{self}] {}", received()),
-            unsaid => info!("[{self}] {} (and {unsaid} before)", received()),
-        }
+        self.lines.tell(received);
     }
 
     /// Takes the connection off the roster, and says why it ended.
-    pub(super) fn leave(self, reason: &str) {
-        if self.unsaid > 0 {
-            info!("[{self}] received {} more", self.unsaid);
-        }
+    pub(super) fn leave(mut self, reason: &str) {
+        self.lines.end();
         let (service, number) = (self.roster.service.name(), self.number);
         self.roster.change(|present| {
             present.all.remove(&number);
             info!("{service} #{number} disconnected ({reason})");
         });
-    }
-}
-
-impl std::fmt::Display for Visit {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} #{}", self.roster.service.name(), self.number)
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::connection::list_connected;
 use crate::metrics::{Service, Tally};
-use crate::services::pace::Pace;
+use crate::services::lines::Lines;
 use axum::extract::ConnectInfo;
 use serde_json::json;
 use socketioxide::adapter::LocalAdapter;
@@ -12,9 +12,8 @@ use socketioxide::socket::{DisconnectReason, Sid, Socket};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tequio_protocol::limits::{SERVICE_LINE_PACE, SERVICE_LINES_BURST, SOCKETIO_WAITING_MAX};
+use tequio_protocol::limits::SOCKETIO_WAITING_MAX;
 use tequio_protocol::text::quote;
-use tokio::time::Instant;
 use tracing::{debug, info, warn};
 
 /// Who is connected.
@@ -102,9 +101,7 @@ pub(super) struct Seat {
 
 #[derive(Debug)]
 struct Said {
-    pace: Pace,
-    /// Events that the console did not show.
-    unsaid: u64,
+    lines: Lines,
     /// Whether the console knows that an answer found no place.
     is_deaf: bool,
 }
@@ -118,31 +115,15 @@ impl Seat {
         let address = extensions.get::<ConnectInfo<SocketAddr>>().map_or(unknown, |from| from.0);
         let transport = format!("{:?}", socket.transport_type()).to_lowercase();
         let number = clients.enter(socket.id, address, &transport);
-        let pace = Pace::new(SERVICE_LINES_BURST, SERVICE_LINE_PACE, Instant::now());
-        let said = Mutex::new(Said { pace, unsaid: 0, is_deaf: false });
+        let lines = Lines::new(format!("socket.io {}", socket.id));
+        let said = Mutex::new(Said { lines, is_deaf: false });
         Seat { clients: clients.clone(), number, sid: socket.id, said }
     }
 
     /// Takes the client off the list, and says why it is gone. Twice does no harm.
     pub(super) fn leave(&self, reason: &str) {
-        let unsaid = std::mem::take(&mut self.said().unsaid);
-        if unsaid > 0 {
-            info!("[socket.io {}] received {unsaid} more", self.sid);
-        }
+        self.said().lines.end();
         self.clients.leave(self.number, self.sid, reason);
-    }
-
-    /// Says what was received, unless there is too much of it: a flood must not fill a disk.
-    fn tell(&self, received: impl FnOnce() -> String) {
-        let mut said = self.said();
-        if !said.pace.take(Instant::now()) {
-            said.unsaid += 1;
-            return;
-        }
-        match std::mem::take(&mut said.unsaid) {
-            0 => info!("[socket.io {}] {}", self.sid, received()),
-            unsaid => info!("[socket.io {}] {} (and {unsaid} before)", self.sid, received()),
-        }
     }
 
     /// Says once that an answer found no place.
@@ -205,7 +186,7 @@ impl MessageHandler<LocalAdapter, InTurn> for OnEvent {
         let Some(act) = &self.act else {
             return debug!("[socket.io {}] ignored: {}", socket.id, said(&event));
         };
-        self.seat.tell(|| said(&event));
+        self.seat.said().lines.tell(|| said(&event));
         let Ok(ack) = AckSender::from_message_parts(&socket, &mut event, &ack_id);
         act(&SocketRef::from(socket));
         match ack.send(&json!({"status": "ok"})) {
