@@ -3,12 +3,11 @@
 // are connected that do nothing but be there.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
-import { violations } from "./axe.mjs";
+import { areFineOnEveryScreen } from "./every-screen.mjs";
 import { BUSY_MS_MAX, measureMainThread } from "./main-thread.mjs";
 import { simulateWorker } from "./simulated-worker.mjs";
-import { Browser, ENDLESS, Server, overflows, shows, until, variable } from "./support.mjs";
+import { Browser, ENDLESS, Server, shows, until } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("../js/protocol.js").WorkerView} WorkerView */
@@ -298,19 +297,6 @@ test("results, workers and joining are accessible, and fit every width, by day a
   await page.locator("#join-code").waitFor();
   await page.locator("#values-data summary").click();
   await page.locator("#values-rows tr").first().waitFor();
-  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-    for (const [width, language] of /** @type {const} */ ([[390, "Español"], [1280, "English"], [2560, "Español"]])) {
-      await page.emulateMedia({ colorScheme });
-      await page.setViewportSize({ width, height: 900 });
-      await page.locator("#language").getByText(language).click();
-      await until(`it fits ${width} px`, async () => !(await overflows(page)));
-      for (const panel of ["values", "workers", "join"]) {
-        const path = join(variable("TEQUIO_ARTIFACTS"), `${panel}-${colorScheme}-${width}.png`);
-        await page.locator(`#${panel}`).screenshot({ path });
-      }
-      const found = await violations(page, ["#values", "#workers", "#join"]);
-      assert.deepEqual(found, [], `${colorScheme}, ${width} px`);
-    }
-  }
+  await areFineOnEveryScreen(page, ["values", "workers", "join"]);
   await browser.close();
 });

@@ -2,19 +2,17 @@
 // The services beside the work, on a real server: the echo of one's own connection, and the chat.
 
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { test } from "node:test";
 import { violations } from "./axe.mjs";
+import { areFineOnEveryScreen } from "./every-screen.mjs";
 import {
   Browser,
   NO_CONNECTION,
   Server,
   foreignServer,
   inState,
-  overflows,
   shows,
   until,
-  variable,
 } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
@@ -424,19 +422,6 @@ test("the echo and the chat are accessible, and fit every width, by day and by n
     await page.keyboard.press("Tab");
     assert.equal(await page.evaluate(() => document.activeElement?.id), id);
   }
-  for (const colorScheme of /** @type {const} */ (["light", "dark"])) {
-    for (const [width, language] of /** @type {const} */ ([[390, "Español"], [1280, "English"], [2560, "Español"]])) {
-      await page.emulateMedia({ colorScheme });
-      await page.setViewportSize({ width, height: 900 });
-      await page.locator("#language").getByText(language).click();
-      await until(`it fits ${width} px`, async () => !(await overflows(page)));
-      for (const panel of ["echo", "chat"]) {
-        const path = join(variable("TEQUIO_ARTIFACTS"), `${panel}-${colorScheme}-${width}.png`);
-        await page.locator(`#${panel}`).screenshot({ path });
-      }
-      const found = await violations(page, ["#echo", "#chat"]);
-      assert.deepEqual(found, [], `${colorScheme}, ${width} px`);
-    }
-  }
+  await areFineOnEveryScreen(page, ["echo", "chat"]);
   await browser.close();
 });
