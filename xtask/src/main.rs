@@ -3,6 +3,7 @@
 //! A fresh machine needs rustup and Node; whatever else a chore needs, it sets up, or says plainly
 //! what is missing.
 
+mod bench;
 mod check;
 mod classroom;
 mod minify;
@@ -58,6 +59,12 @@ enum Chore {
     Vendor,
     /// Leave one file that is all of Tequio: the release server with the page inside
     Dist,
+    /// Measure against ceilings, and write bench/RESULTS.md
+    Bench {
+        /// Measures to run alone, --rounds N, or --help
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
     /// Take the README's screenshots
     Screenshots,
 }
@@ -73,6 +80,7 @@ fn main() -> ExitCode {
         Chore::Types => check::write_types(),
         Chore::Vendor => vendor::vendor().map(drop),
         Chore::Dist => serve::dist(),
+        Chore::Bench { arguments } => bench::bench(&arguments),
         Chore::Screenshots => test::screenshots(),
     };
     match done {

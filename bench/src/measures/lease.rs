@@ -1,0 +1,86 @@
+//! Lease mode: two native workers of one slot, and a job on disk.
+
+use super::ceiling::{self, LEASE_TASKS, Shape};
+use crate::measure::{Goal, Measure, Reading, Row};
+use crate::process::{Process, Server};
+use crate::setting::Setting;
+use anyhow::Result;
+use std::fs::File;
+use std::io::{BufWriter, Write};
+use std::time::Duration;
+
+pub(super) const MEASURE: Measure = Measure {
+    name: "lease",
+    rows: &[
+        Row {
+            id: "lease-inputs",
+            what: "lease mode, inputs sent, on disk, 2 native workers",
+            against: "bare exchange of 1,024 tasks a frame, 2 clients",
+            unit: "tasks/s",
+            goal: Goal::AtLeast(0.5),
+        },
+        Row {
+            id: "lease-grid",
+            what: "lease mode, grid, on disk, 2 native workers",
+            against: "the same",
+            unit: "tasks/s",
+            goal: Goal::AtLeast(0.8),
+        },
+    ],
+    rounds_max: u32::MAX,
+    round,
+};
+
+/// What each part is measured for.
+const TIME: Duration = Duration::from_secs(4);
+
+/// Tasks of the job whose inputs are sent: more than are done in [`TIME`].
+const INPUTS: u64 = 16_000_000;
+
+/// Workers, and clients of the ceiling.
+const WORKERS: usize = 2;
+
+fn round(setting: &Setting) -> Result<Vec<Reading>> {
+    let against = ceiling::rate(Shape::Leases, WORKERS, WORKERS, TIME)?;
+    let inputs = inputs(setting)?;
+    let grid = grid(setting)?;
+    Ok(vec![Reading::new(inputs, against), Reading::new(grid, against)])
+}
+
+fn inputs(setting: &Setting) -> Result<f64> {
+    let server = Server::start(setting)?;
+    let path = setting.cache.join("inputs.jsonl");
+    if !path.exists() {
+        write_inputs(&path, INPUTS)?;
+    }
+    let path = path.to_string_lossy();
+    server.run(&["submit", "repeat_multiply", "--input", &path])?;
+    rate(&server)
+}
+
+fn grid(setting: &Setting) -> Result<f64> {
+    let server = Server::start(setting)?;
+    let grid = ["--initial", "1.0000054", "--factor", "1.00000043", "--times", "0..1000000000"];
+    server.run(&[["submit", "repeat_multiply"].as_slice(), &grid].concat())?;
+    rate(&server)
+}
+
+fn rate(server: &Server) -> Result<f64> {
+    let _workers: Vec<Process> = (0..WORKERS).map(|_| server.work()).collect::<Result<_>>()?;
+    // Leases have grown to their size by then.
+    let warm = LEASE_TASKS * 256;
+    tokio::runtime::Runtime::new()?.block_on(server.rate(1, warm, TIME))
+}
+
+/// Leaves a file of as many inputs.
+pub(super) fn write_inputs(path: &std::path::Path, count: u64) -> Result<()> {
+    // Whoever finds it finds all of it.
+    let unfinished = path.with_extension("part");
+    let mut file = BufWriter::new(File::create(&unfinished)?);
+    for index in 0..count {
+        serde_json::to_writer(&mut file, &super::input(index)?)?;
+        writeln!(file)?;
+    }
+    file.into_inner()?.sync_all()?;
+    Ok(std::fs::rename(unfinished, path)?)
+}
