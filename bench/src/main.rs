@@ -10,7 +10,7 @@ mod process;
 mod report;
 mod setting;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Parser;
 use measure::{Measure, Measured};
 use setting::Setting;
@@ -45,6 +45,9 @@ fn main() -> Result<()> {
         return part;
     }
     let Bench { names, rounds, tequio, root, target } = Bench::parse();
+    // Every client of HTTP wants one, also where nothing is encrypted.
+    let provider = rustls::crypto::ring::default_provider();
+    provider.install_default().map_err(|_| anyhow!("TLS was set up before"))?;
     let setting = Setting::new(tequio, root, &target)?;
     let chosen = measures::named(&names)?;
     let mut measured = Vec::new();

@@ -58,7 +58,6 @@ pub(crate) struct MeasuredRow {
     pub(crate) ratio: f64,
     /// The lowest and the highest ratio of a round.
     pub(crate) spread: (f64, f64),
-    pub(crate) rounds: usize,
 }
 
 impl Goal {
@@ -93,7 +92,6 @@ impl Measured {
                 against: median(&of(|reading| reading.against)),
                 ratio: median(&ratios),
                 spread: (ratios[0], ratios[ratios.len() - 1]),
-                rounds: rounds.len(),
             }
         };
         Measured { rows: measure.rows.iter().enumerate().map(of_row).collect() }

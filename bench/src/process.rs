@@ -23,29 +23,33 @@ impl Process {
         Ok(Process(child.with_context(|| format!("starting {}", command.get_program().display()))?))
     }
 
-    /// Bytes of memory that are its own or shared, and in use: the resident set.
-    #[cfg(target_os = "linux")]
+    /// Bytes of memory that it has in use: its resident set.
     pub(crate) fn resident(&self) -> Result<u64> {
-        self.status("VmRSS:")
+        status_bytes(self.0.id(), "VmRSS:")
     }
 
     /// The most that [`Process::resident`] ever was.
-    #[cfg(target_os = "linux")]
     pub(crate) fn resident_peak(&self) -> Result<u64> {
-        self.status("VmHWM:")
-    }
-
-    #[cfg(target_os = "linux")]
-    fn status(&self, field: &str) -> Result<u64> {
-        let status = fs::read_to_string(format!("/proc/{}/status", self.0.id()))?;
-        let line = status.lines().find(|line| line.starts_with(field)).context("no such field")?;
-        let kib = line.split_whitespace().nth(1).context("no figure")?;
-        Ok(kib.parse::<u64>()? * 1024)
+        resident_peak(self.0.id())
     }
 
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.0
     }
+}
+
+/// The most memory that a process ever had in use, in bytes.
+pub(crate) fn resident_peak(process: u32) -> Result<u64> {
+    status_bytes(process, "VmHWM:")
+}
+
+fn status_bytes(process: u32, field: &str) -> Result<u64> {
+    let path = format!("/proc/{process}/status");
+    let status = fs::read_to_string(&path)
+        .with_context(|| format!("memory is measured where there is {path}"))?;
+    let line = status.lines().find(|line| line.starts_with(field)).context("no such field")?;
+    let kib = line.split_whitespace().nth(1).context("no figure")?;
+    Ok(kib.parse::<u64>()? * 1024)
 }
 
 impl Drop for Process {

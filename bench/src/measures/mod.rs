@@ -1,14 +1,30 @@
 //! The measures, in the order of the report.
 
 mod ceiling;
+mod idle;
+mod latency;
 mod lease;
+mod map;
+mod plain;
+mod recovery;
+mod scheduler;
+mod sizes;
 
 use crate::measure::Measure;
 use anyhow::{Result, bail};
 use tequio_protocol::op::RepeatMultiply;
 
 /// Every measure.
-const ALL: &[&Measure] = &[&lease::MEASURE];
+const ALL: &[&Measure] = &[
+    &lease::MEASURE,
+    &plain::MEASURE,
+    &map::MEASURE,
+    &latency::MEASURE,
+    &scheduler::MEASURE,
+    &sizes::MEASURE,
+    &idle::MEASURE,
+    &recovery::MEASURE,
+];
 
 /// Those of these names; all where none is given.
 pub(crate) fn named(names: &[String]) -> Result<Vec<&'static Measure>> {
@@ -32,6 +48,9 @@ pub(crate) fn part_of_this() -> Option<Result<()>> {
     match (arguments.next()?.as_str(), arguments.next()) {
         ("ceiling-server", Some(shape)) => Some(ceiling::serve(&shape)),
         ("ceiling-client", Some(url)) => Some(ceiling::answer(&url)),
+        ("simulate", Some(tasks)) => Some(sizes::simulate(&tasks)),
+        ("bare-axum", Some(_)) => Some(idle::bare()),
+        ("crowd", Some(url)) => Some(idle::gather(&url)),
         _ => None,
     }
 }
