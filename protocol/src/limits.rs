@@ -329,6 +329,10 @@ pub const OUTBOX_MESSAGES_MAX: usize = 4096;
 /// stops them reading: the pressure reaches the peer's socket.
 pub const DISPATCHER_EVENTS_MAX: usize = 4096;
 
+/// Events that the dispatcher takes at once. What they lead to is decided together: more makes fewer
+/// turns, and whoever asks for something small waits for longer.
+pub const DISPATCHER_BATCH: usize = 64;
+
 /// The read buffer of a socket. tungstenite's default of 128 KiB is paid for by every idle tab.
 pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
 
@@ -407,8 +411,8 @@ pub const CHAT_BURST_MAX: u32 = 200;
 /// it does not keep the others from talking.
 pub const CHAT_PACE: Duration = Duration::from_millis(50);
 
-/// Messages of one connection that the console shows at once; beyond it, one each
-/// [`SERVICE_LINE_PACE`]. The others are counted.
+/// Messages of one connection, or tasks of plain mode with their results, that the console shows at
+/// once; beyond it, one each [`SERVICE_LINE_PACE`]. The others are counted.
 pub const SERVICE_LINES_BURST: u32 = 100;
 
 /// See [`SERVICE_LINES_BURST`].

@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use std::fmt::{self, Display};
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::time::Duration;
 use tequio_protocol::limits::{
     CLOSE_TIMEOUT, CONNECTIONS_LISTED_MAX, PING_INTERVAL, SILENCE_MAX, WRITE_TIMEOUT,
@@ -148,10 +149,12 @@ impl From<LinkError> for End {
 }
 
 /// A peer, and the time that it has for everything. It is counted while it is there.
-#[derive(Debug)]
 pub struct Connection<L> {
     link: L,
     stopping: Stopping,
+    /// Ends when the server stops. It outlives a call of [`Connection::next`], since to begin to wait
+    /// and to cease takes a lock that all connections share.
+    stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     tally: Tally,
     ping: Interval,
     heard_at: Instant,
@@ -166,25 +169,28 @@ impl<L: Link> Connection<L> {
         let now = Instant::now();
         let mut ping = interval_at(now + PING_INTERVAL, PING_INTERVAL);
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        Connection { link, stopping, tally, ping, heard_at: now, pinged_at: None }
+        let mut waiting = stopping.clone();
+        let stop = Box::pin(async move { stopped(&mut waiting).await });
+        Connection { link, stopping, stop, tally, ping, heard_at: now, pinged_at: None }
     }
 
     /// What the peer does next; the end if it leaves, is silent for too long, or the server stops.
     /// Cancelling loses nothing.
     pub async fn next(&mut self) -> Result<Event, End> {
         loop {
+            // However much the peer sends, the server can stop.
+            if *self.stopping.borrow() {
+                return Err(server_stops());
+            }
             tokio::select! {
-                // However much the peer sends, the server can stop.
                 biased;
-                () = stopped(&mut self.stopping) => {
-                    return Err(End::ours(close_code::GOING_AWAY, "the server stops"));
-                }
+                frame = self.link.receive() => return self.received(frame),
+                () = &mut self.stop => return Err(server_stops()),
                 _ = self.ping.tick() => {
                     if let Some(event) = self.check_silence().await? {
                         return Ok(event);
                     }
                 }
-                frame = self.link.receive() => return self.received(frame),
             }
         }
     }
@@ -267,6 +273,18 @@ impl<L: Link> Connection<L> {
             }
         }
     }
+}
+
+impl<L: fmt::Debug> fmt::Debug for Connection<L> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Connection { link, heard_at, .. } = self;
+        let mut shown = f.debug_struct("Connection");
+        shown.field("link", link).field("heard_at", heard_at).finish_non_exhaustive()
+    }
+}
+
+fn server_stops() -> End {
+    End::ours(close_code::GOING_AWAY, "the server stops")
 }
 
 impl<L> Drop for Connection<L> {

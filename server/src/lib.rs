@@ -11,7 +11,8 @@
 //!
 //! [`metrics`] is filled by all of them; [`native`] is a worker without a browser; [`agent`] reads
 //! what workers say that they are; [`demo`] submits jobs to look at; [`wall_clock`] is for people;
-//! `connect` is how a worker and the commands come to a server's socket.
+//! `connect` is how a worker and the commands come to a server's socket, `pace` how often something
+//! may happen.
 
 pub mod agent;
 pub mod cli;
@@ -21,6 +22,7 @@ pub mod demo;
 pub mod dispatcher;
 pub mod metrics;
 pub mod native;
+mod pace;
 pub mod scheduler;
 pub mod services;
 pub mod session;

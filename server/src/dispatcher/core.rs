@@ -9,6 +9,7 @@ mod throughput;
 use crate::agent::Agent;
 use crate::connection::{Close, Peer, list_connected};
 use crate::metrics::Metrics;
+use crate::pace::Pace;
 use crate::scheduler::PLAIN_TOLERANCE;
 use crate::scheduler::{
     Accepted, Grant, Inputs, Intervals, JobSpec, Refusal, RefusalReason, Scheduler, Session,
@@ -17,7 +18,7 @@ use crate::store::{NewJob, Recording, StoredJob};
 use crate::wall_clock::rfc3339;
 use live::Live;
 pub use live::Sampled;
-use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,7 +27,8 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
     AGENT_CHARS_MAX, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, NOISE_LOGGED_MAX,
-    PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
+    PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S, SERVICE_LINE_PACE, SERVICE_LINES_BURST,
+    STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{
@@ -171,6 +173,8 @@ pub struct Core {
     metrics: Arc<Metrics>,
     /// What pages are shown.
     live: Live,
+    /// Jobs whose followers are to be told, once for all that happened.
+    progressed: BTreeSet<JobId>,
     effects: Vec<Effect>,
 }
 
@@ -209,6 +213,10 @@ struct Worker {
     errors: u64,
     refused: u64,
     lag: Option<Duration>,
+    /// What the console says of its tasks of plain mode.
+    told: Pace<Duration>,
+    /// Tasks since the last that the console showed.
+    untold: u64,
 }
 
 /// The one task of a plain worker.
@@ -218,6 +226,8 @@ struct Held {
     input: RepeatMultiply,
     /// None for the welcome task.
     lease: Option<(LeaseId, u64)>,
+    /// Whether the console showed it, and is to show its result.
+    is_told: bool,
 }
 
 #[derive(Debug)]
@@ -282,6 +292,7 @@ impl Core {
             no_grants_until: Duration::ZERO,
             metrics,
             live: Live::default(),
+            progressed: BTreeSet::new(),
             effects: Vec::new(),
         };
         for job in jobs {
@@ -298,6 +309,11 @@ impl Core {
             self.live.stream.ended(worker, lease, HowEnded::Returned, now.at);
         }
         self.grant(now);
+        for id in std::mem::take(&mut self.progressed) {
+            if let Some(job) = self.jobs.get(&id) {
+                self.effects.push(Effect::Progress(id, job.progress()));
+            }
+        }
         std::mem::take(&mut self.effects)
     }
 
@@ -340,12 +356,14 @@ impl Core {
             errors: 0,
             refused: 0,
             lag: None,
+            told: Pace::new(SERVICE_LINES_BURST, SERVICE_LINE_PACE, now.at),
+            untold: 0,
         };
         self.workers.insert(id, worker);
         self.live.changed.insert(id);
         self.log_connected();
         match self.welcome {
-            Some(input) => self.give(id, Op::RepeatMultiply, input, None),
+            Some(input) => self.give(id, Op::RepeatMultiply, input, None, now.at),
             None => self.begin(id),
         }
         id
@@ -453,14 +471,29 @@ impl Core {
 
     // ---- Plain mode -------------------------------------------------------------------------
 
-    fn give(&mut self, id: WorkerId, op: Op, input: RepeatMultiply, lease: Option<(LeaseId, u64)>) {
+    fn give(
+        &mut self,
+        id: WorkerId,
+        op: Op,
+        input: RepeatMultiply,
+        lease: Option<(LeaseId, u64)>,
+        now: Duration,
+    ) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         let task_id = TaskId(worker.next_task);
         worker.next_task += 1;
         worker.tasks += 1;
-        worker.held = Some(Held { task_id, input, lease });
+        let is_told = worker.told.take(now);
+        worker.held = Some(Held { task_id, input, lease, is_told });
+        if !is_told {
+            worker.untold += 1;
+        } else {
+            match std::mem::take(&mut worker.untold) {
+                0 => info!("[#{id}] task sent task_id={task_id}"),
+                untold => info!("[#{id}] task sent task_id={task_id} (and {untold} before)"),
+            }
+        }
         self.send(id, ServerMessage::Task(Task { op, task_id, input }));
-        info!("[#{id}] task sent task_id={task_id}");
     }
 
     fn result(&mut self, id: WorkerId, result: TaskResult, now: Now) {
@@ -507,11 +540,14 @@ impl Core {
         worker.results += 1;
         worker.rate.count(now.at, 1);
         let number = result.result.unwrap_or(expected);
-        let duration = result.duration_ms.map_or("?".to_owned(), |ms| ms.to_string());
-        let agent = worker.peer.agent.as_deref().unwrap_or("?");
-        info!(
-            "[#{id}] result task_id={task_id} result={number} duration_ms={duration} agent={agent}"
-        );
+        if held.is_told {
+            let duration = result.duration_ms.map_or("?".to_owned(), |ms| ms.to_string());
+            let agent = worker.peer.agent.as_deref().unwrap_or("?");
+            info!(
+                "[#{id}] result task_id={task_id} result={number} duration_ms={duration} \
+                 agent={agent}"
+            );
+        }
         match held.lease {
             // One that goes on with a session has begun already.
             None if worker.is_welcome => {}
@@ -756,7 +792,7 @@ impl Core {
                 LeaseInputs::Grid(grid) => grid.input(range.start),
                 LeaseInputs::List(inputs) => inputs[0],
             };
-            return self.give(*id, op, input, Some((*lease, range.start)));
+            return self.give(*id, op, input, Some((*lease, range.start)), now);
         }
         worker.tasks += count;
         let message = Lease {
@@ -815,8 +851,8 @@ impl Core {
         let job =
             Job { job, grid, total, is_open, state, done, failed, durable, rate, is_surely_finite };
         info!("Job {id} {}: {} of {total} tasks done", state.name(), done + failed);
-        self.effects.push(Effect::Progress(id, job.progress()));
         self.jobs.insert(id, job);
+        self.progressed.insert(id);
     }
 
     /// An open job has grown in the store.
@@ -826,7 +862,7 @@ impl Core {
         job.total = job.total.max(total);
         job.is_open &= is_open;
         self.scheduler.grow_job(id, job.total, job.is_open);
-        self.effects.push(Effect::Progress(id, job.progress()));
+        self.progressed.insert(id);
         self.finish_if_complete(id);
     }
 
@@ -846,7 +882,7 @@ impl Core {
         job.rate.count(now.at, count);
         if !job.state.is_over() {
             job.durable.insert(range);
-            self.effects.push(Effect::Progress(id, job.progress()));
+            self.progressed.insert(id);
         }
         self.finish_if_complete(id);
     }
@@ -866,6 +902,7 @@ impl Core {
         self.scheduler.remove_job(id);
         self.effects.push(Effect::SetState(id, state));
         self.effects.push(Effect::Progress(id, job.progress()));
+        self.progressed.remove(&id);
         job.durable = Intervals::default();
     }
 
@@ -893,7 +930,7 @@ impl Core {
         job.state = state;
         self.scheduler.set_paused(id, state == JobState::Paused);
         self.effects.push(Effect::SetState(id, state));
-        self.effects.push(Effect::Progress(id, job.progress()));
+        self.progressed.insert(id);
         Ok(())
     }
 

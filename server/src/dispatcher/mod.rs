@@ -20,7 +20,7 @@ use std::ops::Range;
 use std::sync::{Arc, mpsc as sync_mpsc};
 use tequio_protocol::api::{JobState, JobView, WorkerView};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::{DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX};
+use tequio_protocol::limits::{DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX};
 use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -35,8 +35,8 @@ pub type Outbox = mpsc::Receiver<Outgoing>;
 /// What a session is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outgoing {
-    /// Send this.
-    Message(ServerMessage),
+    /// Send this. Boxed: an outbox keeps room for many, and is empty mostly.
+    Message(Box<ServerMessage>),
     /// Close the connection.
     Close(Close),
 }
@@ -50,9 +50,18 @@ pub struct Dispatcher {
 
 #[derive(Debug)]
 enum Event {
-    Connected { peer: Peer, joined: oneshot::Sender<(WorkerId, Outbox)> },
-    Heard { worker: WorkerId, message: FromWorker },
-    Disconnected { worker: WorkerId, reason: String },
+    Connected {
+        peer: Peer,
+        joined: oneshot::Sender<(WorkerId, Outbox)>,
+    },
+    Heard {
+        worker: WorkerId,
+        message: FromWorker,
+    },
+    Disconnected {
+        worker: WorkerId,
+        reason: String,
+    },
     ListWorkers(oneshot::Sender<Vec<WorkerView>>),
     ListJobs(oneshot::Sender<Vec<JobView>>),
     Job(JobId, oneshot::Sender<Option<JobView>>),
@@ -65,9 +74,13 @@ enum Event {
     Stop,
     Health(oneshot::Sender<Health>),
     Watch(oneshot::Sender<Watch>),
-    Recorded(Recorded),
+    /// What one transaction has recorded.
+    Recorded(Vec<Recorded>),
     StoreFails(Option<String>),
-    InputsRead { lease: LeaseId, inputs: Result<Vec<RepeatMultiply>, String> },
+    InputsRead {
+        lease: LeaseId,
+        inputs: Result<Vec<RepeatMultiply>, String>,
+    },
 }
 
 /// Ends when a job's new state is on disk.
@@ -325,27 +338,35 @@ impl State {
         mut inbox: mpsc::Receiver<Event>,
         mut reported: mpsc::UnboundedReceiver<Event>,
     ) {
-        self.carry_out();
+        let mut now = self.now();
+        self.carry_out(now);
+        let (mut reports, mut events) = (Vec::new(), Vec::new());
         while !self.is_stopping {
-            let timeout = self.core.next_timeout(self.now().at).map(|at| self.origin + at);
+            let timeout = self.core.next_timeout(now.at).map(|at| self.origin + at);
             let timeout = [timeout, self.feed.next_at()].into_iter().flatten().min();
-            let event = tokio::select! {
+            let is_late = tokio::select! {
                 // What is on disk first: it makes room.
                 biased;
-                Some(event) = reported.recv() => Some(event),
-                event = inbox.recv() => match event {
-                    Some(event) => Some(event),
-                    None => Some(Event::Stop),
-                },
-                () = sleep_until(timeout) => None,
+                // There is always one who may report: this itself.
+                _ = reported.recv_many(&mut reports, DISPATCHER_BATCH) => false,
+                count = inbox.recv_many(&mut events, DISPATCHER_BATCH) => {
+                    self.is_stopping = count == 0;
+                    false
+                }
+                () = sleep_until(timeout) => true,
             };
             self.metrics.events.set(inbox.len() as i64);
-            match event {
-                Some(event) => self.handle(event),
-                None => self.core.timeout(self.now()),
+            // What waits together has come at one time, and is carried out together.
+            now = self.now();
+            if is_late {
+                self.core.timeout(now);
             }
-            self.carry_out();
-            let now = self.now();
+            for event in reports.drain(..).chain(events.drain(..)) {
+                if !self.is_stopping {
+                    self.handle(event, now);
+                }
+            }
+            self.carry_out(now);
             self.feed.tell_if_due(&mut self.core, now);
         }
         self.write(Write::Stop);
@@ -356,8 +377,7 @@ impl State {
     }
 
     /// Answers go to whoever asked; who has left meanwhile does not miss them.
-    fn handle(&mut self, event: Event) {
-        let now = self.now();
+    fn handle(&mut self, event: Event, now: Now) {
         match event {
             Event::Connected { peer, joined } => self.connected(peer, joined, now),
             Event::Heard { worker, message } => self.core.heard(worker, message, now),
@@ -372,12 +392,12 @@ impl State {
                 drop(progress.send(self.followers.get(&id).map(watch::Sender::subscribe)));
             }
             Event::Control(id, control, done) => {
-                let controlled = self.core.control(id, control).map(|()| self.carry_out());
+                let controlled = self.core.control(id, control).map(|()| self.carry_out(now));
                 drop(done.send(controlled));
             }
             Event::Published(job, entered) => {
                 self.core.add_job(*job);
-                self.carry_out();
+                self.carry_out(now);
                 drop(entered.send(Ok(())));
             }
             Event::Grown(id, total, is_open, grown) => {
@@ -398,7 +418,11 @@ impl State {
                 drop(health.send(Health { workers, store_error }));
             }
             Event::Watch(watch) => drop(watch.send(self.feed.watch(&mut self.core, now))),
-            Event::Recorded(recorded) => self.core.recorded(recorded, now),
+            Event::Recorded(recorded) => {
+                for recorded in recorded {
+                    self.core.recorded(recorded, now);
+                }
+            }
             Event::StoreFails(error) => self.core.set_store_error(error),
             Event::Stop => self.is_stopping = true,
             Event::InputsRead { lease, inputs } => self.core.inputs_read(lease, inputs, now),
@@ -416,12 +440,13 @@ impl State {
     }
 
     /// Does what was decided; gives the way to wait for a state that was set, if one was.
-    fn carry_out(&mut self) -> Option<OnDisk> {
-        let now = self.now();
+    fn carry_out(&mut self, now: Now) -> Option<OnDisk> {
         let mut on_disk = None;
         for effect in self.core.effects(now) {
             match effect {
-                Effect::Send(worker, message) => self.send(worker, Outgoing::Message(message)),
+                Effect::Send(worker, message) => {
+                    self.send(worker, Outgoing::Message(Box::new(message)));
+                }
                 Effect::Close(worker, close) => self.send(worker, Outgoing::Close(close)),
                 Effect::ReadInputs { lease, job, range } => self.read_inputs(lease, job, range),
                 Effect::Record(recording) => self.write(Write::Record(recording)),

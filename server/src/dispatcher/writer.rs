@@ -216,9 +216,8 @@ impl Writer {
                 if self.failed_at.take().is_some() {
                     self.tell(Event::StoreFails(None));
                 }
-                for recording in std::mem::take(&mut self.waiting) {
-                    self.tell(Event::Recorded(Recorded::of(recording)));
-                }
+                let recorded = self.waiting.drain(..).map(Recorded::of).collect();
+                self.tell(Event::Recorded(recorded));
             }
             Err(error) => self.fail(&error),
         }

@@ -1,7 +1,7 @@
 //! What the console says of what one connection sends: not all of a flood, which must not fill a disk,
 //! but how much of it there was.
 
-use super::pace::Pace;
+use crate::pace::Pace;
 use tequio_protocol::limits::{SERVICE_LINE_PACE, SERVICE_LINES_BURST};
 use tokio::time::Instant;
 use tracing::info;

@@ -4,7 +4,6 @@
 pub mod chat;
 pub mod echo;
 pub(crate) mod lines;
-mod pace;
 mod roster;
 
 use crate::metrics::{Metrics, Service, Tally};

@@ -237,9 +237,9 @@ impl Store for SqliteStore {
 
     fn record(&self, recordings: &[Recording]) -> Result<(), StoreError> {
         self.write(|tx| {
-            for recording in recordings {
-                select_published(tx, recording.job)?;
-                insert_recording(tx, recording)?;
+            for of_job in recordings.chunk_by(|one, next| one.job == next.job) {
+                select_published(tx, of_job[0].job)?;
+                insert_recordings(tx, of_job)?;
             }
             Ok(())
         })
@@ -622,44 +622,43 @@ fn to_state(name: &str) -> Option<JobState> {
 
 // ---- Outcomes ---------------------------------------------------------------------------------
 
-fn insert_recording(tx: &Transaction<'_>, recording: &Recording) -> Result<(), Failure> {
-    let end = recording.end()?;
-    if recording.outcomes.is_empty() {
-        return Ok(());
-    }
-    let Recording { job, first, .. } = *recording;
-    if select_outcomes_end(tx, job, end)? > first {
-        return Err(StoreError::Overlap { job, first, end }.into());
-    }
-    let failed = recording.outcomes.iter().filter(|outcome| outcome.is_error()).count();
-    let mut statement = tx.prepare_cached(
+fn insert_recordings(tx: &Transaction<'_>, recordings: &[Recording]) -> Result<(), Failure> {
+    // Where the last interval that starts before another ends, and with it all that do, since they
+    // are disjoint.
+    let mut select_end = tx.prepare_cached(
+        "SELECT first + count FROM outcome INDEXED BY outcome_extent
+         WHERE job = ?1 AND first < ?2 ORDER BY first DESC LIMIT 1",
+    )?;
+    let mut insert = tx.prepare_cached(
         "INSERT INTO outcome
              (job, first, count, failed, duration_ms, worker, agent, recorded_at_ms, outcomes)
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
     )?;
-    statement.execute(params![
-        int(job.0),
-        int(first),
-        int(end - first),
-        int(failed as u64),
-        recording.duration_ms,
-        int(recording.worker.0),
-        recording.agent,
-        int(recording.recorded_at_ms),
-        to_json(&recording.outcomes)?,
-    ])?;
+    for recording in recordings {
+        let end = recording.end()?;
+        if recording.outcomes.is_empty() {
+            continue;
+        }
+        let Recording { job, first, .. } = *recording;
+        let before: Option<u64> =
+            select_end.query_row([int(job.0), int(end)], |row| row.get(0)).optional()?;
+        if before.is_some_and(|before| before > first) {
+            return Err(StoreError::Overlap { job, first, end }.into());
+        }
+        let failed = recording.outcomes.iter().filter(|outcome| outcome.is_error()).count();
+        insert.execute(params![
+            int(job.0),
+            int(first),
+            int(end - first),
+            int(failed as u64),
+            recording.duration_ms,
+            int(recording.worker.0),
+            recording.agent,
+            int(recording.recorded_at_ms),
+            to_json(&recording.outcomes)?,
+        ])?;
+    }
     Ok(())
-}
-
-/// Where the last interval that starts before `before` ends, and with it all that do, since they
-/// are disjoint; 0 if none does.
-fn select_outcomes_end(tx: &Transaction<'_>, job: JobId, before: u64) -> Result<u64, Failure> {
-    let mut statement = tx.prepare_cached(
-        "SELECT first + count FROM outcome INDEXED BY outcome_extent
-         WHERE job = ?1 AND first < ?2 ORDER BY first DESC LIMIT 1",
-    )?;
-    let end = statement.query_row([int(job.0), int(before)], |row| row.get(0)).optional()?;
-    Ok(end.unwrap_or(0))
 }
 
 /// What [`StoredJob`] has of outcomes. `INDEXED BY` fails, rather than be slow, should the index

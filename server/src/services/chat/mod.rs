@@ -6,9 +6,9 @@ mod rooms;
 pub use rooms::{Format, Member, MemberName, RoomName, Rooms};
 
 use super::Services;
-use super::pace::Pace;
 use super::roster::Visit;
 use crate::connection::{Connection, End, Event, Frame, Link, Peer};
+use crate::pace::Pace;
 use crate::wall_clock;
 use outbox::Outbox;
 use rooms::Seat;
