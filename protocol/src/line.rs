@@ -1,5 +1,6 @@
 //! Inputs as lines of JSON, as people write them in files.
 
+use crate::inputs;
 use crate::limits::LINE_BYTES_MAX;
 use crate::op::RepeatMultiply;
 use crate::text::quote;
@@ -12,6 +13,10 @@ pub fn read(line: &[u8]) -> Result<Option<RepeatMultiply>, String> {
     }
     if line.len() > LINE_BYTES_MAX {
         return Err(format!("it is longer than {LINE_BYTES_MAX} bytes"));
+    }
+    let known = str::from_utf8(line).ok().and_then(|text| inputs::read_one(text.trim_end()));
+    if known.is_some() {
+        return Ok(known);
     }
     serde_json::from_slice(line).map(Some).map_err(|error| {
         // To serde the line is all there is.

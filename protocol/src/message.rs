@@ -37,10 +37,13 @@
 
 use crate::grid::Grid;
 use crate::ids::{JobId, LeaseId, TaskId, WorkerId};
+use crate::inputs;
 use crate::limits::{FRAME_RESULTS_MAX, INTEGER_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, SLOTS_MAX};
 use crate::number::Number;
+use crate::numbers::Numbers;
 use crate::op::{Op, RepeatMultiply};
 use crate::piece::PieceResults;
+use crate::scan::Scan;
 use crate::text::quote;
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -180,7 +183,7 @@ pub struct LeaseResults {
     pub first: u64,
     /// One a task, in order: 1 to [`FRAME_RESULTS_MAX`].
     #[serde(deserialize_with = "results")]
-    pub results: Vec<Number>,
+    pub results: Numbers,
     /// How long one slot computed these, in milliseconds, fractions allowed.
     pub duration_ms: Option<DurationMs>,
     /// The worker's `navigator.userAgent`.
@@ -424,6 +427,13 @@ impl From<Lease> for RawLease {
 impl ServerMessage {
     /// Reads a frame that a server sent.
     pub fn read(text: &str) -> Result<ServerMessage, ReadError> {
+        match scan_lease(text) {
+            Some(lease) => Ok(ServerMessage::Lease(lease)),
+            None => ServerMessage::read_any(text),
+        }
+    }
+
+    fn read_any(text: &str) -> Result<ServerMessage, ReadError> {
         match kind(text)?.as_ref() {
             "task" => body(text, MessageKind::Task).map(ServerMessage::Task),
             "welcome" => body(text, MessageKind::Welcome).map(ServerMessage::Welcome),
@@ -438,7 +448,25 @@ impl ServerMessage {
 
     /// The text frame.
     pub fn write(&self) -> String {
-        to_json(self)
+        match self {
+            ServerMessage::Lease(Lease {
+                inputs: LeaseInputs::List(list),
+                lease,
+                job,
+                op,
+                first,
+                count,
+                deadline_ms,
+            }) => {
+                let op = op.name();
+                let mut text = format!(
+                    r#"{{"type":"lease","lease":{lease},"job":{job},"op":"{op}","first":{first},"count":{count},"inputs":"#
+                );
+                inputs::write(list, &mut text);
+                text + &format!(r#","deadline_ms":{deadline_ms}}}"#)
+            }
+            other => to_json(other),
+        }
     }
 }
 
@@ -459,6 +487,13 @@ impl WorkerMessage {
 
     /// Reads a frame that a worker sent.
     pub fn read(text: &str) -> Result<WorkerMessage, ReadError> {
+        match scan_results(text) {
+            Some(results) => Ok(WorkerMessage::Results(results)),
+            None => WorkerMessage::read_any(text),
+        }
+    }
+
+    fn read_any(text: &str) -> Result<WorkerMessage, ReadError> {
         match kind(text)?.as_ref() {
             "result" => body(text, MessageKind::Result).map(WorkerMessage::Result),
             "results" => body(text, MessageKind::Results).map(WorkerMessage::Results),
@@ -571,14 +606,58 @@ fn slots<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Er
     Ok(slots)
 }
 
-fn results<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<Number>, D::Error> {
-    let results = Vec::<Number>::deserialize(deserializer)?;
+fn results<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Numbers, D::Error> {
+    let results = Numbers::deserialize(deserializer)?;
     if !(1..=FRAME_RESULTS_MAX).contains(&results.len()) {
         let count = results.len();
         let said = format!("results must be 1 to {FRAME_RESULTS_MAX} numbers, not {count}");
         return Err(serde::de::Error::custom(said));
     }
     Ok(results)
+}
+
+/// Reads [`WorkerMessage::Results`] as [`WorkerMessage::write_results`] writes it; none of any other
+/// frame, nor of one that is to be refused.
+fn scan_results(text: &str) -> Option<LeaseResults> {
+    let mut scan = Scan::new(text);
+    scan.take(r#"{"type":"results","lease":"#)?;
+    let lease = LeaseId(scan.integer()?);
+    scan.take(r#","first":"#)?;
+    let first = scan.integer()?;
+    scan.take(r#","results":"#)?;
+    let results = Numbers::scan(&mut scan).filter(|results| results.len() <= FRAME_RESULTS_MAX)?;
+    scan.take(",")?;
+    #[derive(Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Rest {
+        duration_ms: Option<DurationMs>,
+        agent: Option<String>,
+    }
+    let Rest { duration_ms, agent } = serde_json::from_str(&format!("{{{}", scan.rest())).ok()?;
+    Some(LeaseResults { lease, first, results, duration_ms, agent })
+}
+
+/// Reads a [`ServerMessage::Lease`] with a list of inputs as [`ServerMessage::write`] writes it; none of
+/// any other frame, nor of one that is to be refused.
+fn scan_lease(text: &str) -> Option<Lease> {
+    let mut scan = Scan::new(text);
+    scan.take(r#"{"type":"lease","lease":"#)?;
+    let lease = LeaseId(scan.integer()?);
+    scan.take(r#","job":"#)?;
+    let job = JobId(scan.integer()?);
+    scan.take(r#","op":""#)?;
+    let op = Op::ALL.iter().copied().find(|op| scan.take(op.name()).is_some())?;
+    scan.take(r#"","first":"#)?;
+    let first = scan.integer()?;
+    scan.take(r#","count":"#)?;
+    let count = scan.integer()?;
+    scan.take(r#","inputs":"#)?;
+    let inputs = Some(inputs::scan(&mut scan)?);
+    scan.take(r#","deadline_ms":"#)?;
+    let deadline_ms = scan.integer()?;
+    scan.take("}")?;
+    let raw = RawLease { lease, job, op, first, count, grid: None, inputs, deadline_ms };
+    Lease::try_from(raw).ok().filter(|_| scan.rest().is_empty())
 }
 
 /// The `type` of a frame; the rest of it is only skipped, so a wrong field elsewhere cannot hide
@@ -609,4 +688,50 @@ fn body<'a, T: Deserialize<'a>>(text: &'a str, kind: MessageKind) -> Result<T, R
 
 fn to_json(message: &impl Serialize) -> String {
     serde_json::to_string(message).expect("messages have string keys and serialise")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A frame, and all that come of it when one character is changed, dropped or doubled.
+    fn mutants(text: &str) -> Vec<String> {
+        let mut mutants = vec![text.to_owned()];
+        for (at, was) in text.char_indices() {
+            let (before, after) = (&text[..at], &text[at + was.len_utf8()..]);
+            for to in ["", " ", "0", "1", "-", ".", "e", ",", "\"", "[", "]", "{", "}", "\\", "x"] {
+                mutants.push(format!("{before}{to}{after}"));
+            }
+            mutants.push(format!("{before}{was}{was}{after}"));
+        }
+        mutants
+    }
+
+    #[test]
+    fn what_is_read_at_once_is_what_serde_reads() {
+        let results = r#"{"type":"results","lease":9,"first":3,"results":[1.5,-0.0,"NaN",5e-324],"duration_ms":2.5,"agent":"T \u00f1"}"#;
+        assert!(scan_results(results).is_some(), "it is the usual frame");
+        let mut read = 0;
+        for text in mutants(results) {
+            if let Some(scanned) = scan_results(&text) {
+                read += 1;
+                let known = WorkerMessage::read_any(&text);
+                assert_eq!(known, Ok(WorkerMessage::Results(scanned)), "{text}");
+            }
+        }
+        assert!(read > 50, "{read}");
+        let lease = r#"{"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":4,"count":2,"inputs":[{"initial":-0.0,"factor":1.5,"times":0},{"initial":12.5,"factor":1.00000043,"times":10}],"deadline_ms":10000}"#;
+        let known = ServerMessage::read_any(lease).unwrap();
+        assert_eq!(known.write(), lease);
+        assert_eq!(scan_lease(lease).map(ServerMessage::Lease), Some(known));
+        let mut read = 0;
+        for text in mutants(lease) {
+            if let Some(scanned) = scan_lease(&text) {
+                read += 1;
+                let known = ServerMessage::read_any(&text);
+                assert_eq!(known, Ok(ServerMessage::Lease(scanned)), "{text}");
+            }
+        }
+        assert!(read > 50, "{read}");
+    }
 }

@@ -614,7 +614,7 @@ impl Simulation {
         for recording in recordings {
             let job = self.jobs.get_mut(&recording.job).unwrap();
             let range = range_of(recording);
-            for (index, outcome) in range.clone().zip(&recording.outcomes) {
+            for (index, outcome) in range.clone().zip(&recording.outcomes.read()) {
                 let right = Number(job.inputs[index as usize].compute());
                 match outcome {
                     Outcome::Result(number) => {
@@ -1121,5 +1121,5 @@ impl Simulation {
 }
 
 fn range_of(recording: &Recording) -> Range<u64> {
-    recording.first..recording.first + recording.outcomes.len() as u64
+    recording.first..recording.first + recording.outcomes.len()
 }

@@ -310,7 +310,8 @@ fn the_first_outcome_stands_and_a_batch_is_all_or_none(store: &dyn Store) {
     let before = store.outcomes(job, 0..1000, 1000).unwrap();
     for late in [100..200, 199..200, 100..101, 50..101, 199..300, 50..300, 120..130] {
         let mut intruder = numbers(job, late.clone());
-        intruder.outcomes.fill(Outcome::Error { error: "late".to_owned() });
+        let error = || Outcome::Error { error: "late".to_owned() };
+        intruder.outcomes = late.clone().map(|_| error()).collect();
         let batch = [numbers(job, 0..10), intruder, numbers(job, 400..410)];
         assert_overlap(&store.record(&batch).unwrap_err(), job, late);
         assert_eq!(store.outcomes(job, 0..1000, 1000).unwrap(), before);
@@ -566,9 +567,9 @@ fn batches() -> impl Strategy<Value = Vec<Vec<Range<u64>>>> {
 fn enter(table: &mut Vec<Option<Outcome>>, batch: &[Recording]) -> bool {
     let mut next = table.clone();
     for recording in batch {
-        let entries = next[recording.first as usize..].iter_mut().zip(&recording.outcomes);
+        let entries = next[recording.first as usize..].iter_mut().zip(recording.outcomes.read());
         for (entry, outcome) in entries {
-            if entry.replace(outcome.clone()).is_some() {
+            if entry.replace(outcome).is_some() {
                 return false;
             }
         }
@@ -945,7 +946,7 @@ fn recording(job: JobId, first: u64, outcomes: Vec<Outcome>) -> Recording {
     Recording {
         job,
         first,
-        outcomes,
+        outcomes: outcomes.into_iter().collect(),
         worker: WorkerId(3),
         agent: "Mozilla/5.0".to_owned(),
         duration_ms: Some(1.5),
@@ -979,7 +980,7 @@ fn single(index: u64) -> (u64, Outcome) {
 }
 
 fn run_of(recording: Recording) -> Run {
-    Run { first: recording.first, outcomes: recording.outcomes }
+    Run { first: recording.first, outcomes: recording.outcomes.read() }
 }
 
 fn assert_missing<T: std::fmt::Debug>(job: JobId, result: Result<T, StoreError>) {

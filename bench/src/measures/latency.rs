@@ -95,7 +95,7 @@ async fn bare(setting: &Setting) -> Result<Vec<f64>> {
         store.record(&[Recording {
             job,
             first,
-            outcomes: vec![Outcome::Result(Number(1.5))],
+            outcomes: [Outcome::Result(Number(1.5))].into_iter().collect(),
             worker: WorkerId(1),
             agent: "tequio-bench".to_owned(),
             duration_ms: Some(0.01),

@@ -12,6 +12,7 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{LEASE_TARGET, LEASE_TASKS_MAX};
 use tequio_protocol::number::Number;
+use tequio_protocol::numbers::Numbers;
 use tequio_protocol::op::Op;
 
 pub(super) const MEASURE: Measure = Measure {
@@ -84,7 +85,7 @@ pub(super) struct Lender {
     /// What workers say that a task takes.
     task: Duration,
     now: Duration,
-    results: Vec<Number>,
+    results: Numbers,
 }
 
 impl Lender {
@@ -106,14 +107,14 @@ impl Lender {
         for id in 1..=workers {
             scheduler.add_worker(WorkerId(id), Mode::Lease, 1);
         }
-        let results = vec![Number(1.0); LEASE_TASKS_MAX as usize];
+        let results = (0..LEASE_TASKS_MAX).map(|_| Number(1.0)).collect();
         Ok(Lender { scheduler, grid, task, now: Duration::ZERO, results })
     }
 
     /// What the dispatcher does to lend something, but for sending it.
     pub(super) fn lend(&mut self) -> Option<Grant> {
         let grant = self.scheduler.grant(self.now)?;
-        self.scheduler.set_inputs(grant.lease, Inputs::Grid(self.grid.clone()), true);
+        self.scheduler.set_inputs(grant.lease, Inputs::Grid(self.grid.clone()));
         Some(grant)
     }
 
@@ -124,7 +125,7 @@ impl Lender {
         let duration = self.task.saturating_mul(tasks as u32);
         // Nobody is late: each answer comes when it is due.
         self.now += duration;
-        let results = &self.results[..tasks as usize];
+        let results = self.results.slice(0..tasks as usize);
         let taken =
             self.scheduler.results(*worker, *lease, range.start, results, Some(duration), self.now);
         let taken = taken.map_err(|refusal| anyhow!("refused: {}", refusal.reason))?;

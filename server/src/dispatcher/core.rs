@@ -242,20 +242,19 @@ struct Job {
     failed: u64,
     durable: Intervals,
     rate: Rate,
-    is_surely_finite: bool,
 }
 
 impl Recorded {
     /// What is on disk once this is. It takes the recording, so that the outcome that travels on costs
     /// no copy.
     pub fn of(recording: Recording) -> Recorded {
-        let end = recording.first + recording.outcomes.len() as u64;
+        let end = recording.first + recording.outcomes.len();
         Recorded {
             job: recording.job,
             range: recording.first..end,
-            failed: recording.outcomes.iter().filter(|outcome| outcome.is_error()).count() as u64,
+            failed: recording.outcomes.failed(),
             kind: Agent::parse(Some(&recording.agent)).kind,
-            first: recording.outcomes.into_iter().next().map(|first| (first, recording.agent)),
+            first: recording.outcomes.first().map(|first| (first, recording.agent)),
         }
     }
 }
@@ -524,9 +523,10 @@ impl Core {
                 None => worker.held = Some(held),
                 Some((lease, index)) => {
                     let wrong = result.result.unwrap_or(Number(f64::NAN));
-                    let answers = [if wrong == expected { Number(f64::NAN) } else { wrong }];
+                    let answer = if wrong == expected { Number(f64::NAN) } else { wrong };
+                    let answers = [answer].into_iter().collect();
                     worker.errors += 1;
-                    let refused = self.scheduler.results(id, lease, index, &answers, None, now.at);
+                    let refused = self.scheduler.results(id, lease, index, answers, None, now.at);
                     self.live.stream.ended(id, lease, HowEnded::Lost, now.at);
                     self.count_refusal(&refused);
                     if refused.is_err_and(|refusal| refusal.is_turned_away) {
@@ -557,7 +557,8 @@ impl Core {
             }
             Some((lease, index)) => {
                 let duration = duration_of(result.duration_ms);
-                let taken = self.scheduler.results(id, lease, index, &[number], duration, now.at);
+                let answer = [number].into_iter().collect();
+                let taken = self.scheduler.results(id, lease, index, answer, duration, now.at);
                 self.take(id, lease, taken, result.duration_ms, now);
             }
         }
@@ -580,12 +581,13 @@ impl Core {
         let LeaseResults { lease, first, results, duration_ms, .. } = message;
         let _span = debug_span!("lease", id = %lease).entered();
         let duration = duration_of(duration_ms);
-        let taken = self.scheduler.results(id, lease, first, &results, duration, now.at);
+        let count = results.len() as u64;
+        let taken = self.scheduler.results(id, lease, first, results, duration, now.at);
         if taken.is_ok() {
-            worker.results += results.len() as u64;
-            worker.rate.count(now.at, results.len() as u64);
+            worker.results += count;
+            worker.rate.count(now.at, count);
         }
-        debug!(first, count = results.len(), "[#{id}] results");
+        debug!(first, count, "[#{id}] results");
         self.take(id, lease, taken, duration_ms, now);
     }
 
@@ -644,7 +646,7 @@ impl Core {
         let _job = debug_span!("job", id = %job).entered();
         for (first, outcomes) in accepted.fresh {
             debug!(first, count = outcomes.len(), "to be recorded");
-            self.uncommitted += outcomes.len() as u64;
+            self.uncommitted += outcomes.len();
             self.effects.push(Effect::Record(Recording {
                 job,
                 first,
@@ -737,7 +739,7 @@ impl Core {
                 Some(grid) => {
                     let grid = grid.clone();
                     let inputs = Inputs::Grid(grid.clone());
-                    self.scheduler.set_inputs(grant.lease, inputs, job.is_surely_finite);
+                    self.scheduler.set_inputs(grant.lease, inputs);
                     self.deliver(&grant, LeaseInputs::Grid(Grid::clone(&grid)), now.at);
                 }
                 None => {
@@ -768,9 +770,8 @@ impl Core {
                 return self.scheduler.take_back(lease);
             }
         };
-        let is_finite = inputs.iter().all(RepeatMultiply::is_surely_finite);
         let known = Inputs::List { first: grant.range.start, inputs: inputs.clone().into() };
-        self.scheduler.set_inputs(lease, known, is_finite);
+        self.scheduler.set_inputs(lease, known);
         // It may have expired or been revoked meanwhile; then nobody waits for it.
         if self.scheduler.rest_of(lease).is_some() {
             self.deliver(&grant, LeaseInputs::List(inputs), now.at);
@@ -846,10 +847,8 @@ impl Core {
             };
             self.scheduler.add_job(id, spec);
         }
-        let is_surely_finite = grid.as_ref().is_some_and(|grid| grid.is_surely_finite());
         let rate = Rate::default();
-        let job =
-            Job { job, grid, total, is_open, state, done, failed, durable, rate, is_surely_finite };
+        let job = Job { job, grid, total, is_open, state, done, failed, durable, rate };
         info!("Job {id} {}: {} of {total} tasks done", state.name(), done + failed);
         self.jobs.insert(id, job);
         self.progressed.insert(id);

@@ -113,7 +113,7 @@ impl Writer {
         while tasks < COMMIT_TASKS_MAX && !self.is_stopping {
             // That nobody can send any more is seen by the next wait.
             let Ok(write) = writes.try_recv() else { return };
-            tasks += if let Write::Record(r) = &write { r.outcomes.len() as u64 } else { 1 };
+            tasks += if let Write::Record(r) = &write { r.outcomes.len() } else { 1 };
             self.write(write);
         }
     }
@@ -244,7 +244,7 @@ impl Writer {
     }
 
     fn give_up(self) {
-        let tasks: usize = self.waiting.iter().map(|recording| recording.outcomes.len()).sum();
+        let tasks: u64 = self.waiting.iter().map(|recording| recording.outcomes.len()).sum();
         if tasks > 0 {
             error!("{tasks} outcomes could not be recorded; they will be computed again");
         }

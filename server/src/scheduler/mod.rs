@@ -33,8 +33,9 @@ use tequio_protocol::limits::{
     TASK_ATTEMPTS_MAX, TASK_ERROR_CHARS_MAX, WORKER_TASKS_MAX,
 };
 use tequio_protocol::number::Number;
+use tequio_protocol::numbers::Numbers;
 use tequio_protocol::op::{Op, RepeatMultiply};
-use tequio_protocol::outcome::Outcome;
+use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::text::printable;
 
 /// How far a plain client's result may lie from ours, relatively: browsers' own `Math.pow` and
@@ -110,10 +111,15 @@ pub enum Inputs {
 impl Inputs {
     /// What task `index` comes to.
     fn compute(&self, index: u64) -> Number {
-        Number(match self {
-            Inputs::Grid(grid) => grid.input(index).compute(),
-            Inputs::List { first, inputs } => inputs[(index - first) as usize].compute(),
-        })
+        Number(self.of(index).compute())
+    }
+
+    /// The input of task `index`.
+    fn of(&self, index: u64) -> RepeatMultiply {
+        match self {
+            Inputs::Grid(grid) => grid.input(index),
+            Inputs::List { first, inputs } => inputs[(index - first) as usize],
+        }
     }
 }
 
@@ -123,7 +129,7 @@ pub struct Accepted {
     /// The job, if it is still there.
     pub job: Option<JobId>,
     /// Outcomes that are the first of their tasks, to be recorded: runs with their first index.
-    pub fresh: Vec<(u64, Vec<Outcome>)>,
+    pub fresh: Vec<(u64, Outcomes)>,
     /// Outcomes that were dropped, because their tasks had one.
     pub duplicates: u64,
 }
@@ -269,7 +275,6 @@ struct Lease {
     inputs: Option<Inputs>,
     /// Whether its worker was told of it.
     is_sent: bool,
-    is_surely_finite: bool,
     /// It was given up because of a wrong result; what still comes of it is dropped.
     is_refused: bool,
 }
@@ -602,7 +607,6 @@ impl Scheduler {
             heard_at: now,
             inputs: None,
             is_sent: false,
-            is_surely_finite: false,
             is_refused: false,
         };
         let job = self.jobs.get_mut(&job_id).expect("the job was looked up");
@@ -635,14 +639,12 @@ impl Scheduler {
         self.refresh_worker(worker_id);
     }
 
-    /// Tells what the tasks of a new lease are computed of, and whether all its results are finite
-    /// for certain. Until then nothing is taken as an answer to it: its worker is to be told of
-    /// the lease after this.
-    pub fn set_inputs(&mut self, lease: LeaseId, inputs: Inputs, is_surely_finite: bool) {
+    /// Tells what the tasks of a new lease are computed of. Until then nothing is taken as an answer
+    /// to it: its worker is to be told of the lease after this.
+    pub fn set_inputs(&mut self, lease: LeaseId, inputs: Inputs) {
         if let Some(lease) = self.leases.get_mut(&lease) {
             lease.inputs = Some(inputs);
             lease.is_sent = true;
-            lease.is_surely_finite = is_surely_finite;
         }
     }
 
@@ -669,7 +671,7 @@ impl Scheduler {
         worker: WorkerId,
         lease: LeaseId,
         first: u64,
-        results: &[Number],
+        results: Numbers,
         duration: Option<Duration>,
         now: Duration,
     ) -> Result<Accepted, Refusal> {
@@ -682,18 +684,21 @@ impl Scheduler {
         };
         let mode = self.workers[&worker].mode;
         let samples = self.samples(&range);
-        if let Some((index, got)) = held.wrong(&range, results, &samples, inputs, mode) {
+        if let Some((index, got)) = held.wrong(&range, &results, &samples, inputs, mode) {
             return Err(self.wrong(worker, lease, index, got));
         }
         let job = held.job;
         self.heard(worker);
         self.measure(worker, &held, count(&range), duration, now);
         // A plain client's bits are its browser's; ours are everybody's.
-        let outcome = |index: u64| match mode {
-            Mode::Plain => Outcome::Result(inputs.compute(index)),
-            Mode::Lease => Outcome::Result(results[(index - first) as usize]),
+        let results = match mode {
+            Mode::Plain => range.clone().map(|index| inputs.compute(index)).collect(),
+            Mode::Lease => results,
         };
-        let accepted = self.settle(job, &range, outcome);
+        let accepted = self.settle(job, &range, |gap| {
+            let place = |index: u64| (index - first) as usize;
+            results.slice(place(gap.start)..place(gap.end)).into()
+        });
         let is_late = !self.leases.contains_key(&lease);
         self.advance(worker, lease, range.end, now);
         if is_late && !accepted.fresh.is_empty() {
@@ -750,7 +755,8 @@ impl Scheduler {
         attempts.by.push(worker);
         if attempts.by.len() >= TASK_ATTEMPTS_MAX {
             let error = printable(error, TASK_ERROR_CHARS_MAX);
-            accepted = self.settle(job_id, &range, |_| Outcome::Error { error: error.clone() });
+            let failed = || Outcome::Error { error: error.clone() };
+            accepted = self.settle(job_id, &range, |_| [failed()].into_iter().collect());
             self.advance(worker, lease, range.end, now);
             self.revoke_settled(job_id, held.family);
         } else {
@@ -844,12 +850,12 @@ impl Scheduler {
         Ok(lease.clone())
     }
 
-    /// Settles what of `range` is not settled, and says which that was.
+    /// Settles what of `range` is not settled, and says which that was, with its `outcomes`.
     fn settle(
         &mut self,
         id: JobId,
         range: &Range<u64>,
-        outcome: impl Fn(u64) -> Outcome,
+        outcomes: impl Fn(&Range<u64>) -> Outcomes,
     ) -> Accepted {
         let Some(job) = self.jobs.get_mut(&id) else {
             return Accepted { duplicates: count(range), ..Accepted::default() };
@@ -861,7 +867,7 @@ impl Scheduler {
             job.pending.remove(gap.clone());
             job.forget_attempts(&gap);
             job.spec.settled.insert(gap.clone());
-            fresh.push((gap.start, gap.map(&outcome).collect()));
+            fresh.push((gap.start, outcomes(&gap)));
         }
         Accepted { job: Some(id), fresh, duplicates: count(range) - fresh_count }
     }
@@ -1283,24 +1289,24 @@ impl Worker {
 }
 
 impl Lease {
-    /// A result that cannot be right, with its index: of the samples, or of all where all are
-    /// finite for certain.
+    /// A result that cannot be right, with its index: of the samples, or one that is not finite and
+    /// must be.
     fn wrong(
         &self,
         range: &Range<u64>,
-        results: &[Number],
+        results: &Numbers,
         samples: &[u64],
         inputs: &Inputs,
         mode: Mode,
     ) -> Option<(u64, Number)> {
-        let got = |index: u64| results[(index - range.start) as usize];
+        let got = |index: u64| results.get((index - range.start) as usize);
         let is_wrong = |index: &u64| match mode {
             Mode::Lease => !got(*index).same_bits(inputs.compute(*index)),
             Mode::Plain => !got(*index).is_close(inputs.compute(*index), PLAIN_TOLERANCE),
         };
         let impossible = || {
-            let at = results.iter().position(|result| !result.0.is_finite())?;
-            self.is_surely_finite.then_some(range.start + at as u64)
+            let mut indices = results.not_finite().map(|place| range.start + place as u64);
+            indices.find(|index| inputs.of(*index).is_surely_finite())
         };
         let index = samples.iter().copied().find(is_wrong).or_else(impossible)?;
         Some((index, got(index)))

@@ -37,20 +37,20 @@ struct Job {
     state: Option<JobState>,
     inputs: Vec<RepeatMultiply>,
     /// The outcomes recorded, by their first index; disjoint, none empty.
-    runs: BTreeMap<u64, Outcomes>,
+    runs: BTreeMap<u64, Kept>,
 }
 
 /// The outcomes of neighbouring tasks, at 8 bytes each: errors are rare.
 #[derive(Debug)]
-struct Outcomes {
+struct Kept {
     /// One a task; those of errors mean nothing.
     results: Box<[f64]>,
     /// By their place.
     errors: BTreeMap<usize, String>,
 }
 
-impl Outcomes {
-    fn of(outcomes: &[Outcome]) -> Outcomes {
+impl Kept {
+    fn of(outcomes: &[Outcome]) -> Kept {
         let mut errors = BTreeMap::new();
         let result = |(place, outcome): (usize, &Outcome)| match outcome {
             Outcome::Result(number) => number.0,
@@ -60,7 +60,7 @@ impl Outcomes {
             }
         };
         let results = outcomes.iter().enumerate().map(result).collect();
-        Outcomes { results, errors }
+        Kept { results, errors }
     }
 
     fn len(&self) -> u64 {
@@ -259,7 +259,7 @@ impl State {
         if published.overlapping(&(*first..end)).next().is_some() {
             return Err(StoreError::Overlap { job: *job, first: *first, end });
         }
-        published.runs.insert(*first, Outcomes::of(outcomes));
+        published.runs.insert(*first, Kept::of(&outcomes.read()));
         Ok(())
     }
 
@@ -277,7 +277,7 @@ impl Job {
     /// `None` for a draft.
     fn stored(&self, id: JobId) -> Option<StoredJob> {
         let state = self.state?;
-        let tasks: u64 = self.runs.values().map(Outcomes::len).sum();
+        let tasks: u64 = self.runs.values().map(Kept::len).sum();
         let failed: usize = self.runs.values().map(|run| run.errors.len()).sum();
         let mut recorded = Vec::new();
         if !state.is_over() {
@@ -307,7 +307,7 @@ impl Job {
     }
 
     /// The runs that have an index within `range`, in order.
-    fn overlapping(&self, range: &Range<u64>) -> impl Iterator<Item = (&u64, &Outcomes)> {
+    fn overlapping(&self, range: &Range<u64>) -> impl Iterator<Item = (&u64, &Kept)> {
         let (start, end) = (range.start, range.end.max(range.start));
         let before = self.runs.range(..start).next_back();
         let before = before.filter(move |(first, run)| *first + run.len() > start);

@@ -17,7 +17,7 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::limits::JOB_TASKS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
-use tequio_protocol::outcome::Outcome;
+use tequio_protocol::outcome::{Outcome, Outcomes};
 
 /// What keeps jobs. Every implementation passes one conformance suite (`tests/store.rs`).
 ///
@@ -140,7 +140,7 @@ pub struct Recording {
     /// The first task's index.
     pub first: u64,
     /// One a task, at least one.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Outcomes,
     /// Who computed them.
     pub worker: WorkerId,
     /// Its user agent.
@@ -214,7 +214,7 @@ pub enum StoreError {
 impl Recording {
     /// The index behind the last; errs where no job has such a task.
     fn end(&self) -> Result<u64, StoreError> {
-        let end = self.first.checked_add(self.outcomes.len() as u64);
+        let end = self.first.checked_add(self.outcomes.len());
         end.filter(|end| *end <= JOB_TASKS_MAX).ok_or(StoreError::Missing(self.job))
     }
 }

@@ -31,6 +31,7 @@ use std::time::Duration;
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
+use tequio_protocol::inputs;
 use tequio_protocol::limits::REMOVED_ROWS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
@@ -645,17 +646,16 @@ fn insert_recordings(tx: &Transaction<'_>, recordings: &[Recording]) -> Result<(
         if before.is_some_and(|before| before > first) {
             return Err(StoreError::Overlap { job, first, end }.into());
         }
-        let failed = recording.outcomes.iter().filter(|outcome| outcome.is_error()).count();
         insert.execute(params![
             int(job.0),
             int(first),
             int(end - first),
-            int(failed as u64),
+            int(recording.outcomes.failed()),
             recording.duration_ms,
             int(recording.worker.0),
             recording.agent,
             int(recording.recorded_at_ms),
-            to_json(&recording.outcomes)?,
+            recording.outcomes.json(),
         ])?;
     }
     Ok(())
@@ -769,14 +769,16 @@ fn insert_inputs(
     tx: &Transaction<'_>,
     job: JobId,
     first: u64,
-    inputs: &[RepeatMultiply],
+    list: &[RepeatMultiply],
 ) -> Result<(), Failure> {
     let mut statement =
         tx.prepare_cached("INSERT INTO input (job, first, count, inputs) VALUES (?1, ?2, ?3, ?4)")?;
     let firsts = (first..).step_by(BLOCK_INPUTS_MAX);
-    for (first, block) in firsts.zip(inputs.chunks(BLOCK_INPUTS_MAX)) {
+    for (first, block) in firsts.zip(list.chunks(BLOCK_INPUTS_MAX)) {
         let count = int(block.len() as u64);
-        statement.execute(params![int(job.0), int(first), count, to_json(block)?])?;
+        let mut json = String::new();
+        inputs::write(block, &mut json);
+        statement.execute(params![int(job.0), int(first), count, json])?;
     }
     Ok(())
 }
@@ -806,7 +808,8 @@ fn select_inputs(
     while !range.is_empty()
         && let Some(row) = rows.next()?
     {
-        inputs.append(&mut Block::of(row, range)?.parse(row, job)?);
+        let Block { skip, take, .. } = Block::of(row, range)?;
+        inputs.extend(read_inputs(row, job)?.into_iter().skip(skip).take(take));
     }
     // Fewer where a draft was discarded since its inputs were counted.
     let expected = range.end.saturating_sub(range.start);
@@ -848,6 +851,21 @@ impl Block {
     ) -> Result<Vec<T>, Failure> {
         parse_places(row, job, self.skip..self.skip + self.take)
     }
+}
+
+/// The inputs of a row `(first, count, array)`.
+fn read_inputs(row: &Row<'_>, job: JobId) -> Result<Vec<RepeatMultiply>, Failure> {
+    let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
+    let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
+    let unreadable = |said: String| {
+        Failure::Unreadable(format!("job {job}, the row whose first is {first}: {said}"))
+    };
+    let inputs = inputs::read(json).map_err(|error| unreadable(error.to_string()))?;
+    if inputs.len() as u64 != count {
+        let length = inputs.len();
+        return Err(unreadable(format!("invalid length {length}, expected an array of {count}")));
+    }
+    Ok(inputs)
 }
 
 /// The elements at `places`, which ascend, of the array of a row `(first, count, array)`; the others

@@ -165,7 +165,7 @@ fn the_oldest_sessions_are_dropped_when_their_inputs_are_too_many() {
         for _ in 0..2 {
             while let Some(grant) = bench.scheduler.grant(bench.now) {
                 let inputs = inputs_with(grant.range.clone(), &[]);
-                bench.scheduler.set_inputs(grant.lease, inputs, false);
+                bench.scheduler.set_inputs(grant.lease, inputs);
             }
             bench.now = bench.scheduler.next_timeout().unwrap();
             bench.scheduler.expire(bench.now);
