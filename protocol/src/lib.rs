@@ -19,5 +19,6 @@ pub mod op;
 pub mod outcome;
 pub mod page;
 pub mod piece;
+pub mod power;
 mod scan;
 pub mod text;

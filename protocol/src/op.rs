@@ -2,6 +2,7 @@
 
 use crate::limits::INTEGER_MAX;
 use crate::number::Number;
+use crate::power::{self, Power};
 use serde::de::{Deserializer, Error, Unexpected, Visitor};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -63,6 +64,22 @@ impl Op {
             }
             #[cfg(feature = "test-ops")]
             Op::Misbehave => input.compute(),
+        }
+    }
+
+    /// Gives the results of tasks one after the other, the same as [`Op::compute`] does. Of those
+    /// that follow each other with the same factor, what they have in common is computed once.
+    pub(crate) fn computer(self) -> impl FnMut(&RepeatMultiply) -> f64 {
+        let mut known = Power::of(1.0);
+        move |input| match self {
+            Op::RepeatMultiply => {
+                if !known.is_of(input.factor) {
+                    known = Power::of(input.factor);
+                }
+                input.compute_with(&known)
+            }
+            #[cfg(feature = "test-ops")]
+            Op::Misbehave => self.compute(input),
         }
     }
 }
@@ -139,18 +156,23 @@ impl RepeatMultiply {
     /// `|initial| × |factor|^times` is at most 2^(log2 |initial| + times × log2 |factor|); 1023
     /// leaves more room for roundings than they need. A factor of at most 1 cannot grow.
     pub fn is_surely_finite(&self) -> bool {
-        let growth = libm::log2(self.factor.abs()) * self.times as f64;
+        let growth = power::log2(self.factor.abs()) * self.times as f64;
         self.factor.abs() <= 1.0
-            || (growth < 1023.0 && growth + libm::log2(self.initial.abs()) < 1023.0)
+            || (growth < 1023.0 && growth + power::log2(self.initial.abs()) < 1023.0)
     }
 
     /// `initial * pow(factor, times)`: one rounding of the power and one of the product.
     ///
-    /// The power is `libm`'s on every target, never the platform's: browsers and C libraries
-    /// differ from each other in the last bit, `libm` compiled from the same source does not.
+    /// The power is our own on every target ([`Power`]), never the platform's: browsers and C
+    /// libraries differ from each other in the last bit.
     /// The result may be infinite, or NaN (`0 × ∞`); so is `initial * Math.pow(factor, times)`.
     pub fn compute(&self) -> f64 {
-        self.initial * libm::pow(self.factor, self.times as f64)
+        self.compute_with(&Power::of(self.factor))
+    }
+
+    /// The result, where `power` is of its factor.
+    fn compute_with(&self, power: &Power) -> f64 {
+        self.initial * power.raise(self.times)
     }
 }
 
