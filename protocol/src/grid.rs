@@ -77,20 +77,30 @@ impl Grid {
 
     /// The input of task `index`, which must be below [`Grid::total`].
     pub fn input(&self, index: u64) -> RepeatMultiply {
-        let times = index % self.times.len();
-        let row = index / self.times.len();
-        let (initial, factor) = (row / self.factor.len(), row % self.factor.len());
-        RepeatMultiply::new(
-            self.initial.value(initial),
-            self.factor.value(factor),
-            self.times.value(times) as u64,
-        )
-        .expect("every input of a grid is in range")
+        let at = self.indices(index);
+        self.input_of(self.row(at), at[2])
+    }
+
+    /// Where task `index` is on each axis.
+    fn indices(&self, index: u64) -> [u64; 3] {
+        let (row, times) = (index / self.times.len(), index % self.times.len());
+        [row / self.factor.len(), row % self.factor.len(), times]
+    }
+
+    fn row(&self, [initial, factor, _]: [u64; 3]) -> (f64, f64) {
+        (self.initial.value(initial), self.factor.value(factor))
+    }
+
+    fn input_of(&self, (initial, factor): (f64, f64), times: u64) -> RepeatMultiply {
+        RepeatMultiply::new(initial, factor, self.times.value(times) as u64)
+            .expect("every input of a grid is in range")
     }
 
     /// The inputs of tasks `range`, which must end at or below [`Grid::total`].
     pub fn inputs(&self, range: Range<u64>) -> impl Iterator<Item = RepeatMultiply> + '_ {
-        range.map(|index| self.input(index))
+        let left = range.end.saturating_sub(range.start);
+        let rows = Rows { grid: self, left, at: self.indices(range.start) };
+        rows.flat_map(move |(row, times)| times.map(move |times| self.input_of(row, times)))
     }
 
     /// Whether every result is finite for certain; false where some may be finite or not.
@@ -102,6 +112,32 @@ impl Grid {
             magnitude(&self.times) as u64,
         );
         corner.is_ok_and(|corner| corner.is_surely_finite())
+    }
+}
+
+/// Rows that follow each other, found by counting: dividing at each would take as long as a power.
+struct Rows<'a> {
+    grid: &'a Grid,
+    /// How many tasks they have still.
+    left: u64,
+    /// Where the next row begins on its axes.
+    at: [u64; 3],
+}
+
+impl Iterator for Rows<'_> {
+    /// The initial and the factor of a row, and which of `times` are in it.
+    type Item = ((f64, f64), Range<u64>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
+        }
+        let [initial, factor, times] = self.at;
+        let count = self.left.min(self.grid.times.len() - times);
+        self.left -= count;
+        let is_last = factor + 1 == self.grid.factor.len();
+        self.at = if is_last { [initial + 1, 0, 0] } else { [initial, factor + 1, 0] };
+        Some((self.grid.row([initial, factor, times]), times..times + count))
     }
 }
 
