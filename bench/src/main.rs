@@ -4,11 +4,13 @@
 //! against in turn, so that a machine that is busy with something else is so for both; what counts
 //! is the median of the rounds' ratios. Nothing here is a test: no figure is asserted.
 
+mod browser;
 mod measure;
 mod measures;
 mod process;
 mod report;
 mod setting;
+mod tools;
 
 use anyhow::{Context, Result, anyhow};
 use clap::Parser;

@@ -66,6 +66,12 @@ pub(crate) fn rate(
     let (mut server, url) = start(shape)?;
     let _clients: Vec<Process> =
         (0..clients).map(|_| client(&url, connections / clients)).collect::<Result<_>>()?;
+    rate_of(&mut server, shape.tasks_per_frame() * connections as u64 * 16, time)
+}
+
+/// Tasks a second that a server of [`start`] is answered, over `time` from `warm` tasks on. It is
+/// asked once.
+pub(crate) fn rate_of(server: &mut Process, warm: u64, time: Duration) -> Result<f64> {
     // Its count is asked for by a line, and answered by one.
     let stdin = server.child().stdin.take().context("it is asked through a pipe")?;
     let stdout = server.child().stdout.take().context("it answers through a pipe")?;
@@ -76,9 +82,9 @@ pub(crate) fn rate(
         stdout.read_line(&mut line)?;
         Ok(line.trim().parse()?)
     };
-    let warm = Instant::now();
-    while count()? < shape.tasks_per_frame() * connections as u64 * 16 {
-        ensure!(warm.elapsed() < crate::process::PATIENCE, "the ceiling does not get on");
+    let started = Instant::now();
+    while count()? < warm {
+        ensure!(started.elapsed() < crate::process::PATIENCE, "the ceiling does not get on");
         std::thread::sleep(Duration::from_millis(5));
     }
     let (began, before) = (Instant::now(), count()?);

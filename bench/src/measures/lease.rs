@@ -49,20 +49,29 @@ fn round(setting: &Setting) -> Result<Vec<Reading>> {
 
 fn inputs(setting: &Setting) -> Result<f64> {
     let server = Server::start(setting)?;
-    let path = setting.cache.join("inputs.jsonl");
-    if !path.exists() {
-        write_inputs(&path, INPUTS)?;
-    }
-    let path = path.to_string_lossy();
-    server.run(&["submit", "repeat_multiply", "--input", &path])?;
+    submit_inputs(setting, &server, INPUTS)?;
     rate(&server)
 }
 
-fn grid(setting: &Setting) -> Result<f64> {
+pub(super) fn grid(setting: &Setting) -> Result<f64> {
     let server = Server::start(setting)?;
-    let grid = ["--initial", "1.0000054", "--factor", "1.00000043", "--times", "0..1000000000"];
-    server.run(&[["submit", "repeat_multiply"].as_slice(), &grid].concat())?;
+    submit_grid(&server)?;
     rate(&server)
+}
+
+/// A job of so many inputs, each sent.
+pub(super) fn submit_inputs(setting: &Setting, server: &Server, count: u64) -> Result<()> {
+    let path = setting.cache.join(format!("inputs-{count}.jsonl"));
+    if !path.exists() {
+        write_inputs(&path, count)?;
+    }
+    server.run(&["submit", "repeat_multiply", "--input", &path.to_string_lossy()]).map(drop)
+}
+
+/// A job that never ends, whose workers make their inputs.
+pub(super) fn submit_grid(server: &Server) -> Result<()> {
+    let grid = ["--initial", "1.0000054", "--factor", "1.00000043", "--times", "0..1000000000"];
+    server.run(&[["submit", "repeat_multiply"].as_slice(), &grid].concat()).map(drop)
 }
 
 fn rate(server: &Server) -> Result<f64> {

@@ -9,6 +9,7 @@ mod plain;
 mod recovery;
 mod scheduler;
 mod sizes;
+mod tab;
 
 use crate::measure::Measure;
 use anyhow::{Result, bail};
@@ -18,6 +19,7 @@ use tequio_protocol::op::RepeatMultiply;
 const ALL: &[&Measure] = &[
     &lease::MEASURE,
     &plain::MEASURE,
+    &tab::MEASURE,
     &map::MEASURE,
     &latency::MEASURE,
     &scheduler::MEASURE,
