@@ -1,10 +1,15 @@
 //! What measures need on the machine: found, or installed, or named as missing.
 
+use crate::setting::Setting;
 use anyhow::{Context, Result, bail, ensure};
 use std::env;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
+
+/// What a folder was installed from, in the folder: it is written last, so that what was interrupted
+/// is installed anew.
+const INSTALLED_FROM: &str = ".installed-from";
 
 /// A program that a measure runs.
 struct Program {
@@ -22,6 +27,62 @@ struct Program {
 pub(crate) fn chromium() -> Result<PathBuf> {
     let programs = &["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
     get(&Program { name: "Chromium", variable: "CHROME", programs, packages: &["chromium"] })
+}
+
+/// Redis' server.
+pub(crate) fn redis() -> Result<PathBuf> {
+    let programs = &["redis-server"];
+    get(&Program { name: "Redis", variable: "REDIS", programs, packages: &["redis-server"] })
+}
+
+/// Python with the packages that `bench/peers/requirements.txt` names, and none of the machine's.
+pub(crate) fn python(setting: &Setting) -> Result<PathBuf> {
+    let packages = &["python3", "python3-venv"];
+    let programs = &["python3", "python"];
+    let python = get(&Program { name: "Python", variable: "PYTHON", programs, packages })?;
+    let pins = setting.root.join("bench/peers/requirements.txt");
+    let folder = setting.cache.join("python");
+    let program = folder.join("bin/python");
+    // An environment is of one Python, and lies where it was made.
+    let wanted = format!("{}\n{}\n{}", python.display(), folder.display(), read(&pins)?);
+    install(&folder, &wanted, || {
+        run(Command::new(&python).args(["-m", "venv"]).arg(&folder))?;
+        let quiet = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        run(Command::new(&program).args(quiet).arg("--requirement").arg(&pins))
+    })?;
+    Ok(program)
+}
+
+/// A folder that has the programs of `bench/peers` for Node beside the packages that they import.
+pub(crate) fn node_folder(setting: &Setting, program: &str) -> Result<PathBuf> {
+    let peers = setting.root.join("bench/peers");
+    let folder = setting.cache.join("node");
+    install(&folder, &read(&peers.join("package-lock.json"))?, || {
+        fs::create_dir_all(&folder).with_context(|| folder.display().to_string())?;
+        for file in ["package.json", "package-lock.json"] {
+            fs::copy(peers.join(file), folder.join(file)).context(file)?;
+        }
+        let quiet = ["ci", "--no-audit", "--no-fund", "--loglevel=error"];
+        run(Command::new("npm").args(quiet).current_dir(&folder))
+            .context("Node 20 or newer, with npm, is needed for this (https://nodejs.org)")
+    })?;
+    // It may have changed since; a program of Node's finds packages beside itself.
+    fs::copy(peers.join(program), folder.join(program)).context(program.to_owned())?;
+    Ok(folder)
+}
+
+/// Has `work` fill the folder, unless it was filled from `wanted` before.
+fn install(folder: &Path, wanted: &str, work: impl FnOnce() -> Result<()>) -> Result<()> {
+    let mark = folder.join(INSTALLED_FROM);
+    if fs::read_to_string(&mark).is_ok_and(|installed| installed == wanted) {
+        return Ok(());
+    }
+    eprintln!("▸ installing into {}", folder.display());
+    if folder.exists() {
+        fs::remove_dir_all(folder).with_context(|| folder.display().to_string())?;
+    }
+    work()?;
+    fs::write(&mark, wanted).with_context(|| mark.display().to_string())
 }
 
 /// The one that its variable names, or one of the usual names; on Debian as root it is installed.
@@ -80,4 +141,8 @@ fn run(command: &mut Command) -> Result<()> {
         bail!("`{line}` failed ({status})");
     }
     Ok(())
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))
 }

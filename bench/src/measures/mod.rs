@@ -5,6 +5,7 @@ mod idle;
 mod latency;
 mod lease;
 mod map;
+mod peers;
 mod plain;
 mod recovery;
 mod scheduler;
@@ -26,6 +27,7 @@ const ALL: &[&Measure] = &[
     &sizes::MEASURE,
     &idle::MEASURE,
     &recovery::MEASURE,
+    &peers::MEASURE,
 ];
 
 /// Those of these names; all where none is given.
