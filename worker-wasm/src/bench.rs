@@ -160,8 +160,8 @@ impl Done {
         });
         results
             .map(|results| {
-                for (index, result) in (results.first..).zip(&results.results) {
-                    assert_eq!(*result, Number(input(index).compute()), "task {index}");
+                for (index, result) in (results.first..).zip(results.results.iter()) {
+                    assert_eq!(result, Number(input(index).compute()), "task {index}");
                 }
                 let end = results.first + results.results.len() as u64;
                 (results.lease.0, results.first..end)
