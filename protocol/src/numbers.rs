@@ -2,7 +2,7 @@
 //! again spends most of its time on that.
 
 use crate::number::Number;
-use crate::scan::Scan;
+use crate::scan::{Scan, Token};
 use serde::de::Deserializer;
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
@@ -37,7 +37,10 @@ impl Numbers {
             "\"NaN\"" => f64::NAN,
             "\"Infinity\"" => f64::INFINITY,
             "\"-Infinity\"" => f64::NEG_INFINITY,
-            digits => digits.parse().expect("it was seen to be a number"),
+            digits => {
+                let token = Scan::new(digits).number();
+                token.and_then(Token::value).expect("it was seen to be a number")
+            }
         })
     }
 
@@ -93,8 +96,8 @@ impl Numbers {
                 has_others = true;
             } else {
                 let token = scan.number()?;
-                if token.may_be_too_large && !token.text.parse().is_ok_and(f64::is_finite) {
-                    return None;
+                if token.may_be_too_large {
+                    token.value()?;
                 }
             }
             if scan.take(",").is_none() {

@@ -4,7 +4,6 @@
 
 use crate::ids::{JobId, TaskId};
 use crate::op::Op;
-use crate::piece::PieceResults;
 use serde::{Deserialize, Serialize};
 
 /// From the page to the coordinator.
@@ -189,33 +188,4 @@ impl TabMessage {
     pub fn read(text: &str) -> Result<TabMessage, serde_json::Error> {
         serde_json::from_str(text)
     }
-}
-
-/// From the coordinator to its compute worker.
-///
-/// This and [`FromCompute`] are tagged from outside, `{"compute":{..}}`: serde reads a tag inside
-/// by way of a buffer in which a JavaScript number `-0` becomes the integer 0.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ToCompute {
-    /// Compute this; answered by [`FromCompute::Computed`].
-    Compute {
-        /// A [`Piece`](crate::piece::Piece) as text.
-        piece: String,
-    },
-}
-
-/// From the compute worker to the coordinator.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FromCompute {
-    /// The compute worker listens.
-    Ready,
-    /// The answer to [`ToCompute::Compute`].
-    Computed {
-        /// What came of it.
-        results: PieceResults,
-        /// How long computing and writing them took, in milliseconds.
-        duration_ms: f64,
-    },
 }

@@ -357,6 +357,7 @@ impl Work {
     ) {
         let slot = computed.slot;
         let Some(running) = self.take_running(slot) else { return };
+        let done_before = actions.len();
         let took = Duration::from_secs_f64(computed.duration.get() / 1000.0);
         let turn = match self.share {
             // Two clocks are compared below, and one grain of theirs would be a pause.
@@ -376,6 +377,10 @@ impl Work {
             }
         }
         self.rest_or_go_on(slot, turn, goes_on, now, actions);
+        // First of all the slot goes on: to send its results takes as long as to compute some.
+        let is_compute = |action: &Action| matches!(action, Action::Compute { .. });
+        let (first, later): (Vec<_>, Vec<_>) = actions.drain(done_before..).partition(is_compute);
+        actions.extend(first.into_iter().chain(later));
     }
 
     /// A slot's piece waits for the slot's program.

@@ -12,8 +12,8 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 use std::time::Duration;
 use tequio_protocol::limits::{ASLEEP_AFTER, SLOT_RETRY, TELL_INTERVAL};
-use tequio_protocol::page::{FromCompute, FromPage, ToPage};
-use tequio_protocol::piece::Piece;
+use tequio_protocol::page::{FromPage, ToPage};
+use tequio_protocol::piece::{Piece, PieceResults};
 use wasm_bindgen::JsCast;
 use web_sys::DedicatedWorkerGlobalScope;
 
@@ -96,28 +96,30 @@ impl Shell {
         }
     }
 
-    pub(super) fn hear_slot(&self, slot: usize, message: FromCompute) {
-        match message {
-            FromCompute::Ready => {
-                let mut state = self.0.borrow_mut();
-                state.has_computed = true;
-                let first_piece = state.slots[slot].as_mut().and_then(Slot::ready);
-                if let Some(piece) = first_piece {
-                    state.events.push_back(Event::Began { slot });
-                    state.compute(slot, piece, self);
-                }
-                drop(state);
-                self.carry_on();
-            }
-            FromCompute::Computed { results, duration_ms } => {
-                let began = self.0.borrow().now();
-                self.happened(Event::Computed { slot, results, duration_ms });
-                let mut state = self.0.borrow_mut();
-                let cost = state.now().saturating_sub(began);
-                state.worker.add_cost(slot, cost);
-                state.set_timeout(self);
-            }
+    pub(super) fn hear_slot(&self, slot: usize, answer: Vec<u8>) {
+        if answer.is_empty() {
+            return self.slot_listens(slot);
         }
+        let began = self.0.borrow().now();
+        let read = PieceResults::read(answer);
+        let (results, duration_ms) = read.expect("results of our own read");
+        self.happened(Event::Computed { slot, results, duration_ms });
+        let mut state = self.0.borrow_mut();
+        let cost = state.now().saturating_sub(began);
+        state.worker.add_cost(slot, cost);
+        state.set_timeout(self);
+    }
+
+    fn slot_listens(&self, slot: usize) {
+        let mut state = self.0.borrow_mut();
+        state.has_computed = true;
+        let first_piece = state.slots[slot].as_mut().and_then(Slot::ready);
+        if let Some(piece) = first_piece {
+            state.events.push_back(Event::Began { slot });
+            state.compute(slot, piece, self);
+        }
+        drop(state);
+        self.carry_on();
     }
 
     /// A slot's program has trapped, or has not started. After a trap another is started for the

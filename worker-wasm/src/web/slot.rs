@@ -3,7 +3,6 @@
 use super::coordinator::Shell;
 use super::{COMPUTE, post, words};
 use gloo_timers::callback::Timeout;
-use tequio_protocol::page::ToCompute;
 use tequio_protocol::piece::Piece;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{
@@ -53,7 +52,7 @@ impl Slot {
         let worker = Worker::new_with_options(&scope.location().href(), &options)?;
         let message = {
             let shell = shell.clone();
-            post::listener(move |message| shell.hear_slot(slot, message))
+            post::bytes_listener(move |answer| shell.hear_slot(slot, answer))
         };
         let error = {
             let shell = shell.clone();
@@ -103,8 +102,8 @@ impl Slot {
     pub(super) fn ask(&mut self, piece: Piece) -> Result<Asked, String> {
         match &mut self.0 {
             State::Started(program) if program.is_ready => {
-                let message = post::to_js(&ToCompute::Compute { piece: piece.write() });
-                let posted = program.worker.post_message(&message);
+                let (piece, memory) = post::bytes(&piece.write());
+                let posted = program.worker.post_message_with_transfer(&piece, &memory);
                 posted.map(|()| Asked::Begins).map_err(|error| words(&error))
             }
             State::Started(program) => {
