@@ -218,6 +218,9 @@ pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
 /// records waits meanwhile.
 pub const REMOVED_ROWS_MAX: u64 = 32;
 
+/// How long the state of a job that is done waits for something else to be written with it.
+pub const STATES_WAIT: Duration = Duration::from_millis(100);
+
 /// The pause before a write that failed is tried again.
 pub const STORE_RETRY: Duration = Duration::from_millis(500);
 

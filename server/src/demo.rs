@@ -98,8 +98,7 @@ impl Demo {
             grid: Some(grid),
             submitted_at_ms: wall_clock::unix_ms(),
         };
-        let id = self.dispatcher.create_job(job.clone()).await?;
-        self.dispatcher.publish(id, job, total, false).await?;
+        let id = self.dispatcher.submit(job).await?;
         self.submitted += 1;
         if let Some(progress) = self.dispatcher.follow(id).await? {
             let submitted = Instant::now();

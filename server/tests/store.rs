@@ -43,6 +43,7 @@ macro_rules! conformance {
 conformance! {
     a_new_store_has_no_jobs_and_every_load_raises_the_epoch
     jobs_are_kept_as_entered_oldest_first
+    a_job_that_is_submitted_at_once_is_as_one_in_two_steps
     a_load_discards_drafts_and_ids_are_never_given_again
     a_discarded_draft_is_gone_and_only_drafts_are_discarded
     a_removed_job_is_gone_at_once_and_only_jobs_that_are_over_are_removed
@@ -55,6 +56,7 @@ conformance! {
     open_jobs_grow_until_they_are_closed_or_over
     every_kind_of_outcome_comes_back_to_the_bit
     the_first_outcome_stands_and_a_batch_is_all_or_none
+    outcomes_and_states_are_written_together_or_not_at_all
     a_batch_may_not_overlap_itself
     outcomes_touching_at_their_edges_do_not_overlap
     outcomes_are_clipped_to_the_range
@@ -102,6 +104,17 @@ fn jobs_are_kept_as_entered_oldest_first(store: &dyn Store) {
     let jobs = store.load().unwrap().jobs;
     assert_eq!(jobs[0], expected);
     assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [first, second]);
+}
+
+fn a_job_that_is_submitted_at_once_is_as_one_in_two_steps(store: &dyn Store) {
+    let in_two = running(store, 5);
+    let at_once = store.submit(&grid_job(5)).unwrap();
+    let jobs = store.load().unwrap().jobs;
+    assert_eq!((jobs[0].id, jobs[1].id), (in_two, at_once));
+    assert_eq!(jobs[1], StoredJob { id: at_once, ..jobs[0].clone() });
+    assert_missing(at_once, store.publish(at_once, false));
+    assert_missing(at_once, store.discard(at_once));
+    store.record(&[numbers(at_once, 0..5)]).unwrap();
 }
 
 fn a_load_discards_drafts_and_ids_are_never_given_again(store: &dyn Store) {
@@ -322,6 +335,22 @@ fn the_first_outcome_stands_and_a_batch_is_all_or_none(store: &dyn Store) {
     let loaded = only_job(store);
     assert_eq!((loaded.recorded, loaded.done, loaded.failed), (vec![100..200], 100, 0));
     store.record(&[numbers(job, 0..10), numbers(job, 400..410)]).unwrap();
+}
+
+fn outcomes_and_states_are_written_together_or_not_at_all(store: &dyn Store) {
+    let (one, other) = (running(store, 10), running(store, 10));
+    let states = |store: &dyn Store| -> Vec<JobState> {
+        store.load().unwrap().jobs.iter().map(|job| job.state).collect()
+    };
+    let done = [(one, JobState::Done), (JobId(99), JobState::Done)].into();
+    let overlapping = [numbers(one, 0..10), numbers(one, 9..10)];
+    assert_overlap(&store.commit(&overlapping, &done).unwrap_err(), one, 9..10);
+    assert_eq!(states(store), [JobState::Running, JobState::Running]);
+    store.commit(&[numbers(one, 0..10), numbers(other, 0..5)], &done).unwrap();
+    assert_eq!(states(store), [JobState::Done, JobState::Running], "what is not there is left out");
+    store.commit(&[], &[(other, JobState::Paused)].into()).unwrap();
+    assert_eq!(states(store), [JobState::Done, JobState::Paused]);
+    assert_eq!(store.outcomes(other, 0..10, 10).unwrap(), [run(0..5)]);
 }
 
 fn a_batch_may_not_overlap_itself(store: &dyn Store) {

@@ -18,7 +18,7 @@ use feed::Feed;
 use std::collections::HashMap;
 use std::ops::Range;
 use std::sync::{Arc, mpsc as sync_mpsc};
-use tequio_protocol::api::{JobState, JobView, WorkerView};
+use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX};
 use tequio_protocol::message::ServerMessage;
@@ -67,7 +67,7 @@ enum Event {
     Job(JobId, oneshot::Sender<Option<JobView>>),
     Follow(JobId, oneshot::Sender<Option<watch::Receiver<Progress>>>),
     Control(JobId, Control, oneshot::Sender<Result<Option<OnDisk>, ControlError>>),
-    Published(Box<StoredJob>, writer::Reply<()>),
+    Published(Box<StoredJob>, writer::Reply<JobId>),
     Grown(JobId, u64, bool, writer::Reply<()>),
     IsOver(JobId, oneshot::Sender<Result<(), ControlError>>),
     Removed(JobId, writer::Reply<()>),
@@ -229,6 +229,11 @@ impl Dispatcher {
 
     // ---- Changing jobs ----------------------------------------------------------------------
 
+    /// Enters a job of a grid, which is computed from now on.
+    pub async fn submit(&self, job: NewJob) -> Result<JobId, ChangeError> {
+        self.write(|reply| Write::Submit(job, reply)).await
+    }
+
     /// Enters a job as a draft, for inputs to be appended.
     pub async fn create_job(&self, job: NewJob) -> Result<JobId, ChangeError> {
         self.write(|reply| Write::CreateJob(job, reply)).await
@@ -259,17 +264,8 @@ impl Dispatcher {
         total: u64,
         is_open: bool,
     ) -> Result<(), ChangeError> {
-        let stored = StoredJob {
-            id,
-            job,
-            total,
-            is_open,
-            state: JobState::Running,
-            done: 0,
-            failed: 0,
-            recorded: Vec::new(),
-        };
-        self.write(|reply| Write::Publish(Box::new(stored), reply)).await
+        let stored = StoredJob::new(id, job, total, is_open);
+        self.write(|reply| Write::Publish(Box::new(stored), reply)).await.map(drop)
     }
 
     /// Appends inputs behind the `first` that an open job has, and closes it unless `is_open`.
@@ -396,9 +392,10 @@ impl State {
                 drop(done.send(controlled));
             }
             Event::Published(job, entered) => {
+                let id = job.id;
                 self.core.add_job(*job);
                 self.carry_out(now);
-                drop(entered.send(Ok(())));
+                drop(entered.send(Ok(id)));
             }
             Event::Grown(id, total, is_open, grown) => {
                 self.core.grow_job(id, total, is_open);

@@ -11,8 +11,9 @@ use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 use tequio_protocol::api::JobState;
+use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::limits::{COMMIT_TASKS_MAX, STORE_RETRY};
+use tequio_protocol::limits::{COMMIT_TASKS_MAX, STATES_WAIT, STORE_RETRY};
 use tequio_protocol::op::RepeatMultiply;
 use tokio::sync::oneshot;
 use tracing::error;
@@ -25,10 +26,12 @@ pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 pub(super) enum Write {
     Record(Recording),
     SetState(JobId, JobState, Reply<()>),
+    /// The dispatcher answers it, once it has the job too.
+    Submit(NewJob, Reply<JobId>),
     CreateJob(NewJob, Reply<JobId>),
     AppendInputs(JobId, u64, Vec<RepeatMultiply>, Reply<()>),
     /// The dispatcher answers it, once it has the job too.
-    Publish(Box<StoredJob>, Reply<()>),
+    Publish(Box<StoredJob>, Reply<JobId>),
     /// Inputs behind the `first` that an open job has, and whether it stays open. The dispatcher
     /// answers it.
     Grow(JobId, u64, Vec<RepeatMultiply>, bool, Reply<()>),
@@ -69,7 +72,7 @@ struct Writer {
     metrics: Arc<Metrics>,
     /// Outcomes to be recorded, in order.
     waiting: VecDeque<Recording>,
-    /// States that could not be written, which jobs are in all the same.
+    /// States that are not written yet, which jobs are in all the same.
     states: BTreeMap<JobId, JobState>,
     /// Jobs of which a part is left to be removed.
     removing: VecDeque<JobId>,
@@ -81,10 +84,13 @@ struct Writer {
 impl Writer {
     fn run(mut self, writes: &mpsc::Receiver<Write>) {
         loop {
+            // States alone wait for something that is written anyway, for a while.
+            let mut is_due = self.failed_at.is_some();
             let next = match self.failed_at {
                 Some(failed_at) => {
                     writes.recv_timeout(STORE_RETRY.saturating_sub(failed_at.elapsed()))
                 }
+                None if !self.states.is_empty() => writes.recv_timeout(STATES_WAIT),
                 // What is removed is in nobody's way: whatever else there is comes first.
                 None if !self.removing.is_empty() => writes.recv_timeout(Duration::ZERO),
                 None => writes.recv().map_err(|_| RecvTimeoutError::Disconnected),
@@ -94,11 +100,13 @@ impl Writer {
                     self.write(write);
                     self.drain(writes);
                 }
+                Err(RecvTimeoutError::Timeout) if !self.states.is_empty() => is_due = true,
                 Err(RecvTimeoutError::Timeout) => self.remove_part(),
                 Err(RecvTimeoutError::Disconnected) => self.is_stopping = true,
             }
             let is_last = self.is_stopping;
-            if self.failed_at.is_none_or(|at| is_last || at.elapsed() >= STORE_RETRY) {
+            is_due |= is_last || !self.waiting.is_empty();
+            if is_due && self.failed_at.is_none_or(|at| is_last || at.elapsed() >= STORE_RETRY) {
                 self.record_all();
             }
             if is_last {
@@ -121,6 +129,12 @@ impl Writer {
     fn write(&mut self, write: Write) {
         match write {
             Write::Record(recording) => self.waiting.push_back(recording),
+            Write::SetState(job, JobState::Done, reply) => {
+                // It follows from what is recorded, and is found to be so when a store is loaded: no
+                // sync of the disk is spent on it alone as long as there is something to do.
+                self.states.insert(job, JobState::Done);
+                answer(reply, Ok(()));
+            }
             Write::SetState(job, state, reply) => {
                 // What was taken before is recorded before.
                 if self.failed_at.is_none() {
@@ -138,6 +152,14 @@ impl Writer {
                 }
                 answer(reply, done);
             }
+            Write::Submit(job, reply) => match self.store.submit(&job) {
+                Ok(id) => {
+                    let total = job.grid.as_ref().map_or(0, Grid::total);
+                    let stored = StoredJob::new(id, job, total, false);
+                    self.tell(Event::Published(Box::new(stored), reply));
+                }
+                Err(error) => answer(reply, Err(error)),
+            },
             Write::CreateJob(job, reply) => answer(reply, self.store.create_job(&job)),
             Write::AppendInputs(job, first, inputs, reply) => {
                 answer(reply, self.store.append_inputs(job, first, &inputs));
@@ -208,11 +230,10 @@ impl Writer {
             return;
         }
         let began = Instant::now();
-        // States first: what is recorded must not be recorded again because of one.
-        let written = self.write_states();
-        match written.and_then(|()| self.store.record(self.waiting.make_contiguous())) {
+        match self.store.commit(self.waiting.make_contiguous(), &self.states) {
             Ok(()) => {
                 self.metrics.commit.observe(began.elapsed().as_secs_f64());
+                self.states.clear();
                 if self.failed_at.take().is_some() {
                     self.tell(Event::StoreFails(None));
                 }
@@ -221,16 +242,6 @@ impl Writer {
             }
             Err(error) => self.fail(&error),
         }
-    }
-
-    fn write_states(&mut self) -> Result<(), StoreError> {
-        while let Some((job, state)) = self.states.first_key_value() {
-            match self.store.set_state(*job, *state) {
-                Ok(()) | Err(StoreError::Missing(_)) => drop(self.states.pop_first()),
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(())
     }
 
     fn fail(&mut self, error: &StoreError) {

@@ -99,19 +99,11 @@ impl Store for MemoryStore {
     }
 
     fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError> {
-        let mut state = self.lock();
-        state.last += 1;
-        let id = JobId(state.last);
-        let draft = Job {
-            entered: job.clone(),
-            total: job.grid.as_ref().map_or(0, Grid::total),
-            is_open: false,
-            state: None,
-            inputs: Vec::new(),
-            runs: BTreeMap::new(),
-        };
-        state.jobs.insert(id, draft);
-        Ok(id)
+        Ok(self.lock().enter(job, None))
+    }
+
+    fn submit(&self, job: &NewJob) -> Result<JobId, StoreError> {
+        Ok(self.lock().enter(job, Some(JobState::Running)))
     }
 
     fn append_inputs(
@@ -167,12 +159,22 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn record(&self, recordings: &[Recording]) -> Result<(), StoreError> {
+    fn commit(
+        &self,
+        recordings: &[Recording],
+        states: &BTreeMap<JobId, JobState>,
+    ) -> Result<(), StoreError> {
         let mut state = self.lock();
         for (position, recording) in recordings.iter().enumerate() {
             if let Err(error) = state.record_one(recording) {
                 recordings[..position].iter().for_each(|recorded| state.take_back(recorded));
                 return Err(error);
+            }
+        }
+        for (job, to) in states {
+            // One that was removed has none.
+            if let Ok(published) = state.published(*job) {
+                published.state = Some(*to);
             }
         }
         Ok(())
@@ -234,6 +236,22 @@ impl Store for MemoryStore {
 }
 
 impl State {
+    /// Enters a job; without a state it is a draft.
+    fn enter(&mut self, job: &NewJob, state: Option<JobState>) -> JobId {
+        self.last += 1;
+        let id = JobId(self.last);
+        let entered = Job {
+            entered: job.clone(),
+            total: job.grid.as_ref().map_or(0, Grid::total),
+            is_open: false,
+            state,
+            inputs: Vec::new(),
+            runs: BTreeMap::new(),
+        };
+        self.jobs.insert(id, entered);
+        id
+    }
+
     /// A job that is no draft.
     fn published(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
         let found = self.jobs.get_mut(&job).filter(|found| found.state.is_some());

@@ -11,6 +11,7 @@ mod sqlite;
 pub use memory::MemoryStore;
 pub use sqlite::{Options, PAGE_BYTES, SqliteStore};
 
+use std::collections::BTreeMap;
 use std::ops::Range;
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
@@ -30,6 +31,10 @@ pub trait Store: Send + Sync {
 
     /// Enters a job as a draft, which [`Store::load`] discards unless it is published before.
     fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError>;
+
+    /// Enters a job of a grid as a running one, as [`Store::create_job`] and [`Store::publish`] do in
+    /// two steps: nobody waits for two syncs of the disk where one is enough.
+    fn submit(&self, job: &NewJob) -> Result<JobId, StoreError>;
 
     /// Adds inputs behind the `first` that the job of inputs has already; its tasks are as many as
     /// its inputs, at once.
@@ -65,7 +70,17 @@ pub trait Store: Send + Sync {
 
     /// Records outcomes, all or none. Errs with [`StoreError::Overlap`] where an index has an
     /// outcome already: the first one stands. An empty recording records nothing.
-    fn record(&self, recordings: &[Recording]) -> Result<(), StoreError>;
+    fn record(&self, recordings: &[Recording]) -> Result<(), StoreError> {
+        self.commit(recordings, &BTreeMap::new())
+    }
+
+    /// Records outcomes and sets jobs' states, all or nothing of both. A state of a job that is not
+    /// there, since it was removed meanwhile, is left out.
+    fn commit(
+        &self,
+        recordings: &[Recording],
+        states: &BTreeMap<JobId, JobState>,
+    ) -> Result<(), StoreError>;
 
     /// Outcomes recorded within `range`, in the order of their indices, each run with its first
     /// index; at most about `tasks_max` of them, and the first run whatever its length. A run is
@@ -209,6 +224,22 @@ pub enum StoreError {
     /// The disk is full, or fails: the file, and what the system said.
     #[error("{0}")]
     Io(String),
+}
+
+impl StoredJob {
+    /// A running job of which nothing is recorded.
+    pub fn new(id: JobId, job: NewJob, total: u64, is_open: bool) -> StoredJob {
+        StoredJob {
+            id,
+            job,
+            total,
+            is_open,
+            state: JobState::Running,
+            done: 0,
+            failed: 0,
+            recorded: Vec::new(),
+        }
+    }
 }
 
 impl Recording {

@@ -20,6 +20,7 @@ use rusqlite::{
 };
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File, TryLockError};
 use std::iter::Peekable;
@@ -196,6 +197,14 @@ impl Store for SqliteStore {
         self.write(|tx| insert_draft(tx, job))
     }
 
+    fn submit(&self, job: &NewJob) -> Result<JobId, StoreError> {
+        self.write(|tx| {
+            let id = insert_draft(tx, job)?;
+            update_published(tx, id, false)?;
+            Ok(id)
+        })
+    }
+
     fn append_inputs(
         &self,
         job: JobId,
@@ -236,8 +245,18 @@ impl Store for SqliteStore {
         self.write(|tx| update_state(tx, job, state))
     }
 
-    fn record(&self, recordings: &[Recording]) -> Result<(), StoreError> {
+    fn commit(
+        &self,
+        recordings: &[Recording],
+        states: &BTreeMap<JobId, JobState>,
+    ) -> Result<(), StoreError> {
         self.write(|tx| {
+            for (job, state) in states {
+                match update_state(tx, *job, *state) {
+                    Ok(()) | Err(Failure::Store(StoreError::Missing(_))) => {}
+                    Err(error) => return Err(error),
+                }
+            }
             for of_job in recordings.chunk_by(|one, next| one.job == next.job) {
                 select_published(tx, of_job[0].job)?;
                 insert_recordings(tx, of_job)?;

@@ -181,11 +181,8 @@ async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, Ap
         .await
         .map_err(|_| ApiError::body_too_big(GRID_BYTES_MAX))?;
     let NewJob { op, grid, name, priority } = read_grid_job(&bytes)?;
-    let total = grid.total();
-    let job = new_job(op, name, priority, Some(grid))?;
-    let draft = Draft::create(dispatcher, job).await?;
-    let view = draft.publish(total, false).await?;
-    Ok(created(&view, None))
+    let id = dispatcher.submit(new_job(op, name, priority, Some(grid))?).await?;
+    Ok(created(&view(dispatcher, id).await?, None))
 }
 
 fn read_grid_job(bytes: &[u8]) -> Result<NewJob, ApiError> {
