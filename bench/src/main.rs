@@ -1,8 +1,9 @@
-//! Measures Tequio against named ceilings, and writes what it found: `cargo xtask bench`.
+//! Measures Tequio against named ceilings, and writes what it found: `cargo xtask bench`. And puts it
+//! under the load of many, which is a test: `cargo xtask soak --load`, in [`soak`].
 //!
 //! A measure runs in rounds. In each round it runs what is measured and what that is measured
 //! against in turn, so that a machine that is busy with something else is so for both; what counts
-//! is the median of the rounds' ratios. Nothing here is a test: no figure is asserted.
+//! is the median of the rounds' ratios. A measure is no test: no figure of it is asserted.
 
 mod browser;
 mod measure;
@@ -10,17 +11,22 @@ mod measures;
 mod process;
 mod report;
 mod setting;
+mod soak;
 mod tools;
 
 use anyhow::{Context, Result, anyhow};
-use clap::Parser;
+use clap::{Parser, Subcommand};
 use measure::{Measure, Measured};
 use setting::Setting;
+use soak::Soak;
 use std::path::PathBuf;
 
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask bench", about = "Measures Tequio against named ceilings")]
 struct Bench {
+    #[command(subcommand)]
+    instead: Option<Instead>,
+
     /// Which measures to run [default: all, and write bench/RESULTS.md]
     #[arg(value_name = "MEASURE")]
     names: Vec<String>,
@@ -42,15 +48,26 @@ struct Bench {
     target: PathBuf,
 }
 
+/// What this does instead of measuring.
+#[derive(Debug, Subcommand)]
+enum Instead {
+    /// Put a server under the load of workers that come and go
+    #[command(hide = true)]
+    Soak(Soak),
+}
+
 fn main() -> Result<()> {
     if let Some(part) = measures::part_of_this() {
         return part;
     }
-    let Bench { names, rounds, tequio, root, target } = Bench::parse();
+    let Bench { instead, names, rounds, tequio, root, target } = Bench::parse();
     // Every client of HTTP wants one, also where nothing is encrypted.
     let provider = rustls::crypto::ring::default_provider();
     provider.install_default().map_err(|_| anyhow!("TLS was set up before"))?;
     let setting = Setting::new(tequio, root, &target)?;
+    if let Some(Instead::Soak(soak)) = instead {
+        return soak::run(&setting, &soak);
+    }
     let chosen = measures::named(&names)?;
     let mut measured = Vec::new();
     for measure in chosen {

@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail, ensure};
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
 use tequio_protocol::api::JobView;
@@ -26,6 +26,14 @@ impl Process {
     /// Bytes of memory that it has in use: its resident set.
     pub(crate) fn resident(&self) -> Result<u64> {
         status_bytes(self.0.id(), "VmRSS:")
+    }
+
+    /// File descriptors that it has open.
+    pub(crate) fn descriptors(&self) -> Result<usize> {
+        let path = format!("/proc/{}/fd", self.0.id());
+        let open = fs::read_dir(&path)
+            .with_context(|| format!("descriptors are counted where there is {path}"))?;
+        Ok(open.count())
     }
 
     /// The most that [`Process::resident`] ever was.
@@ -81,6 +89,25 @@ impl Server {
 
     /// One whose store is in `folder`.
     pub(crate) fn start_on(setting: &Setting, folder: &Path) -> Result<Server> {
+        let (server, mut console) = Server::listening(setting, folder)?;
+        // The rest of what it says is kept from filling the pipe.
+        std::thread::spawn(move || std::io::copy(&mut console, &mut std::io::sink()));
+        Ok(server)
+    }
+
+    /// One whose store is in `folder`, and each line of whose console is `heard`.
+    pub(crate) fn start_heard(
+        setting: &Setting,
+        folder: &Path,
+        mut heard: impl FnMut(String) + Send + 'static,
+    ) -> Result<Server> {
+        let (server, console) = Server::listening(setting, folder)?;
+        std::thread::spawn(move || console.lines().map_while(Result::ok).for_each(&mut heard));
+        Ok(server)
+    }
+
+    /// A server that listens, and the rest of what it says.
+    fn listening(setting: &Setting, folder: &Path) -> Result<(Server, BufReader<ChildStderr>)> {
         let mut command = Command::new(&setting.tequio);
         command.args(["serve", "--listen", "127.0.0.1:0", "--data"]).arg(folder);
         let mut process = Process::start(command.env_remove("RUST_LOG").stderr(Stdio::piped()))?;
@@ -92,9 +119,8 @@ impl Server {
             ensure!(console.read_line(&mut line)? > 0, "the server ended before it listened");
         }
         let url = line.split_once(" · open ").context("it says its address")?.1.trim().to_owned();
-        // The rest of what it says is kept from filling the pipe.
-        std::thread::spawn(move || std::io::copy(&mut console, &mut std::io::sink()));
-        Ok(Server { process, url, tequio: setting.tequio.clone(), _folder: None })
+        let tequio = setting.tequio.clone();
+        Ok((Server { process, url, tequio, _folder: None }, console))
     }
 
     /// `ws://127.0.0.1:PORT/ws`.

@@ -119,7 +119,8 @@ fn memory() -> Option<String> {
 }
 
 /// Three digits, and groups of three.
-fn figure(value: f64) -> String {
+/// A figure of three or four digits, for people.
+pub(crate) fn figure(value: f64) -> String {
     if value >= 1e6 {
         format!("{:.2} M", value / 1e6)
     } else if value >= 1e4 {

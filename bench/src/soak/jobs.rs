@@ -1,0 +1,237 @@
+//! The jobs: one after the other, so that there is always one to work at; and what came of each.
+
+use super::worker::Tally;
+use super::{Api, Over};
+use anyhow::{Context, Result, ensure};
+use serde::Deserialize;
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tequio_protocol::api::{JobState, JobView, NewJob};
+use tequio_protocol::grid::{Axis, Grid};
+use tequio_protocol::ids::JobId;
+use tequio_protocol::number::Number;
+use tequio_protocol::op::{Op, RepeatMultiply};
+use tokio::sync::mpsc;
+use tokio::sync::watch::Receiver;
+use tokio::time::sleep;
+
+/// Values of each axis of a grid: half a million tasks, some seconds of a crowd's work.
+const GRID: [u64; 3] = [4, 2, 62_500];
+
+/// Inputs of a job that is a list.
+const INPUTS: u64 = 200_000;
+
+/// Every so many jobs, one is a list; the first is, so that a server knows all of its work early.
+const LIST_EVERY: u64 = 3;
+
+/// Tasks that are left of all jobs when the next one is submitted: they last until it is there.
+const TASKS_LEFT_MIN: u64 = 500_000;
+
+/// How often it is looked.
+const POLL: Duration = Duration::from_millis(250);
+
+/// All jobs, in turn.
+#[derive(Debug)]
+pub(super) struct Jobs {
+    api: Api,
+    tally: Arc<Tally>,
+    submitted: u64,
+    running: Vec<(Work, JobView)>,
+}
+
+/// A job whose results were read, and were all there and right.
+#[derive(Clone, Debug)]
+pub(super) struct Finished {
+    pub(super) id: JobId,
+    pub(super) total: u64,
+}
+
+/// What a job computes.
+#[derive(Clone, Debug)]
+enum Work {
+    Grid(Grid),
+    /// The start of its inputs' `initial`.
+    List(f64),
+}
+
+impl Jobs {
+    pub(super) fn new(api: Api, tally: Arc<Tally>) -> Jobs {
+        Jobs { api, tally, submitted: 0, running: Vec::new() }
+    }
+
+    /// Submits jobs until it is over; ends when all are done and their results were read. Errs where a
+    /// result is missing or wrong.
+    pub(super) async fn keep_running(mut self, over: Receiver<Over>) -> Result<Vec<Finished>> {
+        let (done, to_check) = mpsc::unbounded_channel();
+        let mut checking = tokio::spawn(check(self.api.clone(), self.tally.clone(), to_check));
+        loop {
+            let is_over = over.borrow().jobs;
+            if is_over && self.running.is_empty() {
+                drop(done);
+                return checking.await?;
+            }
+            if !is_over && self.tasks_left() < TASKS_LEFT_MIN {
+                self.submit().await?;
+            }
+            tokio::select! {
+                () = sleep(POLL) => {}
+                // It goes on for as long as jobs come, unless one of them is wrong.
+                failed = &mut checking => return failed?,
+            }
+            self.look(&done).await?;
+        }
+    }
+
+    fn tasks_left(&self) -> u64 {
+        self.running.iter().map(|(_, job)| job.total - job.done).sum()
+    }
+
+    async fn submit(&mut self) -> Result<()> {
+        let nth = self.submitted;
+        let work = Work::nth(nth)?;
+        // Later ones wait for earlier ones.
+        let job = work.submit(&self.api, -i32::try_from(nth)?).await.context("submitting a job")?;
+        ensure!(job.total == work.total(), "{} tasks became {}", work.total(), job.total);
+        self.submitted += 1;
+        self.running.push((work, job));
+        Ok(())
+    }
+
+    /// Looks how the jobs are, and has those checked that are done.
+    async fn look(&mut self, done: &mpsc::UnboundedSender<(Work, JobView)>) -> Result<()> {
+        for (work, mut job) in std::mem::take(&mut self.running) {
+            job = self.api.get(&format!("/api/jobs/{}", job.id)).await?;
+            if job.state == JobState::Done {
+                done.send((work, job)).context("nobody checks results any more")?;
+            } else {
+                self.running.push((work, job));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Reads the results of jobs that are done, one after the other.
+async fn check(
+    api: Api,
+    tally: Arc<Tally>,
+    mut done: mpsc::UnboundedReceiver<(Work, JobView)>,
+) -> Result<Vec<Finished>> {
+    let mut finished = Vec::new();
+    while let Some((work, job)) = done.recv().await {
+        ensure!(job.failed == 0, "{} tasks of job {} failed", job.failed, job.id);
+        work.check(&api, job.id).await.with_context(|| format!("results of job {}", job.id))?;
+        tally.jobs_checked.fetch_add(1, Ordering::Relaxed);
+        finished.push(Finished { id: job.id, total: job.total });
+    }
+    Ok(finished)
+}
+
+/// One line of results.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line {
+    index: u64,
+    result: Number,
+}
+
+impl Work {
+    /// The `nth` job: none is like another, so that one's results are not taken for another's.
+    fn nth(nth: u64) -> Result<Work> {
+        let initial = 1.0 + nth as f64 / 1024.0;
+        if nth.is_multiple_of(LIST_EVERY) {
+            return Ok(Work::List(initial));
+        }
+        let [initials, factors, times] = GRID;
+        let initial = Axis::range(initial, 0.25, initials)?;
+        let factor = Axis::range(1.000_000_43, 0.000_000_01, factors)?;
+        Ok(Work::Grid(Grid::new(initial, factor, Axis::range(0.0, 1.0, times)?)?))
+    }
+
+    fn total(&self) -> u64 {
+        match self {
+            Work::Grid(grid) => grid.total(),
+            Work::List(_) => INPUTS,
+        }
+    }
+
+    fn input(&self, index: u64) -> Result<RepeatMultiply> {
+        match self {
+            Work::Grid(grid) => Ok(grid.input(index)),
+            Work::List(initial) => {
+                Ok(RepeatMultiply::new(initial + index as f64 / 1e6, 1.000_000_43, index)?)
+            }
+        }
+    }
+
+    async fn submit(&self, api: &Api, priority: i32) -> Result<JobView> {
+        let to = format!("{}/api/jobs", api.url);
+        let request = match self {
+            Work::Grid(grid) => {
+                let grid = grid.clone();
+                let job = NewJob { op: Op::RepeatMultiply, grid, name: None, priority };
+                api.client.post(to).json(&job)
+            }
+            Work::List(_) => {
+                let mut lines = String::new();
+                for index in 0..self.total() {
+                    writeln!(lines, "{}", serde_json::to_string(&self.input(index)?)?)?;
+                }
+                let op = Op::RepeatMultiply.name();
+                api.client.post(format!("{to}?op={op}&priority={priority}")).body(lines)
+            }
+        };
+        Ok(request.send().await?.error_for_status()?.json().await?)
+    }
+
+    /// Compares each line of the results with what is right: every index once, in order.
+    async fn check(&self, api: &Api, id: JobId) -> Result<()> {
+        let mut answer = api.response(&format!("/api/jobs/{id}/results")).await?;
+        let (mut rest, mut next) = (Vec::new(), 0);
+        while let Some(chunk) = answer.chunk().await? {
+            rest.extend_from_slice(&chunk);
+            let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            for line in rest[..whole].split_inclusive(|byte| *byte == b'\n') {
+                self.check_line(next, line)?;
+                next += 1;
+            }
+            rest.drain(..whole);
+        }
+        ensure!(rest.is_empty(), "they end in the middle of a line");
+        ensure!(next == self.total(), "there are {next}, and not {}", self.total());
+        Ok(())
+    }
+
+    fn check_line(&self, index: u64, line: &[u8]) -> Result<()> {
+        let said = || String::from_utf8_lossy(line).trim().to_owned();
+        ensure!(index < self.total(), "one more than there are tasks: {}", said());
+        let read: Line = serde_json::from_slice(line)
+            .with_context(|| format!("no result of task {index}: {}", said()))?;
+        let right = Number(Op::RepeatMultiply.compute(&self.input(index)?));
+        ensure!(
+            read.index == index && read.result.same_bits(right),
+            "task {index} comes to {right}, and not {}",
+            said(),
+        );
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_right_line_is_right() {
+        let work = Work::nth(0).unwrap();
+        let right = work.input(7).unwrap().compute();
+        let line = |index: u64, result: f64| format!("{{\"index\":{index},\"result\":{result}}}\n");
+        work.check_line(7, line(7, right).as_bytes()).unwrap();
+        work.check_line(7, line(8, right).as_bytes()).unwrap_err();
+        work.check_line(7, line(7, right.next_up()).as_bytes()).unwrap_err();
+        work.check_line(7, b"{\"index\":7,\"error\":\"no\"}\n").unwrap_err();
+        work.check_line(INPUTS, line(INPUTS, right).as_bytes()).unwrap_err();
+    }
+}
