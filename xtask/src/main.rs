@@ -40,7 +40,8 @@ enum Chore {
         #[arg(long)]
         firefox: bool,
     },
-    /// Run the simulation of the whole system for many seeds, new ones each time
+    /// Run the simulation of the whole system for many seeds, new ones each time; or, with --load, the
+    /// release server itself under workers that come and go
     Soak {
         /// How many
         #[arg(long, default_value_t = 1000)]
@@ -48,6 +49,19 @@ enum Chore {
         /// The first seed, to run the same ones again
         #[arg(long)]
         first: Option<u64>,
+        /// Check that thousands of workers that come and go cost a server no result, no memory and no
+        /// file
+        #[arg(long, conflicts_with_all = ["seeds", "first"])]
+        load: bool,
+        /// For how long, with --load
+        #[arg(long, default_value_t = 10, requires = "load")]
+        minutes: u32,
+        /// Workers that are there at once, with --load
+        #[arg(long, default_value_t = 2000, requires = "load")]
+        workers: u32,
+        /// Workers that come each second, as many others leaving, with --load
+        #[arg(long, default_value_t = 100, requires = "load")]
+        churn: u32,
     },
     /// Run the page under `trunk serve` in a real browser (needs trunk and wasm-bindgen-cli)
     Trunk,
@@ -74,7 +88,10 @@ fn main() -> ExitCode {
         Chore::Serve { arguments } => serve::serve(&arguments),
         Chore::Test { firefox: false } => test::test(),
         Chore::Test { firefox: true } => test::test_with_firefox(),
-        Chore::Soak { seeds, first } => test::soak(seeds, first),
+        Chore::Soak { load: false, seeds, first, .. } => test::soak(seeds, first),
+        Chore::Soak { load: true, minutes, workers, churn, .. } => {
+            bench::soak(minutes, workers, churn)
+        }
         Chore::Trunk => test::trunk(),
         Chore::Check => check::check(),
         Chore::Types => check::write_types(),
