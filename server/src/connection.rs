@@ -149,7 +149,11 @@ impl From<LinkError> for End {
 }
 
 /// A peer, and the time that it has for everything. It is counted while it is there.
-pub struct Connection<L> {
+///
+/// Boxed: it is handed from one task's function to the next, and each keeps room for it.
+pub struct Connection<L>(Box<Inner<L>>);
+
+struct Inner<L> {
     link: L,
     stopping: Stopping,
     /// Ends when the server stops. It outlives a call of [`Connection::next`], since to begin to wait
@@ -171,7 +175,8 @@ impl<L: Link> Connection<L> {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = stopping.clone();
         let stop = Box::pin(async move { stopped(&mut waiting).await });
-        Connection { link, stopping, stop, tally, ping, heard_at: now, pinged_at: None }
+        let (heard_at, pinged_at) = (now, None);
+        Connection(Box::new(Inner { link, stopping, stop, tally, ping, heard_at, pinged_at }))
     }
 
     /// What the peer does next; the end if it leaves, is silent for too long, or the server stops.
@@ -179,14 +184,14 @@ impl<L: Link> Connection<L> {
     pub async fn next(&mut self) -> Result<Event, End> {
         loop {
             // However much the peer sends, the server can stop.
-            if *self.stopping.borrow() {
+            if *self.0.stopping.borrow() {
                 return Err(server_stops());
             }
             tokio::select! {
                 biased;
-                frame = self.link.receive() => return self.received(frame),
-                () = &mut self.stop => return Err(server_stops()),
-                _ = self.ping.tick() => {
+                frame = self.0.link.receive() => return self.received(frame),
+                () = &mut self.0.stop => return Err(server_stops()),
+                _ = self.0.ping.tick() => {
                     if let Some(event) = self.check_silence().await? {
                         return Ok(event);
                     }
@@ -198,9 +203,9 @@ impl<L: Link> Connection<L> {
     /// Sends a frame; the end if the peer does not take it.
     pub async fn send(&mut self, frame: Frame) -> Result<(), End> {
         if matches!(frame, Frame::Text(_) | Frame::Binary(_)) {
-            self.tally.sent.inc();
+            self.0.tally.sent.inc();
         }
-        match timeout(WRITE_TIMEOUT, self.link.send(frame)).await {
+        match timeout(WRITE_TIMEOUT, self.0.link.send(frame)).await {
             Ok(sent) => Ok(sent?),
             Err(_) => Err(End::ours(close_code::SLOW, "nothing is read")),
         }
@@ -211,7 +216,7 @@ impl<L: Link> Connection<L> {
         match end {
             End::Theirs(close) => {
                 // The link answers the closing frame by itself, once it is asked for more.
-                timeout(CLOSE_TIMEOUT, self.link.receive()).await.ok();
+                timeout(CLOSE_TIMEOUT, self.0.link.receive()).await.ok();
                 close.to_string()
             }
             End::Lost(reason) => reason,
@@ -225,18 +230,20 @@ impl<L: Link> Connection<L> {
     }
 
     fn received(&mut self, frame: Option<Result<Frame, LinkError>>) -> Result<Event, End> {
-        self.heard_at = Instant::now();
+        self.0.heard_at = Instant::now();
         match frame {
             Some(Ok(Frame::Text(text))) => {
-                self.tally.received.inc();
+                self.0.tally.received.inc();
                 Ok(Event::Text(text))
             }
             Some(Ok(Frame::Binary(bytes))) => {
-                self.tally.received.inc();
+                self.0.tally.received.inc();
                 Ok(Event::Binary(bytes))
             }
             Some(Ok(Frame::Ping)) => Ok(Event::Ping),
-            Some(Ok(Frame::Pong)) => Ok(Event::Pong(self.pinged_at.take().map(|at| at.elapsed()))),
+            Some(Ok(Frame::Pong)) => {
+                Ok(Event::Pong(self.0.pinged_at.take().map(|at| at.elapsed())))
+            }
             Some(Ok(Frame::Close(close))) => Err(End::Theirs(close)),
             Some(Err(error)) => Err(error.into()),
             None => Err(End::Lost(
@@ -247,27 +254,27 @@ impl<L: Link> Connection<L> {
 
     /// Asks whether the peer is there; what it has said already, if it seemed that it was not.
     async fn check_silence(&mut self) -> Result<Option<Event>, End> {
-        let silence = self.heard_at.elapsed();
+        let silence = self.0.heard_at.elapsed();
         if silence > SILENCE_MAX {
             // A server that stood still hears late what peers said in time.
-            if let Some(frame) = self.link.receive().now_or_never() {
+            if let Some(frame) = self.0.link.receive().now_or_never() {
                 return self.received(frame).map(Some);
             }
             let reason = format!("silent for {} s", silence.as_secs());
             return Err(End::ours(close_code::SILENT, reason));
         }
         // Of two that are not answered yet, the first is answered first.
-        self.pinged_at.get_or_insert_with(Instant::now);
+        self.0.pinged_at.get_or_insert_with(Instant::now);
         self.send(Frame::Ping).await?;
         Ok(None)
     }
 
     async fn close(&mut self, close: Close) {
-        if self.link.send(Frame::Close(close)).await.is_err() {
+        if self.0.link.send(Frame::Close(close)).await.is_err() {
             return;
         }
         // The peer reads our reason only if its own last frames are taken off the wire.
-        while let Some(Ok(frame)) = self.link.receive().await {
+        while let Some(Ok(frame)) = self.0.link.receive().await {
             if matches!(frame, Frame::Close(_)) {
                 return;
             }
@@ -277,7 +284,7 @@ impl<L: Link> Connection<L> {
 
 impl<L: fmt::Debug> fmt::Debug for Connection<L> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Connection { link, heard_at, .. } = self;
+        let Inner { link, heard_at, .. } = &*self.0;
         let mut shown = f.debug_struct("Connection");
         shown.field("link", link).field("heard_at", heard_at).finish_non_exhaustive()
     }
@@ -287,7 +294,7 @@ fn server_stops() -> End {
     End::ours(close_code::GOING_AWAY, "the server stops")
 }
 
-impl<L> Drop for Connection<L> {
+impl<L> Drop for Inner<L> {
     fn drop(&mut self) {
         self.tally.connections.dec();
     }

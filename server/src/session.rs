@@ -101,7 +101,7 @@ impl<L: Link> Session<L> {
     async fn deliver(&mut self, outgoing: Option<Outgoing>) -> Result<(), End> {
         match outgoing {
             Some(Outgoing::Message(message)) => self.send(&message).await,
-            Some(Outgoing::Close(close)) => Err(End::Ours(close)),
+            Some(Outgoing::Close(close)) => Err(End::Ours(*close)),
             None => Err(End::ours(close_code::SLOW, "messages wait, and nothing is read")),
         }
     }

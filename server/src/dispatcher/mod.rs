@@ -38,7 +38,7 @@ pub enum Outgoing {
     /// Send this. Boxed: an outbox keeps room for many, and is empty mostly.
     Message(Box<ServerMessage>),
     /// Close the connection.
-    Close(Close),
+    Close(Box<Close>),
 }
 
 /// The way to the dispatcher, one clone a session. The dispatcher ends when all are gone.
@@ -54,9 +54,10 @@ enum Event {
         peer: Peer,
         joined: oneshot::Sender<(WorkerId, Outbox)>,
     },
+    /// Boxed: a session's task keeps room for what it sends, in each of its functions.
     Heard {
         worker: WorkerId,
-        message: FromWorker,
+        message: Box<FromWorker>,
     },
     Disconnected {
         worker: WorkerId,
@@ -186,8 +187,12 @@ impl Dispatcher {
     }
 
     /// A worker sent something.
-    pub async fn heard(&self, worker: WorkerId, message: FromWorker) -> Result<(), Stopped> {
-        self.send(Event::Heard { worker, message }).await
+    pub fn heard(
+        &self,
+        worker: WorkerId,
+        message: FromWorker,
+    ) -> impl Future<Output = Result<(), Stopped>> + '_ {
+        self.send(Event::Heard { worker, message: Box::new(message) })
     }
 
     /// A connection has ended, for `reason` (as the console prints it).
@@ -376,7 +381,7 @@ impl State {
     fn handle(&mut self, event: Event, now: Now) {
         match event {
             Event::Connected { peer, joined } => self.connected(peer, joined, now),
-            Event::Heard { worker, message } => self.core.heard(worker, message, now),
+            Event::Heard { worker, message } => self.core.heard(worker, *message, now),
             Event::Disconnected { worker, reason } => {
                 self.outboxes.remove(&worker);
                 self.core.disconnected(worker, &reason, now);
@@ -444,7 +449,7 @@ impl State {
                 Effect::Send(worker, message) => {
                     self.send(worker, Outgoing::Message(Box::new(message)));
                 }
-                Effect::Close(worker, close) => self.send(worker, Outgoing::Close(close)),
+                Effect::Close(worker, close) => self.send(worker, Outgoing::Close(Box::new(close))),
                 Effect::ReadInputs { lease, job, range } => self.read_inputs(lease, job, range),
                 Effect::Record(recording) => self.write(Write::Record(recording)),
                 Effect::SetState(job, state) => {
