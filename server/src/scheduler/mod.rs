@@ -8,6 +8,7 @@
 //!
 //! What is settled here is not yet durable: the caller records it, and reports it after that.
 
+mod ids_hash;
 mod intervals;
 mod sessions;
 #[cfg(test)]
@@ -16,12 +17,13 @@ mod tests;
 pub use intervals::Intervals;
 pub use sessions::Session;
 
+use ids_hash::IdMap;
 use intervals::count;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sessions::{Memory, Sessions};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
@@ -179,9 +181,9 @@ pub struct Lent {
 /// The policy and its state.
 #[derive(Debug)]
 pub struct Scheduler {
-    jobs: HashMap<JobId, Job>,
-    workers: HashMap<WorkerId, Worker>,
-    leases: HashMap<LeaseId, Lease>,
+    jobs: IdMap<JobId, Job>,
+    workers: IdMap<WorkerId, Worker>,
+    leases: IdMap<LeaseId, Lease>,
     /// What is known of workers that may come back.
     sessions: Sessions,
     first_lease: LeaseId,
@@ -284,9 +286,9 @@ impl Scheduler {
     /// are checked follows from `seed`, which no worker may guess.
     pub fn new(first_lease: LeaseId, seed: u64) -> Scheduler {
         Scheduler {
-            jobs: HashMap::new(),
-            workers: HashMap::new(),
-            leases: HashMap::new(),
+            jobs: IdMap::default(),
+            workers: IdMap::default(),
+            leases: IdMap::default(),
             sessions: Sessions::default(),
             first_lease,
             next_lease: first_lease,

@@ -1,8 +1,9 @@
 //! What is known of a worker beyond the leases that it holds, and how that outlives its connection:
 //! a tab that loses its line for some seconds comes back with results that nobody has.
 
+use super::ids_hash::IdMap;
 use super::{Inputs, Job, Lease, Speed};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::fmt;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -37,7 +38,7 @@ impl fmt::Display for Session {
 #[derive(Debug)]
 pub(super) struct Memory {
     /// Leases that ended, as many as there is room for.
-    pub(super) past: HashMap<LeaseId, Lease>,
+    pub(super) past: IdMap<LeaseId, Lease>,
     /// Those that ended on this connection, and those of earlier ones that were answered to their
     /// end; the one that ended first in front.
     order: VecDeque<LeaseId>,
@@ -50,19 +51,19 @@ pub(super) struct Memory {
     /// Leases below this one were lent before the connection was lost. A worker cannot know which
     /// of its results arrived, and may send some once more that are forgotten here.
     pub(super) lost_before: LeaseId,
-    pub(super) speeds: HashMap<JobId, Speed>,
+    pub(super) speeds: IdMap<JobId, Speed>,
     pub(super) strikes: u32,
 }
 
 impl Memory {
     pub(super) fn new(slots: u32) -> Memory {
         let mut memory = Memory {
-            past: HashMap::new(),
+            past: IdMap::default(),
             order: VecDeque::new(),
             lost: BTreeSet::new(),
             room: PAST_LEASES_MAX,
             lost_before: LeaseId(0),
-            speeds: HashMap::new(),
+            speeds: IdMap::default(),
             strikes: 0,
         };
         memory.make_room(slots);
@@ -101,7 +102,7 @@ impl Memory {
 
     /// The connection is lost, and every lease of it has ended. `next_lease` is what the next one
     /// of anybody will be called; `jobs` tell what can still count.
-    pub(super) fn lose(&mut self, jobs: &HashMap<JobId, Job>, next_lease: LeaseId) {
+    pub(super) fn lose(&mut self, jobs: &IdMap<JobId, Job>, next_lease: LeaseId) {
         self.lost_before = next_lease;
         for id in std::mem::take(&mut self.order) {
             let lease = &self.past[&id];
