@@ -238,7 +238,8 @@ struct Attempts {
 struct Worker {
     mode: Mode,
     slots: u32,
-    leases: BTreeSet<LeaseId>,
+    /// Those that it holds, the oldest first.
+    leases: Vec<LeaseId>,
     /// Leases that expired, while nothing is heard of any lease: it may be frozen.
     overdue: u32,
     /// Leases that expired and that it may be computing all the same: they take their places
@@ -384,7 +385,7 @@ impl Scheduler {
         let worker = Worker {
             mode,
             slots,
-            leases: BTreeSet::new(),
+            leases: Vec::new(),
             overdue: 0,
             late: BTreeSet::new(),
             memory: Memory::new(slots),
@@ -616,7 +617,7 @@ impl Scheduler {
         self.leases.insert(id, lease);
         self.deadlines.insert((deadline, id));
         let worker = self.workers.get_mut(&worker_id).expect("the worker was looked up");
-        worker.leases.insert(id);
+        worker.leases.push(id);
         self.move_turn(job_id, worker_id);
         let is_copy = copy_of.is_some();
         Grant { lease: id, job: job_id, worker: worker_id, range, deadline, is_copy }
@@ -1085,7 +1086,9 @@ impl Scheduler {
             job.leave(lease.family, id);
         }
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
-            worker.leases.remove(&id);
+            if let Ok(at) = worker.leases.binary_search(&id) {
+                worker.leases.remove(at);
+            }
             let mut past = lease.clone();
             let settled = self.jobs.get(&lease.job).map(|job| &job.spec.settled);
             if settled.is_some_and(|settled| settled.covers(&lease.whole)) {
@@ -1196,6 +1199,7 @@ impl Scheduler {
         assert_eq!(self.tasks_out, tasks_out);
         for worker in self.workers.values() {
             assert!(worker.late.iter().all(|lease| worker.memory.past.contains_key(lease)));
+            assert!(worker.leases.is_sorted());
             worker.memory.assert_consistent();
         }
         self.sessions.assert_consistent();
