@@ -11,6 +11,7 @@
 mod ids_hash;
 mod intervals;
 mod sessions;
+mod speeds;
 #[cfg(test)]
 mod tests;
 
@@ -21,7 +22,8 @@ use ids_hash::IdMap;
 use intervals::count;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sessions::{Memory, Sessions};
+use sessions::{Memory, Past, Sessions};
+use speeds::Speed;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -251,14 +253,6 @@ struct Worker {
     is_able: bool,
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Speed {
-    /// Seconds a task, a running estimate.
-    task_s: f64,
-    /// The most tasks of its next lease.
-    count_max: u64,
-}
-
 #[derive(Clone, Debug)]
 struct Lease {
     job: JobId,
@@ -356,7 +350,10 @@ impl Scheduler {
         let mut late = Vec::new();
         for (worker_id, worker) in &mut self.workers {
             worker.memory.forget_job(id);
-            let of_job = worker.late.iter().filter(|lease| worker.memory.past[lease].job == id);
+            let of_job = worker
+                .late
+                .iter()
+                .filter(|lease| worker.memory.past(**lease).is_some_and(|past| past.job == id));
             late.extend(of_job.map(|lease| (*worker_id, *lease)));
         }
         for (worker, lease) in late {
@@ -797,14 +794,12 @@ impl Scheduler {
         self.give_back(lease);
         self.forget_late(worker, lease);
         // It need not be remembered for its results: an honest worker sends none any more.
-        if let Some(past) = self.past_of(worker, lease) {
-            past.inputs = None;
+        if let Some(worker) = self.workers.get_mut(&worker)
+            && let Some(past) = worker.memory.past_mut(lease)
+        {
+            past.forget_inputs();
         }
         Ok(())
-    }
-
-    fn past_of(&mut self, worker: WorkerId, lease: LeaseId) -> Option<&mut Lease> {
-        self.workers.get_mut(&worker)?.memory.past.get_mut(&lease)
     }
 
     /// A lease cannot be sent to its worker after all (its inputs cannot be read).
@@ -820,9 +815,9 @@ impl Scheduler {
         id: LeaseId,
         range: Option<&Range<u64>>,
     ) -> Result<Lease, Refusal> {
-        let out = self.leases.get(&id).filter(|lease| lease.worker == worker_id);
+        let out = self.leases.get(&id).filter(|lease| lease.worker == worker_id).cloned();
         let memory = self.workers.get(&worker_id).map(|worker| &worker.memory);
-        let past = || memory?.past.get(&id);
+        let past = || memory?.lease(id, worker_id);
         // Numbers can be guessed: before it is sent, a lease cannot be checked.
         let Some(lease) = out.or_else(past).filter(|lease| lease.is_sent) else {
             let reason = RefusalReason::UnknownLease(id);
@@ -850,7 +845,7 @@ impl Scheduler {
                 return Err(self.strike(worker_id, reason));
             }
         }
-        Ok(lease.clone())
+        Ok(lease)
     }
 
     /// Settles what of `range` is not settled, and says which that was, with its `outcomes`.
@@ -879,12 +874,10 @@ impl Scheduler {
     fn advance(&mut self, worker_id: WorkerId, id: LeaseId, front: u64, now: Duration) {
         let Some(lease) = self.leases.get_mut(&id) else {
             if let Some(worker) = self.workers.get_mut(&worker_id)
-                && let Some(past) = worker.memory.past.get_mut(&id)
+                && let Some(past) = worker.memory.past_mut(id)
+                && past.advance(front)
             {
-                past.rest.start = past.rest.start.max(front);
-                if past.rest.is_empty() {
-                    self.forget_late(worker_id, id);
-                }
+                self.forget_late(worker_id, id);
             }
             return;
         };
@@ -944,7 +937,7 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(&lease.job) else { return };
         job.task_s = Some(blend(job.task_s, task_s));
         let Some(worker) = self.workers.get_mut(&worker) else { return };
-        let known = worker.memory.speeds.get(&lease.job);
+        let known = worker.memory.speeds.get(lease.job);
         let speed = Speed {
             task_s: blend(known.map(|speed| speed.task_s), task_s),
             count_max: known.map_or(0, |speed| speed.count_max).max(tasks * LEASE_GROWTH),
@@ -966,9 +959,9 @@ impl Scheduler {
         self.heard(worker);
         self.give_back(lease);
         if let Some(worker) = self.workers.get_mut(&worker)
-            && let Some(past) = worker.memory.past.get_mut(&lease)
+            && let Some(past) = worker.memory.past_mut(lease)
         {
-            past.is_refused = true;
+            past.refuse();
         }
         // What is left of it need not be computed.
         self.forget_late(worker, lease);
@@ -1018,7 +1011,7 @@ impl Scheduler {
             {
                 worker.overdue += 1;
                 // It was asked for too much, or it is gone: it begins with little again.
-                if let Some(speed) = worker.memory.speeds.get_mut(&job) {
+                if let Some(speed) = worker.memory.speeds.get_mut(job) {
                     speed.count_max = 1;
                 }
             }
@@ -1089,13 +1082,9 @@ impl Scheduler {
             if let Ok(at) = worker.leases.binary_search(&id) {
                 worker.leases.remove(at);
             }
-            let mut past = lease.clone();
             let settled = self.jobs.get(&lease.job).map(|job| &job.spec.settled);
-            if settled.is_some_and(|settled| settled.covers(&lease.whole)) {
-                // Nothing more of it can count, so nothing of it needs to be checked.
-                past.inputs = None;
-            }
-            worker.memory.remember(id, past, &worker.late);
+            let is_settled = settled.is_some_and(|settled| settled.covers(&lease.whole));
+            worker.memory.remember(Past::new(id, &lease, is_settled), &worker.late);
             self.refresh_worker(lease.worker);
         }
         Some(lease)
@@ -1198,7 +1187,7 @@ impl Scheduler {
         let tasks_out: u64 = self.leases.values().map(|lease| count(&lease.rest)).sum();
         assert_eq!(self.tasks_out, tasks_out);
         for worker in self.workers.values() {
-            assert!(worker.late.iter().all(|lease| worker.memory.past.contains_key(lease)));
+            assert!(worker.late.iter().all(|lease| worker.memory.past(*lease).is_some()));
             assert!(worker.leases.is_sorted());
             worker.memory.assert_consistent();
         }
@@ -1227,7 +1216,7 @@ impl Job {
         }
         let Some(task_s) = self.task_s_of(worker, id) else { return 1 };
         let aim = (LEASE_TARGET.as_secs_f64() / task_s) as u64;
-        let count_max = worker.memory.speeds.get(&id).map_or(LEASE_GROWTH, |speed| speed.count_max);
+        let count_max = worker.memory.speeds.get(id).map_or(LEASE_GROWTH, |speed| speed.count_max);
         // What is in flight is everybody's: no worker may hold so much that others get nothing.
         let share = WORKER_TASKS_MAX / u64::from(worker.slots * LEASES_PER_SLOT).max(1);
         aim.min(count_max).min(self.spec.lease_tasks_max).min(share).max(1)
@@ -1235,7 +1224,7 @@ impl Job {
 
     /// Seconds a task: the worker's own, or else what others have shown.
     fn task_s_of(&self, worker: &Worker, id: JobId) -> Option<f64> {
-        worker.memory.speeds.get(&id).map(|speed| speed.task_s).or(self.task_s)
+        worker.memory.speeds.get(id).map(|speed| speed.task_s).or(self.task_s)
     }
 
     /// How many times longer than for others a worker has for these tasks: more for each attempt

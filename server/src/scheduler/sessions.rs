@@ -2,9 +2,12 @@
 //! a tab that loses its line for some seconds comes back with results that nobody has.
 
 use super::ids_hash::IdMap;
-use super::{Inputs, Job, Lease, Speed};
-use std::collections::{BTreeSet, VecDeque};
+use super::speeds::Speeds;
+use super::{Inputs, Job, Lease};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::fmt;
+use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
@@ -34,36 +37,122 @@ impl fmt::Display for Session {
     }
 }
 
+/// A lease that ended.
+#[derive(Debug)]
+pub(super) struct Past {
+    id: LeaseId,
+    pub(super) job: JobId,
+    whole: Range<u64>,
+    /// None of what nothing more can come of: it was answered to its end, and all of it is settled.
+    /// That is most of them, so most cost no more than this.
+    open: Option<Box<Lease>>,
+}
+
+impl Past {
+    pub(super) fn new(id: LeaseId, lease: &Lease, is_settled: bool) -> Past {
+        let is_over = is_settled && lease.rest.is_empty() && lease.is_sent && !lease.is_refused;
+        let open = (!is_over).then(|| {
+            // Where nothing more of it can count, nothing of it needs to be checked.
+            let inputs = lease.inputs.as_ref().filter(|_| !is_settled).cloned();
+            Box::new(Lease {
+                inputs,
+                whole: lease.whole.clone(),
+                rest: lease.rest.clone(),
+                ..*lease
+            })
+        });
+        Past { id, job: lease.job, whole: lease.whole.clone(), open }
+    }
+
+    /// The lease as it was left, or what amounts to the same.
+    fn to_lease(&self, worker: WorkerId) -> Lease {
+        self.open.as_deref().cloned().unwrap_or_else(|| Lease {
+            job: self.job,
+            worker,
+            whole: self.whole.clone(),
+            rest: self.whole.end..self.whole.end,
+            family: self.id,
+            deadline: Duration::ZERO,
+            patience: 1,
+            lent_at: Duration::ZERO,
+            heard_at: Duration::ZERO,
+            inputs: None,
+            is_sent: true,
+            is_surely_finite: false,
+            is_refused: false,
+        })
+    }
+
+    fn is_sent(&self) -> bool {
+        self.open.as_ref().is_none_or(|lease| lease.is_sent)
+    }
+
+    fn is_refused(&self) -> bool {
+        self.open.as_ref().is_some_and(|lease| lease.is_refused)
+    }
+
+    fn is_answered(&self) -> bool {
+        self.open.as_ref().is_none_or(|lease| lease.rest.is_empty())
+    }
+
+    /// Everything before `front` was answered. Says whether that is all of it.
+    pub(super) fn advance(&mut self, front: u64) -> bool {
+        if let Some(lease) = &mut self.open {
+            lease.rest.start = lease.rest.start.max(front);
+        }
+        self.is_answered()
+    }
+
+    /// It was given up because of a wrong result.
+    pub(super) fn refuse(&mut self) {
+        if let Some(lease) = &mut self.open {
+            lease.is_refused = true;
+        }
+    }
+
+    /// Nothing more of it can count.
+    pub(super) fn forget_inputs(&mut self) {
+        if let Some(lease) = &mut self.open {
+            lease.inputs = None;
+        }
+    }
+
+    /// Tasks whose inputs are in memory for this lease alone; a grid is its job's.
+    fn inputs_kept(&self) -> u64 {
+        match self.open.as_ref().and_then(|lease| lease.inputs.as_ref()) {
+            Some(Inputs::List { inputs, .. }) => inputs.len() as u64,
+            Some(Inputs::Grid(_)) | None => 0,
+        }
+    }
+}
+
 /// What is known of a worker.
 #[derive(Debug)]
 pub(super) struct Memory {
-    /// Leases that ended, as many as there is room for.
-    pub(super) past: IdMap<LeaseId, Lease>,
-    /// Those that ended on this connection, and those of earlier ones that were answered to their
-    /// end; the one that ended first in front.
-    order: VecDeque<LeaseId>,
+    /// Leases that ended on this connection, and those of earlier ones that were answered to their
+    /// end, as many as there is room for; the one that ended first in front.
+    ended: VecDeque<Past>,
     /// Those that were not answered to their end when an earlier connection was lost: what the
     /// worker said of them last may be lost as well. They make no room for those that end now, since
     /// a task that was begun before the loss may take long.
-    lost: BTreeSet<LeaseId>,
+    lost: BTreeMap<LeaseId, Past>,
     /// How many of each of these two are remembered.
     room: usize,
     /// Leases below this one were lent before the connection was lost. A worker cannot know which
     /// of its results arrived, and may send some once more that are forgotten here.
     pub(super) lost_before: LeaseId,
-    pub(super) speeds: IdMap<JobId, Speed>,
+    pub(super) speeds: Speeds,
     pub(super) strikes: u32,
 }
 
 impl Memory {
     pub(super) fn new(slots: u32) -> Memory {
         let mut memory = Memory {
-            past: IdMap::default(),
-            order: VecDeque::new(),
-            lost: BTreeSet::new(),
+            ended: VecDeque::new(),
+            lost: BTreeMap::new(),
             room: PAST_LEASES_MAX,
             lost_before: LeaseId(0),
-            speeds: IdMap::default(),
+            speeds: Speeds::default(),
             strikes: 0,
         };
         memory.make_room(slots);
@@ -77,26 +166,38 @@ impl Memory {
     }
 
     /// A lease has ended. Those that are `late` are still to be answered, and not forgotten for it.
-    pub(super) fn remember(&mut self, id: LeaseId, lease: Lease, late: &BTreeSet<LeaseId>) {
-        while self.order.len() >= self.room
-            && let Some(at) = self.order.iter().position(|lease| !late.contains(lease))
-            && let Some(oldest) = self.order.remove(at)
+    pub(super) fn remember(&mut self, past: Past, late: &BTreeSet<LeaseId>) {
+        while self.ended.len() >= self.room
+            && let Some(at) = self.ended.iter().position(|past| !late.contains(&past.id))
         {
-            self.past.remove(&oldest);
+            self.ended.remove(at);
         }
-        self.order.push_back(id);
-        self.past.insert(id, lease);
+        self.ended.push_back(past);
+    }
+
+    /// A past lease. What is looked for has mostly just ended.
+    pub(super) fn past(&self, id: LeaseId) -> Option<&Past> {
+        self.ended.iter().rev().find(|past| past.id == id).or_else(|| self.lost.get(&id))
+    }
+
+    pub(super) fn past_mut(&mut self, id: LeaseId) -> Option<&mut Past> {
+        self.ended.iter_mut().rev().find(|past| past.id == id).or_else(|| self.lost.get_mut(&id))
+    }
+
+    /// A past lease of this `worker` as it was left.
+    pub(super) fn lease(&self, id: LeaseId, worker: WorkerId) -> Option<Lease> {
+        self.past(id).map(|past| past.to_lease(worker))
     }
 
     /// Whether what the worker said of a past lease may have been lost with its connection.
     pub(super) fn is_lost(&self, lease: LeaseId) -> bool {
-        self.lost.contains(&lease)
+        self.lost.contains_key(&lease)
     }
 
     pub(super) fn forget_job(&mut self, id: JobId) {
-        self.speeds.remove(&id);
-        for past in self.past.values_mut().filter(|past| past.job == id) {
-            past.inputs = None;
+        self.speeds.remove(id);
+        for past in self.all_mut().filter(|past| past.job == id) {
+            past.forget_inputs();
         }
     }
 
@@ -104,25 +205,20 @@ impl Memory {
     /// of anybody will be called; `jobs` tell what can still count.
     pub(super) fn lose(&mut self, jobs: &IdMap<JobId, Job>, next_lease: LeaseId) {
         self.lost_before = next_lease;
-        for id in std::mem::take(&mut self.order) {
-            let lease = &self.past[&id];
-            if !lease.is_sent {
-                self.past.remove(&id);
-            } else if lease.rest.is_empty() {
-                self.order.push_back(id);
-            } else {
-                self.lost.insert(id);
+        for past in std::mem::take(&mut self.ended) {
+            if past.is_sent() && past.is_answered() {
+                self.ended.push_back(past);
+            } else if past.is_sent() {
+                self.lost.insert(past.id, past);
             }
         }
-        while self.lost.len() > self.room
-            && let Some(oldest) = self.lost.pop_first()
-        {
-            self.past.remove(&oldest);
+        while self.lost.len() > self.room {
+            self.lost.pop_first();
         }
-        for lease in self.past.values_mut() {
-            let is_settled = |job: &Job| job.spec.settled.covers(&lease.whole);
-            if lease.is_refused || jobs.get(&lease.job).is_none_or(is_settled) {
-                lease.inputs = None;
+        for past in self.all_mut() {
+            let is_settled = |job: &Job| job.spec.settled.covers(&past.whole);
+            if past.is_refused() || jobs.get(&past.job).is_none_or(is_settled) {
+                past.forget_inputs();
             }
         }
         self.bound_inputs();
@@ -131,14 +227,13 @@ impl Memory {
     /// Keeps the inputs of the newest leases, of no more tasks than a worker may hold: otherwise
     /// those of one that comes and goes would pile up.
     fn bound_inputs(&mut self) {
-        let mut ids: Vec<LeaseId> = self.past.keys().copied().collect();
-        ids.sort_unstable();
+        let mut all: Vec<&mut Past> = self.all_mut().collect();
+        all.sort_unstable_by_key(|past| Reverse(past.id));
         let mut tasks = 0;
-        for id in ids.into_iter().rev() {
-            let Some(lease) = self.past.get_mut(&id) else { continue };
-            tasks += lease.inputs_kept();
+        for past in all {
+            tasks += past.inputs_kept();
             if tasks > WORKER_TASKS_MAX {
-                lease.inputs = None;
+                past.forget_inputs();
             }
         }
     }
@@ -147,31 +242,29 @@ impl Memory {
     /// plain mode perhaps, is added.
     pub(super) fn resume(&mut self, before: Memory) {
         let since = std::mem::replace(self, before);
-        self.past.extend(since.past);
-        self.order.extend(since.order);
+        self.ended.extend(since.ended);
         self.room = self.room.max(since.room);
         self.strikes += since.strikes;
     }
 
+    fn all(&self) -> impl Iterator<Item = &Past> {
+        self.ended.iter().chain(self.lost.values())
+    }
+
+    fn all_mut(&mut self) -> impl Iterator<Item = &mut Past> {
+        self.ended.iter_mut().chain(self.lost.values_mut())
+    }
+
     /// What it costs to keep, in tasks of lists.
     fn cost(&self) -> u64 {
-        self.past.values().map(|lease| 1 + lease.inputs_kept()).sum()
+        self.all().map(|past| 1 + past.inputs_kept()).sum()
     }
 
     pub(super) fn assert_consistent(&self) {
-        assert_eq!(self.past.len(), self.order.len() + self.lost.len());
-        assert!(self.order.iter().chain(&self.lost).all(|lease| self.past.contains_key(lease)));
+        let ids: BTreeSet<LeaseId> = self.all().map(|past| past.id).collect();
+        assert_eq!(ids.len(), self.ended.len() + self.lost.len(), "a past lease is there twice");
+        assert!(self.lost.iter().all(|(id, past)| *id == past.id && past.open.is_some()));
         assert!(self.lost.len() <= self.room);
-    }
-}
-
-impl Lease {
-    /// Tasks whose inputs are in memory for this lease alone; a grid is its job's.
-    fn inputs_kept(&self) -> u64 {
-        match &self.inputs {
-            Some(Inputs::List { inputs, .. }) => inputs.len() as u64,
-            Some(Inputs::Grid(_)) | None => 0,
-        }
     }
 }
 
@@ -254,7 +347,14 @@ impl Sessions {
     }
 
     pub(super) fn inputs_kept(&self) -> u64 {
-        let leases = self.kept.iter().flat_map(|kept| kept.memory.past.values());
-        leases.map(Lease::inputs_kept).sum()
+        let leases = self.kept.iter().flat_map(|kept| kept.memory.all());
+        leases.map(Past::inputs_kept).sum()
+    }
+}
+
+#[cfg(test)]
+impl Memory {
+    pub(super) fn leases_ended(&self) -> usize {
+        self.ended.len()
     }
 }

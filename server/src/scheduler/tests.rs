@@ -1118,7 +1118,7 @@ fn the_leases_that_ended_last_are_remembered_and_those_before_are_not() {
     let refusal = bench.answer(&short).unwrap_err();
     assert_eq!(refusal.reason, RefusalReason::UnknownLease(short.lease));
     let memory = &bench.scheduler.workers[&worker(1)].memory;
-    assert_eq!(memory.past.len(), PAST_LEASES_MAX);
+    assert_eq!(memory.leases_ended(), PAST_LEASES_MAX);
 }
 
 // ---- Jobs ---------------------------------------------------------------------------------------
