@@ -8,6 +8,7 @@
 //!
 //! What is settled here is not yet durable: the caller records it, and reports it after that.
 
+mod families;
 mod ids_hash;
 mod intervals;
 mod sessions;
@@ -18,6 +19,7 @@ mod tests;
 pub use intervals::Intervals;
 pub use sessions::Session;
 
+use families::Families;
 use ids_hash::IdMap;
 use intervals::count;
 use rand::rngs::StdRng;
@@ -221,11 +223,8 @@ struct Job {
     /// Tasks that failed and wait for another attempt.
     retry: BTreeSet<u64>,
     attempts: BTreeMap<u64, Attempts>,
-    /// The first lease of each family, and all of the family that are out. Families do not
-    /// overlap; a copy lies within the range that its family's first lease had.
-    families: BTreeMap<LeaseId, Vec<LeaseId>>,
-    /// Families that may have one more copy, the oldest first.
-    copyable: BTreeSet<LeaseId>,
+    /// What is out.
+    families: Families,
     task_s: Option<f64>,
     turn: u64,
     is_ready: bool,
@@ -308,8 +307,7 @@ impl Scheduler {
             pending,
             retry: BTreeSet::new(),
             attempts: BTreeMap::new(),
-            families: BTreeMap::new(),
-            copyable: BTreeSet::new(),
+            families: Families::default(),
             task_s: None,
             turn: self.turn,
             is_ready: false,
@@ -337,7 +335,7 @@ impl Scheduler {
     /// Forgets a job that is over, and revokes what is out of it.
     pub fn remove_job(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        let out: Vec<LeaseId> = job.families.values().flatten().copied().collect();
+        let out: Vec<LeaseId> = job.families.leases().collect();
         for lease in out {
             self.revoke(lease);
         }
@@ -371,7 +369,7 @@ impl Scheduler {
     pub fn lent(&self, id: JobId) -> Lent {
         let Some(job) = self.jobs.get(&id) else { return Lent::default() };
         let holders: BTreeSet<WorkerId> =
-            job.families.values().flatten().map(|lease| self.leases[lease].worker).collect();
+            job.families.leases().map(|lease| self.leases[&lease].worker).collect();
         Lent { tasks: job.lent(), workers: holders.len() as u32 }
     }
 
@@ -550,7 +548,9 @@ impl Scheduler {
             .jobs
             .iter()
             .filter(|(_, job)| !job.spec.is_paused)
-            .flat_map(|(id, job)| job.copyable.iter().take(GRANT_SCAN_MAX).map(|root| (*root, *id)))
+            .flat_map(|(id, job)| {
+                job.families.copyable().take(GRANT_SCAN_MAX).map(|root| (root, *id))
+            })
             .collect();
         copyable.sort_unstable();
         copyable.truncate(GRANT_SCAN_MAX);
@@ -566,7 +566,7 @@ impl Scheduler {
 
     fn copy_for(&self, worker_id: WorkerId, id: JobId, root: LeaseId) -> Option<Range<u64>> {
         let (job, worker) = (&self.jobs[&id], &self.workers[&worker_id]);
-        let members = || job.families[&root].iter().map(|lease| &self.leases[lease]);
+        let members = || job.families.members(root).iter().map(|lease| &self.leases[lease]);
         if members().any(|lease| lease.worker == worker_id) {
             return None;
         }
@@ -610,7 +610,7 @@ impl Scheduler {
             is_refused: false,
         };
         let job = self.jobs.get_mut(&job_id).expect("the job was looked up");
-        job.join(lease.family, id);
+        job.families.join(lease.family, id);
         self.leases.insert(id, lease);
         self.deadlines.insert((deadline, id));
         let worker = self.workers.get_mut(&worker_id).expect("the worker was looked up");
@@ -1048,13 +1048,13 @@ impl Scheduler {
     /// What others of a family hold that is settled by now is not waited for.
     fn revoke_settled(&mut self, job: JobId, family: LeaseId) {
         let Some(state) = self.jobs.get(&job) else { return };
-        let Some(members) = state.families.get(&family) else { return };
-        self.revoke_those_settled(job, &members.clone());
+        let members = state.families.members(family).to_vec();
+        self.revoke_those_settled(job, &members);
     }
 
     fn revoke_all_settled(&mut self, job: JobId) {
         let Some(state) = self.jobs.get(&job) else { return };
-        let out: Vec<LeaseId> = state.families.values().flatten().copied().collect();
+        let out: Vec<LeaseId> = state.families.leases().collect();
         self.revoke_those_settled(job, &out);
     }
 
@@ -1076,7 +1076,7 @@ impl Scheduler {
         self.tasks_out -= count(&lease.rest);
         self.deadlines.remove(&(lease.deadline, id));
         if let Some(job) = self.jobs.get_mut(&lease.job) {
-            job.leave(lease.family, id);
+            job.families.leave(lease.family, id);
         }
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
             if let Ok(at) = worker.leases.binary_search(&id) {
@@ -1093,7 +1093,7 @@ impl Scheduler {
     fn back_to_pending(&mut self, id: JobId, family: LeaseId, range: Range<u64>) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let mut covered = job.spec.settled.clone_within(&range);
-        for member in job.families.get(&family).into_iter().flatten() {
+        for member in job.families.members(family) {
             covered.insert(self.leases[member].rest.clone());
         }
         for gap in covered.missing_in(&range) {
@@ -1154,7 +1154,8 @@ impl Scheduler {
     pub fn assert_consistent(&self) {
         for (id, job) in &self.jobs {
             let mut out = Intervals::default();
-            for (root, members) in &job.families {
+            job.families.assert_consistent();
+            for (root, members) in job.families.iter() {
                 assert!(!members.is_empty() && members.len() <= LEASE_COPIES_MAX + 1, "{root}");
                 let holders: BTreeSet<_> = members.iter().map(|l| self.leases[l].worker).collect();
                 assert_eq!(holders.len(), members.len(), "{root} is out twice to one worker");
@@ -1181,7 +1182,7 @@ impl Scheduler {
         for (id, lease) in &self.leases {
             assert!(self.workers[&lease.worker].leases.contains(id));
             assert!(self.deadlines.contains(&(lease.deadline, *id)));
-            assert!(self.jobs[&lease.job].families[&lease.family].contains(id));
+            assert!(self.jobs[&lease.job].families.members(lease.family).contains(id));
         }
         assert_eq!(self.deadlines.len(), self.leases.len());
         let tasks_out: u64 = self.leases.values().map(|lease| count(&lease.rest)).sum();
@@ -1232,27 +1233,6 @@ impl Job {
     fn patience_for(&self, range: &Range<u64>) -> u32 {
         let attempts = self.attempts.range(range.clone()).map(|(_, attempts)| attempts.by.len());
         RETRY_PATIENCE_FACTOR.saturating_pow(attempts.max().unwrap_or(0) as u32)
-    }
-
-    fn join(&mut self, family: LeaseId, lease: LeaseId) {
-        let members = self.families.entry(family).or_default();
-        members.push(lease);
-        if members.len() <= LEASE_COPIES_MAX {
-            self.copyable.insert(family);
-        } else {
-            self.copyable.remove(&family);
-        }
-    }
-
-    fn leave(&mut self, family: LeaseId, lease: LeaseId) {
-        let Some(members) = self.families.get_mut(&family) else { return };
-        members.retain(|member| *member != lease);
-        if members.is_empty() {
-            self.families.remove(&family);
-            self.copyable.remove(&family);
-        } else {
-            self.copyable.insert(family);
-        }
     }
 
     fn forget_attempts(&mut self, range: &Range<u64>) {
