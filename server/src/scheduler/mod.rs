@@ -493,42 +493,16 @@ impl Scheduler {
     }
 
     fn grant_pending(&mut self, now: Duration) -> Option<Grant> {
-        let jobs: Vec<JobId> =
-            self.ready.iter().take(GRANT_SCAN_MAX).map(|(_, _, job)| *job).collect();
-        if jobs.is_empty() {
-            return None;
-        }
-        let hungry: Vec<WorkerId> =
-            self.hungry.iter().take(GRANT_SCAN_MAX).map(|(_, _, worker)| *worker).collect();
-        for worker in hungry {
-            for &job in &jobs {
-                if let Some(range) = self.take(job, worker) {
-                    return Some(self.lend(job, worker, range, None, now));
-                }
-            }
-        }
-        None
-    }
-
-    /// Takes the next tasks of a job for a worker out of what is pending.
-    fn take(&mut self, id: JobId, worker_id: WorkerId) -> Option<Range<u64>> {
-        let (worker, able) = (&self.workers[&worker_id], self.able);
-        let job = self.jobs.get_mut(&id)?;
-        let retry = job.retry.iter().take(GRANT_SCAN_MAX).copied().find(|index| {
-            let tried = &job.attempts[index].by;
-            let others = able - usize::from(worker.is_able);
-            let tried_others = tried.iter().filter(|id| {
-                **id != worker_id && self.workers.get(id).is_some_and(|worker| worker.is_able)
-            });
-            !tried.contains(&worker_id) || tried_others.count() >= others
-        });
-        if let Some(index) = retry {
-            job.retry.remove(&index);
-            return Some(index..index + 1);
-        }
-        let range = job.pending.front(job.size_for(worker, id))?;
-        job.pending.remove(range.clone());
-        Some(range)
+        let (workers, jobs, able) = (&self.workers, &mut self.jobs, self.able);
+        let mut hungry = self.hungry.iter().map(|(_, _, worker)| *worker).take(GRANT_SCAN_MAX);
+        let (worker, job, range) = hungry.find_map(|worker| {
+            let mut ready = self.ready.iter().map(|(_, _, job)| *job).take(GRANT_SCAN_MAX);
+            ready.find_map(|id| {
+                let range = jobs.get_mut(&id)?.take(id, worker, workers, able)?;
+                Some((worker, id, range))
+            })
+        })?;
+        Some(self.lend(job, worker, range, None, now))
     }
 
     /// When nothing is pending, an idle worker gets a copy of the oldest lease that may have one:
@@ -1221,6 +1195,32 @@ impl Job {
         // What is in flight is everybody's: no worker may hold so much that others get nothing.
         let share = WORKER_TASKS_MAX / u64::from(worker.slots * LEASES_PER_SLOT).max(1);
         aim.min(count_max).min(self.spec.lease_tasks_max).min(share).max(1)
+    }
+
+    /// Takes the next tasks for a worker out of what is pending. Of the `workers`, so many are `able`.
+    fn take(
+        &mut self,
+        id: JobId,
+        worker_id: WorkerId,
+        workers: &IdMap<WorkerId, Worker>,
+        able: usize,
+    ) -> Option<Range<u64>> {
+        let worker = &workers[&worker_id];
+        let retry = self.retry.iter().take(GRANT_SCAN_MAX).copied().find(|index| {
+            let tried = &self.attempts[index].by;
+            let others = able - usize::from(worker.is_able);
+            let tried_others = tried.iter().filter(|id| {
+                **id != worker_id && workers.get(id).is_some_and(|worker| worker.is_able)
+            });
+            !tried.contains(&worker_id) || tried_others.count() >= others
+        });
+        if let Some(index) = retry {
+            self.retry.remove(&index);
+            return Some(index..index + 1);
+        }
+        let range = self.pending.front(self.size_for(worker, id))?;
+        self.pending.remove(range.clone());
+        Some(range)
     }
 
     /// Seconds a task: the worker's own, or else what others have shown.
