@@ -12,6 +12,7 @@ mod families;
 mod ids_hash;
 mod intervals;
 mod sessions;
+mod slots;
 mod speeds;
 #[cfg(test)]
 mod tests;
@@ -25,6 +26,7 @@ use intervals::count;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sessions::{Memory, Past, Sessions};
+use slots::Slots;
 use speeds::Speed;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -186,8 +188,8 @@ pub struct Lent {
 #[derive(Debug)]
 pub struct Scheduler {
     jobs: IdMap<JobId, Job>,
-    workers: IdMap<WorkerId, Worker>,
-    leases: IdMap<LeaseId, Lease>,
+    workers: Slots<WorkerId, Worker>,
+    leases: Slots<LeaseId, Lease>,
     /// What is known of workers that may come back.
     sessions: Sessions,
     first_lease: LeaseId,
@@ -281,8 +283,8 @@ impl Scheduler {
     pub fn new(first_lease: LeaseId, seed: u64) -> Scheduler {
         Scheduler {
             jobs: IdMap::default(),
-            workers: IdMap::default(),
-            leases: IdMap::default(),
+            workers: Slots::default(),
+            leases: Slots::default(),
             sessions: Sessions::default(),
             first_lease,
             next_lease: first_lease,
@@ -346,13 +348,13 @@ impl Scheduler {
         }
         self.sessions.forget_job(id);
         let mut late = Vec::new();
-        for (worker_id, worker) in &mut self.workers {
+        for (worker_id, worker) in self.workers.iter_mut() {
             worker.memory.forget_job(id);
             let of_job = worker
                 .late
                 .iter()
                 .filter(|lease| worker.memory.past(**lease).is_some_and(|past| past.job == id));
-            late.extend(of_job.map(|lease| (*worker_id, *lease)));
+            late.extend(of_job.map(|lease| (worker_id, *lease)));
         }
         for (worker, lease) in late {
             self.forget_late(worker, lease);
@@ -1153,10 +1155,12 @@ impl Scheduler {
             }
             assert_eq!(out.len(), job.spec.total, "job {id}: every index is somewhere");
         }
-        for (id, lease) in &self.leases {
-            assert!(self.workers[&lease.worker].leases.contains(id));
-            assert!(self.deadlines.contains(&(lease.deadline, *id)));
-            assert!(self.jobs[&lease.job].families.members(lease.family).contains(id));
+        self.leases.assert_consistent();
+        self.workers.assert_consistent();
+        for (id, lease) in self.leases.iter() {
+            assert!(self.workers[&lease.worker].leases.contains(&id));
+            assert!(self.deadlines.contains(&(lease.deadline, id)));
+            assert!(self.jobs[&lease.job].families.members(lease.family).contains(&id));
         }
         assert_eq!(self.deadlines.len(), self.leases.len());
         let tasks_out: u64 = self.leases.values().map(|lease| count(&lease.rest)).sum();
@@ -1202,7 +1206,7 @@ impl Job {
         &mut self,
         id: JobId,
         worker_id: WorkerId,
-        workers: &IdMap<WorkerId, Worker>,
+        workers: &Slots<WorkerId, Worker>,
         able: usize,
     ) -> Option<Range<u64>> {
         let worker = &workers[&worker_id];
