@@ -2,8 +2,18 @@
 // A tab that cannot compute says why, in words, and does not leave a person waiting.
 
 import assert from "node:assert/strict";
+import { cpSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
-import { Browser, Server, inState, resultsSent } from "./support.mjs";
+import {
+  Browser,
+  Server,
+  folder,
+  inState,
+  resultsSent,
+  staticServer,
+  variable,
+} from "./support.mjs";
 
 /** As long as the page waits for a worker that says nothing (`WORKER_START_MS_MAX` in main.js). */
 const WORKER_START_MS = 20_000;
@@ -70,6 +80,41 @@ for (const [name, { file, answer, says }] of Object.entries(FAULTS)) {
     await tab.reload();
     await resultsSent(tab, 1);
     await browser.close(LOGGED);
+  });
+}
+
+/** What a slot's script may be instead, and what the page then says.
+ * @type {Record<string, { script: string, says: RegExp }>} */
+const SLOT_FAULTS = {
+  "a slot's script that is none": {
+    script: "<!doctype html><p>Log in to this network</p>",
+    says: /^The compute worker did not start: /,
+  },
+  "a slot's script that lacks what it imports": {
+    script: 'import "../missing.js";',
+    says: /^The compute worker did not start: /,
+  },
+  "wasm that does not start in a slot": {
+    script: `
+      import { initSync } from "../worker.js";
+      onmessage = () => initSync({ module: new Uint8Array(8) });
+    `,
+    says: /^The compute worker did not start: .*CompileError: .*magic word/,
+  },
+};
+
+for (const [name, { script, says }] of Object.entries(SLOT_FAULTS)) {
+  test(`${name} is said at once`, async (t) => {
+    const server = await Server.start(t);
+    const files = folder(t);
+    cpSync(variable("TEQUIO_PAGE"), files, { recursive: true });
+    const page = await staticServer(t, files);
+    writeFileSync(join(files, "js/slot.js"), script);
+    const browser = await Browser.start(t);
+    const tab = await browser.open(`${page.url}?server=${server.page}`);
+    await inState(tab, "failed");
+    assert.match(await said(tab), says);
+    await browser.close(/404/);
   });
 }
 

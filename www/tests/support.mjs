@@ -251,12 +251,15 @@ const TYPES = {
  * @param {import("node:test").TestContext} t @param {string} folder */
 export async function staticServer(t, folder) {
   let isAway = false;
+  /** @type {string[]} */
+  const asked = [];
   const server = createServer(async (request, response) => {
+    // A URL has no `..` left in its path once it is parsed.
+    const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
+    asked.push(pathname);
     if (isAway) {
       return response.writeHead(503).end();
     }
-    // A URL has no `..` left in its path once it is parsed.
-    const { pathname } = new URL(request.url ?? "/", "http://127.0.0.1");
     const file = join(folder, pathname.endsWith("/") ? `${pathname}index.html` : pathname);
     const content = await readFile(file).catch(() => undefined);
     const type = TYPES[extname(file)] ?? "application/octet-stream";
@@ -273,6 +276,8 @@ export async function staticServer(t, folder) {
   assert.ok(address && typeof address === "object");
   return {
     url: `http://127.0.0.1:${address.port}/`,
+    /** How often it was asked for a file. @param {string} path */
+    timesAsked: (path) => asked.filter((one) => one === path).length,
     /** Lets it answer nothing but 503 from now on, or again what it should. */
     goAway: (is = true) => {
       isAway = is;

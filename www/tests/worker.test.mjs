@@ -3,6 +3,8 @@
 // hidden or frozen, paused or closed, and several tabs that share.
 
 import assert from "node:assert/strict";
+import { copyFileSync, cpSync } from "node:fs";
+import { join } from "node:path";
 import { test } from "node:test";
 import { OwnBrowser } from "./own-browser.mjs";
 import { Server, folder, staticServer, until, variable } from "./support.mjs";
@@ -59,6 +61,60 @@ test("slots are as many as cores are lent, at once, and are remembered", async (
   await tab.ask("Page.reload");
   await until("it is as it was", async () => (await tab.text("cores-text")) === "1 of 8 cores");
   await until("as many are lent again", async () => (await slots(server)).join() === "1");
+});
+
+test("a page asks for the wasm once, for as many slots as there may be", async (t) => {
+  const { server } = await startServer(t);
+  const page = await staticServer(t, variable("TEQUIO_PAGE"));
+  const browser = await OwnBrowser.start(t);
+  const tab = await browser.open(`${page.url}?server=${server.page}`, { cores: 6 });
+  await submit(server, ...ENDLESS);
+  /** @param {number} count */
+  const computing = (count) =>
+    until(`${count} slots compute`, async () => {
+      const busy = await tab.evaluate(
+        () => document.querySelectorAll('#slots [data-state="computing"]').length,
+      );
+      return busy === count && (await browser.workers()) === 1 + count;
+    });
+  await computing(5);
+  // Those that are ended and started anew ask no more than the first did.
+  await tab.slide("cores", 1);
+  await computing(1);
+  await tab.slide("cores", 5);
+  await computing(5);
+  assert.equal(page.timesAsked("/worker_bg.wasm"), 1);
+  assert.ok(page.timesAsked("/js/slot.js") >= 9, "the script of each is asked for");
+  await tab.inState("connected");
+  assert.equal((await server.workers())[0].refused, 0);
+});
+
+test("a slot that finds another build at the server than the coordinator's runs that", async (t) => {
+  const { server } = await startServer(t);
+  const files = folder(t);
+  cpSync(variable("TEQUIO_PAGE"), files, { recursive: true });
+  const page = await staticServer(t, files);
+  const browser = await OwnBrowser.start(t);
+  const tab = await browser.open(`${page.url}?server=${server.page}`, { cores: 3 });
+  await tab.slide("cores", 1);
+  await until("one slot is lent", async () => (await slots(server))[0] === 1);
+  await until("the other is ended", async () => (await browser.workers()) <= 2);
+  await submit(server, ...ENDLESS);
+  await tab.resultsSent(100_000);
+  assert.equal(page.timesAsked("/worker_bg.wasm"), 1);
+  for (const name of ["worker.js", "worker_bg.wasm"]) {
+    copyFileSync(join(variable("TEQUIO_TEST_OPS_PAGE"), name), join(files, name));
+  }
+  await tab.slide("cores", 3);
+  await until("three slots compute", async () => {
+    const busy = await tab.evaluate(
+      () => document.querySelectorAll('#slots [data-busy]:not([data-busy="0"])').length,
+    );
+    return busy === 3;
+  });
+  assert.ok(page.timesAsked("/worker_bg.wasm") >= 3);
+  const [{ id, refused }] = await server.workers();
+  assert.deepEqual([id, refused, (await server.job()).failed], [1, 0, 0]);
 });
 
 test("a pause stops the computing, and a smaller share lowers it", async (t) => {

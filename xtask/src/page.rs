@@ -15,7 +15,7 @@ use wasm_bindgen_cli_support::Bindgen;
 const FILES: &[&str] = &["index.html", "style.css"];
 const FOLDERS: &[&str] = &["css", "js"];
 
-/// The script that starts the wasm in a worker, as trunk's `data-loader-shim` writes it.
+/// The script that starts the wasm in the coordinator, as trunk's `data-loader-shim` writes it.
 const LOADER: &str = "import init from './worker.js';await init();";
 
 /// What the worker's wasm is called in the page.
@@ -118,11 +118,30 @@ fn add_worker(files: &mut Files, wasm: &Path) -> Result<()> {
         .remove_producers_section(true)
         .generate_output()
         .with_context(|| format!("wasm-bindgen on {}", wasm.display()))?;
-    let module = output.wasm_mut().emit_wasm();
-    files.insert("worker.js".into(), output.js().as_bytes().to_vec());
+    let mut module = output.wasm_mut().emit_wasm();
+    let script = output.js();
+    let build = build_of(script);
+    module.extend(empty_section(&build));
+    files.insert("worker.js".into(), format!("{script}export const build={build:?};").into_bytes());
     files.insert(WORKER_WASM.into(), module);
     files.insert("worker_loader.js".into(), LOADER.as_bytes().to_vec());
     Ok(())
+}
+
+/// What a script of wasm-bindgen's and its wasm know each other by. A tab may be older than what the
+/// server has by now, and `www/js/slot.js` must not run the wasm of one build by the script of another.
+fn build_of(script: &str) -> String {
+    let mut crc = flate2::Crc::new();
+    crc.update(script.as_bytes());
+    format!("{:08x}", crc.sum())
+}
+
+/// A custom section of a wasm module that holds nothing but its name.
+fn empty_section(name: &str) -> Vec<u8> {
+    // Numbers below 128 are a byte each.
+    let name_length = u8::try_from(name.len()).ok().filter(|length| *length < 127);
+    let name_length = name_length.expect("a short name");
+    [&[0, name_length + 1, name_length], name.as_bytes()].concat()
 }
 
 /// Makes `dir` hold these files and no others.

@@ -256,7 +256,7 @@ impl State {
         if first.is_some() {
             self.events.push_back(Event::Waits { slot });
         }
-        match Slot::start(slot, first, &self.scope, shell) {
+        match Slot::start(slot, first, shell) {
             Ok(started) => self.slots[slot] = Some(started),
             Err(error) => {
                 let reason = format!("The compute worker did not start: {}", words(&error));

@@ -1,8 +1,8 @@
-//! The browser's shell around [`crate::worker`]: dedicated workers that all load this one wasm.
+//! The browser's shell around [`crate::worker`]: dedicated workers that all run this one wasm.
 //!
-//! The page starts a worker named [`COORDINATOR`], which holds the socket and the state machine
-//! and starts workers named [`COMPUTE`] from the same script, one a slot. A dedicated worker's timers are
-//! not slowed when the tab is hidden; the page's would be.
+//! The page starts a worker named [`COORDINATOR`], which fetches the wasm, holds the socket and the
+//! state machine, and starts workers named [`COMPUTE`], one a slot, to which it hands the wasm as it is
+//! compiled. A dedicated worker's timers are not slowed when the tab is hidden; the page's would be.
 
 mod channel;
 mod compute;

@@ -5,9 +5,10 @@ use super::{COMPUTE, post, words};
 use gloo_timers::callback::Timeout;
 use tequio_protocol::piece::Piece;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
-use web_sys::{
-    DedicatedWorkerGlobalScope, ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType,
-};
+use web_sys::{ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
+
+/// The script of every slot, seen from the coordinator's. It waits for the wasm.
+const SCRIPT: &str = "js/slot.js";
 
 /// What becomes of a piece.
 pub(super) enum Asked {
@@ -31,7 +32,7 @@ enum State {
 struct Program {
     worker: Worker,
     is_ready: bool,
-    /// What is posted to a worker before it listens would be lost.
+    /// What is posted to a worker before it listens would be lost; until then it waits for the wasm alone.
     waiting: Option<Piece>,
     // Held because the browser calls them.
     _message: Closure<dyn FnMut(MessageEvent)>,
@@ -42,14 +43,12 @@ impl Slot {
     pub(super) fn start(
         slot: usize,
         waiting: Option<Piece>,
-        scope: &DedicatedWorkerGlobalScope,
         shell: &Shell,
     ) -> Result<Slot, JsValue> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(COMPUTE);
-        // The script that started this worker starts every part.
-        let worker = Worker::new_with_options(&scope.location().href(), &options)?;
+        let worker = Worker::new_with_options(SCRIPT, &options)?;
         let message = {
             let shell = shell.clone();
             post::bytes_listener(move |answer| shell.hear_slot(slot, answer))
@@ -67,6 +66,8 @@ impl Slot {
         worker.set_onerror(Some(error.as_ref().unchecked_ref()));
         let is_ready = false;
         let program = Program { worker, is_ready, waiting, _message: message, _error: error };
+        // This worker's own, as it is compiled: nobody asks the server for it or compiles it again.
+        program.worker.post_message(&wasm_bindgen::module())?;
         Ok(Slot(State::Started(program)))
     }
 
