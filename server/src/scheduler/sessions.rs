@@ -78,7 +78,6 @@ impl Past {
             heard_at: Duration::ZERO,
             inputs: None,
             is_sent: true,
-            is_surely_finite: false,
             is_refused: false,
         })
     }
