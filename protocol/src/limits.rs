@@ -218,6 +218,13 @@ pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
 /// records waits meanwhile.
 pub const REMOVED_ROWS_MAX: u64 = 32;
 
+/// Messages with outcomes in one transaction that show that there is no end of them.
+pub const COMMIT_BUSY: usize = 8;
+
+/// From the beginning of a transaction of so many to that of the next one: 200 syncs a second are few
+/// for any disk, and nobody sees five milliseconds.
+pub const COMMIT_GATHER: Duration = Duration::from_millis(5);
+
 /// How long the state of a job that is done waits for something else to be written with it.
 pub const STATES_WAIT: Duration = Duration::from_millis(100);
 

@@ -68,6 +68,15 @@ impl Numbers {
         Numbers { json, starts, has_others: self.has_others }
     }
 
+    /// Those at some places. All of them are handed over as they are, which costs no copy and leaves
+    /// none.
+    pub fn take(&mut self, places: Range<usize>) -> Numbers {
+        if places == (0..self.len()) {
+            return std::mem::replace(self, Numbers::from_iter([]));
+        }
+        self.slice(places)
+    }
+
     /// Where the one at a place ends.
     fn end(&self, place: usize) -> usize {
         match self.starts.get(place + 1) {
@@ -187,6 +196,11 @@ mod tests {
         assert_eq!(serde_json::from_str::<Numbers>(&json).unwrap(), read);
         assert!(read.slice(3..6).iter().eq(VALUES[3..6].iter().copied().map(Number)));
         assert!(read.slice(4..4).is_empty());
+        let mut left = read.clone();
+        assert_eq!(left.take(1..3), read.slice(1..3));
+        assert_eq!(left, read);
+        assert_eq!(left.take(0..VALUES.len()), read);
+        assert!(left.is_empty());
         assert_eq!(read.into_json(), json);
     }
 

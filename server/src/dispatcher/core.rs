@@ -245,15 +245,37 @@ struct Job {
 }
 
 impl Recorded {
-    /// What is on disk once this is. It takes the recording, so that the outcome that travels on costs
-    /// no copy.
+    /// What is on disk once this is.
     pub fn of(recording: Recording) -> Recorded {
+        let kind = Agent::parse(Some(&recording.agent)).kind;
+        Recorded::by(kind, recording)
+    }
+
+    /// What is on disk once these are: neighbours are often of one kind of worker.
+    pub fn all(recordings: impl IntoIterator<Item = Recording>) -> Vec<Recorded> {
+        let mut known: Option<(String, WorkerKind)> = None;
+        let recorded = recordings.into_iter().map(|recording| {
+            let agent = &recording.agent;
+            let kind = match known.as_ref().filter(|(of, _)| of == agent) {
+                Some((_, kind)) => *kind,
+                None => {
+                    let kind = Agent::parse(Some(agent)).kind;
+                    known = Some((agent.clone(), kind));
+                    kind
+                }
+            };
+            Recorded::by(kind, recording)
+        });
+        recorded.collect()
+    }
+
+    fn by(kind: WorkerKind, recording: Recording) -> Recorded {
         let end = recording.first + recording.outcomes.len();
         Recorded {
             job: recording.job,
             range: recording.first..end,
             failed: recording.outcomes.failed(),
-            kind: Agent::parse(Some(&recording.agent)).kind,
+            kind,
             first: recording.outcomes.first().map(|first| (first, recording.agent)),
         }
     }

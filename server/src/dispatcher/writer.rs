@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::limits::{COMMIT_TASKS_MAX, STATES_WAIT, STORE_RETRY};
+use tequio_protocol::limits::{
+    COMMIT_BUSY, COMMIT_GATHER, COMMIT_TASKS_MAX, STATES_WAIT, STORE_RETRY,
+};
 use tequio_protocol::op::RepeatMultiply;
 use tokio::sync::oneshot;
 use tracing::error;
@@ -61,6 +63,7 @@ pub(super) fn start(
         states: BTreeMap::new(),
         removing: VecDeque::new(),
         failed_at: None,
+        gather_until: None,
         is_stopping: false,
     };
     std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run(&writes))
@@ -78,6 +81,8 @@ struct Writer {
     removing: VecDeque<JobId>,
     /// When writing failed last, while it does.
     failed_at: Option<Instant>,
+    /// Until when the next transaction may wait for more, where the last one had much.
+    gather_until: Option<Instant>,
     is_stopping: bool,
 }
 
@@ -98,6 +103,7 @@ impl Writer {
             match next {
                 Ok(write) => {
                     self.write(write);
+                    self.gather(writes);
                     self.drain(writes);
                 }
                 Err(RecvTimeoutError::Timeout) if !self.states.is_empty() => is_due = true,
@@ -111,6 +117,23 @@ impl Writer {
             }
             if is_last {
                 return self.give_up();
+            }
+        }
+    }
+
+    /// Where outcomes come by the dozen, waits for some more: a sync of the disk for each handful costs
+    /// more than all else. Who sends so much does not wait for it.
+    fn gather(&mut self, writes: &mpsc::Receiver<Write>) {
+        let Some(until) = self.gather_until.take() else { return };
+        while !self.is_stopping
+            && let left = until.saturating_duration_since(Instant::now())
+            && !left.is_zero()
+            && let Ok(write) = writes.recv_timeout(left)
+        {
+            let is_awaited = !matches!(write, Write::Record(_));
+            self.write(write);
+            if is_awaited {
+                return;
             }
         }
     }
@@ -237,7 +260,9 @@ impl Writer {
                 if self.failed_at.take().is_some() {
                     self.tell(Event::StoreFails(None));
                 }
-                let recorded = self.waiting.drain(..).map(Recorded::of).collect();
+                self.gather_until =
+                    (self.waiting.len() >= COMMIT_BUSY).then(|| began + COMMIT_GATHER);
+                let recorded = Recorded::all(self.waiting.drain(..));
                 self.tell(Event::Recorded(recorded));
             }
             Err(error) => self.fail(&error),

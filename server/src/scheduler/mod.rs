@@ -667,13 +667,13 @@ impl Scheduler {
         self.heard(worker);
         self.measure(worker, &held, count(&range), duration, now);
         // A plain client's bits are its browser's; ours are everybody's.
-        let results = match mode {
+        let mut results = match mode {
             Mode::Plain => range.clone().map(|index| inputs.compute(index)).collect(),
             Mode::Lease => results,
         };
         let accepted = self.settle(job, &range, |gap| {
             let place = |index: u64| (index - first) as usize;
-            results.slice(place(gap.start)..place(gap.end)).into()
+            results.take(place(gap.start)..place(gap.end)).into()
         });
         let is_late = !self.leases.contains_key(&lease);
         self.advance(worker, lease, range.end, now);
@@ -829,7 +829,7 @@ impl Scheduler {
         &mut self,
         id: JobId,
         range: &Range<u64>,
-        outcomes: impl Fn(&Range<u64>) -> Outcomes,
+        mut outcomes: impl FnMut(&Range<u64>) -> Outcomes,
     ) -> Accepted {
         let Some(job) = self.jobs.get_mut(&id) else {
             return Accepted { duplicates: count(range), ..Accepted::default() };
