@@ -105,7 +105,8 @@ impl Numbers {
                 has_others = true;
             } else {
                 let token = scan.number()?;
-                if token.may_be_too_large {
+                // Without one it is finite: it is too short for anything else.
+                if token.has_exponent {
                     token.value()?;
                 }
             }
@@ -202,6 +203,13 @@ mod tests {
         assert_eq!(left.take(0..VALUES.len()), read);
         assert!(left.is_empty());
         assert_eq!(read.into_json(), json);
+    }
+
+    #[test]
+    fn a_number_is_kept_no_longer_than_we_would_write_it() {
+        let json = format!("[1.5{},2]", "0".repeat(1000));
+        assert!(scanned(&json).is_none());
+        assert_eq!(serde_json::from_str::<Numbers>(&json).unwrap().into_json(), "[1.5,2.0]");
     }
 
     #[test]

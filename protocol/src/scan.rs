@@ -11,12 +11,12 @@ pub(crate) struct Scan<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token<'a> {
     pub(crate) text: &'a str,
-    /// Whether it may be larger than any `f64`: it has an exponent, or hundreds of digits.
-    pub(crate) may_be_too_large: bool,
+    pub(crate) has_exponent: bool,
 }
 
-/// Digits that no finite `f64` is beyond, whatever they are: the largest has 309.
-const DIGITS_SAFE: usize = 300;
+/// No number that we write is longer. Longer ones mean no more, and are left to serde_json, so that
+/// nobody fills a disk with their digits.
+const NUMBER_CHARS_MAX: usize = 32;
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(text: &'a str) -> Scan<'a> {
@@ -51,7 +51,7 @@ impl<'a> Scan<'a> {
         text.parse().ok().filter(|value| *value <= crate::limits::INTEGER_MAX)
     }
 
-    /// Reads a number (RFC 8259, section 6).
+    /// Reads a number (RFC 8259, section 6) of at most [`NUMBER_CHARS_MAX`] characters.
     pub(crate) fn number(&mut self) -> Option<Token<'a>> {
         let bytes = self.rest.as_bytes();
         let digits_from =
@@ -79,9 +79,12 @@ impl<'a> Scan<'a> {
             }
             end += exponent;
         }
+        if end > NUMBER_CHARS_MAX {
+            return None;
+        }
         let (text, rest) = self.rest.split_at(end);
         self.rest = rest;
-        Some(Token { text, may_be_too_large: has_exponent || whole > DIGITS_SAFE })
+        Some(Token { text, has_exponent })
     }
 }
 
@@ -161,7 +164,7 @@ mod tests {
             "0.0000000000000000000001",
             "0.00000000000000000000001",
             "123456789.123456789",
-            "100000000000000000000000000000000000000000",
+            "10000000000000000000000000000000",
             "-1.0000000000000000000000001",
         ] {
             let token = Scan::new(text).number().unwrap();
@@ -169,6 +172,8 @@ mod tests {
             assert_eq!(token.value().map(f64::to_bits), Some(value.to_bits()), "{text}");
         }
         assert_eq!(Scan::new("1e999").number().unwrap().value(), None);
+        let long = format!("1.{}", "5".repeat(NUMBER_CHARS_MAX));
+        assert!(Scan::new(&long).number().is_none());
     }
 
     #[test]
