@@ -876,15 +876,18 @@ impl Block {
 fn read_inputs(row: &Row<'_>, job: JobId) -> Result<Vec<RepeatMultiply>, Failure> {
     let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
     let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-    let unreadable = |said: String| {
-        Failure::Unreadable(format!("job {job}, the row whose first is {first}: {said}"))
-    };
-    let inputs = inputs::read(json).map_err(|error| unreadable(error.to_string()))?;
-    if inputs.len() as u64 != count {
-        let length = inputs.len();
-        return Err(unreadable(format!("invalid length {length}, expected an array of {count}")));
+    let inputs = inputs::read(json).map_err(|error| unreadable_row(job, first, error))?;
+    let length = inputs.len();
+    if length as u64 != count {
+        let said = format!("invalid length {length}, expected an array of {count}");
+        return Err(unreadable_row(job, first, said));
     }
     Ok(inputs)
+}
+
+/// A row names itself by its job and the first of its tasks.
+fn unreadable_row(job: JobId, first: u64, said: impl fmt::Display) -> Failure {
+    Failure::Unreadable(format!("job {job}, the row whose first is {first}: {said}"))
 }
 
 /// The elements at `places`, which ascend, of the array of a row `(first, count, array)`; the others
@@ -899,10 +902,9 @@ fn parse_places<T: for<'de> Deserialize<'de>>(
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let elements = Elements { count: count as usize, places: places.peekable(), of: PhantomData };
     let elements = deserializer.deserialize_seq(elements);
-    elements.and_then(|elements| deserializer.end().map(|()| elements)).map_err(|error| {
-        let said = format!("job {job}, the row whose first is {first}: {error}");
-        Failure::Unreadable(said)
-    })
+    elements
+        .and_then(|elements| deserializer.end().map(|()| elements))
+        .map_err(|error| unreadable_row(job, first, error))
 }
 
 struct Elements<P: Iterator, T> {
