@@ -601,8 +601,7 @@ impl Simulation {
         }
         self.record(&recordings);
         let now = self.wall();
-        for recording in recordings {
-            let recorded = Recorded::of(recording);
+        for recorded in Recorded::all(recordings) {
             self.with_core(|core| core.recorded(recorded, now));
         }
         self.carry_out();

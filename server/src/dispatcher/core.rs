@@ -245,12 +245,6 @@ struct Job {
 }
 
 impl Recorded {
-    /// What is on disk once this is.
-    pub fn of(recording: Recording) -> Recorded {
-        let kind = Agent::parse(Some(&recording.agent)).kind;
-        Recorded::by(kind, recording)
-    }
-
     /// What is on disk once these are: neighbours are often of one kind of worker.
     pub fn all(recordings: impl IntoIterator<Item = Recording>) -> Vec<Recorded> {
         let mut known: Option<(String, WorkerKind)> = None;
