@@ -287,6 +287,19 @@ pub const CLIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause before a command that waits for a server asks again.
 pub const CLIENT_RETRY: Duration = Duration::from_secs(1);
 
+/// The longest pause that a server or a proxy may ask a waiting command for (`Retry-After`). Whoever
+/// waits wants to see now and then that it is tried.
+pub const CLIENT_RETRY_AFTER_MAX: Duration = Duration::from_secs(300);
+
+/// Of an answer that is no success a command reads as much: an error's sentence, or a proxy's page.
+pub const REFUSAL_BYTES_MAX: usize = 64 * 1024;
+
+/// What a command prints of a refusal at the most: another program may say anything.
+pub const REFUSAL_CHARS_MAX: usize = 2000;
+
+/// The longest answer that a command holds in memory: the list of all jobs.
+pub const CLIENT_ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+
 /// How often a command that shows a job's progress asks for it.
 pub const CLIENT_POLL: Duration = Duration::from_millis(300);
 

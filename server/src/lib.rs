@@ -11,12 +11,12 @@
 //!
 //! [`metrics`] is filled by all of them; [`native`] is a worker without a browser; [`agent`] reads
 //! what workers say that they are; [`demo`] submits jobs to look at; [`wall_clock`] is for people;
-//! `connect` is how a worker and the commands come to a server's socket, `pace` how often something
+//! [`connect`] is how a worker and the commands come to a server's socket, `pace` how often something
 //! may happen.
 
 pub mod agent;
 pub mod cli;
-mod connect;
+pub mod connect;
 pub mod connection;
 pub mod demo;
 pub mod dispatcher;

@@ -4,7 +4,7 @@
 //! A thread cannot be ended in the middle of what it computes, as a browser's worker can: one that
 //! hangs is left to itself, and another takes its slot.
 
-use crate::connect::{broken, connect, read};
+use crate::connect::{Address, broken, connect, read};
 use crate::connection::Close;
 use futures_util::{SinkExt, StreamExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc as sync_mpsc;
 use std::time::Duration;
 use tequio_protocol::limits::CLOSE_TIMEOUT;
+use tequio_protocol::message::close_code;
 use tequio_protocol::page::{Allowance, ToPage};
 use tequio_protocol::piece::{Piece, PieceResults};
 use tequio_worker::worker::{Action, Event, Start, Worker};
@@ -26,7 +27,7 @@ use tokio_tungstenite::tungstenite::{Message, protocol::CloseFrame};
 #[derive(Clone, Debug)]
 pub struct Config {
     /// The server's socket, `ws://` or `wss://`.
-    pub url: String,
+    pub server: Address,
     /// Tasks that it computes at once, at least 1.
     pub slots: u32,
     /// What its reconnection delays and its name follow from.
@@ -57,7 +58,8 @@ pub async fn run(
 ) -> End {
     let (happens, mut happened) = mpsc::unbounded_channel();
     let mut worker = Worker::new(&agent(), config.seed);
-    let mut shell = Shell { url: config.url, slots: Vec::new(), happens, socket: None, births: 0 };
+    let mut shell =
+        Shell { server: config.server, slots: Vec::new(), happens, socket: None, births: 0 };
     let origin = Instant::now();
     let mut event = Event::Start(Start {
         worker: Some(format!("{:016x}", config.seed)),
@@ -103,7 +105,7 @@ enum Source {
 }
 
 struct Shell {
-    url: String,
+    server: Address,
     slots: Vec<Option<Slot>>,
     happens: Happens,
     socket: Option<Socket>,
@@ -188,12 +190,12 @@ impl Shell {
     fn connect(&mut self) {
         self.disconnect();
         let (frames, to_send) = mpsc::unbounded_channel();
-        let (url, birth, happens) = (self.url.clone(), self.birth(), self.happens.clone());
+        let (server, birth, happens) = (self.server.clone(), self.birth(), self.happens.clone());
         let unsent = Arc::new(AtomicUsize::new(0));
         let left = unsent.clone();
         let task = tokio::spawn(async move {
             let tell = |event| happens.send((Source::Socket { birth }, event)).is_ok();
-            let Close { code, reason } = serve(&url, to_send, &left, &tell).await;
+            let Close { code, reason } = serve(&server, to_send, &left, &tell).await;
             tell(Event::Closed { code, reason });
         });
         self.socket = Some(Socket { birth, frames, unsent, task });
@@ -227,14 +229,16 @@ impl Shell {
 
 /// Connects, sends and receives until the connection ends; says how.
 async fn serve(
-    url: &str,
+    server: &Address,
     mut to_send: mpsc::UnboundedReceiver<Message>,
     unsent: &AtomicUsize,
     tell: &impl Fn(Event) -> bool,
 ) -> Close {
-    let socket = match connect(url).await {
+    let socket = match connect(server).await {
         Ok(socket) => socket,
-        Err(error) => return broken(&error),
+        Err(error) => {
+            return Close { code: close_code::ABNORMAL, reason: error.to_string() };
+        }
     };
     tell(Event::Opened);
     // Each on its own: a server that waits for its frames to be read may read nothing meanwhile.

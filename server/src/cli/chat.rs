@@ -2,17 +2,17 @@
 
 mod heard;
 
+use super::client::SecretParser;
 use super::serve::random;
-use super::service::{self, connect, ended, parameter, set_parameter, shown};
+use super::service::{self, connect, ended, parameter, set_parameter};
 use super::terminal::{self, Interrupt, Lines, Screen};
-use crate::connect::{Received, Socket, closing, read};
+use crate::connect::{Address, Received, Socket, closing, read};
 use crate::connection::Close;
 use anyhow::{bail, ensure};
 use clap::Args;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt, StreamExt};
 use heard::Heard;
-use reqwest::Url;
 use std::future::pending;
 use tequio_protocol::limits::{
     BACKOFF_RESET_AFTER, CHAT_MESSAGE_BYTES_MAX, CHAT_PINGS_UNANSWERED_MAX, CLOSE_TIMEOUT,
@@ -37,15 +37,15 @@ chat is left once they have come back from the room. A server that is lost is co
 pub(super) struct Chat {
     /// A room's socket, ws(s)://, which is used as it is; or a server, http(s)://, whose /chat is used
     #[arg(value_name = "URL", env = "TEQUIO_URL", default_value = "http://127.0.0.1:8765")]
-    #[arg(value_parser = parse_url)]
-    url: Url,
+    #[arg(value_parser = SecretParser(parse_url), hide_env_values = true)]
+    url: Address,
 
     /// How the others see you
     #[arg(long)]
     name: Option<String>,
 }
 
-fn parse_url(text: &str) -> anyhow::Result<Url> {
+fn parse_url(text: &str) -> anyhow::Result<Address> {
     service::parse_socket(text, "chat")
 }
 
@@ -56,11 +56,11 @@ impl Chat {
         let mut socket = connect(&url).await?;
         let (screen, lines, interrupt) = terminal::open(Some(FAREWELL))?;
         if screen.is_typed_at() {
-            let there = shown(&url);
+            let there = url.to_string();
             screen.notice(&format!("* in {there}; `{FAREWELL}` or Ctrl-D leaves")).await?;
         }
         // As the server takes it.
-        let name = parameter(&url, "name").map(|name| name.trim().to_owned());
+        let name = parameter(url.url(), "name").map(|name| name.trim().to_owned());
         let heard = Heard::new(name.filter(|name| !name.is_empty()));
         let mut member = Member {
             url,
@@ -84,13 +84,13 @@ impl Chat {
     }
 
     /// The room, asked for JSON: who does not know it sends text.
-    fn socket(&self) -> Url {
+    fn socket(&self) -> Address {
         let mut url = self.url.clone();
         if let Some(name) = &self.name {
-            set_parameter(&mut url, "name", name);
+            url.change(|url| set_parameter(url, "name", name));
         }
-        if parameter(&url, "format").is_none() {
-            set_parameter(&mut url, "format", "json");
+        if parameter(url.url(), "format").is_none() {
+            url.change(|url| set_parameter(url, "format", "json"));
         }
         url
     }
@@ -105,7 +105,7 @@ enum Ended {
 }
 
 struct Member {
-    url: Url,
+    url: Address,
     screen: Screen,
     lines: Lines,
     interrupt: Interrupt,
@@ -366,7 +366,7 @@ mod tests {
 
     fn socket(url: &str, name: Option<&str>) -> String {
         let chat = Chat { url: parse_url(url).unwrap(), name: name.map(str::to_owned) };
-        chat.socket().into()
+        chat.socket().url().to_string()
     }
 
     #[test]

@@ -1,14 +1,14 @@
 //! `tequio echo`: text to a server that sends it back, once, line by line, or to see how long it takes.
 
+use super::client::SecretParser;
 use super::print;
 use super::serve::stop_signal;
-use super::service::{connect, ended, leave, parse_socket, shown};
+use super::service::{connect, ended, leave, parse_socket};
 use super::terminal::{self, PROMPT, Screen};
-use crate::connect::{Socket, broken, closing, read};
+use crate::connect::{Address, Socket, broken, closing, read};
 use anyhow::{Context, bail};
 use clap::Args;
 use futures_util::{SinkExt, StreamExt};
-use reqwest::Url;
 use serde::Serialize;
 use std::time::Duration;
 use tequio_protocol::limits::{
@@ -28,8 +28,8 @@ The server's next message is taken for the answer. Answers that are no text are 
 pub(super) struct Echo {
     /// A socket, ws(s)://, which is used as it is; or a server, http(s)://, whose /echo is used
     #[arg(value_name = "URL", env = "TEQUIO_URL", default_value = "http://127.0.0.1:8765")]
-    #[arg(value_parser = parse_url)]
-    url: Url,
+    #[arg(value_parser = SecretParser(parse_url), hide_env_values = true)]
+    url: Address,
 
     /// What is sent
     #[arg(value_name = "TEXT")]
@@ -45,13 +45,13 @@ pub(super) struct Echo {
     json: bool,
 }
 
-fn parse_url(text: &str) -> anyhow::Result<Url> {
+fn parse_url(text: &str) -> anyhow::Result<Address> {
     parse_socket(text, "echo")
 }
 
 impl Echo {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let mut peer = Peer { name: shown(&self.url), socket: connect(&self.url).await? };
+        let mut peer = Peer { name: self.url.to_string(), socket: connect(&self.url).await? };
         match (self.count, self.text) {
             (Some(count), text) => {
                 let text = text.as_deref().unwrap_or(DEFAULT_TEXT);

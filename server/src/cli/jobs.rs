@@ -3,8 +3,8 @@
 use super::client::{Client, Remote, duration};
 use super::print::{self, Table};
 use clap::Args;
+use hyper::http::Method;
 use indicatif::HumanCount;
-use reqwest::Method;
 use tequio_protocol::api::{JobState, JobView, WorkerView};
 use tequio_protocol::ids::JobId;
 
@@ -30,7 +30,7 @@ pub(super) fn parse_id(text: &str) -> Result<JobId, String> {
 
 impl List {
     pub(super) async fn jobs(self) -> anyhow::Result<()> {
-        let client = self.remote.client()?;
+        let client = self.remote.client();
         let jobs: Vec<JobView> = client.json(client.request(Method::GET, "api/jobs")).await?;
         if self.remote.json {
             return print::json(&jobs);
@@ -53,7 +53,7 @@ impl List {
     }
 
     pub(super) async fn workers(self) -> anyhow::Result<()> {
-        let client = self.remote.client()?;
+        let client = self.remote.client();
         let workers: Vec<WorkerView> =
             client.json(client.request(Method::GET, "api/workers")).await?;
         if self.remote.json {
@@ -78,20 +78,20 @@ impl List {
 
 impl One {
     pub(super) async fn show(self) -> anyhow::Result<()> {
-        let job = self.remote.client()?.job(self.id).await?;
+        let job = self.remote.client().job(self.id).await?;
         show(&job, self.remote.json)
     }
 
     /// `change` is `pause`, `resume` or `cancel`.
     pub(super) async fn change(self, change: &str) -> anyhow::Result<()> {
-        let client = self.remote.client()?;
+        let client = self.remote.client();
         let path = format!("api/jobs/{}/{change}", self.id);
         let job: JobView = client.json(client.request(Method::POST, &path)).await?;
         show(&job, self.remote.json)
     }
 
     pub(super) async fn remove(self) -> anyhow::Result<()> {
-        let client = self.remote.client()?;
+        let client = self.remote.client();
         let path = format!("api/jobs/{}", self.id);
         client.send(client.request(Method::DELETE, &path)).await?;
         match self.remote.json {

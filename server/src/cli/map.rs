@@ -7,7 +7,7 @@ use super::results::{Format, Lines};
 use super::submit::parse_op;
 use anyhow::{Context, bail};
 use clap::Args;
-use reqwest::Method;
+use hyper::http::Method;
 use std::io::{self, BufRead, Read as _};
 use tequio_protocol::api::JobView;
 use tequio_protocol::ids::JobId;
@@ -57,7 +57,7 @@ enum Read {
 
 impl Map {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let client = self.remote.client()?;
+        let client = self.remote.client();
         let id = self.open_job(&client).await?;
         let (written, is_written) = watch::channel(0);
         let feed = Feed {

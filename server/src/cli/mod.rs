@@ -3,6 +3,7 @@
 mod chat;
 mod client;
 mod echo;
+mod http;
 mod jobs;
 mod map;
 mod print;

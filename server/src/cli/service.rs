@@ -1,44 +1,38 @@
 //! The way from a command to a service beside the tasks, such as `/echo`.
 
 use super::client::parse_url;
-use crate::connect::{self, Socket, words};
+use crate::connect::{self, Address, Cause, NoSocket, Socket};
 use crate::connection::Close;
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use futures_util::SinkExt;
-use reqwest::Url;
-use tequio_protocol::api::ErrorBody;
 use tequio_protocol::limits::{CLIENT_CONNECT_TIMEOUT, CLOSE_TIMEOUT};
 use tequio_protocol::text::quote;
 use tokio::time::timeout;
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::Message;
+use url::Url;
 
 /// The socket of a service that the address of a server's page, `http(s)://`, has beside it. A
 /// socket's own address, `ws(s)://`, is used as it is.
-pub(super) fn parse_socket(text: &str, service: &str) -> anyhow::Result<Url> {
+pub(super) fn parse_socket(text: &str, service: &str) -> anyhow::Result<Address> {
     let expected = format!(
         "expected a server such as http://192.168.1.20:8765, \
          or a socket such as ws://192.168.1.20:8765/{service}"
     );
-    let mut url: Url = text.parse().map_err(|error| anyhow!("{error}; {expected}"))?;
-    if url.host_str().is_none_or(str::is_empty) {
-        bail!(expected);
-    }
-    let scheme = match url.scheme() {
-        "ws" | "wss" => {
-            url.set_fragment(None);
-            return Ok(url);
-        }
+    let mut address: Address = text.parse().map_err(|error| anyhow!("{error}; {expected}"))?;
+    let scheme = match address.url().scheme() {
         "http" => "ws",
         "https" => "wss",
-        other => bail!("{other}:// is no scheme of a server; {expected}"),
+        _ => return Ok(address),
     };
-    let path = parse_url(text)?.path().trim_end_matches('/').to_owned();
+    let path = parse_url(text)?.url().path().trim_end_matches('/').to_owned();
     // Who copied an address of the service itself, such as a room's, means that one.
     let is_service = path.split('/').any(|part| part == service);
-    url.set_path(&if is_service { path } else { format!("{path}/{service}") });
-    url.set_fragment(None);
-    url.set_scheme(scheme).map_err(|()| anyhow!(expected))?;
-    Ok(url)
+    address.change(|url| {
+        url.set_path(&if is_service { path } else { format!("{path}/{service}") });
+        // Both are schemes of the same kind, so this is possible.
+        url.set_scheme(scheme).ok();
+    });
+    Ok(address)
 }
 
 /// Gives a parameter of the query its value, percent-encoded, in place of one that it may have; all
@@ -62,75 +56,59 @@ pub(super) fn parameter(url: &Url, name: &str) -> Option<String> {
 
 /// Why there is no connection.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum ConnectError {
-    /// Nobody answers, or not as a WebSocket does: it may be better in a while.
-    #[error("no answer from {url} ({reason}); is the server there? `tequio serve` starts one")]
-    NoAnswer {
-        /// The socket.
-        url: String,
-        /// What happened.
-        reason: String,
-    },
-    /// The server said no.
-    #[error("{url} refuses: {status} {message}")]
-    Refused {
-        /// The socket.
-        url: String,
-        /// The status of HTTP, such as `400 Bad Request`.
-        status: tungstenite::http::StatusCode,
-        /// The server's sentence.
-        message: String,
-    },
+#[error("{}", self.sentence())]
+pub(super) struct ConnectError {
+    address: Address,
+    why: Why,
+}
+
+#[derive(Debug)]
+enum Why {
+    NoSocket(NoSocket),
+    /// It took too long.
+    Silent,
 }
 
 impl ConnectError {
-    fn new(url: &Url, error: &tungstenite::Error) -> ConnectError {
-        let tungstenite::Error::Http(response) = error else {
-            return ConnectError::NoAnswer { url: shown(url), reason: quote(&words(error)) };
-        };
-        let body = response.body().as_deref().unwrap_or_default();
-        let message = match serde_json::from_slice::<ErrorBody>(body) {
-            Ok(body) => body.error.message,
-            Err(_) => String::from_utf8_lossy(body).trim().to_owned(),
-        };
-        let status = response.status();
-        ConnectError::Refused { url: shown(url), status, message: quote(&message) }
+    fn sentence(&self) -> String {
+        let (address, reason) = (&self.address, quote(&self.reason()));
+        match &self.why {
+            Why::NoSocket(NoSocket::Refused(_)) => reason,
+            Why::NoSocket(NoSocket::NoWay(no_way)) if no_way.cause() != Cause::Silent => {
+                format!("no way to {address}: {reason}")
+            }
+            _ => format!(
+                "no answer from {address} ({reason}); is the server there? `tequio serve` starts one"
+            ),
+        }
     }
 
     /// Whether the same may be answered later: nobody answers, or the server or what stands before it
     /// is in trouble.
     pub(super) fn may_pass(&self) -> bool {
-        match self {
-            ConnectError::NoAnswer { .. } => true,
-            ConnectError::Refused { status, .. } => status.is_server_error(),
+        match &self.why {
+            Why::NoSocket(error) => error.may_pass(),
+            Why::Silent => true,
         }
     }
 
     /// What happened, without where.
     pub(super) fn reason(&self) -> String {
-        match self {
-            ConnectError::NoAnswer { reason, .. } => reason.clone(),
-            ConnectError::Refused { status, message, .. } => format!("{status} {message}"),
+        match &self.why {
+            Why::NoSocket(error) => error.to_string(),
+            Why::Silent => format!("nothing within {} s", CLIENT_CONNECT_TIMEOUT.as_secs()),
         }
     }
-}
-
-/// An address without its query, which is long and says nothing about where it leads.
-pub(super) fn shown(url: &Url) -> String {
-    let mut url = url.clone();
-    url.set_query(None);
-    url.to_string()
 }
 
 /// Connects, within a time.
-pub(super) async fn connect(url: &Url) -> Result<Socket, ConnectError> {
-    match timeout(CLIENT_CONNECT_TIMEOUT, Box::pin(connect::connect(url.as_str()))).await {
-        Ok(connected) => connected.map_err(|error| ConnectError::new(url, &error)),
-        Err(_) => {
-            let reason = format!("nothing within {} s", CLIENT_CONNECT_TIMEOUT.as_secs());
-            Err(ConnectError::NoAnswer { url: shown(url), reason })
-        }
-    }
+pub(super) async fn connect(address: &Address) -> Result<Socket, ConnectError> {
+    let why = match timeout(CLIENT_CONNECT_TIMEOUT, Box::pin(connect::connect(address))).await {
+        Ok(Ok(socket)) => return Ok(socket),
+        Ok(Err(error)) => Why::NoSocket(error),
+        Err(_) => Why::Silent,
+    };
+    Err(ConnectError { address: address.clone(), why })
 }
 
 /// Says goodbye and waits for the answer, which a server gives once it has read what came before.
@@ -164,7 +142,7 @@ mod tests {
             ("http://127.0.0.1:8765/echo/room", "ws://127.0.0.1:8765/echo/room"),
             ("https://lab.example/tequio/?prefix=", "wss://lab.example/tequio/echo?prefix="),
         ] {
-            assert_eq!(parse_socket(given, "echo").unwrap().as_str(), meant, "{given}");
+            assert_eq!(parse_socket(given, "echo").unwrap().url().as_str(), meant, "{given}");
         }
         for bad in ["lab:8765", "127.0.0.1", "ftp://lab", "http://", "ws://", "", "Hola"] {
             let error = parse_socket(bad, "echo").unwrap_err().to_string();

@@ -5,17 +5,13 @@ use super::jobs;
 use super::print;
 use anyhow::Context;
 use clap::Args;
-use futures_util::stream::{poll_fn, try_unfold};
+use hyper::http::Method;
 use indicatif::HumanCount;
-use reqwest::{Body, Method};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use tequio_protocol::api::{JobView, NewJob};
 use tequio_protocol::grid::{Axis, Grid};
-use tequio_protocol::limits::READ_BYTES;
 use tequio_protocol::op::Op;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::mpsc;
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -73,7 +69,7 @@ pub(super) fn parse_op(name: &str) -> Result<Op, String> {
 
 impl Submit {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let client = self.remote.client()?;
+        let client = self.remote.client();
         let job = match &self.input {
             Some(file) => self.submit_lines(&client, file).await?,
             None => self.submit_grid(&client).await?,
@@ -111,10 +107,12 @@ impl Submit {
 
     async fn submit_lines(&self, client: &Client, file: &Path) -> anyhow::Result<JobView> {
         let body = if file == Path::new("-") {
-            stdin()
+            let mut text = Vec::new();
+            io::stdin().read_to_end(&mut text)?;
+            text
         } else {
-            let opened = tokio::fs::File::open(file).await;
-            stream(opened.with_context(|| format!("{} cannot be read", file.display()))?)
+            let read = std::fs::read(file);
+            read.with_context(|| format!("{} cannot be read", file.display()))?
         };
         let priority = self.priority.to_string();
         let skip = self.skip_invalid.to_string();
@@ -133,37 +131,4 @@ impl Submit {
         }
         Ok(client.read(response).await?)
     }
-}
-
-/// Stdin as a body, read in a thread of its own: reading it cannot be interrupted, and a command
-/// that was refused does not wait for what somebody may still type.
-fn stdin() -> Body {
-    let (read, mut chunks) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        let mut stdin = io::stdin().lock();
-        loop {
-            let mut bytes = vec![0; READ_BYTES];
-            let chunk = match stdin.read(&mut bytes) {
-                Ok(0) => return,
-                Ok(count) => Ok(bytes[..count].to_vec()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => Err(error),
-            };
-            let is_broken = chunk.is_err();
-            // Nobody listens any more where the command is over.
-            if read.blocking_send(chunk).is_err() || is_broken {
-                return;
-            }
-        }
-    });
-    Body::wrap_stream(poll_fn(move |context| chunks.poll_recv(context)))
-}
-
-/// A body that is read as it is sent.
-fn stream(file: impl AsyncRead + Send + Unpin + 'static) -> Body {
-    Body::wrap_stream(try_unfold(file, |mut file| async {
-        let mut bytes = Vec::with_capacity(READ_BYTES);
-        let read = file.read_buf(&mut bytes).await?;
-        Ok::<_, std::io::Error>((read > 0).then_some((bytes, file)))
-    }))
 }

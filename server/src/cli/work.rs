@@ -1,11 +1,11 @@
 //! `tequio work`.
 
-use super::client::parse_url;
+use super::client::{SecretParser, parse_url};
 use super::serve::{random, stop_signal, write_log_lines};
+use crate::connect::Address;
 use crate::native::{self, Config, End};
 use anyhow::{Context, bail};
 use clap::Args;
-use reqwest::Url;
 use tequio_protocol::limits::SLOTS_MAX;
 use tequio_protocol::page::ToPage;
 use tracing::{debug, info, warn};
@@ -14,8 +14,8 @@ use tracing::{debug, info, warn};
 pub(super) struct Work {
     /// The server: http(s):// or ws(s)://
     #[arg(value_name = "URL", env = "TEQUIO_URL", default_value = "http://127.0.0.1:8765")]
-    #[arg(value_parser = parse_url)]
-    url: Url,
+    #[arg(value_parser = SecretParser(parse_url), hide_env_values = true)]
+    url: Address,
 
     /// Tasks to compute at once [default: one for each core]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SLOTS_MAX)))]
@@ -27,9 +27,9 @@ impl Work {
         write_log_lines()?;
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let slots = self.slots.unwrap_or(cores.min(SLOTS_MAX));
-        let url = socket_url(&self.url);
+        let server = socket_of(&self.url);
         info!("Working for {} with {slots} slots; Ctrl-C ends it", self.url);
-        let config = Config { url, slots, seed: random()? };
+        let config = Config { server, slots, seed: random()? };
         let stop = stop_signal().context("signals cannot be listened for")?;
         let mut sent = 0;
         let tell = |message: &ToPage| log(message, &mut sent);
@@ -42,9 +42,16 @@ impl Work {
 }
 
 /// Where a page's server listens for workers.
-fn socket_url(page: &Url) -> String {
-    // `http` becomes `ws`, and `https` `wss`.
-    format!("{}/ws", page.as_str().trim_end_matches('/').replacen("http", "ws", 1))
+fn socket_of(page: &Address) -> Address {
+    let mut socket = page.clone();
+    let scheme = if page.is_secure() { "wss" } else { "ws" };
+    socket.change(|url| {
+        // Both are schemes of the same kind, so this is possible.
+        url.set_scheme(scheme).ok();
+        let path = format!("{}/ws", url.path().trim_end_matches('/'));
+        url.set_path(&path);
+    });
+    socket
 }
 
 fn log(message: &ToPage, sent: &mut u64) {
@@ -86,7 +93,7 @@ mod tests {
             ("ws://127.0.0.1:8765/ws", "ws://127.0.0.1:8765/ws"),
             ("https://http.example/x/", "wss://http.example/x/ws"),
         ] {
-            assert_eq!(socket_url(&parse_url(given).unwrap()), socket);
+            assert_eq!(socket_of(&parse_url(given).unwrap()).url().as_str(), socket);
         }
     }
 }
