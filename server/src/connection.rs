@@ -8,7 +8,7 @@ use crate::metrics::Tally;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use std::fmt::{self, Display};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 use tequio_protocol::limits::{
@@ -22,12 +22,37 @@ use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 /// Who connected.
 #[derive(Clone, Debug)]
 pub struct Peer {
-    /// The other end of the socket.
-    pub address: SocketAddr,
+    /// Where it is.
+    pub address: PeerAddress,
     /// The path that was asked for.
     pub path: String,
     /// What the HTTP request said in `User-Agent`.
     pub agent: Option<String>,
+}
+
+/// Where somebody is who connects: the other end of the socket or, behind a proxy, whom the proxy names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress {
+    /// An IPv4 address is one also where it comes as a part of IPv6.
+    pub ip: IpAddr,
+    /// The port; proxies mostly do not say it.
+    pub port: Option<u16>,
+}
+
+impl From<SocketAddr> for PeerAddress {
+    fn from(address: SocketAddr) -> PeerAddress {
+        PeerAddress { ip: address.ip().to_canonical(), port: Some(address.port()) }
+    }
+}
+
+/// As `10.0.0.7:50000` or `10.0.0.7`.
+impl fmt::Display for PeerAddress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.port {
+            Some(port) => write!(f, "{}", SocketAddr::new(self.ip, port)),
+            None => write!(f, "{}", self.ip),
+        }
+    }
 }
 
 /// A frame of a WebSocket.
@@ -301,7 +326,7 @@ impl<L> Drop for Inner<L> {
 }
 
 /// Who is connected, in the words of the console: `(2): #1 10.0.0.7:50000, #4 10.0.0.9:50010`.
-pub fn list_connected(all: impl ExactSizeIterator<Item = (impl Display, SocketAddr)>) -> String {
+pub fn list_connected(all: impl ExactSizeIterator<Item = (impl Display, PeerAddress)>) -> String {
     let count = all.len();
     if count == 0 {
         return "(0)".to_owned();

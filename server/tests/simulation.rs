@@ -697,7 +697,7 @@ impl Simulation {
         if self.is_chaos() && self.chance(0.05) {
             return self.send_to_worker(id, closed);
         }
-        let address = "127.0.0.1:1".parse().unwrap();
+        let address = "127.0.0.1:1".parse::<std::net::SocketAddr>().unwrap().into();
         let peer = Peer { address, path: "/ws".to_owned(), agent: None };
         let now = self.wall();
         let server = self.server();

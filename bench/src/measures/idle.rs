@@ -4,16 +4,14 @@ use crate::measure::{Goal, Measure, Reading, Row};
 use crate::process::{Process, Server};
 use crate::setting::Setting;
 use anyhow::{Context, Result, ensure};
-use axum::Router;
-use axum::extract::ws::{WebSocket, WebSocketUpgrade};
-use axum::routing::any;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::json;
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
-use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
+use tokio_tungstenite::{accept_async_with_config, connect_async};
 
 pub(super) const MEASURE: Measure = Measure {
     name: "idle",
@@ -28,7 +26,7 @@ pub(super) const MEASURE: Measure = Measure {
         Row {
             id: "idle-bare",
             what: "the same",
-            against: "a bare axum WebSocket with a 4 KiB read buffer",
+            against: "a bare WebSocket with a 4 KiB read buffer",
             unit: "KiB",
             goal: Goal::AtMost(2.0),
         },
@@ -48,7 +46,8 @@ const READ_BUFFER_BYTES: usize = 4096;
 fn round(setting: &Setting) -> Result<Vec<Reading>> {
     let bare = {
         let mut command = Command::new(std::env::current_exe()?);
-        let mut process = Process::start(command.arg("bare-axum").arg("-").stdout(Stdio::piped()))?;
+        let mut process =
+            Process::start(command.arg("bare-socket").arg("-").stdout(Stdio::piped()))?;
         let stdout = process.child().stdout.take().context("it answers through a pipe")?;
         let mut url = String::new();
         BufReader::new(stdout).read_line(&mut url)?;
@@ -133,16 +132,18 @@ async fn one(url: &str, nth: usize) -> Result<Socket> {
 /// Serves sockets that are read, and no more.
 pub(super) fn bare() -> Result<()> {
     tokio::runtime::Runtime::new()?.block_on(async {
-        let upgrade = async |upgrade: WebSocketUpgrade| {
-            let upgrade = upgrade.read_buffer_size(READ_BUFFER_BYTES);
-            upgrade.on_upgrade(async |mut socket: WebSocket| {
-                // As Tequio greets who comes, so that the crowd need not wait.
-                socket.send("{}".into()).await.ok();
-                while let Some(Ok(_)) = socket.recv().await {}
-            })
-        };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
         println!("ws://{}", listener.local_addr()?);
-        Ok(axum::serve(listener, Router::new().route("/", any(upgrade))).await?)
+        loop {
+            let (stream, _) = listener.accept().await?;
+            tokio::spawn(async {
+                let config = WebSocketConfig::default().read_buffer_size(READ_BUFFER_BYTES);
+                let socket = accept_async_with_config(stream, Some(config)).await;
+                let Ok(mut socket) = socket else { return };
+                // As Tequio greets who comes, so that the crowd need not wait.
+                socket.send(Message::text("{}")).await.ok();
+                while let Some(Ok(_)) = socket.next().await {}
+            });
+        }
     })
 }

@@ -53,7 +53,7 @@ pub(crate) fn part_of_this() -> Option<Result<()>> {
         ("ceiling-server", Some(shape)) => Some(ceiling::serve(&shape)),
         ("ceiling-client", Some(url)) => Some(ceiling::answer(&url)),
         ("simulate", Some(tasks)) => Some(sizes::simulate(&tasks)),
-        ("bare-axum", Some(_)) => Some(idle::bare()),
+        ("bare-socket", Some(_)) => Some(idle::bare()),
         ("crowd", Some(url)) => Some(idle::gather(&url)),
         _ => None,
     }

@@ -1,10 +1,9 @@
 //! Who is connected to a service, and what the console says of it.
 
 use super::lines::Lines;
-use crate::connection::{Peer, list_connected};
+use crate::connection::{Peer, PeerAddress, list_connected};
 use crate::metrics::Service;
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use tracing::info;
 
@@ -19,7 +18,7 @@ pub(super) struct Roster {
 struct Present {
     /// The newest connection's number.
     last: u64,
-    all: BTreeMap<u64, SocketAddr>,
+    all: BTreeMap<u64, PeerAddress>,
 }
 
 /// A connection on the roster, until it leaves.

@@ -89,7 +89,11 @@ mod tests {
     }
 
     fn peer() -> Peer {
-        Peer { address: ([127, 0, 0, 1], 1).into(), path: "/".to_owned(), agent: None }
+        Peer {
+            address: std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into(),
+            path: "/".to_owned(),
+            agent: None,
+        }
     }
 
     #[tokio::test(start_paused = true)]

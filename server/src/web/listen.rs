@@ -2,17 +2,18 @@
 //! all the time in the world to send its headers.
 
 use super::patience::{Patience, Patient};
+use crate::connection::{PeerAddress, Stopping, stopped};
 use axum::Router;
-use axum::extract::{ConnectInfo, Request};
+use axum::extract::Request;
 use hyper::body::Incoming;
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use hyper_util::server::conn::auto;
-use hyper_util::server::graceful::GracefulShutdown;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
 use std::pin::pin;
 use tequio_protocol::limits::{ACCEPT_RETRY_DELAY, CLOSE_TIMEOUT, HEADERS_TIMEOUT};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
@@ -23,7 +24,8 @@ pub(super) async fn accept(
     stop: impl Future<Output = ()>,
     stopping: impl FnOnce(),
 ) {
-    let requests = GracefulShutdown::new();
+    // Held by each connection; it is closed when the last one is gone.
+    let (finish, finishing) = watch::channel(false);
     let mut stop = pin!(stop);
     loop {
         let accepted = tokio::select! {
@@ -31,21 +33,22 @@ pub(super) async fn accept(
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, address)) => serve_one(stream, address, router.clone(), &requests),
+            Ok((stream, address)) => serve_one(stream, address, router.clone(), finishing.clone()),
             Err(error) => {
                 warn!("a connection was not accepted: {error}");
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
     }
-    drop(listener);
+    drop((listener, finishing));
     stopping();
-    if tokio::time::timeout(CLOSE_TIMEOUT, requests.shutdown()).await.is_err() {
+    finish.send_replace(true);
+    if tokio::time::timeout(CLOSE_TIMEOUT, finish.closed()).await.is_err() {
         warn!("some requests were cut off: they took over {} s", CLOSE_TIMEOUT.as_secs());
     }
 }
 
-fn serve_one(stream: TcpStream, address: SocketAddr, router: Router, requests: &GracefulShutdown) {
+fn serve_one(stream: TcpStream, address: SocketAddr, router: Router, mut finishing: Stopping) {
     // Frames are small and wait for each other: none should wait for a full packet.
     if let Err(error) = stream.set_nodelay(true) {
         debug!("{address}: TCP_NODELAY: {error}");
@@ -53,17 +56,24 @@ fn serve_one(stream: TcpStream, address: SocketAddr, router: Router, requests: &
     let patience = Patience::default();
     let stream = Patient::new(stream, patience.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
-        request.extensions_mut().insert(ConnectInfo(address));
+        request.extensions_mut().insert(PeerAddress::from(address));
         request.extensions_mut().insert(patience.clone());
         router.clone().oneshot(request)
     });
-    let mut builder = auto::Builder::new(TokioExecutor::new()).http1_only();
-    builder.http1().timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
-    let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
-    let connection = requests.watch(connection.into_owned());
+    let mut builder = http1::Builder::new();
+    builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
+    let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::spawn(async move {
+        let mut connection = pin!(connection);
+        let served = tokio::select! {
+            served = connection.as_mut() => served,
+            () = stopped(&mut finishing) => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+        };
         // A client that leaves in the middle of its request is no news.
-        if let Err(error) = connection.await {
+        if let Err(error) = served {
             debug!("{address}: {error}");
         }
     });

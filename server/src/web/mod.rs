@@ -15,6 +15,7 @@ mod results;
 mod sample;
 mod socket;
 mod socketio;
+mod upgrade;
 mod who;
 
 pub use socket::Root;

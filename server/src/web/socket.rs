@@ -1,6 +1,7 @@
-//! WebSockets: the upgrade for each service, and axum's socket as a connection's link.
+//! WebSockets: who is served what, and the socket as a connection's link.
 
 use super::api::Params;
+use super::upgrade::{Handshake, Socket, is_wanted};
 use super::{App, assets, error::ApiError};
 use crate::connection::{Close, Connection, Frame, Link, LinkError, Peer, Stopping};
 use crate::metrics::Service;
@@ -9,16 +10,13 @@ use crate::services::echo;
 use crate::session;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, FromRequestParts, Path, Request, State};
-use axum::http::StatusCode;
-use axum::http::header::{UPGRADE, USER_AGENT};
+use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
+use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
-use std::net::SocketAddr;
 use tequio_protocol::limits::{
     AGENT_CHARS_MAX, CHAT_MESSAGE_BYTES_MAX, ECHO_PREFIX_CHARS_MAX, FRAME_BYTES_MAX,
     SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES_MAX,
@@ -26,7 +24,8 @@ use tequio_protocol::limits::{
 use tequio_protocol::message::close_code;
 use tequio_protocol::text::{printable, quote};
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite;
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{self, Message};
 use tower::ServiceExt;
 use tracing::{debug, error};
 
@@ -78,7 +77,7 @@ pub enum Root {
 
 /// Somebody who asks for a WebSocket.
 pub(super) struct Caller {
-    upgrade: WebSocketUpgrade,
+    handshake: Handshake,
     peer: Peer,
     app: App,
 }
@@ -87,10 +86,8 @@ impl FromRequestParts<App> for Caller {
     type Rejection = ApiError;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
-        let address = ConnectInfo::<SocketAddr>::from_request_parts(parts, app).await;
-        let ConnectInfo(address) = address.expect("the listener says who connects");
-        let upgrade = WebSocketUpgrade::from_request_parts(parts, app).await;
-        let upgrade = upgrade.map_err(|rejection| not_a_socket(&rejection))?;
+        let address = *parts.extensions.get().expect("the listener says who connects");
+        let handshake = Handshake::read(parts)?;
         let agent = parts.headers.get(USER_AGENT);
         let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         let peer = Peer {
@@ -98,13 +95,13 @@ impl FromRequestParts<App> for Caller {
             path: quote(parts.uri.path()),
             agent: agent.map(|agent| printable(&agent, AGENT_CHARS_MAX)),
         };
-        Ok(Caller { upgrade, peer, app: app.clone() })
+        Ok(Caller { handshake, peer, app: app.clone() })
     }
 }
 
 /// `GET /`: what [`Root`] says where a WebSocket is asked for, the page otherwise.
 pub(super) async fn or_page(State(app): State<App>, request: Request) -> Response {
-    if !request.headers().contains_key(UPGRADE) {
+    if !is_wanted(request.headers()) {
         return assets::index(request.headers());
     }
     let service = match app.root {
@@ -209,59 +206,68 @@ impl Caller {
         self,
         service: Service,
         bytes_max: usize,
-        run: impl FnOnce(Connection<WebSocket>, Peer, App) -> F + Send + 'static,
+        run: impl FnOnce(Connection<Socket>, Peer, App) -> F + Send + 'static,
     ) -> Response
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let Caller { upgrade, peer, app } = self;
-        let address = peer.address;
-        upgrade
-            .max_message_size(bytes_max)
-            .max_frame_size(bytes_max)
+        let Caller { handshake, peer, app } = self;
+        let config = WebSocketConfig::default()
+            .max_message_size(Some(bytes_max))
+            .max_frame_size(Some(bytes_max))
             .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
             // Nothing is gained by keeping frames back: a session has already taken all that waits.
             .write_buffer_size(0)
-            .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX)
-            .on_failed_upgrade(move |error| debug!("{address}: upgrade failed: {error}"))
-            .on_upgrade(async move |socket| {
-                let Sockets { stopping, open } = app.sockets.clone();
-                let tally = app.services.tally(service);
-                run(Connection::new(socket, stopping, tally), peer, app).await;
-                drop(open);
-            })
+            .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX);
+        let (response, socket) = handshake.answer(config);
+        tokio::spawn(async move {
+            let Sockets { stopping, open } = app.sockets.clone();
+            match socket.await {
+                Ok(socket) => {
+                    let tally = app.services.tally(service);
+                    run(Connection::new(socket, stopping, tally), peer, app).await;
+                }
+                Err(error) => debug!("{}: upgrade failed: {error}", peer.address),
+            }
+            drop(open);
+        });
+        response
     }
 }
 
-fn not_a_socket(rejection: &WebSocketUpgradeRejection) -> ApiError {
-    let message = format!("This address is for WebSockets: {rejection}");
-    ApiError::new(StatusCode::UPGRADE_REQUIRED, "not_a_websocket", message)
-}
-
-impl Link for WebSocket {
+impl Link for Socket {
     async fn receive(&mut self) -> Option<Result<Frame, LinkError>> {
-        let message = self.recv().await?;
-        Some(message.map(frame).map_err(link_error))
+        loop {
+            match self.next().await? {
+                Ok(message) => match frame(message) {
+                    Some(frame) => return Some(Ok(frame)),
+                    None => continue,
+                },
+                Err(error) => return Some(Err(link_error(error))),
+            }
+        }
     }
 
     async fn send(&mut self, frame: Frame) -> Result<(), LinkError> {
-        WebSocket::send(self, message(frame)).await.map_err(link_error)
+        SinkExt::send(self, message(frame)).await.map_err(link_error)
     }
 }
 
-fn frame(message: Message) -> Frame {
-    match message {
+/// `None` for a raw frame, which is never read.
+fn frame(message: Message) -> Option<Frame> {
+    Some(match message {
         Message::Text(text) => Frame::Text(text.as_str().to_owned()),
         Message::Binary(bytes) => Frame::Binary(bytes),
         Message::Ping(_) => Frame::Ping,
         Message::Pong(_) => Frame::Pong,
-        Message::Close(Some(close)) => {
-            Frame::Close(Close { code: close.code, reason: close.reason.as_str().to_owned() })
+        Message::Close(Some(CloseFrame { code, reason })) => {
+            Frame::Close(Close { code: code.into(), reason: reason.as_str().to_owned() })
         }
         Message::Close(None) => {
             Frame::Close(Close { code: close_code::NO_STATUS, reason: String::new() })
         }
-    }
+        Message::Frame(_) => return None,
+    })
 }
 
 fn message(frame: Frame) -> Message {
@@ -271,21 +277,21 @@ fn message(frame: Frame) -> Message {
         Frame::Ping => Message::Ping(Bytes::new()),
         Frame::Pong => Message::Pong(Bytes::new()),
         Frame::Close(Close { code, reason }) => {
-            Message::Close(Some(CloseFrame { code, reason: reason.into() }))
+            Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))
         }
     }
 }
 
-fn link_error(error: axum::Error) -> LinkError {
+fn link_error(error: tungstenite::Error) -> LinkError {
     use tungstenite::Error as Ws;
-    match error.into_inner().downcast::<Ws>().map(|error| *error) {
-        Ok(Ws::Capacity(error)) => LinkError::TooBig(error.to_string()),
-        Ok(Ws::Utf8(_)) => LinkError::NotUtf8,
-        Ok(Ws::Protocol(tungstenite::error::ProtocolError::ResetWithoutClosingHandshake)) => {
+    use tungstenite::error::ProtocolError;
+    match error {
+        Ws::Capacity(error) => LinkError::TooBig(error.to_string()),
+        Ws::Utf8(_) => LinkError::NotUtf8,
+        Ws::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
             LinkError::Lost("no closing frame".to_owned())
         }
-        Ok(Ws::Protocol(error)) => LinkError::Malformed(error.to_string()),
-        Ok(error) => LinkError::Lost(error.to_string()),
-        Err(error) => LinkError::Lost(error.to_string()),
+        Ws::Protocol(error) => LinkError::Malformed(error.to_string()),
+        error => LinkError::Lost(error.to_string()),
     }
 }

@@ -8,10 +8,10 @@
 //! loopback name only.
 
 use super::error::ApiError;
-use super::{App, socketio};
+use super::{App, socketio, upgrade};
 use axum::extract::{Request, State};
 use axum::http::header::{
-    AUTHORIZATION, CONTENT_SECURITY_POLICY, HOST, ORIGIN, UPGRADE, X_CONTENT_TYPE_OPTIONS,
+    AUTHORIZATION, CONTENT_SECURITY_POLICY, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
@@ -44,7 +44,7 @@ pub(super) async fn check(State(app): State<App>, request: Request, next: Next) 
     let wish = match *request.method() {
         // Its sockets are made of requests too.
         _ if socketio::PATHS.contains(&request.uri().path()) => Wish::Work,
-        Method::GET if headers.contains_key(UPGRADE) => Wish::Work,
+        Method::GET if upgrade::is_wanted(headers) => Wish::Work,
         Method::GET | Method::HEAD | Method::OPTIONS => Wish::Look,
         _ => Wish::Change,
     };

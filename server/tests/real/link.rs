@@ -22,7 +22,7 @@ pub(crate) fn link(
 }
 
 pub(crate) fn peer(path: &str) -> Peer {
-    let address = "127.0.0.1:9".parse().unwrap();
+    let address = "127.0.0.1:9".parse::<std::net::SocketAddr>().unwrap().into();
     Peer { address, path: path.to_owned(), agent: None }
 }
 

@@ -222,7 +222,7 @@ mod tests {
     }
 
     fn connect(core: &mut Core) -> WorkerId {
-        let address = ([127, 0, 0, 1], 1).into();
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
         core.connected(Peer { address, path: "/".to_owned(), agent: None }, at(0))
     }
 

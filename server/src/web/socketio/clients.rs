@@ -1,16 +1,15 @@
 //! Who is connected over Socket.IO, what they say, and what the console says of it.
 
-use crate::connection::list_connected;
+use crate::connection::{PeerAddress, list_connected};
 use crate::metrics::{Service, Tally};
 use crate::services::lines::Lines;
-use axum::extract::ConnectInfo;
 use serde_json::json;
 use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::handler::{FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Sid, Socket};
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::Ipv4Addr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tequio_protocol::limits::SOCKETIO_WAITING_MAX;
 use tequio_protocol::text::quote;
@@ -27,7 +26,7 @@ pub(super) struct Clients {
 struct Present {
     /// The newest client's number: they are listed in the order of arrival.
     last: u64,
-    all: BTreeMap<u64, (Sid, SocketAddr)>,
+    all: BTreeMap<u64, (Sid, PeerAddress)>,
 }
 
 impl Clients {
@@ -44,7 +43,7 @@ impl Clients {
         }
     }
 
-    fn enter(&self, sid: Sid, address: SocketAddr, transport: &str) -> u64 {
+    fn enter(&self, sid: Sid, address: PeerAddress, transport: &str) -> u64 {
         let mut present = self.present();
         present.last += 1;
         let number = present.last;
@@ -111,8 +110,8 @@ impl Seat {
     pub(super) fn enter(clients: &Arc<Clients>, socket: &SocketRef) -> Seat {
         let extensions = &socket.req_parts().extensions;
         // Every request has it.
-        let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
-        let address = extensions.get::<ConnectInfo<SocketAddr>>().map_or(unknown, |from| from.0);
+        let unknown = PeerAddress { ip: Ipv4Addr::UNSPECIFIED.into(), port: None };
+        let address = extensions.get().copied().unwrap_or(unknown);
         let transport = format!("{:?}", socket.transport_type()).to_lowercase();
         let number = clients.enter(socket.id, address, &transport);
         let lines = Lines::new(format!("socket.io {}", socket.id));

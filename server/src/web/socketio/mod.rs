@@ -13,6 +13,7 @@ mod view;
 use super::App;
 use super::patience::Patience;
 use super::socket::Sockets;
+use super::upgrade;
 use crate::connection::{Stopping, stopped};
 use crate::dispatcher::Dispatcher;
 use crate::metrics::Tally;
@@ -21,8 +22,7 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
-    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, ORIGIN, UPGRADE,
-    VARY,
+    ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
@@ -97,7 +97,7 @@ impl Hub {
     }
 
     async fn answer(&self, request: Request) -> Response {
-        if request.headers().contains_key(UPGRADE)
+        if upgrade::is_wanted(request.headers())
             && let Some(patience) = request.extensions().get::<Patience>()
         {
             patience.end(self.stopping.clone());
