@@ -5,8 +5,8 @@ use crate::connect::{self, Address, Cause, NoSocket, Socket};
 use crate::connection::Close;
 use anyhow::anyhow;
 use futures_util::SinkExt;
-use tequio_protocol::limits::{CLIENT_CONNECT_TIMEOUT, CLOSE_TIMEOUT};
-use tequio_protocol::text::quote;
+use tequio_protocol::limits::{CLIENT_CONNECT_TIMEOUT, CLOSE_TIMEOUT, REFUSAL_CHARS_MAX};
+use tequio_protocol::text::printable;
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::Message;
 use url::Url;
@@ -71,7 +71,7 @@ enum Why {
 
 impl ConnectError {
     fn sentence(&self) -> String {
-        let (address, reason) = (&self.address, quote(&self.reason()));
+        let (address, reason) = (&self.address, printable(&self.reason(), REFUSAL_CHARS_MAX));
         match &self.why {
             Why::NoSocket(NoSocket::Refused(_)) => reason,
             Why::NoSocket(NoSocket::NoWay(no_way)) if no_way.cause() != Cause::Silent => {

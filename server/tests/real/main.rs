@@ -9,6 +9,7 @@ mod jobs;
 mod link;
 mod page;
 mod plain;
+mod proxies;
 mod refusals;
 mod sample;
 mod services;

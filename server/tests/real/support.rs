@@ -205,7 +205,11 @@ impl Worker {
 
     pub(crate) fn start_at(address: SocketAddr) -> Worker {
         let (stop, stopped) = oneshot::channel::<()>();
-        let config = native::Config { server: format!("ws://{address}/ws").parse().unwrap(), slots: 2, seed: 7 };
+        let config = native::Config {
+            server: format!("ws://{address}/ws").parse().unwrap(),
+            slots: 2,
+            seed: 7,
+        };
         let ended = tokio::spawn(async {
             let stopped = async {
                 stopped.await.ok();
