@@ -3,8 +3,12 @@
 
 use clap::Parser;
 use tequio::cli::Cli;
+use tequio::web::Page;
+
+/// The page, as `cargo xtask` leaves it.
+const FOLDER: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../target/page");
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
-    Cli::parse().run().await
+    Cli::parse().run(Page::folder(FOLDER)).await
 }

@@ -65,6 +65,7 @@ impl Page {
             minify(&mut files)?;
             files.extend(vendored);
             write_all(&self.folder, &files)?;
+            write_pack(&self.folder.with_extension("pack"), &files)?;
             Ok(files)
         })
     }
@@ -142,6 +143,27 @@ fn empty_section(name: &str) -> Vec<u8> {
     let name_length = u8::try_from(name.len()).ok().filter(|length| *length < 127);
     let name_length = name_length.expect("a short name");
     [&[0, name_length + 1, name_length], name.as_bytes()].concat()
+}
+
+/// All files in one, which the server's binary carries inside: see `Page::packed` there. It is not touched
+/// where nothing has changed, so that the binary is not built again for nothing.
+fn write_pack(path: &Path, files: &Files) -> Result<()> {
+    let mut pack = Vec::new();
+    for (name, content) in files {
+        // As the page asks for them, on every system.
+        let parts: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
+        let name = parts.join("/");
+        for length in [name.len(), content.len()] {
+            let length = u32::try_from(length).context("a file is far too long for a page")?;
+            pack.extend_from_slice(&length.to_le_bytes());
+        }
+        pack.extend_from_slice(name.as_bytes());
+        pack.extend_from_slice(content);
+    }
+    if fs::read(path).is_ok_and(|old| old == pack) {
+        return Ok(());
+    }
+    fs::write(path, pack).with_context(|| format!("writing {}", path.display()))
 }
 
 /// Makes `dir` hold these files and no others.

@@ -1,10 +1,10 @@
 //! Commands and steps: each step says what it does, and how long it took.
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use std::env;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command, ExitStatus};
 use std::time::Instant;
 
 /// The variable with which a person tells cargo where to build.
@@ -58,10 +58,41 @@ pub(crate) fn command(program: impl Into<OsString>) -> Command {
 pub(crate) fn run(command: &mut Command) -> Result<()> {
     let name = line_of(command);
     let status = command.status().with_context(|| format!("`{name}` could not be started"))?;
-    if !status.success() {
-        bail!("`{name}` failed ({status})");
-    }
+    check(&name, status)
+}
+
+fn check(name: &str, status: ExitStatus) -> Result<()> {
+    ensure!(status.success(), "`{name}` failed ({status})");
     Ok(())
+}
+
+/// A command that runs beside what follows, and ends with it.
+pub(crate) struct Background {
+    name: String,
+    child: Child,
+}
+
+impl Background {
+    /// Starts a command.
+    pub(crate) fn start(command: &mut Command) -> Result<Background> {
+        let name = line_of(command);
+        let child = command.spawn().with_context(|| format!("`{name}` could not be started"))?;
+        Ok(Background { name, child })
+    }
+
+    /// Waits for its end; it must succeed.
+    pub(crate) fn succeed(mut self) -> Result<()> {
+        let status = self.child.wait().with_context(|| self.name.clone())?;
+        check(&self.name, status)
+    }
+}
+
+impl Drop for Background {
+    fn drop(&mut self) {
+        // One that has ended is not there to be ended, which is no news.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
 }
 
 /// Runs a command, which must succeed, for what it prints.

@@ -1,7 +1,7 @@
 //! The release server: built with the page inside, and run.
 
 use crate::page::Page;
-use crate::run::{built, cargo, command, run, step};
+use crate::run::{Background, built, cargo, command, run, step};
 use anyhow::{Context, Result};
 use std::process::Command;
 
@@ -29,10 +29,16 @@ pub(crate) fn dist() -> Result<()> {
     Ok(())
 }
 
-/// Builds the page, and the server with the page inside.
+/// Builds the page, and the server with the page inside. The server's library does without the page, and
+/// is built beside it: each has times when it can use one core only.
 pub(crate) fn build() -> Result<()> {
-    Page::real().build()?;
-    step("server", || run(cargo().args(["build", "--release", "--package", "tequio-server"])))
+    let server = ["build", "--release", "--package", "tequio-server"];
+    step("page and server", || {
+        let library = Background::start(cargo().args(server).arg("--lib"))?;
+        Page::real().build()?;
+        library.succeed()?;
+        run(cargo().args(server))
+    })
 }
 
 /// Ctrl-C, and the exit code, are then the server's own.

@@ -14,6 +14,7 @@ mod submit;
 mod terminal;
 mod work;
 
+use crate::web::Page;
 use anyhow::anyhow;
 use clap::{Parser, Subcommand};
 
@@ -58,13 +59,13 @@ enum Command {
 }
 
 impl Cli {
-    /// Runs the command to its end.
-    pub async fn run(self) -> anyhow::Result<()> {
+    /// Runs the command to its end. A server shows `page`.
+    pub async fn run(self, page: Page) -> anyhow::Result<()> {
         // One library for TLS, said once: whoever speaks it finds it here.
         let provider = rustls::crypto::ring::default_provider();
         provider.install_default().map_err(|_| anyhow!("TLS was set up before"))?;
         match self.command {
-            Command::Serve(serve) => serve.run().await,
+            Command::Serve(serve) => serve.run(page).await,
             Command::Submit(submit) => submit.run().await,
             Command::Map(map) => map.run().await,
             Command::Jobs(list) => list.jobs().await,

@@ -1,7 +1,7 @@
 //! `tequio serve`.
 
 use crate::store::{MemoryStore, SqliteStore, Store};
-use crate::web::{self, Config, Root, Who, is_local};
+use crate::web::{self, Config, Page, Root, Who, is_local};
 use anyhow::Context;
 use clap::Args;
 use rand::TryRng;
@@ -61,7 +61,7 @@ pub(super) struct Serve {
 }
 
 impl Serve {
-    pub(super) async fn run(self) -> anyhow::Result<()> {
+    pub(super) async fn run(self, page: Page) -> anyhow::Result<()> {
         write_log_lines()?;
         let listener = TcpListener::bind(self.listen)
             .await
@@ -73,7 +73,7 @@ impl Serve {
         let stop = stop_signal().context("signals cannot be listened for")?;
         let welcome = (!self.no_welcome).then_some(self.welcome);
         let (demo, root) = (self.demo, self.root);
-        let config = Config { address, welcome, demo, root, store, who, seed: random()? };
+        let config = Config { address, welcome, demo, root, page, store, who, seed: random()? };
         web::serve(listener, config, stop).await?;
         info!("Stopped");
         Ok(())

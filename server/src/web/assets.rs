@@ -1,21 +1,18 @@
-//! The page's files. A release binary carries them inside; a debug one reads them from disk.
+//! The page's files, as they are sent.
 
+use super::App;
 use super::error::ApiError;
-use super::gzip::{self, Hash};
+use super::gzip;
+use super::page::{Hash, Page};
+use axum::extract::State;
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
     IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use rust_embed::RustEmbed;
 use std::borrow::Cow;
 use tequio_protocol::text::quote;
-
-#[derive(RustEmbed)]
-#[folder = "../target/page"]
-#[allow_missing = true]
-struct Page;
 
 /// Only what this server sent may run or be loaded. Sockets may go anywhere, for the sake of
 /// `?server=`; `wasm-unsafe-eval` allows compiling WebAssembly and nothing else.
@@ -24,8 +21,8 @@ const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; 
     frame-ancestors 'none'; object-src 'none'";
 
 /// The page itself.
-pub(super) fn index(headers: &HeaderMap) -> Response {
-    match serve("index.html", headers) {
+pub(super) fn index(page: &Page, headers: &HeaderMap) -> Response {
+    match serve(page, "index.html", headers) {
         Some(response) => response,
         None => ApiError::new(
             StatusCode::SERVICE_UNAVAILABLE,
@@ -37,9 +34,16 @@ pub(super) fn index(headers: &HeaderMap) -> Response {
 }
 
 /// Any file of the page.
-pub(super) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Response {
+pub(super) async fn file(
+    State(app): State<App>,
+    method: Method,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
     let found = match method {
-        Method::GET | Method::HEAD => serve(uri.path().trim_start_matches('/'), &headers),
+        Method::GET | Method::HEAD => {
+            serve(&app.page, uri.path().trim_start_matches('/'), &headers)
+        }
         _ => None,
     };
     found.unwrap_or_else(|| {
@@ -48,9 +52,9 @@ pub(super) async fn file(method: Method, uri: Uri, headers: HeaderMap) -> Respon
     })
 }
 
-fn serve(path: &str, headers: &HeaderMap) -> Option<Response> {
-    let file = Page::get(path)?;
-    Some(answer(path, file.metadata.sha256_hash(), file.data, headers))
+fn serve(page: &Page, path: &str, headers: &HeaderMap) -> Option<Response> {
+    let file = page.get(path)?;
+    Some(answer(path, file.hash, file.content, headers))
 }
 
 fn answer(path: &str, hash: Hash, content: Cow<'static, [u8]>, headers: &HeaderMap) -> Response {
@@ -83,10 +87,10 @@ fn answer(path: &str, hash: Hash, content: Cow<'static, [u8]>, headers: &HeaderM
     }
 }
 
-/// The first 16 bytes of the file's SHA-256: more than enough to tell versions of a file apart. The
+/// The file's SHA-1, which tells versions of a file apart that nobody forges. The
 /// same file in gzip has a tag of its own, since its bytes are others.
 fn entity_tag(hash: &Hash, is_compressed: bool) -> String {
-    let hex: String = hash[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let hex: String = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     let coding = if is_compressed { "-gzip" } else { "" };
     format!("\"{hex}{coding}\"")
 }
@@ -109,7 +113,7 @@ mod tests {
     use flate2::read::GzDecoder;
     use std::io::Read;
 
-    const HASH: Hash = [0xab; 32];
+    const HASH: Hash = [0xab; 20];
 
     fn script() -> String {
         "console.log('again and again');\n".repeat(100)
@@ -159,7 +163,7 @@ mod tests {
         let mut headers = HeaderMap::new();
         headers.insert(ACCEPT_ENCODING, "gzip".parse().unwrap());
         for (name, hash, vary) in
-            [("a.js", [1; 32], Some("accept-encoding")), ("a.png", [2; 32], None)]
+            [("a.js", [1; 20], Some("accept-encoding")), ("a.png", [2; 20], None)]
         {
             let answer = answer(name, hash, b"f();".as_slice().into(), &headers);
             assert_eq!(header(&answer, CONTENT_ENCODING), None, "{name}");

@@ -1,5 +1,6 @@
 //! Files of the page in gzip: for whoever takes it, and compressed once.
 
+use super::page::Hash;
 use axum::body::Bytes;
 use axum::http::header::{ACCEPT_ENCODING, HeaderMap};
 use flate2::Compression;
@@ -8,9 +9,6 @@ use mime_guess::{Mime, mime};
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{LazyLock, Mutex, PoisonError};
-
-/// A file's SHA-256.
-pub(super) type Hash = [u8; 32];
 
 /// What was compressed so far. A page has a dozen files; a debug binary, which reads them from disk,
 /// adds one for each change that it is asked for.

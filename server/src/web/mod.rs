@@ -10,6 +10,7 @@ mod jobs;
 mod join;
 mod lines;
 mod listen;
+mod page;
 mod patience;
 mod results;
 mod sample;
@@ -18,6 +19,7 @@ mod socketio;
 mod upgrade;
 mod who;
 
+pub use page::{Damaged, Page};
 pub use socket::Root;
 pub use who::{Who, is_local, parse_origin};
 
@@ -49,6 +51,8 @@ pub struct Config {
     pub demo: bool,
     /// What a WebSocket at the bare address gets.
     pub root: Root,
+    /// What it shows in a browser.
+    pub page: Page,
     /// What it keeps its jobs in.
     pub store: Arc<dyn Store>,
     /// Whom it accepts.
@@ -61,6 +65,7 @@ pub struct Config {
 #[derive(Clone)]
 struct App {
     address: SocketAddr,
+    page: Arc<Page>,
     dispatcher: Dispatcher,
     store: Arc<dyn Store>,
     samples: Samples,
@@ -118,7 +123,7 @@ pub async fn serve(
     config: Config,
     stop: impl Future<Output = ()>,
 ) -> Result<(), StoreError> {
-    let Config { address, welcome, demo, root, store, who, seed } = config;
+    let Config { address, welcome, demo, root, page, store, who, seed } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
         Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
@@ -129,6 +134,7 @@ pub async fn serve(
     let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
     let app = App {
         address,
+        page: Arc::new(page),
         dispatcher: dispatcher.clone(),
         store,
         samples: Samples::default(),

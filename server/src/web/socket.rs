@@ -102,7 +102,7 @@ impl FromRequestParts<App> for Caller {
 /// `GET /`: what [`Root`] says where a WebSocket is asked for, the page otherwise.
 pub(super) async fn or_page(State(app): State<App>, request: Request) -> Response {
     if !is_wanted(request.headers()) {
-        return assets::index(request.headers());
+        return assets::index(&app.page, request.headers());
     }
     let service = match app.root {
         Root::Tasks => any(tasks),

@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tequio::native::{self, End};
 use tequio::store::{MemoryStore, Store};
-use tequio::web::{self, Config, Root, Who};
+use tequio::web::{self, Config, Page, Root, Who};
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::op::RepeatMultiply;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
@@ -63,7 +63,8 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let root = Root::Tasks;
-        let config = Config { address, welcome, demo: false, root, store, who, seed: 1 };
+        let page = Page::default();
+        let config = Config { address, welcome, demo: false, root, page, store, who, seed: 1 };
         let served = tokio::spawn(async {
             let stopped = async {
                 stopped.await.ok();
