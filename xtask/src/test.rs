@@ -12,6 +12,16 @@ use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+/// The ops that are for tests only.
+const TEST_OPS: [&str; 2] = ["--features", "tequio-server/test-ops"];
+
+/// Test files that run side by side. Most of their time they wait: for delays that are real, and for a
+/// browser to start.
+const BROWSERS: u32 = 3;
+
+/// Files in `www/tests` that measure what cores do.
+const MEASURING: [&str; 2] = ["page.test.mjs", "worker.test.mjs"];
+
 /// Every test but those in Firefox.
 pub(crate) fn test() -> Result<()> {
     let mut browser = Browser::set_up()?;
@@ -28,13 +38,21 @@ pub(crate) fn test_with_firefox() -> Result<()> {
     browser.variables.extend(classroom::set_up()?);
     browser.variables.push(("FIREFOX", firefox));
     test_in(&browser)?;
-    step("Firefox tests", || browser.run(&tests_in("www/tests/firefox")?))
+    step("Firefox tests", || browser.run(&tests_in("www/tests/firefox")?, 1))
 }
 
 fn test_in(browser: &Browser) -> Result<()> {
-    step("cargo test", || run(cargo().args(["test", "--workspace"])))?;
-    step("browser tests", || browser.run(&tests_in("www/tests")?))?;
-    step("classroom tests", || browser.run(&tests_in("classroom/tests")?))
+    // With the ops for tests, as the server that browser tests run against: it is built once.
+    step("cargo test", || run(cargo().args(["test", "--workspace"]).args(TEST_OPS)))?;
+    let (alone, beside) = tests_in("www/tests")?.into_iter().partition::<Vec<_>, _>(is_alone);
+    step("browser tests", || browser.run(&beside, BROWSERS))?;
+    step("browser tests that measure", || browser.run(&alone, 1))?;
+    step("classroom tests", || browser.run(&tests_in("classroom/tests")?, BROWSERS))
+}
+
+/// Whether a file measures what cores do: then no other may use them meanwhile.
+fn is_alone(file: &PathBuf) -> bool {
+    MEASURING.iter().any(|name| file.ends_with(name))
 }
 
 /// The simulation, optimised, since it is to run for long.
@@ -57,7 +75,7 @@ pub(crate) fn trunk() -> Result<()> {
     let mut browser = Browser::set_up()?;
     browser.variables.push(("TRUNK", trunk));
     browser.variables.push(("TEQUIO_TRUNK_TARGET", target_dir().join("trunk")));
-    step("trunk test", || browser.run(&tests_in("www/tests/trunk")?))
+    step("trunk test", || browser.run(&tests_in("www/tests/trunk")?, 1))
 }
 
 /// The pictures in the README.
@@ -98,19 +116,17 @@ impl Browser {
         let page = Page::with_test_ops();
         page.build()?;
         step("server with test ops", || {
-            // As part of the workspace, it shares with `cargo test` what both depend on.
-            run(cargo()
-                .args(["build", "--workspace", "--example", "test-ops"])
-                .args(["--features", "tequio-server/test-ops"]))
+            run(cargo().args(["build", "--workspace", "--example", "test-ops"]).args(TEST_OPS))
         })?;
         self.variables.push(("TEQUIO_TEST_OPS_PAGE", page.folder().to_owned()));
         self.variables.push(("TEQUIO_TEST_OPS_BIN", built("debug/examples", "test-ops")));
         Ok(())
     }
 
-    /// Runs test files, one after the other: two cores are soon too few for several browsers.
-    fn run(&self, files: &[PathBuf]) -> Result<()> {
-        let mut node = self.node(&["--test".into(), "--test-concurrency=1".into()]);
+    /// Runs test files, so many at a time.
+    fn run(&self, files: &[PathBuf], at_a_time: u32) -> Result<()> {
+        let concurrency = format!("--test-concurrency={at_a_time}");
+        let mut node = self.node(&["--test".into(), concurrency.into()]);
         run(node.args(files))
     }
 
