@@ -4,6 +4,7 @@ mod chat;
 mod client;
 mod echo;
 mod jobs;
+mod listen;
 mod map;
 mod print;
 mod results;

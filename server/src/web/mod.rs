@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod crowd;
 mod error;
 mod events;
 mod grid;
@@ -11,6 +12,7 @@ mod join;
 mod lines;
 mod listen;
 mod patience;
+mod proxy;
 mod results;
 mod sample;
 mod socket;
@@ -18,11 +20,14 @@ mod socketio;
 mod upgrade;
 mod who;
 
+pub use join::{join_link, opening_address};
+pub use proxy::Prefix;
 pub use socket::Root;
-pub use who::{Who, is_local, parse_origin};
+pub use who::{Who, is_local, parse_origin, parse_token};
 
 use crate::demo;
 use crate::dispatcher::Dispatcher;
+use crate::files;
 use crate::metrics::{Metrics, Service};
 use crate::services::Services;
 use crate::store::{Store, StoreError};
@@ -30,6 +35,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
+use crowd::Crowd;
 use sample::Samples;
 use socket::Sockets;
 use std::net::SocketAddr;
@@ -70,6 +76,7 @@ struct App {
     root: Root,
     socketio: socketio::Hub,
     who: Arc<Who>,
+    crowd: Crowd,
 }
 
 fn routes(app: App) -> Router {
@@ -126,7 +133,8 @@ pub async fn serve(
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
-    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
+    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone());
+    let crowd = Crowd::new(files::limit());
     let app = App {
         address,
         dispatcher: dispatcher.clone(),
@@ -138,9 +146,10 @@ pub async fn serve(
         root,
         socketio,
         who,
+        crowd: crowd.clone(),
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));
-    listen::accept(listener, routes(app), stop, || {
+    listen::accept(listener, routes(app), &crowd, stop, || {
         stopping.send_replace(true);
     })
     .await;

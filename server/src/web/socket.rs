@@ -88,6 +88,7 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
         let address = *parts.extensions.get().expect("the listener says who connects");
         let handshake = Handshake::read(parts)?;
+        app.crowd.admit()?;
         let agent = parts.headers.get(USER_AGENT);
         let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         let peer = Peer {
