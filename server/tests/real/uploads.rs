@@ -57,7 +57,8 @@ async fn a_refusal_arrives_while_the_body_is_still_sent() {
         (&closed, format!("Content-Length: {known}"), "unauthorized"),
     ] {
         for _ in 0..TRIES {
-            let (address, headers) = (server.address, headers.clone());
+            let (address, about) = (server.address, headers.clone());
+            let headers = headers.clone();
             let answer = within(spawn_blocking(move || {
                 let head = format!(
                     "POST /api/jobs?op=repeat_multiply HTTP/1.1\r\nHost: {address}\r\n{headers}\r\n\r\n"
@@ -68,8 +69,8 @@ async fn a_refusal_arrives_while_the_body_is_still_sent() {
                     send_then_read(address, &head, body(BODY_BYTES))
                 }
             }));
-            let answer = answer.await.unwrap_or_else(|error| panic!("{headers}: {error}"));
-            assert!(answer.contains(code), "{headers}: {answer}");
+            let answer = answer.await.unwrap_or_else(|error| panic!("{about}: {error}"));
+            assert!(answer.contains(code), "{about}: {answer}");
         }
     }
     assert_eq!(open.get("/api/jobs").await.1, serde_json::json!([]));
