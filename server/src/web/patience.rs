@@ -65,6 +65,8 @@ pub(super) struct Patient<S: Lingers> {
     is_over: bool,
     /// Whether the peer sends no more.
     is_ended: bool,
+    /// Whether it was answered anything, which could be lost.
+    is_answered: bool,
 }
 
 /// What can be read on in a task of its own.
@@ -84,6 +86,7 @@ impl<S: Lingers> Patient<S> {
             is_between_frames: false,
             is_over: false,
             is_ended: false,
+            is_answered: false,
         }
     }
 
@@ -116,6 +119,7 @@ impl<S: Lingers> Patient<S> {
 
     fn wrote(&mut self, written: &Poll<Result<usize>>, bytes: usize) {
         if let Poll::Ready(Ok(count)) = written {
+            self.is_answered = true;
             self.is_between_frames = self.patience.0.stopping.get().is_some() && *count == bytes;
         }
     }
@@ -199,7 +203,7 @@ impl<S: Lingers> Drop for Patient<S> {
         let (Some(stream), Ok(runtime)) = (self.stream.take(), Handle::try_current()) else {
             return;
         };
-        if !is_socket && !self.is_ended {
+        if self.is_answered && !self.is_ended && !is_socket {
             let place = self.place.take();
             runtime.spawn(async move {
                 linger(stream).await;
@@ -296,17 +300,24 @@ mod tests {
         assert!(began.elapsed() <= LINGER_MAX + LINGER_SILENCE);
 
         let (near, mut far) = duplex(64);
-        drop(Patient::new(near, Patience::default(), None));
+        let mut near = Patient::new(near, Patience::default(), None);
+        near.write_all(b"bye").await.unwrap();
+        drop(near);
         sleep(LINGER_SILENCE * 2).await;
         far.write_all(b"too late").await.unwrap_err();
     }
 
     #[tokio::test]
-    async fn nobody_lingers_for_a_socket_or_for_whom_has_left() {
+    async fn nobody_lingers_for_a_socket_or_where_nothing_was_answered() {
         let (near, mut far) = duplex(64);
         let patience = Patience::default();
         patience.upgraded();
-        drop(Patient::new(near, patience, None));
+        let mut socket = Patient::new(near, patience, None);
+        socket.write_all(b"frame").await.unwrap();
+        drop(socket);
+        far.write_all(b"late").await.unwrap_err();
+        let (near, mut far) = duplex(64);
+        drop(Patient::new(near, Patience::default(), None));
         far.write_all(b"late").await.unwrap_err();
     }
 }

@@ -12,7 +12,8 @@ use tokio_tungstenite::tungstenite::Error;
 async fn serve_after(limit: &str) -> Tequio {
     let binary = binary();
     let mut shell = tokio::process::Command::new("sh");
-    shell.env_remove("TEQUIO_TOKEN").env_remove("RUST_LOG").kill_on_drop(true);
+    // The console of so many would fill a pipe that nobody reads.
+    shell.env_remove("TEQUIO_TOKEN").env("RUST_LOG", "warn,tequio::cli=info").kill_on_drop(true);
     let serve = format!("{limit} && exec \"$0\" serve --memory --no-welcome --listen 127.0.0.1:0");
     shell.args(["-c", &serve]).arg(binary.as_std().get_program());
     Tequio::start_as(shell).await
