@@ -228,6 +228,10 @@ pub const COMMIT_GATHER: Duration = Duration::from_millis(5);
 /// How long the state of a job that is done waits for something else to be written with it.
 pub const STATES_WAIT: Duration = Duration::from_millis(100);
 
+/// How often a store to which nothing is written looks whether its files are still the ones that it
+/// opened: somebody may have moved or deleted the folder.
+pub const STORE_CHECK: Duration = Duration::from_secs(1);
+
 /// The pause before a write that failed is tried again.
 pub const STORE_RETRY: Duration = Duration::from_millis(500);
 
@@ -395,6 +399,35 @@ pub const HOST_BYTES_MAX: usize = 260;
 
 /// The pause after the system refuses a new connection (no file descriptors left, mostly).
 pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
+
+/// How long a connection stays that is closed before all of a request is read. What was answered is lost
+/// where a client goes on sending to a socket that is gone: a refusal in the middle of an upload must
+/// arrive, also at a client that reads nothing until it has sent all.
+pub const LINGER_MAX: Duration = Duration::from_secs(30);
+
+/// Silence after which such a connection is closed: longer than a poor network stands still.
+pub const LINGER_SILENCE: Duration = Duration::from_secs(5);
+
+/// What such a connection may send: the longest body.
+pub const LINGER_BYTES_MAX: usize = BODY_BYTES_MAX;
+
+/// What is read of it at once.
+pub const LINGER_READ_BYTES: usize = 16 * 1024;
+
+/// Open files that connections must leave to all else (the store, the listener, what a command opens),
+/// and as many connections that only short requests may be.
+pub const FILES_RESERVED: usize = 64;
+
+/// How long a client may take for its headers, or be silent between two requests, when connections
+/// have run out.
+pub const HEADERS_TIMEOUT_TIGHT: Duration = Duration::from_secs(1);
+
+/// What goes on and on is logged once, and then each time that it has happened twice as often; after so
+/// long without it, it is said again.
+pub const LOG_CALM: Duration = Duration::from_secs(60);
+
+/// The longest operator token: it has to fit into a header.
+pub const TOKEN_BYTES_MAX: usize = 1024;
 
 // ---- Echo and chat --------------------------------------------------------------------------
 

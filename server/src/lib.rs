@@ -10,7 +10,8 @@
 //! - [`store`]: the durable truth.
 //!
 //! [`metrics`] is filled by all of them; [`native`] is a worker without a browser; [`agent`] reads
-//! what workers say that they are; [`demo`] submits jobs to look at; [`wall_clock`] is for people;
+//! what workers say that they are; [`demo`] submits jobs to look at; [`files`] is the limit of open ones;
+//! [`wall_clock`] is for people;
 //! [`connect`] is how a worker and the commands come to a server's socket, `pace` how often something
 //! may happen.
 
@@ -20,6 +21,7 @@ pub mod connect;
 pub mod connection;
 pub mod demo;
 pub mod dispatcher;
+pub mod files;
 pub mod metrics;
 pub mod native;
 mod pace;

@@ -5,6 +5,7 @@ mod client;
 mod echo;
 mod http;
 mod jobs;
+mod listen;
 mod map;
 mod print;
 mod results;

@@ -1,7 +1,10 @@
 //! `tequio serve`.
 
+use super::listen::Listen;
+use crate::files;
 use crate::store::{MemoryStore, SqliteStore, Store};
-use crate::web::{self, Config, Page, Root, Who, is_local};
+use crate::wall_clock::{self, LogTime};
+use crate::web::{self, Config, Page, Prefix, Root, Who, is_local, join_link, opening_address};
 use anyhow::Context;
 use clap::Args;
 use rand::TryRng;
@@ -12,17 +15,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tequio_protocol::op::RepeatMultiply;
-use tokio::net::TcpListener;
 use tracing::info;
 use tracing_subscriber::filter::Targets;
-use tracing_subscriber::fmt::time::ChronoLocal;
 use tracing_subscriber::prelude::*;
 
 #[derive(Debug, Args)]
 pub(super) struct Serve {
-    /// The address and port to listen on; port 0 takes a free one
+    /// The address and port to listen on, or one of the two; 0.0.0.0 is every address, and port 0 takes
+    /// a free one
     #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8765")]
-    listen: SocketAddr,
+    listen: Listen,
 
     /// The task that everyone is sent on connecting
     #[arg(long, value_name = "INITIAL,FACTOR,TIMES", value_parser = parse_welcome)]
@@ -55,6 +57,11 @@ pub(super) struct Serve {
     #[arg(long, value_name = "TOKEN", env = "TEQUIO_TOKEN", hide_env_values = true)]
     operator_token: Option<String>,
 
+    /// Show whom a proxy at this address or network speaks for (X-Forwarded-For, Forwarded), not the
+    /// proxy; may be given several times. Beside --allow-origin a proxy on this machine is trusted anyway
+    #[arg(long, value_name = "ADDRESS")]
+    trust_proxy: Vec<Prefix>,
+
     /// Accept browsers' requests from this origin too; may be given several times
     #[arg(long, value_name = "ORIGIN", value_parser = web::parse_origin)]
     allow_origin: Vec<String>,
@@ -63,13 +70,14 @@ pub(super) struct Serve {
 impl Serve {
     pub(super) async fn run(self, page: Page) -> anyhow::Result<()> {
         write_log_lines()?;
-        let listener = TcpListener::bind(self.listen)
-            .await
-            .map_err(|error| anyhow::anyhow!("{}", cannot_listen(self.listen, &error)))?;
+        wall_clock::check().map_err(anyhow::Error::msg)?;
+        files::raise_limit();
+        let given_token = self.given_token()?;
+        let listener = self.listen.bind().await?;
         let address = listener.local_addr().context("the listening address is unknown")?;
         let store = self.open_store()?;
-        let who = self.who(address)?;
-        info!("Listening on ws://{address} · open http://{address}");
+        let who = self.who(address, given_token)?;
+        info!("{}", listening(&who, address));
         let stop = stop_signal().context("signals cannot be listened for")?;
         let welcome = (!self.no_welcome).then_some(self.welcome);
         let (demo, root) = (self.demo, self.root);
@@ -93,12 +101,24 @@ impl Serve {
         Ok(Arc::new(store))
     }
 
+    /// The operator token of the command line; one that nobody could show is refused, not taken for none.
+    fn given_token(&self) -> anyhow::Result<Option<String>> {
+        let given = self.operator_token.as_deref().map(web::parse_token).transpose();
+        given.map_err(|reason| {
+            anyhow::anyhow!(
+                "the operator token (--operator-token or TEQUIO_TOKEN) is no good: {reason}"
+            )
+        })
+    }
+
     /// Where others reach this server a token is needed, so one is made where none was given.
-    fn who(&self, address: SocketAddr) -> anyhow::Result<Who> {
+    fn who(&self, address: SocketAddr, given_token: Option<String>) -> anyhow::Result<Who> {
         let is_loopback = address.ip().is_loopback();
-        let mut operator_token = self.operator_token.clone().filter(|token| !token.is_empty());
-        // A foreign origin means that others reach this server, be it through a proxy.
-        let is_reached = !is_loopback || self.allow_origin.iter().any(|from| !is_local(from));
+        let mut operator_token = given_token;
+        // A foreign origin means that others reach this server, be it through a proxy; and any page of
+        // the web can have the origin `null`.
+        let is_foreign = |origin: &String| !is_local(origin) || origin == "null";
+        let is_reached = !is_loopback || self.allow_origin.iter().any(is_foreign);
         if operator_token.is_none() && is_reached {
             let token = format!("{:016x}{:016x}", random()?, random()?);
             // No log line: nobody could do without it, whatever is logged.
@@ -106,8 +126,17 @@ impl Serve {
             operator_token = Some(token);
         }
         let allowed_origins = self.allow_origin.clone();
-        Ok(Who { is_loopback, allowed_origins, operator_token })
+        let trusted_proxies = self.trust_proxy.clone();
+        Ok(Who { is_loopback, allowed_origins, operator_token, trusted_proxies })
     }
+}
+
+/// Where clients connect, where this machine's browser opens the page, and where those of others do.
+fn listening(who: &Who, address: SocketAddr) -> String {
+    let page = format!("http://{}", opening_address(address));
+    let join = join_link(who, address).filter(|link| *link != page);
+    let join = join.map(|link| format!(" · others join at {link}")).unwrap_or_default();
+    format!("Listening on ws://{address} · open {page}{join}")
 }
 
 pub(super) fn random() -> anyhow::Result<u64> {
@@ -135,25 +164,11 @@ pub(super) fn write_log_lines() -> anyhow::Result<()> {
     let levels: Targets = chosen.parse().with_context(|| format!("RUST_LOG={chosen}"))?;
     let lines = tracing_subscriber::fmt::layer()
         .with_target(false)
-        .with_timer(ChronoLocal::new("%H:%M:%S%.3f".to_owned()))
+        .with_timer(LogTime)
         .with_ansi(io::stderr().is_terminal())
         .with_writer(io::stderr);
     tracing_subscriber::registry().with(lines.with_filter(levels)).init();
     Ok(())
-}
-
-fn cannot_listen(address: SocketAddr, error: &io::Error) -> String {
-    match error.kind() {
-        io::ErrorKind::AddrInUse => format!(
-            "{address} is in use: another program, or another tequio, listens there; \
-             choose another port with --listen {}:PORT",
-            address.ip()
-        ),
-        io::ErrorKind::PermissionDenied => {
-            format!("{address} may not be listened on: ports below 1024 need privileges")
-        }
-        _ => format!("cannot listen on {address}: {error}"),
-    }
 }
 
 /// Ends at the first Ctrl-C, or the signal with which a system stops its services.
@@ -197,6 +212,30 @@ fn parse_welcome(text: &str) -> Result<RepeatMultiply, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_printed_to_open_is_an_address_that_opens() {
+        let line = |who: &Who, address: &str| listening(who, address.parse().unwrap());
+        let nobody = Who::default();
+        assert_eq!(
+            line(&nobody, "127.0.0.1:8765"),
+            "Listening on ws://127.0.0.1:8765 · open http://127.0.0.1:8765"
+        );
+        assert_eq!(
+            line(&nobody, "192.168.1.5:8765"),
+            "Listening on ws://192.168.1.5:8765 · open http://192.168.1.5:8765"
+        );
+        let every = line(&nobody, "0.0.0.0:8765");
+        assert!(every.contains(" · open http://127.0.0.1:8765"), "{every}");
+        let every = line(&nobody, "[::]:8765");
+        assert!(every.contains(" · open http://[::1]:8765"), "{every}");
+        let outside = Who { allowed_origins: vec!["https://lab.example".to_owned()], ..nobody };
+        assert_eq!(
+            line(&outside, "127.0.0.1:1"),
+            "Listening on ws://127.0.0.1:1 · open http://127.0.0.1:1 · others join at \
+             https://lab.example"
+        );
+    }
 
     #[test]
     fn a_welcome_is_three_values_in_range() {

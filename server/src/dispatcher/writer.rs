@@ -14,7 +14,7 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
-    COMMIT_BUSY, COMMIT_GATHER, COMMIT_TASKS_MAX, STATES_WAIT, STORE_RETRY,
+    COMMIT_BUSY, COMMIT_GATHER, COMMIT_TASKS_MAX, STATES_WAIT, STORE_CHECK, STORE_RETRY,
 };
 use tequio_protocol::op::RepeatMultiply;
 use tokio::sync::oneshot;
@@ -98,7 +98,7 @@ impl Writer {
                 None if !self.states.is_empty() => writes.recv_timeout(STATES_WAIT),
                 // What is removed is in nobody's way: whatever else there is comes first.
                 None if !self.removing.is_empty() => writes.recv_timeout(Duration::ZERO),
-                None => writes.recv().map_err(|_| RecvTimeoutError::Disconnected),
+                None => writes.recv_timeout(STORE_CHECK),
             };
             match next {
                 Ok(write) => {
@@ -107,7 +107,8 @@ impl Writer {
                     self.drain(writes);
                 }
                 Err(RecvTimeoutError::Timeout) if !self.states.is_empty() => is_due = true,
-                Err(RecvTimeoutError::Timeout) => self.remove_part(),
+                Err(RecvTimeoutError::Timeout) if !self.removing.is_empty() => self.remove_part(),
+                Err(RecvTimeoutError::Timeout) => self.check(),
                 Err(RecvTimeoutError::Disconnected) => self.is_stopping = true,
             }
             let is_last = self.is_stopping;
@@ -238,7 +239,12 @@ impl Writer {
     fn remove_part(&mut self) {
         let Some(job) = self.removing.pop_front() else { return };
         match self.store.remove(job) {
-            Ok(is_left) => self.removing.extend(is_left.then_some(job)),
+            Ok(is_left) => {
+                self.removing.extend(is_left.then_some(job));
+                if self.waiting.is_empty() && self.states.is_empty() {
+                    self.recover();
+                }
+            }
             Err(StoreError::Missing(_)) => {}
             Err(error) => {
                 self.removing.push_front(job);
@@ -257,15 +263,31 @@ impl Writer {
             Ok(()) => {
                 self.metrics.commit.observe(began.elapsed().as_secs_f64());
                 self.states.clear();
-                if self.failed_at.take().is_some() {
-                    self.tell(Event::StoreFails(None));
-                }
+                self.recover();
                 self.gather_until =
                     (self.waiting.len() >= COMMIT_BUSY).then(|| began + COMMIT_GATHER);
                 let recorded = Recorded::all(self.waiting.drain(..));
                 self.tell(Event::Recorded(recorded));
             }
             Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Looks whether what will be written can be, while there is nothing to write.
+    fn check(&mut self) {
+        if !self.waiting.is_empty() || !self.states.is_empty() {
+            return;
+        }
+        match self.store.check() {
+            Ok(()) => self.recover(),
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    /// What was written last succeeded.
+    fn recover(&mut self) {
+        if self.failed_at.take().is_some() {
+            self.tell(Event::StoreFails(None));
         }
     }
 

@@ -5,6 +5,7 @@
 //! any may read meanwhile. A call that returns `Ok` is durable. One that errs has changed nothing,
 //! and may be made again: it succeeds once what it said is mended.
 
+mod identity;
 mod memory;
 mod sqlite;
 
@@ -25,6 +26,12 @@ use tequio_protocol::outcome::{Outcome, Outcomes};
 /// Every method errs with [`StoreError::Missing`] where there is no such job, and a draft is one to
 /// `append_inputs`, `publish`, `discard` and `inputs` only.
 pub trait Store: Send + Sync {
+    /// Returns an error if what is written now would be lost: the files were moved, deleted or replaced.
+    /// Every call that writes looks by itself; this is for the time in between.
+    fn check(&self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// What is there, when a server starts: drafts are discarded, and the epoch is raised, so that
     /// no two servers of one store ever have the same.
     fn load(&self) -> Result<Loaded, StoreError>;
@@ -303,7 +310,7 @@ impl<'a> Sampling<'a> {
 }
 
 /// Adds `next`, which lies behind all of `recorded`, joined to the last of them if it touches it.
-fn push_joined(recorded: &mut Vec<Range<u64>>, next: Range<u64>) {
+pub(crate) fn push_joined(recorded: &mut Vec<Range<u64>>, next: Range<u64>) {
     match recorded.last_mut() {
         Some(last) if last.end == next.start => last.end = next.end,
         _ => recorded.push(next),

@@ -10,10 +10,12 @@
 //! FROM outcome, json_each(outcome.outcomes) AS each WHERE job = 1 ORDER BY task;
 //! ```
 
+use super::identity::Identity;
 use super::{
     Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob,
     push_joined,
 };
+use rusqlite::config::DbConfig;
 use rusqlite::{
     CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction,
     TransactionBehavior, params,
@@ -118,7 +120,19 @@ pub struct SqliteStore {
     // the log away, and the lock behind both.
     reader: Mutex<Connection>,
     writer: Mutex<Connection>,
-    _lock: File,
+    /// The database and the lock: what makes the folder this server's.
+    own: Identity,
+    /// What SQLite keeps beside the database while it is open.
+    log: Identity,
+    _locks: Locks,
+}
+
+/// What keeps other servers out of a folder: a lock on a file in it, and one on the folder itself where
+/// a system has that, since somebody may delete the file.
+#[derive(Debug)]
+struct Locks {
+    _file: File,
+    _folder: Option<File>,
 }
 
 /// How a store is opened.
@@ -148,12 +162,19 @@ impl SqliteStore {
         let path = dir.join(FILE_NAME);
         let writer = open_writer(&path, options).map_err(|failure| failure.explain(&path))?;
         let reader = open_reader(&path).map_err(|failure| failure.explain(&path))?;
-        Ok(SqliteStore {
-            path,
-            reader: Mutex::new(reader),
-            writer: Mutex::new(writer),
-            _lock: lock,
-        })
+        let own = [path.clone(), dir.join(LOCK_NAME)];
+        let own = Identity::of(&own).map_err(|error| io(&path, error))?;
+        let log = ["-wal", "-shm"].map(|end| dir.join(format!("{FILE_NAME}{end}")));
+        let log = Identity::of(&log).map_err(|error| io(&path, error))?;
+        let (reader, writer) = (Mutex::new(reader), Mutex::new(writer));
+        Ok(SqliteStore { path, reader, writer, own, log, _locks: lock })
+    }
+
+    /// Returns an error if the files are not those that were opened: what is written to them now,
+    /// nobody would find again.
+    fn check_files(&self) -> Result<(), Failure> {
+        let checked = self.own.check().and_then(|()| self.log.check());
+        checked.map_err(|said| Failure::Store(StoreError::Io(said)))
     }
 
     /// Sets [`Options::max_pages`] anew.
@@ -168,6 +189,12 @@ impl SqliteStore {
         change: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
         let writer = &mut *lock(&self.writer);
+        let change = |tx: &Transaction<'_>| {
+            let changed = change(tx)?;
+            // Behind the change, so that next to no time is left before it is committed.
+            self.check_files()?;
+            Ok(changed)
+        };
         commit(writer, change).map_err(|failure| failure.explain(&self.path))
     }
 
@@ -180,7 +207,23 @@ impl SqliteStore {
     }
 }
 
+impl Drop for SqliteStore {
+    /// SQLite tidies the log away when its last connection is closed: by its name, whosever the file
+    /// of that name is. So it may only while the folder is this server's.
+    fn drop(&mut self) {
+        if self.own.check().is_ok() {
+            let no_checkpoint = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
+            // If it fails the log stays, and is read at the next start.
+            lock(&self.writer).set_db_config(no_checkpoint, false).ok();
+        }
+    }
+}
+
 impl Store for SqliteStore {
+    fn check(&self) -> Result<(), StoreError> {
+        self.check_files().map_err(|failure| failure.explain(&self.path))
+    }
+
     fn load(&self) -> Result<Loaded, StoreError> {
         self.write(|tx| {
             delete_drafts(tx)?;
@@ -323,16 +366,23 @@ fn create_folder(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The lock ends with the file's handle, however the process ends.
-fn lock_folder(dir: &Path) -> Result<File, StoreError> {
+/// The locks end with the files' handles, however the process ends.
+fn lock_folder(dir: &Path) -> Result<Locks, StoreError> {
     let path = dir.join(LOCK_NAME);
     let mut options = File::options();
     let file = options.create(true).truncate(false).write(true).open(&path);
     let file = file.map_err(|error| io(&path, error))?;
+    let locked = || StoreError::Locked(dir.display().to_string());
     match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::Locked(dir.display().to_string())),
-        Err(TryLockError::Error(error)) => Err(io(&path, error)),
+        Ok(()) => {}
+        Err(TryLockError::WouldBlock) => return Err(locked()),
+        Err(TryLockError::Error(error)) => return Err(io(&path, error)),
+    }
+    // Not every system opens a folder, nor locks one on every disk.
+    let folder = File::open(dir).ok();
+    match folder.as_ref().map(File::try_lock) {
+        Some(Err(TryLockError::WouldBlock)) => Err(locked()),
+        _ => Ok(Locks { _file: file, _folder: folder }),
     }
 }
 
@@ -360,13 +410,23 @@ fn open_writer(path: &Path, options: &Options) -> Result<Connection, Failure> {
     if is_new {
         commit(&mut writer, create_tables)?;
     }
+    open_log(&writer)?;
     Ok(writer)
+}
+
+/// Has SQLite open its log: it does so with the first query, by its name, which may be another file's
+/// by then. When the connection is closed the log stays, until [`SqliteStore::drop`] says otherwise.
+fn open_log(connection: &Connection) -> Result<(), Failure> {
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+    select_format(connection)?;
+    Ok(())
 }
 
 fn open_reader(path: &Path) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let reader = Connection::open_with_flags(path, flags)?;
     set_up(&reader)?;
+    open_log(&reader)?;
     Ok(reader)
 }
 

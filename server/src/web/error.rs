@@ -4,7 +4,7 @@ use crate::dispatcher::{ChangeError, ControlError, Stopped};
 use crate::store::StoreError;
 use axum::Json;
 use axum::http::StatusCode;
-use axum::http::header::WWW_AUTHENTICATE;
+use axum::http::header::{CONNECTION, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use tequio_protocol::api::{ErrorBody, ErrorDetail};
 use tequio_protocol::text::quote;
@@ -52,9 +52,16 @@ impl IntoResponse for ApiError {
         if self.status == StatusCode::UNAUTHORIZED {
             return (self.status, [(WWW_AUTHENTICATE, "Bearer")], body).into_response();
         }
+        if self.code == FULL {
+            // Whoever is turned away for want of places keeps none.
+            return (self.status, [(CONNECTION, "close")], body).into_response();
+        }
         (self.status, body).into_response()
     }
 }
+
+/// The code of a server that has no place for another connection.
+pub(super) const FULL: &str = "full";
 
 impl From<Stopped> for ApiError {
     fn from(_: Stopped) -> ApiError {
@@ -76,8 +83,8 @@ impl From<StoreError> for ApiError {
 }
 
 /// What the outside is told of a store that cannot write.
-pub(super) const STORE_FAILING: &str =
-    "The server's disk is full or failing, as its log says; nothing that was recorded is lost.";
+pub(super) const STORE_FAILING: &str = "The server's disk is full or failing, or its data folder was \
+    moved or deleted, as its log says; nothing is lent or recorded until that is mended.";
 
 impl From<ControlError> for ApiError {
     fn from(error: ControlError) -> ApiError {

@@ -16,11 +16,13 @@ use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
 /// What keeps a proxy (nginx knows it) from collecting events before it passes them on.
-const UNBUFFERED: [(HeaderName, &str); 1] = [(HeaderName::from_static("x-accel-buffering"), "no")];
+pub(super) const UNBUFFERED: [(HeaderName, &str); 1] =
+    [(HeaderName::from_static("x-accel-buffering"), "no")];
 
 /// `GET /api/events`: server-sent events, each with a
 /// [`LiveEvent`](tequio_protocol::live::LiveEvent) as its data.
 pub(super) async fn get(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
+    app.crowd.admit()?;
     let events = Events::of(app).await?;
     Ok((UNBUFFERED, Sse::new(events.stream())))
 }

@@ -5,7 +5,7 @@
 
 use super::App;
 use super::error::ApiError;
-use super::who::{host_of, is_local, is_loopback_name, name_of, text};
+use super::who::{Who, host_of, is_local, is_loopback_name, name_of, text};
 use axum::extract::State;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HOST};
 use axum::http::{HeaderMap, StatusCode};
@@ -41,6 +41,23 @@ fn no_link(message: &str) -> ApiError {
 /// Where whoever asked may send others; nothing where nobody else reaches this server.
 pub(super) fn link(app: &App, headers: &HeaderMap) -> Option<String> {
     choose(&app.who.allowed_origins, text(headers, &HOST), app.address, own_address)
+}
+
+/// Where whoever started a server that listens at `address` may send others; `None` if nobody else
+/// reaches it.
+pub fn join_link(who: &Who, address: SocketAddr) -> Option<String> {
+    choose(&who.allowed_origins, None, address, own_address)
+}
+
+/// An address at which this machine reaches a server that listens at `address`: `0.0.0.0` and `::`
+/// stand for all that it has, and are none to connect to.
+pub fn opening_address(address: SocketAddr) -> SocketAddr {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    SocketAddr::new(ip, address.port())
 }
 
 /// The first of these that others can reach: what the asker typed, if that is an address or one of the

@@ -1,6 +1,7 @@
 //! Accepts connections and serves HTTP/1.1 on each. `axum::serve` would do, but gives a client
 //! all the time in the world to send its headers.
 
+use super::crowd::{Crowd, Place, Rarely};
 use super::patience::{Patience, Patient};
 use crate::connection::{PeerAddress, Stopping, stopped};
 use axum::Router;
@@ -11,9 +12,13 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::net::SocketAddr;
 use std::pin::pin;
-use tequio_protocol::limits::{ACCEPT_RETRY_DELAY, CLOSE_TIMEOUT, HEADERS_TIMEOUT};
+use std::time::Duration;
+use tequio_protocol::limits::{
+    ACCEPT_RETRY_DELAY, CLOSE_TIMEOUT, HEADERS_TIMEOUT, HEADERS_TIMEOUT_TIGHT,
+};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
+use tokio::time::Instant;
 use tower::ServiceExt;
 use tracing::{debug, warn};
 
@@ -21,21 +26,34 @@ use tracing::{debug, warn};
 pub(super) async fn accept(
     listener: TcpListener,
     router: Router,
+    crowd: &Crowd,
     stop: impl Future<Output = ()>,
     stopping: impl FnOnce(),
 ) {
     // Held by each connection; it is closed when the last one is gone.
     let (finish, finishing) = watch::channel(false);
     let mut stop = pin!(stop);
+    let mut failures = Rarely::default();
     loop {
+        let place = tokio::select! {
+            place = crowd.enter() => place,
+            () = &mut stop => break,
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
         match accepted {
-            Ok((stream, address)) => serve_one(stream, address, router.clone(), finishing.clone()),
+            Ok((stream, address)) => {
+                let timeout =
+                    if crowd.is_tight() { HEADERS_TIMEOUT_TIGHT } else { HEADERS_TIMEOUT };
+                let stream = Arriving { stream, address, place, headers_timeout: timeout };
+                serve_one(stream, router.clone(), finishing.clone());
+            }
             Err(error) => {
-                warn!("a connection was not accepted: {error}");
+                if let Some(times) = failures.count(Instant::now()) {
+                    warn!("a connection was not accepted ({times} so far): {error}");
+                }
                 tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
             }
         }
@@ -48,20 +66,29 @@ pub(super) async fn accept(
     }
 }
 
-fn serve_one(stream: TcpStream, address: SocketAddr, router: Router, mut finishing: Stopping) {
+/// A connection that was accepted.
+struct Arriving {
+    stream: TcpStream,
+    address: SocketAddr,
+    place: Place,
+    headers_timeout: Duration,
+}
+
+fn serve_one(arriving: Arriving, router: Router, mut finishing: Stopping) {
+    let Arriving { stream, address, place, headers_timeout } = arriving;
     // Frames are small and wait for each other: none should wait for a full packet.
     if let Err(error) = stream.set_nodelay(true) {
         debug!("{address}: TCP_NODELAY: {error}");
     }
     let patience = Patience::default();
-    let stream = Patient::new(stream, patience.clone());
+    let stream = Patient::new(stream, patience.clone(), Some(place));
     let service = service_fn(move |mut request: Request<Incoming>| {
         request.extensions_mut().insert(PeerAddress::from(address));
         request.extensions_mut().insert(patience.clone());
         router.clone().oneshot(request)
     });
     let mut builder = http1::Builder::new();
-    builder.timer(TokioTimer::new()).header_read_timeout(HEADERS_TIMEOUT);
+    builder.timer(TokioTimer::new()).header_read_timeout(headers_timeout);
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     tokio::spawn(async move {
         let mut connection = pin!(connection);

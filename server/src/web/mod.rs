@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod crowd;
 mod error;
 mod events;
 mod grid;
@@ -12,6 +13,7 @@ mod lines;
 mod listen;
 mod page;
 mod patience;
+mod proxy;
 mod results;
 mod sample;
 mod socket;
@@ -19,12 +21,15 @@ mod socketio;
 mod upgrade;
 mod who;
 
+pub use join::{join_link, opening_address};
 pub use page::{Damaged, Page};
+pub use proxy::Prefix;
 pub use socket::Root;
-pub use who::{Who, is_local, parse_origin};
+pub use who::{Who, is_local, parse_origin, parse_token};
 
 use crate::demo;
 use crate::dispatcher::Dispatcher;
+use crate::files;
 use crate::metrics::{Metrics, Service};
 use crate::services::Services;
 use crate::store::{Store, StoreError};
@@ -32,6 +37,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
+use crowd::Crowd;
 use sample::Samples;
 use socket::Sockets;
 use std::net::SocketAddr;
@@ -75,6 +81,7 @@ struct App {
     root: Root,
     socketio: socketio::Hub,
     who: Arc<Who>,
+    crowd: Crowd,
 }
 
 fn routes(app: App) -> Router {
@@ -131,7 +138,8 @@ pub async fn serve(
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
-    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
+    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone());
+    let crowd = Crowd::new(files::limit());
     let app = App {
         address,
         page: Arc::new(page),
@@ -144,9 +152,10 @@ pub async fn serve(
         root,
         socketio,
         who,
+        crowd: crowd.clone(),
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));
-    listen::accept(listener, routes(app), stop, || {
+    listen::accept(listener, routes(app), &crowd, stop, || {
         stopping.send_replace(true);
     })
     .await;

@@ -3,34 +3,56 @@
 //! say at a stop what keeps clients from coming back. So this gives a peer up that takes nothing, and
 //! says at a stop that the server goes away. It does neither before somebody asks for it: other answers
 //! may be read as slowly as anybody wants, since a person looks at them.
+//!
+//! And it lingers: a connection that is closed while its peer still sends is reset by the system, and what
+//! was answered is lost with it. So what the peer sends is read on for a while, and thrown away.
 
+use super::crowd::Place;
 use crate::connection::{Stopping, stopped};
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
-use tequio_protocol::limits::WRITE_TIMEOUT;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Sleep, sleep};
+use tequio_protocol::limits::{
+    LINGER_BYTES_MAX, LINGER_MAX, LINGER_READ_BYTES, LINGER_SILENCE, WRITE_TIMEOUT,
+};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::runtime::Handle;
+use tokio::time::{Sleep, sleep, timeout};
 
 /// A closing frame of a server with the code 1001 (RFC 6455, section 5.5.1).
 const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
 
-/// Whether a connection is such a WebSocket. It travels with each of its requests.
+/// Whether a connection is such a WebSocket, or any. It travels with each of its requests.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Patience(Arc<OnceLock<Stopping>>);
+pub(super) struct Patience(Arc<Kind>);
+
+#[derive(Debug, Default)]
+struct Kind {
+    stopping: OnceLock<Stopping>,
+    is_socket: AtomicBool,
+}
 
 impl Patience {
     /// From now on writes have [`WRITE_TIMEOUT`], and the connection ends when the server stops.
     pub(super) fn end(&self, stopping: Stopping) {
         // It may have ended before, in the same way.
-        self.0.set(stopping).ok();
+        self.0.stopping.set(stopping).ok();
+        self.upgraded();
+    }
+
+    /// From now on the connection is a WebSocket, which says itself when it is over: nobody lingers.
+    pub(super) fn upgraded(&self) {
+        self.0.is_socket.store(true, Ordering::Relaxed);
     }
 }
 
 /// See the module.
-pub(super) struct Patient<S> {
-    stream: S,
+pub(super) struct Patient<S: Lingers> {
+    /// `None` once it lingers without this.
+    stream: Option<S>,
+    place: Option<Place>,
     patience: Patience,
     /// Runs while a write waits.
     waiting: Option<Pin<Box<Sleep>>>,
@@ -41,23 +63,39 @@ pub(super) struct Patient<S> {
     /// Whether what was written last ended where a frame does: frames are handed over whole.
     is_between_frames: bool,
     is_over: bool,
+    /// Whether the peer sends no more.
+    is_ended: bool,
+    /// Whether it was answered anything, which could be lost.
+    is_answered: bool,
 }
 
-impl<S> Patient<S> {
-    pub(super) fn new(stream: S, patience: Patience) -> Patient<S> {
+/// What can be read on in a task of its own.
+pub(super) trait Lingers: AsyncRead + AsyncWrite + Unpin + Send + 'static {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Lingers for S {}
+
+impl<S: Lingers> Patient<S> {
+    pub(super) fn new(stream: S, patience: Patience, place: Option<Place>) -> Patient<S> {
         Patient {
-            stream,
+            stream: Some(stream),
+            place,
             patience,
             waiting: None,
             is_given_up: false,
             stop: None,
             is_between_frames: false,
             is_over: false,
+            is_ended: false,
+            is_answered: false,
         }
     }
 
+    fn stream(&mut self) -> Pin<&mut S> {
+        Pin::new(self.stream.as_mut().expect("it is there until this is dropped"))
+    }
+
     fn judge<T>(&mut self, cx: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
-        if written.is_ready() || self.patience.0.get().is_none() {
+        if written.is_ready() || self.patience.0.stopping.get().is_none() {
             self.waiting = None;
             return written;
         }
@@ -71,7 +109,7 @@ impl<S> Patient<S> {
 
     /// Whether the server stops, and nothing more is to be read or written.
     fn is_stopped(&mut self, cx: &mut Context<'_>) -> bool {
-        let Some(stopping) = self.patience.0.get() else { return false };
+        let Some(stopping) = self.patience.0.stopping.get() else { return false };
         let stop = self.stop.get_or_insert_with(|| {
             let mut stopping = stopping.clone();
             Box::pin(async move { stopped(&mut stopping).await })
@@ -81,12 +119,13 @@ impl<S> Patient<S> {
 
     fn wrote(&mut self, written: &Poll<Result<usize>>, bytes: usize) {
         if let Poll::Ready(Ok(count)) = written {
-            self.is_between_frames = self.patience.0.get().is_some() && *count == bytes;
+            self.is_answered = true;
+            self.is_between_frames = self.patience.0.stopping.get().is_some() && *count == bytes;
         }
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patient<S> {
+impl<S: Lingers> AsyncRead for Patient<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -96,13 +135,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Patient<S> {
             self.is_over = true;
             // Within a frame it could not be understood, and a peer that takes nothing hears nothing.
             if self.is_between_frames {
-                drop(Pin::new(&mut self.stream).poll_write(cx, &GOING_AWAY));
+                drop(self.stream().poll_write(cx, &GOING_AWAY));
             }
         }
         if self.is_over {
             return Poll::Ready(Ok(()));
         }
-        Pin::new(&mut self.stream).poll_read(cx, buffer)
+        let before = buffer.filled().len();
+        let read = self.stream().poll_read(cx, buffer);
+        self.is_ended |= match &read {
+            Poll::Ready(Ok(())) => buffer.filled().len() == before && buffer.remaining() > 0,
+            Poll::Ready(Err(_)) => true,
+            Poll::Pending => false,
+        };
+        read
     }
 }
 
@@ -110,7 +156,7 @@ fn over<T>() -> Poll<Result<T>> {
     Poll::Ready(Err(Error::new(ErrorKind::BrokenPipe, "the server stops")))
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
+impl<S: Lingers> AsyncWrite for Patient<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -119,7 +165,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         if self.is_over {
             return over();
         }
-        let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
+        let written = self.stream().poll_write(cx, bytes);
         self.wrote(&written, bytes.len());
         self.judge(cx, written)
     }
@@ -132,37 +178,71 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Patient<S> {
         if self.is_over {
             return over();
         }
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, slices);
+        let written = self.stream().poll_write_vectored(cx, slices);
         self.wrote(&written, slices.iter().map(|slice| slice.len()).sum());
         self.judge(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.stream.is_write_vectored()
+        self.stream.as_ref().is_some_and(AsyncWrite::is_write_vectored)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        let flushed = Pin::new(&mut self.stream).poll_flush(cx);
+        let flushed = self.stream().poll_flush(cx);
         self.judge(cx, flushed)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(cx)
+        self.stream().poll_shutdown(cx)
     }
+}
+
+impl<S: Lingers> Drop for Patient<S> {
+    fn drop(&mut self) {
+        let is_socket = self.patience.0.is_socket.load(Ordering::Relaxed);
+        let (Some(stream), Ok(runtime)) = (self.stream.take(), Handle::try_current()) else {
+            return;
+        };
+        if self.is_answered && !self.is_ended && !is_socket {
+            let place = self.place.take();
+            runtime.spawn(async move {
+                linger(stream).await;
+                drop(place);
+            });
+        }
+    }
+}
+
+/// Says that no more is sent, and reads what the peer still sends, within bounds, until it has closed
+/// its end too.
+async fn linger(mut stream: impl Lingers) {
+    if stream.shutdown().await.is_err() {
+        return;
+    }
+    let mut buffer = vec![0; LINGER_READ_BYTES];
+    let mut left = LINGER_BYTES_MAX;
+    let reading = async {
+        while left > 0
+            && let Ok(Ok(count @ 1..)) = timeout(LINGER_SILENCE, stream.read(&mut buffer)).await
+        {
+            left = left.saturating_sub(count);
+        }
+    };
+    timeout(LINGER_MAX, reading).await.ok();
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+    use tokio::io::duplex;
     use tokio::sync::watch;
-    use tokio::time::{Instant, timeout};
+    use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
     async fn who_takes_nothing_is_given_up_once_that_is_asked_for() {
         let (near, mut far) = duplex(4);
         let patience = Patience::default();
-        let mut near = Patient::new(near, patience.clone());
+        let mut near = Patient::new(near, patience.clone(), None);
         near.write_all(b"full").await.unwrap();
         timeout(10 * WRITE_TIMEOUT, near.write_all(b"more")).await.expect_err("it waits");
         let (_stop, stopping) = watch::channel(false);
@@ -187,7 +267,7 @@ mod tests {
         for (room, heard) in [(64, b"frame\x88\x02\x03\xe9".as_slice()), (3, b"fra")] {
             let (near, mut far) = duplex(room);
             let patience = Patience::default();
-            let mut near = Patient::new(near, patience.clone());
+            let mut near = Patient::new(near, patience.clone(), None);
             let (stop, stopping) = watch::channel(false);
             patience.end(stopping);
             assert_eq!(near.write(b"frame").await.unwrap(), room.min(5));
@@ -200,5 +280,44 @@ mod tests {
             far.read_to_end(&mut all).await.unwrap();
             assert_eq!(all, heard);
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_peer_that_still_sends_is_read_on_within_bounds() {
+        let (near, mut far) = duplex(64);
+        let mut near = Patient::new(near, Patience::default(), None);
+        near.write_all(b"refused").await.unwrap();
+        drop(near);
+        far.write_all(&[0; 100_000]).await.unwrap();
+        let mut heard = Vec::new();
+        far.read_to_end(&mut heard).await.unwrap();
+        assert_eq!(heard, b"refused");
+        // It does not do so for ever, be the peer busy or silent.
+        let began = Instant::now();
+        while far.write_all(&[0; 64]).await.is_ok() {
+            sleep(LINGER_SILENCE / 2).await;
+        }
+        assert!(began.elapsed() <= LINGER_MAX + LINGER_SILENCE);
+
+        let (near, mut far) = duplex(64);
+        let mut near = Patient::new(near, Patience::default(), None);
+        near.write_all(b"bye").await.unwrap();
+        drop(near);
+        sleep(LINGER_SILENCE * 2).await;
+        far.write_all(b"too late").await.unwrap_err();
+    }
+
+    #[tokio::test]
+    async fn nobody_lingers_for_a_socket_or_where_nothing_was_answered() {
+        let (near, mut far) = duplex(64);
+        let patience = Patience::default();
+        patience.upgraded();
+        let mut socket = Patient::new(near, patience, None);
+        socket.write_all(b"frame").await.unwrap();
+        drop(socket);
+        far.write_all(b"late").await.unwrap_err();
+        let (near, mut far) = duplex(64);
+        drop(Patient::new(near, Patience::default(), None));
+        far.write_all(b"late").await.unwrap_err();
     }
 }

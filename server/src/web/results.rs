@@ -3,17 +3,22 @@
 use super::App;
 use super::api::Params;
 use super::error::ApiError;
+use super::events::UNBUFFERED;
 use super::jobs::parse_id;
 use crate::connection::{Stopping, stopped};
-use crate::dispatcher::Progress;
-use crate::store::{Run, Store, StoreError};
+use crate::dispatcher::{Progress, Stopped};
+use crate::store::{Run, Store, StoreError, push_joined};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Version};
 use axum::response::{IntoResponse, Response};
+use futures_util::Stream;
 use futures_util::stream::try_unfold;
 use serde::Deserialize;
+use std::collections::VecDeque;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::RESULTS_BLOCK;
@@ -35,6 +40,10 @@ pub(super) struct Wanted {
     /// Wait for what is not there yet, until the job is over.
     #[serde(default)]
     follow: bool,
+    /// Say behind the results how many lines there were: an answer without this line is not whole,
+    /// whatever lies between this server and who reads it.
+    #[serde(default)]
+    end: bool,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
@@ -48,37 +57,40 @@ enum Format {
 /// `GET /api/jobs/ID/results`
 pub(super) async fn get(
     State(app): State<App>,
+    version: Version,
     Path(id): Path<String>,
     Params(wanted): Params<Wanted>,
 ) -> Result<Response, ApiError> {
     let job = parse_id(&id)?;
     // Subscribed to before anything is read, so that nothing is missed in between.
     let progress = app.dispatcher.follow(job).await?.ok_or_else(|| ApiError::unknown_job(&id))?;
-    let results = Results {
-        store: app.store,
-        job,
-        progress: wanted.follow.then_some(progress),
-        stopping: app.sockets.stopping(),
-        next: wanted.first,
-        end: wanted.count.map_or(u64::MAX, |count| wanted.first.saturating_add(count)),
-        format: wanted.format,
-        header: (wanted.format == Format::Csv).then_some("index,result,error\n"),
-    };
-    let content_type = match wanted.format {
-        Format::Jsonl => "application/x-ndjson",
-        Format::Csv => "text/csv; charset=utf-8",
-    };
-    let chunks = try_unfold(results, |mut results| async {
-        // An answer that breaks off shows that it is not whole.
-        match results.next_chunk().await {
-            Ok(chunk) => Ok(chunk.map(|chunk| (chunk, results))),
-            Err(broken) => {
-                warn!(job = %results.job, "results break off: {broken}");
-                Err(broken)
-            }
+    let is_bare = version < Version::HTTP_11 && !wanted.end;
+    if wanted.follow {
+        app.crowd.admit()?;
+        if is_bare {
+            return Err(nobody_sees_its_end());
         }
-    });
-    Ok(([(CONTENT_TYPE, content_type)], Body::from_stream(chunks)).into_response())
+    }
+    let mut results = Results::new(&app, job, progress, &wanted);
+    let mut headers = HeaderMap::new();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(wanted.format.content_type()));
+    if wanted.follow {
+        let [(name, value)] = UNBUFFERED;
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if is_bare {
+        let bytes = results.measure().await?;
+        headers.insert(CONTENT_LENGTH, bytes.into());
+    }
+    Ok((headers, Body::from_stream(results.stream())).into_response())
+}
+
+/// HTTP/1.0 has no chunks: an answer whose length is not known ends where the connection does, and one
+/// that breaks off looks whole.
+fn nobody_sees_its_end() -> ApiError {
+    let message = "HTTP/1.0 has no way to show that such an answer is whole. Ask with end=true and \
+                   look for the last line, or speak HTTP/1.1 (nginx: proxy_http_version 1.1).";
+    ApiError::new(StatusCode::HTTP_VERSION_NOT_SUPPORTED, "http_1_0", message)
 }
 
 /// Results that are being sent.
@@ -90,8 +102,15 @@ struct Results {
     stopping: Stopping,
     next: u64,
     end: u64,
+    /// Where an answer was measured: the intervals behind `end` that it consists of, and the bytes
+    /// that are left of it.
+    measured: Option<(VecDeque<Range<u64>>, u64)>,
     format: Format,
     header: Option<&'static str>,
+    /// Results sent so far.
+    sent: u64,
+    /// Whether a line that counts them is still to come.
+    counts: bool,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -102,25 +121,115 @@ enum Broken {
     Stopping,
     #[error("reading failed: {0}")]
     Panicked(#[from] tokio::task::JoinError),
+    #[error("{0} of the bytes that were measured before are not there")]
+    Short(u64),
+}
+
+impl From<Broken> for ApiError {
+    fn from(broken: Broken) -> ApiError {
+        match broken {
+            Broken::Store(error) => error.into(),
+            Broken::Stopping => Stopped.into(),
+            broken => StoreError::Io(broken.to_string()).into(),
+        }
+    }
 }
 
 impl Results {
+    fn new(app: &App, job: JobId, progress: watch::Receiver<Progress>, wanted: &Wanted) -> Results {
+        Results {
+            store: app.store.clone(),
+            job,
+            progress: wanted.follow.then_some(progress),
+            stopping: app.sockets.stopping(),
+            next: wanted.first,
+            end: wanted.count.map_or(u64::MAX, |count| wanted.first.saturating_add(count)),
+            measured: None,
+            format: wanted.format,
+            header: (wanted.format == Format::Csv).then_some("index,result,error\n"),
+            sent: 0,
+            counts: wanted.end,
+        }
+    }
+
+    fn stream(self) -> impl Stream<Item = Result<Bytes, Broken>> {
+        try_unfold(self, |mut results| async {
+            // An answer that breaks off shows that it is not whole.
+            match results.next_chunk().await {
+                Ok(chunk) => Ok(chunk.map(|chunk| (chunk, results))),
+                Err(broken) => {
+                    warn!(job = %results.job, "results break off: {broken}");
+                    Err(broken)
+                }
+            }
+        })
+    }
+
+    /// Reads everything once, so that its length is known before it is sent. What is recorded meanwhile
+    /// is no part of the answer: of what is kept here, the intervals that are.
+    async fn measure(&mut self) -> Result<u64, Broken> {
+        let mut bytes = self.header.map_or(0, str::len) as u64;
+        let (mut intervals, mut next) = (Vec::new(), self.next);
+        while next < self.end {
+            if *self.stopping.borrow() {
+                return Err(Broken::Stopping);
+            }
+            let (store, job, range, format) =
+                (self.store.clone(), self.job, next..self.end, self.format);
+            let reading = tokio::task::spawn_blocking(move || {
+                let runs = store.outcomes(job, range, RESULTS_BLOCK)?;
+                let of_run = |run: &Run| run.first..run.first + run.outcomes.len() as u64;
+                let intervals: Vec<Range<u64>> = runs.iter().map(of_run).collect();
+                Ok::<_, StoreError>((intervals, lines(format, &runs).len() as u64))
+            });
+            let (read, length) = reading.await??;
+            let Some(last) = read.last() else { break };
+            next = last.end;
+            bytes += length;
+            read.into_iter().for_each(|interval| push_joined(&mut intervals, interval));
+        }
+        self.end = self.next;
+        self.measured = Some((intervals.into(), bytes));
+        Ok(bytes)
+    }
+
     /// The next lines; `None` at the end.
     async fn next_chunk(&mut self) -> Result<Option<Bytes>, Broken> {
-        if let Some(header) = self.header.take() {
-            return Ok(Some(Bytes::from_static(header.as_bytes())));
+        let chunk = match self.header.take() {
+            Some(header) => Some(Bytes::from_static(header.as_bytes())),
+            None => self.next_lines().await?,
+        };
+        let length = chunk.as_ref().map_or(0, Bytes::len) as u64;
+        match (&mut self.measured, &chunk) {
+            (Some((_, left)), None) if *left > 0 => return Err(Broken::Short(*left)),
+            (Some((_, left)), _) => *left = left.saturating_sub(length),
+            (None, _) => {}
         }
+        if chunk.is_none() && std::mem::take(&mut self.counts) {
+            return Ok(Some(self.format.end(self.sent).into()));
+        }
+        Ok(chunk)
+    }
+
+    async fn next_lines(&mut self) -> Result<Option<Bytes>, Broken> {
         loop {
             let end = self.end_of_readable();
             let runs = if self.next < end { self.read(end).await? } else { Vec::new() };
             if let Some(last) = runs.last() {
                 self.next = last.first + last.outcomes.len() as u64;
+                self.sent += runs.iter().map(|run| run.outcomes.len() as u64).sum::<u64>();
                 return Ok(Some(lines(self.format, &runs)));
             }
-            if self.next >= self.end || !self.wait().await? {
+            if let Some(Range { start, end }) = self.next_interval() {
+                (self.next, self.end) = (start, end);
+            } else if self.next >= self.end || !self.wait().await? {
                 return Ok(None);
             }
         }
+    }
+
+    fn next_interval(&mut self) -> Option<Range<u64>> {
+        self.measured.as_mut()?.0.pop_front()
     }
 
     /// The index behind the last that may be read now.
@@ -150,6 +259,23 @@ impl Results {
             () = stopped(&mut self.stopping) => return Err(Broken::Stopping),
         }
         Ok(true)
+    }
+}
+
+impl Format {
+    fn content_type(self) -> &'static str {
+        match self {
+            Format::Jsonl => "application/x-ndjson",
+            Format::Csv => "text/csv; charset=utf-8",
+        }
+    }
+
+    /// The line that says how many there were.
+    fn end(self, lines: u64) -> String {
+        match self {
+            Format::Jsonl => format!("{{\"end\":{lines}}}\n"),
+            Format::Csv => format!("end,{lines},\n"),
+        }
     }
 }
 
@@ -202,7 +328,12 @@ const VECTORS_GROW: &str = "writing to a vector does not fail";
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::{MemoryStore, NewJob, Recording};
+    use futures_util::TryStreamExt;
+    use tequio_protocol::api::JobState;
+    use tequio_protocol::ids::WorkerId;
     use tequio_protocol::number::Number;
+    use tequio_protocol::op::Op;
 
     #[test]
     fn lines_are_what_the_readme_shows() {
@@ -219,5 +350,88 @@ mod tests {
 
     fn number(value: f64) -> Outcome {
         Outcome::Result(Number(value))
+    }
+
+    /// A store with a job of which `recorded` is.
+    fn store_with(recorded: &[Range<u64>]) -> (Arc<MemoryStore>, JobId) {
+        let store = MemoryStore::new();
+        let grid = serde_json::from_str(r#"{"initial":"0..100","factor":2,"times":3}"#).unwrap();
+        let job = NewJob {
+            name: String::new(),
+            op: Op::RepeatMultiply,
+            priority: 0,
+            grid: Some(grid),
+            submitted_at_ms: 0,
+        };
+        let id = store.submit(&job).unwrap();
+        let store = Arc::new(store);
+        recorded.iter().for_each(|range| record(&store, id, range.clone()));
+        (store, id)
+    }
+
+    fn record(store: &MemoryStore, job: JobId, range: Range<u64>) {
+        let outcomes = range.clone().map(|index| number(index as f64)).collect();
+        let recording = Recording {
+            job,
+            first: range.start,
+            outcomes,
+            worker: WorkerId(1),
+            agent: String::new(),
+            duration_ms: None,
+            recorded_at_ms: 0,
+        };
+        store.record(&[recording]).unwrap();
+    }
+
+    fn all_of(store: Arc<MemoryStore>, job: JobId) -> (Results, watch::Sender<bool>) {
+        let (stop, stopping) = watch::channel(false);
+        let results = Results {
+            store,
+            job,
+            progress: None,
+            stopping,
+            next: 0,
+            end: u64::MAX,
+            measured: None,
+            format: Format::Csv,
+            header: Some("index,result,error\n"),
+            sent: 0,
+            counts: false,
+        };
+        (results, stop)
+    }
+
+    async fn sent(results: Results) -> Result<String, Broken> {
+        let chunks: Vec<Bytes> = results.stream().try_collect().await?;
+        Ok(String::from_utf8(chunks.concat()).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_is_recorded_behind_the_measuring_is_no_part_of_the_answer() {
+        let (store, job) = store_with(&[0..10, 10..15, 30..40]);
+        let (mut results, _stop) = all_of(store.clone(), job);
+        let bytes = results.measure().await.unwrap();
+        record(&store, job, 15..30);
+        record(&store, job, 40..100);
+        let text = sent(results).await.unwrap();
+        assert_eq!(text.len() as u64, bytes);
+        let lines = (0..15).chain(30..40).map(|index| format!("{index},{index}.0,"));
+        let expected: Vec<String> =
+            std::iter::once("index,result,error".to_owned()).chain(lines).collect();
+        assert_eq!(text.lines().collect::<Vec<_>>(), expected);
+    }
+
+    #[tokio::test]
+    async fn a_job_that_is_removed_meanwhile_has_no_end() {
+        let (store, job) = store_with(&[0..100]);
+        let (mut measured, _stop) = all_of(store.clone(), job);
+        measured.measure().await.unwrap();
+        let (mut counted, _stop_too) = all_of(store.clone(), job);
+        counted.counts = true;
+        store.set_state(job, JobState::Done).unwrap();
+        store.remove(job).unwrap();
+        for results in [measured, counted] {
+            assert!(matches!(sent(results).await, Err(Broken::Store(StoreError::Missing(_)))));
+        }
     }
 }

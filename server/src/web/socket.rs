@@ -5,7 +5,7 @@ use super::upgrade::{Handshake, Socket, is_wanted};
 use super::{App, assets, error::ApiError};
 use crate::connection::{Close, Connection, Frame, Link, LinkError, Peer, Stopping};
 use crate::metrics::Service;
-use crate::services::chat::{self, Format, Member, MemberName, RoomName};
+use crate::services::chat::{self, Before, Format, Member, MemberName, RoomName};
 use crate::services::echo;
 use crate::session;
 use axum::body::Bytes;
@@ -78,6 +78,7 @@ pub enum Root {
 /// Somebody who asks for a WebSocket.
 pub(super) struct Caller {
     handshake: Handshake,
+    before: Before,
     peer: Peer,
     app: App,
 }
@@ -88,6 +89,10 @@ impl FromRequestParts<App> for Caller {
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
         let address = *parts.extensions.get().expect("the listener says who connects");
         let handshake = Handshake::read(parts)?;
+        app.crowd.admit()?;
+        // What was said is for those who were there, and for pages that are somebody's.
+        let may_watch = app.who.may_watch(&parts.headers);
+        let before = if may_watch { Before::Told } else { Before::Untold };
         let agent = parts.headers.get(USER_AGENT);
         let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         let peer = Peer {
@@ -95,7 +100,7 @@ impl FromRequestParts<App> for Caller {
             path: quote(parts.uri.path()),
             agent: agent.map(|agent| printable(&agent, AGENT_CHARS_MAX)),
         };
-        Ok(Caller { handshake, peer, app: app.clone() })
+        Ok(Caller { handshake, before, peer, app: app.clone() })
     }
 }
 
@@ -193,7 +198,7 @@ impl Caller {
         let format = format.map_or(Ok(Format::default()), |format| Format::parse(&format));
         let format = format
             .map_err(|reason| ApiError::bad("bad_format", format!("No format: {reason}.")))?;
-        let member = Member { name, format };
+        let member = Member { name, format, before: self.before };
         let bytes_max = CHAT_MESSAGE_BYTES_MAX;
         Ok(self.serve(Service::Chat, bytes_max, async move |connection, peer, app| {
             chat::run(connection, &peer, &room, member, &app.services).await;
@@ -211,7 +216,7 @@ impl Caller {
     where
         F: Future<Output = ()> + Send + 'static,
     {
-        let Caller { handshake, peer, app } = self;
+        let Caller { handshake, peer, app, .. } = self;
         let config = WebSocketConfig::default()
             .max_message_size(Some(bytes_max))
             .max_frame_size(Some(bytes_max))

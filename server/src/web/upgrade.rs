@@ -5,6 +5,7 @@
 //! (RFC 9110, section 7.8).
 
 use super::error::ApiError;
+use super::patience::Patience;
 use axum::body::Body;
 use axum::http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
@@ -34,6 +35,7 @@ pub(super) struct Handshake {
     /// What the client is told that it talks.
     protocol: Option<HeaderValue>,
     upgrade: OnUpgrade,
+    patience: Option<Patience>,
 }
 
 impl Handshake {
@@ -64,7 +66,8 @@ impl Handshake {
         let upgrade = parts.extensions.remove::<OnUpgrade>();
         let upgrade =
             upgrade.ok_or_else(|| not_a_socket("the request's HTTP version has no upgrade"))?;
-        Ok(Handshake { accept, protocol, upgrade })
+        let patience = parts.extensions.get::<Patience>().cloned();
+        Ok(Handshake { accept, protocol, upgrade, patience })
     }
 
     /// The answer that makes the connection a WebSocket, and the socket once it is one.
@@ -80,6 +83,9 @@ impl Handshake {
         headers.insert(SEC_WEBSOCKET_ACCEPT, self.accept);
         if let Some(protocol) = self.protocol {
             headers.insert(SEC_WEBSOCKET_PROTOCOL, protocol);
+        }
+        if let Some(patience) = self.patience {
+            patience.upgraded();
         }
         let upgrade = self.upgrade;
         let socket = async move {

@@ -8,6 +8,7 @@
 //! loopback name only.
 
 use super::error::ApiError;
+use super::proxy::{self, Prefix};
 use super::{App, socketio, upgrade};
 use axum::extract::{Request, State};
 use axum::http::header::{
@@ -17,7 +18,11 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::IpAddr;
+use tequio_protocol::limits::TOKEN_BYTES_MAX;
 use tequio_protocol::text::quote;
+
+/// Where the operator token is shown.
+const TEQUIO_TOKEN: HeaderName = HeaderName::from_static("tequio-token");
 
 /// What a server accepts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,6 +33,8 @@ pub struct Who {
     pub allowed_origins: Vec<String>,
     /// What whoever changes something must show.
     pub operator_token: Option<String>,
+    /// Proxies that say whom they speak for.
+    pub trusted_proxies: Vec<Prefix>,
 }
 
 /// What a request wants.
@@ -39,7 +46,7 @@ enum Wish {
 }
 
 /// Every request passes here first.
-pub(super) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(super) async fn check(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let headers = request.headers();
     let wish = match *request.method() {
         // Its sockets are made of requests too.
@@ -49,6 +56,10 @@ pub(super) async fn check(State(app): State<App>, request: Request, next: Next) 
         _ => Wish::Change,
     };
     let checked = app.who.check(wish, headers);
+    if let Some(socket) = request.extensions().get().copied() {
+        let peer = proxy::peer(&app.who, socket, headers);
+        request.extensions_mut().insert(peer);
+    }
     let mut response = match checked {
         Ok(()) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
@@ -110,16 +121,59 @@ impl Who {
 
     fn check_token(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let Some(token) = &self.operator_token else { return Ok(()) };
-        let shown = text(headers, &AUTHORIZATION).and_then(|said| said.strip_prefix("Bearer "));
-        let message = match shown {
+        let message = match shown_token(headers) {
             Some(shown) if is_same(shown.trim(), token) => return Ok(()),
             Some(_) => "This is not the operator token that the server printed when it started.",
             None => {
                 "This needs the operator token, which the server printed when it started: \
-                 --token TOKEN, or the header `Authorization: Bearer TOKEN`."
+                 --token TOKEN, or the header `Tequio-Token: TOKEN`."
             }
         };
         Err(ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message))
+    }
+
+    /// Whether others come to this server by a name of its own: through a proxy, if it listens on
+    /// loopback.
+    pub(super) fn has_outside(&self) -> bool {
+        self.allowed_origins.iter().any(|origin| !is_local(origin))
+    }
+
+    /// Whether whoever sent these headers may be told what this server does: not a page of the origin
+    /// `null` unless the operator has named it. A file's page has that origin, and so has any page of
+    /// the web in a sandboxed frame.
+    pub(super) fn may_watch(&self, headers: &HeaderMap) -> bool {
+        let is_nobodys = |origin: &str| origin.eq_ignore_ascii_case("null");
+        !text(headers, &ORIGIN).is_some_and(is_nobodys)
+            || self.allowed_origins.iter().any(|allowed| is_nobodys(allowed))
+    }
+}
+
+/// The operator token that a request shows. Where a proxy asks for a password, `Authorization` is the
+/// proxy's; so a request that has `Tequio-Token` shows that and nothing else.
+fn shown_token(headers: &HeaderMap) -> Option<&str> {
+    if let Some(shown) = text(headers, &TEQUIO_TOKEN) {
+        return Some(shown);
+    }
+    let (scheme, shown) = text(headers, &AUTHORIZATION)?.trim().split_once(' ')?;
+    scheme.eq_ignore_ascii_case("Bearer").then_some(shown)
+}
+
+/// What may be an operator token: white space at its ends is none of it, since headers lose it (and a
+/// file ends with a line end). Says what is wrong with what nobody could show.
+pub fn parse_token(text: &str) -> Result<String, String> {
+    let token = text.trim();
+    if token.is_empty() {
+        return Err("it is empty; leave it out, or give one".to_owned());
+    }
+    if token.len() > TOKEN_BYTES_MAX {
+        return Err(format!("it is longer than {TOKEN_BYTES_MAX} bytes"));
+    }
+    match token.chars().find(|char| !char.is_ascii_graphic()) {
+        None => Ok(token.to_owned()),
+        Some(char) => Err(format!(
+            "it has the character {char:?}, which cannot be sent in a header; \
+             use letters, digits and signs of ASCII, without spaces"
+        )),
     }
 }
 
@@ -207,6 +261,7 @@ mod tests {
             is_loopback: false,
             allowed_origins: vec!["https://lab.example".to_owned()],
             operator_token: Some("secret".to_owned()),
+            ..Who::default()
         }
     }
 
@@ -252,6 +307,39 @@ mod tests {
         let work = headers("h:1", None, None);
         assert!(on_lan().check(Wish::Work, &work).is_ok());
         assert!(on_lan().check(Wish::Look, &work).is_ok());
+    }
+
+    #[test]
+    fn the_token_is_shown_in_either_header() {
+        let shown = |lines: &[(&'static str, &'static str)]| {
+            let mut headers = headers("h:1", None, None);
+            for (name, value) in lines {
+                headers.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+            }
+            on_lan().check(Wish::Change, &headers).is_ok()
+        };
+        for good in ["Bearer secret", "bearer secret", "BEARER   secret", " Bearer secret "] {
+            assert!(shown(&[("authorization", good)]), "{good:?}");
+        }
+        for bad in ["secret", "Basic secret", "Bearersecret", "Bearer secret secret", "Bearer"] {
+            assert!(!shown(&[("authorization", bad)]), "{bad:?}");
+        }
+        let basic = ("authorization", "Basic YTpi");
+        assert!(shown(&[("tequio-token", "secret")]));
+        assert!(shown(&[basic, ("tequio-token", " secret ")]));
+        assert!(!shown(&[("authorization", "Bearer secret"), ("tequio-token", "wrong")]));
+        assert!(!shown(&[("authorization", "Bearer secret"), ("tequio-token", "")]));
+    }
+
+    #[test]
+    fn a_token_is_what_a_header_can_carry() {
+        for (text, token) in [("abc", "abc"), (" abc\r\n", "abc"), ("a-._~+/=!:b", "a-._~+/=!:b")] {
+            assert_eq!(parse_token(text).as_deref(), Ok(token));
+        }
+        let long = "x".repeat(TOKEN_BYTES_MAX + 1);
+        for bad in ["", " \n", "a b", "a\nb", "a\tb", "contraseña", "a\u{7f}", "a\u{a0}b", &long] {
+            assert!(parse_token(bad).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

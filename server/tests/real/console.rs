@@ -70,7 +70,7 @@ async fn a_port_in_use_is_one_clear_line_and_code_1() {
 
 #[tokio::test]
 async fn wrong_use_is_code_2() {
-    for arguments in [&["--welcome", "1,2"][..], &["--listen", "nowhere"], &["--frobnicate"]] {
+    for arguments in [&["--welcome", "1,2"][..], &["--listen", "nowhere:port"], &["--frobnicate"]] {
         let output = binary().arg("serve").args(arguments).output().await.unwrap();
         assert_eq!(output.status.code(), Some(2), "{arguments:?}");
     }

@@ -70,6 +70,7 @@ async fn a_server_tells_the_page_of_itself() {
         is_loopback: true,
         allowed_origins: outside,
         operator_token: token(),
+        ..Who::default()
     })
     .await;
     for (server, host, needs_token, join) in [

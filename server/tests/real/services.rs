@@ -362,7 +362,8 @@ impl OnTime {
         let (link, from_peer, to_peer) = link(takes_frames);
         let (stop, stopping) = watch::channel(false);
         let connection = Connection::new(link, stopping, services.tally(Service::Chat));
-        let member = Member { name: MemberName::parse(name).ok(), format: Format::Json };
+        let name = MemberName::parse(name).ok();
+        let member = Member { name, format: Format::Json, ..Member::default() };
         let services = services.clone();
         let ended = tokio::spawn(async move {
             chat::run(connection, &peer("/chat"), &RoomName::none(), member, &services).await;

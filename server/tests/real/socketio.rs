@@ -7,7 +7,9 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tequio::web::Who;
+use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 /// What separates packets in the body of a request or an answer.
@@ -276,11 +278,55 @@ async fn who_polls_is_told_no_more_at_once_than_pythons_clients_take() {
 }
 
 #[tokio::test]
+async fn a_page_of_nobodys_is_acknowledged_and_told_of_nothing_else() {
+    let local = Server::start().await;
+    let null = Who {
+        is_loopback: true,
+        allowed_origins: vec!["null".to_owned()],
+        operator_token: Some("secret".to_owned()),
+        ..Who::default()
+    };
+    let with_null = Server::start_for(null).await;
+    for (server, origin, is_told) in [
+        (&local, Some("null"), false),
+        (&local, Some("http://localhost:5500"), true),
+        (&local, None, true),
+        (&with_null, Some("null"), true),
+    ] {
+        let mut request = websocket_url(server.address).into_client_request().unwrap();
+        if let Some(origin) = origin {
+            request.headers_mut().insert("Origin", origin.parse().unwrap());
+        }
+        let mut client = Client(Box::pin(within(connect_async(request))).await.unwrap().0);
+        client.send("40").await;
+        hear(&mut client, "40{\"sid\":").await;
+        let mut other = connect(server.address).await;
+        other.send(r#"42["join"]"#).await;
+        client.send(r#"421["join"]"#).await;
+        let answer = hear(&mut client, "431").await;
+        assert_eq!(answer.contains(r#""status":"ok""#), is_told, "{origin:?}: {answer}");
+        assert_eq!(answer.contains("origin null"), !is_told, "{origin:?}: {answer}");
+        let open = server.request(Method::POST, "/api/jobs").body(grid("0..3"));
+        let id = Answer::of(open.header("Tequio-Token", "secret")).await.json()["id"].clone();
+        if is_told {
+            event(&mut client, "job", |job| job["id"] == id).await;
+        } else {
+            // Others are told at the same time.
+            event(&mut other, "job", |job| job["id"] == id).await;
+            client.send(r#"427["message","hola"]"#).await;
+            assert_eq!(hear(&mut client, "4").await, r#"437[{"status":"ok"}]"#);
+        }
+        is_well(&mut client).await;
+    }
+}
+
+#[tokio::test]
 async fn pages_of_foreign_origins_are_refused_and_others_may_read_what_they_are_answered() {
     let lan = Who {
         is_loopback: false,
         allowed_origins: vec!["https://lab.example".to_owned()],
         operator_token: Some("secret".to_owned()),
+        ..Who::default()
     };
     let loopback = Server::start().await;
     let lan = Server::start_for(lan).await;

@@ -15,7 +15,7 @@ use tequio::store::{MemoryStore, Store};
 use tequio::web::{self, Config, Page, Root, Who};
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::op::RepeatMultiply;
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::oneshot;
@@ -304,6 +304,10 @@ pub(crate) struct Tequio {
     pub(crate) preface: Vec<String>,
     /// Where sockets connect.
     pub(crate) url: String,
+    /// Where a browser here opens the page, as it is printed.
+    pub(crate) page: String,
+    /// Where those of others do.
+    pub(crate) join: Option<String>,
 }
 
 impl Tequio {
@@ -320,10 +324,23 @@ impl Tequio {
     }
 
     pub(crate) async fn start(arguments: &[&str]) -> Tequio {
-        let mut child =
-            binary().arg("serve").args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+        let mut command = binary();
+        command.arg("serve").args(arguments);
+        Tequio::start_as(command).await
+    }
+
+    /// Starts a command that ends up as a server.
+    pub(crate) async fn start_as(mut command: Command) -> Tequio {
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
         let console = BufReader::new(child.stderr.take().unwrap()).lines();
-        let mut tequio = Tequio { child, console, preface: Vec::new(), url: String::new() };
+        let mut tequio = Tequio {
+            child,
+            console,
+            preface: Vec::new(),
+            url: String::new(),
+            page: String::new(),
+            join: None,
+        };
         let line = loop {
             let line = tequio.line_with("").await;
             if line.contains("Listening on") {
@@ -331,9 +348,12 @@ impl Tequio {
             }
             tequio.preface.push(line);
         };
-        let (sockets, page) = line.split_once(" · open ").unwrap();
-        tequio.url = sockets.split_once("Listening on ").unwrap().1.to_owned();
-        assert_eq!(page, tequio.url.replace("ws://", "http://"));
+        let mut parts = line.split(" · ");
+        tequio.url = parts.next().unwrap().split_once("Listening on ").unwrap().1.to_owned();
+        tequio.page = parts.next().unwrap().strip_prefix("open ").unwrap().to_owned();
+        let join =
+            parts.next().map(|join| join.strip_prefix("others join at ").unwrap().to_owned());
+        tequio.join = join;
         tequio
     }
 
@@ -429,6 +449,23 @@ fn listens_for_interrupt(pid: &str) -> bool {
     let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
     // Signals are numbered from 1, and SIGINT is 2.
     u64::from_str_radix(caught.trim(), 16).unwrap() & 0b10 != 0
+}
+
+// ---- Bytes ------------------------------------------------------------------------------------
+
+/// What a server answers to these bytes, until it closes the connection: ask it to.
+pub(crate) async fn raw(address: SocketAddr, request: &str) -> String {
+    let mut stream = within(TcpStream::connect(address)).await.unwrap();
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut answer = Vec::new();
+    within(stream.read_to_end(&mut answer)).await.unwrap();
+    String::from_utf8(answer).unwrap()
+}
+
+/// The head of an answer, its lines in small letters, and the body.
+pub(crate) fn parts(answer: &str) -> (String, &str) {
+    let (head, body) = answer.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{answer}"));
+    (head.to_ascii_lowercase(), body)
 }
 
 // ---- Waiting ----------------------------------------------------------------------------------

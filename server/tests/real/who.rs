@@ -175,6 +175,24 @@ async fn whose_pages_may_open_a_socket() {
 }
 
 #[tokio::test]
+async fn a_page_of_nobodys_hears_what_is_said_and_not_what_was() {
+    let server = Server::start().await;
+    let url = format!("ws://{}/chat?format=json", server.address);
+    let mut first = Client::connect_to(&url).await;
+    first.send("before").await;
+    assert_eq!(first.receive().await["text"], "before");
+    for (origin, hears_before) in [("null", false), ("http://localhost:5500", true)] {
+        let mut request = url.as_str().into_client_request().unwrap();
+        request.headers_mut().insert("Origin", HeaderValue::from_static(origin));
+        let mut page = Client(Box::pin(within(connect_async(request))).await.unwrap().0);
+        page.send(origin).await;
+        let heard = page.receive().await;
+        assert_eq!(heard["text"] == "before", hears_before, "{origin}: {heard}");
+        assert_eq!(heard["text"] == origin, !hears_before, "{origin}: {heard}");
+    }
+}
+
+#[tokio::test]
 async fn a_server_for_a_network_prints_the_token_that_it_asks_for() {
     let tequio = Tequio::start(&["--memory", "--listen", "0.0.0.0:0"]).await;
     let told = "Operator token, to submit and control jobs: ";

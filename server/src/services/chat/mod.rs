@@ -3,7 +3,7 @@
 mod outbox;
 mod rooms;
 
-pub use rooms::{Format, Member, MemberName, RoomName, Rooms};
+pub use rooms::{Before, Format, Member, MemberName, RoomName, Rooms};
 
 use super::Services;
 use super::roster::Visit;

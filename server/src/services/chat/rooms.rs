@@ -30,6 +30,16 @@ pub enum Format {
     Json,
 }
 
+/// What a member is sent of the time before it joined, where its format has that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Before {
+    /// The last messages.
+    #[default]
+    Told,
+    /// Nothing: it is not known whose page it is.
+    Untold,
+}
+
 /// Who joins a room.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Member {
@@ -37,6 +47,8 @@ pub struct Member {
     pub name: Option<MemberName>,
     /// What it is sent.
     pub format: Format,
+    /// Whether it is sent what was said before.
+    pub before: Before,
 }
 
 /// All rooms. Rooms wait for each other only while somebody joins.
@@ -213,7 +225,7 @@ impl Seat {
 impl Room {
     fn enter(&mut self, number: u64, member: Member, unix_ms: u64) -> Outbox {
         let (inlet, outbox) = outbox();
-        if member.format == Format::Json {
+        if (member.format, member.before) == (Format::Json, Before::Told) {
             for said in &self.history {
                 // There is place for more than all of them.
                 inlet.put(said).ok();
@@ -302,11 +314,11 @@ mod tests {
     use tequio_protocol::limits::CHAT_WAITING_BYTES_MAX;
 
     fn named(name: &str, format: Format) -> Member {
-        Member { name: MemberName::parse(name).ok(), format }
+        Member { name: MemberName::parse(name).ok(), format, ..Member::default() }
     }
 
     fn nameless(format: Format) -> Member {
-        Member { name: None, format }
+        Member { format, ..Member::default() }
     }
 
     #[test]

@@ -157,6 +157,8 @@ pub(super) struct OnEvent {
     seat: Arc<Seat>,
     /// None where it is ignored.
     act: Option<Arc<Act>>,
+    /// Why it is not done.
+    refusal: Option<&'static str>,
 }
 
 impl OnEvent {
@@ -165,12 +167,17 @@ impl OnEvent {
         seat: Arc<Seat>,
         act: impl Fn(&SocketRef) + Send + Sync + 'static,
     ) -> OnEvent {
-        OnEvent { seat, act: Some(Arc::new(act)) }
+        OnEvent { seat, act: Some(Arc::new(act)), refusal: None }
+    }
+
+    /// It is logged, and answered with the reason why it is not done.
+    pub(super) fn refused(seat: Arc<Seat>, reason: &'static str) -> OnEvent {
+        OnEvent { seat, act: Some(Arc::new(|_| {})), refusal: Some(reason) }
     }
 
     /// Nothing is done.
     pub(super) fn ignored(seat: Arc<Seat>) -> OnEvent {
-        OnEvent { seat, act: None }
+        OnEvent { seat, act: None, refusal: None }
     }
 }
 
@@ -188,7 +195,14 @@ impl MessageHandler<LocalAdapter, InTurn> for OnEvent {
         self.seat.said().lines.tell(|| said(&event));
         let Ok(ack) = AckSender::from_message_parts(&socket, &mut event, &ack_id);
         act(&SocketRef::from(socket));
-        match ack.send(&json!({"status": "ok"})) {
+        if let Some(reason) = self.refusal {
+            self.seat.said().lines.tell(|| format!("refused: {reason}"));
+        }
+        let answer = match self.refusal {
+            Some(reason) => json!({"status": "error", "error": reason}),
+            None => json!({"status": "ok"}),
+        };
+        match ack.send(&answer) {
             Ok(()) if ack_id.is_none() => {}
             Ok(()) => drop(self.seat.clients.tally.sent.inc()),
             Err(_) => self.seat.tell_deaf(),

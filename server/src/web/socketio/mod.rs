@@ -14,6 +14,7 @@ use super::App;
 use super::patience::Patience;
 use super::socket::Sockets;
 use super::upgrade;
+use super::who::Who;
 use crate::connection::{Stopping, stopped};
 use crate::dispatcher::Dispatcher;
 use crate::metrics::Tally;
@@ -44,6 +45,10 @@ use tower::{ServiceExt, service_fn};
 /// Where clients of Socket.IO look for their server, with the slash and without.
 pub(super) const PATHS: [&str; 2] = ["/socket.io/", "/socket.io"];
 
+/// What a page of nobody's is answered that wants to be told of jobs.
+const NO_DASHBOARD: &str = "a page of the origin null (a file's, or one in a sandboxed frame) is told \
+    of no jobs, workers and results: open it from a server, or start this one with --allow-origin null";
+
 /// The one namespace.
 const ROOT: &str = "/";
 
@@ -58,9 +63,10 @@ pub(super) struct Hub {
 /// Every request for [`PATHS`], of an origin that may work here.
 pub(super) async fn serve(State(app): State<App>, request: Request) -> Response {
     let origin = request.headers().get(ORIGIN).cloned();
-    let mut response = match *request.method() {
-        Method::OPTIONS => preflight(request.headers()),
-        _ => app.socketio.answer(request).await,
+    let mut response = match (request.method(), app.crowd.admit()) {
+        (&Method::OPTIONS, _) => preflight(request.headers()),
+        (_, Ok(())) => app.socketio.answer(request).await,
+        (_, Err(full)) => full.into_response(),
     };
     share(response.headers_mut(), origin);
     response
@@ -68,14 +74,19 @@ pub(super) async fn serve(State(app): State<App>, request: Request) -> Response 
 
 impl Hub {
     /// Starts to take clients, until `sockets` says that the server stops.
-    pub(super) fn start(dispatcher: Dispatcher, sockets: Sockets, tally: Tally) -> Hub {
+    pub(super) fn start(
+        dispatcher: Dispatcher,
+        sockets: Sockets,
+        tally: Tally,
+        who: Arc<Who>,
+    ) -> Hub {
         let dashboards = Arc::new(Dashboards::new(tally.clone()));
         let clients = Arc::new(Clients::new(tally));
         let (service, io) = builder().build_with_inner_svc(service_fn(not_found));
         let (all, told, stopping) = (clients.clone(), dashboards.clone(), sockets.stopping());
         // Before the client knows that it is connected, so that nothing that it sends is missed.
         let welcome = async move |socket: SocketRef| {
-            attend(&socket, &all, &told, &stopping);
+            attend(&socket, &all, &told, &stopping, &who);
             Ok::<(), Infallible>(())
         };
         io.ns(ROOT, (async || {}).with(welcome));
@@ -139,6 +150,7 @@ fn attend(
     clients: &Arc<Clients>,
     dashboards: &Arc<Dashboards>,
     stopping: &Stopping,
+    who: &Who,
 ) {
     let seat = Arc::new(Seat::enter(clients, socket));
     let on = |take: fn(&Dashboards, &SocketRef)| {
@@ -146,7 +158,11 @@ fn attend(
         OnEvent::new(seat, move |socket| take(&dashboards, socket))
     };
     socket.on("message", on(|_, _| {}));
-    socket.on("join", on(Dashboards::join));
+    if who.may_watch(&socket.req_parts().headers) {
+        socket.on("join", on(Dashboards::join));
+    } else {
+        socket.on("join", OnEvent::refused(seat.clone(), NO_DASHBOARD));
+    }
     socket.on("leave", on(|dashboards, socket| dashboards.leave(socket.id)));
     socket.on_fallback(OnEvent::ignored(seat.clone()));
     let (dashboards, stopping) = (dashboards.clone(), stopping.clone());
