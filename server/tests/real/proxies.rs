@@ -110,11 +110,23 @@ async fn serve(
             let mut server = TcpStream::connect(server).await?;
             let old = head.replacen("HTTP/1.1", "HTTP/1.0\r\nConnection: close", 1);
             server.write_all(old.as_bytes()).await?;
+            while read.len() < head_end + length_of(&head) {
+                if client.read_buf(&mut read).await? == 0 {
+                    return Ok(());
+                }
+            }
             server.write_all(&read[head_end..]).await?;
             relay_old(&mut client, &mut server, bytes_max).await?;
         }
     }
     Ok(())
+}
+
+/// How long a request's body is.
+fn length_of(head: &str) -> usize {
+    let lines = head.lines().filter_map(|line| line.split_once(':'));
+    let length = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).last();
+    length.map_or(0, |(_, value)| value.trim().parse().unwrap())
 }
 
 /// Passes an answer in HTTP/1.0 on in chunks, up to so many bytes of it, and says that it is whole.
