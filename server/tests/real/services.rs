@@ -14,7 +14,7 @@ use tequio::services::chat::{self, Format, Member, MemberName, RoomName};
 use tequio::web::Who;
 use tequio_protocol::limits::{
     CHAT_BURST_MAX, CHAT_MESSAGE_BYTES_MAX, CHAT_PACE, CHAT_WAITING_BYTES_MAX, FRAME_BYTES_MAX,
-    SILENCE_MAX,
+    PLAIN_SILENCE_MAX,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -455,7 +455,7 @@ async fn what_was_said_while_the_server_stood_still_is_heard() {
     assert_eq!(ana.hear().await["joined"], "Ana");
     ana.say("is anybody there?");
     // Nobody runs meanwhile, as when a process is stopped and continued.
-    tokio::time::advance(2 * SILENCE_MAX).await;
+    tokio::time::advance(2 * PLAIN_SILENCE_MAX).await;
     assert_eq!(ana.hear().await["text"], "is anybody there?");
     ana.say("good");
     assert_eq!(ana.hear().await["text"], "good");
