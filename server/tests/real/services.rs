@@ -38,6 +38,23 @@ async fn text(client: &mut Client) -> String {
 // ---- Echo -------------------------------------------------------------------------------------
 
 #[tokio::test]
+async fn no_echo_is_longer_than_pythons_clients_take() {
+    let server = Server::start().await;
+    for (path, prefix) in [("/echo", "echo: "), ("/echo?prefix=%C3%B1", "ñ"), ("/echo?prefix=", "")]
+    {
+        let mut client = connect(&server, path).await;
+        let longest = "x".repeat(FRAME_BYTES_MAX - prefix.len());
+        client.send(&longest).await;
+        assert_eq!(text(&mut client).await, format!("{prefix}{longest}"), "{path}");
+        client.send(&format!("{longest}x")).await;
+        let closing = client.closing().await;
+        assert_eq!(closing.code, CloseCode::Size, "{path}");
+        let wanted = if prefix.is_empty() { "limit" } else { "with its prefix" };
+        assert!(closing.reason.contains(wanted), "{path}: {}", closing.reason);
+    }
+}
+
+#[tokio::test]
 async fn what_is_sent_comes_back_after_the_prefix_that_was_asked_for() {
     let server = Server::start().await;
     for (path, expected) in [
