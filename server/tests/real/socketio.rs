@@ -150,18 +150,62 @@ async fn a_message_is_logged_and_acknowledged_over_either_transport() {
     client.0.send(Message::binary(vec![1, 2, 3])).await.unwrap();
     assert_eq!(hear(&mut client, "43").await, r#"4312[{"status":"ok"}]"#);
     tequio.line_with("with 1 attachment of 3 bytes").await;
-    // Without any argument, and an event that means nothing here.
     client.send(r#"423["message"]"#).await;
-    client.send(r#"424["other",1]"#).await;
-    client.send(r#"425["message",5]"#).await;
     assert_eq!(hear(&mut client, "43").await, r#"433[{"status":"ok"}]"#);
-    assert_eq!(hear(&mut client, "43").await, r#"435[{"status":"ok"}]"#);
 
     polling.say("41").await;
     tequio.line_with(&format!("socket.io {sid} disconnected (the client said goodbye)")).await;
     tequio.line_with("Connected to socket.io (1): ").await;
     drop(client);
     tequio.line_with("Connected to socket.io (0)").await;
+}
+
+/// Events as clients write them, and how the console shows them.
+const NAMES: &[(&str, &str)] = &[
+    // Python escapes what is not ASCII.
+    (r#"["ma\u00f1ana","\u00a1hola!"]"#, r#"mañana "¡hola!""#),
+    (r#"["mañana"]"#, "mañana"),
+    (r#"["other",1]"#, "other 1"),
+    (r#"["\u006d\u0065ssage","escaped"]"#, r#"message "escaped""#),
+    (r#"["\ud83d\ude00 hola",{"a":"\ud83d\ude00"}]"#, r#"😀 hola {"a":"😀"}"#),
+    (r#"["dice \"hola\"",2]"#, r#"dice "hola" 2"#),
+    (r#"["C:\\temp\\","a\\"]"#, r#"C:\temp\ "a\\""#),
+    (r#"["a\/b","c\/d"]"#, r#"a/b "c/d""#),
+    (r#"["line\nfeed\u001b[31m"]"#, "line\u{fffd}feed\u{fffd}[31m"),
+    (r#"["half \ud83d"]"#, "half \u{fffd}"),
+    (r#"["",3]"#, r#""" 3"#),
+    (r#"[42,"a number"]"#, r#"42 "a number""#),
+    (r#"["connect",4]"#, "connect 4"),
+    (r#"["disconnect",5]"#, "disconnect 5"),
+    (r#"["constructor","__proto__"]"#, r#"constructor "__proto__""#),
+];
+
+#[tokio::test]
+async fn an_event_of_any_name_is_logged_and_acknowledged() {
+    let mut tequio = Tequio::serve(&[]).await;
+    let polling = Polling::connect(tequio.address()).await;
+    let mut client = connect(tequio.address()).await;
+    let long = "ñ\\u00f1".repeat(4096 / 8);
+    let long = [(format!("[\"{long}\",1]"), "ññññ".to_owned())];
+    let names = NAMES.iter().map(|(event, line)| (event.to_string(), line.to_string()));
+    for (number, (event, line)) in names.chain(long).enumerate() {
+        let acknowledged = format!(r#"43{number}[{{"status":"ok"}}]"#);
+        polling.say(&format!("42{number}{event}")).await;
+        assert_eq!(polling.hear("43").await, acknowledged, "{event}");
+        tequio.line_with(&format!("] {line}")).await;
+        client.send(&format!("42{number}{event}")).await;
+        assert_eq!(hear(&mut client, "43").await, acknowledged, "{event}");
+        tequio.line_with(&format!("] {line}")).await;
+    }
+    // With attachments, which come after it.
+    client.send(r#"451-77["canci\u00f3n",{"_placeholder":true,"num":0}]"#).await;
+    client.0.send(Message::binary(vec![1, 2, 3])).await.unwrap();
+    assert_eq!(hear(&mut client, "43").await, r#"4377[{"status":"ok"}]"#);
+    tequio.line_with("] canción ").await;
+    let attached = "451-78[\"canci\\u00f3n\",{\"_placeholder\":true,\"num\":0}]\u{1e}bAQID";
+    polling.say(attached).await;
+    assert_eq!(polling.hear("43").await, r#"4378[{"status":"ok"}]"#);
+    tequio.line_with("with 1 attachment of 3 bytes").await;
 }
 
 #[tokio::test]
@@ -204,6 +248,8 @@ async fn clients_of_before_2020_are_taken_too() {
     assert_eq!(server.get_text(&url).await, "2:40");
     assert_eq!(server.post(&url, r#"20:420["message","old"]"#).await.text, "ok");
     assert!(server.get_text(&url).await.contains(r#"430[{"status":"ok"}]"#));
+    assert_eq!(server.post(&url, r#"18:421["ma\u00f1ana"]"#).await.text, "ok");
+    assert!(server.get_text(&url).await.contains(r#"431[{"status":"ok"}]"#));
 }
 
 #[tokio::test]

@@ -9,12 +9,13 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::handler::{FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Sid, Socket};
+use socketioxide_parser_common::OTHER_NAME;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tequio_protocol::limits::SOCKETIO_WAITING_MAX;
 use tequio_protocol::text::quote;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 /// Who is connected.
 #[derive(Debug)]
@@ -152,26 +153,19 @@ impl Drop for Seat {
 /// What is done beside logging and acknowledging.
 type Act = dyn Fn(&SocketRef) + Send + Sync;
 
-/// What an event of a client does.
+/// What an event of a client does: it is logged, done and acknowledged.
 #[derive(Clone)]
 pub(super) struct OnEvent {
     seat: Arc<Seat>,
-    /// None where it is ignored.
-    act: Option<Arc<Act>>,
+    act: Arc<Act>,
 }
 
 impl OnEvent {
-    /// It is logged, done and acknowledged.
     pub(super) fn new(
         seat: Arc<Seat>,
         act: impl Fn(&SocketRef) + Send + Sync + 'static,
     ) -> OnEvent {
-        OnEvent { seat, act: Some(Arc::new(act)) }
-    }
-
-    /// Nothing is done.
-    pub(super) fn ignored(seat: Arc<Seat>) -> OnEvent {
-        OnEvent { seat, act: None }
+        OnEvent { seat, act: Arc::new(act) }
     }
 }
 
@@ -183,12 +177,9 @@ pub(super) struct InTurn;
 impl MessageHandler<LocalAdapter, InTurn> for OnEvent {
     fn call(&self, socket: Arc<Socket>, mut event: Value, ack_id: Option<i64>) {
         self.seat.clients.tally.received.inc();
-        let Some(act) = &self.act else {
-            return debug!("[socket.io {}] ignored: {}", socket.id, said(&event));
-        };
         self.seat.said().lines.tell(|| said(&event));
         let Ok(ack) = AckSender::from_message_parts(&socket, &mut event, &ack_id);
-        act(&SocketRef::from(socket));
+        (self.act)(&SocketRef::from(socket));
         match ack.send(&json!({"status": "ok"})) {
             Ok(()) if ack_id.is_none() => {}
             Ok(()) => drop(self.seat.clients.tally.sent.inc()),
@@ -203,7 +194,7 @@ fn said(event: &Value) -> String {
     let mut said = match serde_json::from_str::<Vec<serde_json::Value>>(text.as_str()) {
         Ok(parts) => written(&parts),
         // It is nested deeper than what this parser takes, if anything.
-        Err(_) => quote(text.as_str()),
+        Err(_) => quote(&text.as_str().replacen(&format!("\"{OTHER_NAME}\","), "", 1)),
     };
     if let Some(attachments) = attachments {
         let bytes: usize = attachments.iter().map(|attachment| attachment.len()).sum();
@@ -214,8 +205,15 @@ fn said(event: &Value) -> String {
 }
 
 fn written(parts: &[serde_json::Value]) -> String {
+    let is_other = parts.len() > 1 && parts[0] == OTHER_NAME;
+    let parts = if is_other { &parts[1..] } else { parts };
     let (name, arguments) = parts.split_first().unwrap_or((&serde_json::Value::Null, &[]));
-    let name = quote(name.as_str().unwrap_or("?"));
+    let name = match name {
+        serde_json::Value::String(name) if name.is_empty() => "\"\"".to_owned(),
+        serde_json::Value::String(name) => quote(name),
+        serde_json::Value::Number(name) => name.to_string(),
+        _ => "?".to_owned(),
+    };
     let arguments: Vec<String> = arguments.iter().map(serde_json::Value::to_string).collect();
     if arguments.is_empty() { name } else { format!("{name} {}", quote(&arguments.join(", "))) }
 }
@@ -236,6 +234,11 @@ mod tests {
             (r#"["message"]"#, "message"),
             (r#"["message",1,[2,null],{"a":true}]"#, r#"message 1, [2,null], {"a":true}"#),
             ("[]", "?"),
+            (r#"["",1]"#, r#""" 1"#),
+            ("[\"\u{fdd0}\"]", "\u{fdd0}"),
+            ("[\"\u{fdd0}\",\"a\\\"b\\\\c\\n\",1]", "a\"b\\c\u{fffd} 1"),
+            ("[\"\u{fdd0}\",7]", "7"),
+            ("[\"\u{fdd0}\",7,\"\\ud83d\"]", "[7,\"\\ud83d\"]"),
             ("rubbish\n", "rubbish\u{fffd}"),
         ] {
             assert_eq!(said(&text(json)), line);

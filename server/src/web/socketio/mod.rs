@@ -1,4 +1,4 @@
-//! `/socket.io/`: a server for clients of Socket.IO, which polls or a WebSocket carry. A `message` is
+//! `/socket.io/`: a server for clients of Socket.IO, which polls or a WebSocket carry. Any event is
 //! logged, and acknowledged where that is asked for; whoever sends `join` is told of jobs, workers and
 //! results as they change, until `leave`.
 //!
@@ -148,7 +148,8 @@ fn attend(
     socket.on("message", on(|_, _| {}));
     socket.on("join", on(Dashboards::join));
     socket.on("leave", on(|dashboards, socket| dashboards.leave(socket.id)));
-    socket.on_fallback(OnEvent::ignored(seat.clone()));
+    // A classroom's events have names of its own.
+    socket.on_fallback(on(|_, _| {}));
     let (dashboards, stopping) = (dashboards.clone(), stopping.clone());
     socket.on_disconnect(async move |socket: SocketRef, reason: DisconnectReason| {
         dashboards.leave(socket.id);
