@@ -471,8 +471,13 @@ pub const SCREEN_PATIENCE: Duration = Duration::from_millis(300);
 /// is given up for that.
 pub const SOCKETIO_WAITING_MAX: usize = 4096;
 
-/// Attachments of one event. They wait for each other, and count against [`FRAME_BYTES_MAX`] together.
+/// Attachments of one event. They wait for each other, and count against [`SOCKETIO_BODY_BYTES_MAX`]
+/// together.
 pub const SOCKETIO_ATTACHMENTS_MAX: usize = 64;
+
+/// The longest body of a request of Socket.IO: it carries an attachment of [`FRAME_BYTES_MAX`] over
+/// polling, where they are base64, with their event before them.
+pub const SOCKETIO_BODY_BYTES_MAX: usize = FRAME_BYTES_MAX.div_ceil(3) * 4 + 16 * 1024;
 
 /// How long a client may take to send the attachments of an event, to connect to the namespace after
 /// its handshake, or to change over to a WebSocket: some round trips of a poor network.

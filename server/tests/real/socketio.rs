@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tequio::web::Who;
+use tequio_protocol::limits::{FRAME_BYTES_MAX, SOCKETIO_BODY_BYTES_MAX};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
@@ -31,7 +32,7 @@ impl Polling {
         assert_eq!((&open["pingInterval"], &open["pingTimeout"]), (&json!(20000), &json!(30000)));
         assert_eq!(
             (&open["upgrades"], &open["maxPayload"]),
-            (&json!(["websocket"]), &json!(1 << 20))
+            (&json!(["websocket"]), &json!(SOCKETIO_BODY_BYTES_MAX))
         );
         Polling { http, url, sid: open["sid"].as_str().unwrap().to_owned() }
     }
@@ -209,6 +210,35 @@ async fn an_event_of_any_name_is_logged_and_acknowledged() {
 }
 
 #[tokio::test]
+async fn what_node_takes_is_taken_over_polling_and_more_is_refused_in_words() {
+    let mut tequio = Tequio::serve(&[]).await;
+    let base64 = |bytes: usize| format!("b{}", "AAAA".repeat(bytes.div_ceil(3)));
+    let event = r#"451-7["message",{"_placeholder":true,"num":0}]"#;
+    for bytes in [786_432, 1_000_000, FRAME_BYTES_MAX - 3] {
+        let polling = Polling::connect(tequio.address()).await;
+        polling.say(&format!("{event}{SEPARATOR}{}", base64(bytes))).await;
+        assert_eq!(polling.hear("43").await, r#"437[{"status":"ok"}]"#, "{bytes}");
+        polling.say("41").await;
+    }
+    let polling = Polling::connect(tequio.address()).await;
+    let body = format!("{event}{SEPARATOR}{}", base64(FRAME_BYTES_MAX + 100_000));
+    assert_eq!(polling.post(body).await.status, 413);
+    let refused = format!("(it sent a request of more than {SOCKETIO_BODY_BYTES_MAX} bytes)");
+    tequio.line_with(&refused).await;
+
+    // Over a WebSocket it is closed with a reason, whether the message is text or bytes.
+    let text = Message::text(format!("42[\"message\",\"{}\"]", "x".repeat(FRAME_BYTES_MAX)));
+    for message in [text, Message::binary(vec![0; FRAME_BYTES_MAX + 1])] {
+        let mut client = connect(tequio.address()).await;
+        client.send(r#"420["message","first"]"#).await;
+        assert_eq!(hear(&mut client, "43").await, r#"430[{"status":"ok"}]"#);
+        client.0.send(message).await.unwrap();
+        assert_eq!(client.closing().await.code, CloseCode::Size);
+        tequio.line_with("disconnected (it sent a message of more than 1048576 bytes)").await;
+    }
+}
+
+#[tokio::test]
 async fn a_flood_is_acknowledged_in_order_and_not_all_of_it_is_logged() {
     let mut tequio = Tequio::serve(&[]).await;
     let mut client = connect(tequio.address()).await;
@@ -373,7 +403,7 @@ async fn pages_of_foreign_origins_are_refused_and_others_may_read_what_they_are_
 async fn rubbish_is_answered_and_nobody_else_notices() {
     let server = Server::start().await;
     let mut other = connect(server.address).await;
-    let over = "x".repeat((1 << 20) + 1);
+    let over = "x".repeat(SOCKETIO_BODY_BYTES_MAX);
     for (body, status) in [
         (Body::from("rubbish"), 400),
         (Body::from("9"), 400),

@@ -12,7 +12,7 @@ use socketioxide::socket::{DisconnectReason, Sid, Socket};
 use socketioxide_parser_common::OTHER_NAME;
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tequio_protocol::limits::SOCKETIO_WAITING_MAX;
 use tequio_protocol::text::quote;
 use tracing::{info, warn};
@@ -29,6 +29,20 @@ struct Present {
     /// The newest client's number: they are listed in the order of arrival.
     last: u64,
     all: BTreeMap<u64, (Sid, SocketAddr)>,
+    excesses: BTreeMap<Sid, Excess>,
+}
+
+/// What a client sent that was too much, before the library ends its connection for that and calls it
+/// something else. It travels with the request that begins a session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Excess(Arc<OnceLock<String>>);
+
+impl Excess {
+    /// It was `what`, of more than `bytes_max`.
+    pub(super) fn note(&self, what: &str, bytes_max: usize) {
+        // The first is what ends it.
+        self.0.set(format!("it sent a {what} of more than {bytes_max} bytes")).ok();
+    }
 }
 
 impl Clients {
@@ -45,11 +59,17 @@ impl Clients {
         }
     }
 
-    fn enter(&self, sid: Sid, address: SocketAddr, transport: &str) -> u64 {
+    /// Where it is noted that a client sent too much at once.
+    pub(super) fn excess_of(&self, sid: Sid) -> Excess {
+        self.present().excesses.get(&sid).cloned().unwrap_or_default()
+    }
+
+    fn enter(&self, sid: Sid, address: SocketAddr, transport: &str, excess: Excess) -> u64 {
         let mut present = self.present();
         present.last += 1;
         let number = present.last;
         present.all.insert(number, (sid, address));
+        present.excesses.insert(sid, excess);
         info!("socket.io {sid} connected from {address} transport={transport}");
         self.tell(&present);
         number
@@ -57,6 +77,8 @@ impl Clients {
 
     fn leave(&self, number: u64, sid: Sid, reason: &str) {
         let mut present = self.present();
+        let excess = present.excesses.remove(&sid).unwrap_or_default();
+        let reason = excess.0.get().map_or(reason, String::as_str);
         if present.all.remove(&number).is_some() {
             info!("socket.io {sid} disconnected ({reason})");
             self.tell(&present);
@@ -83,7 +105,7 @@ pub(super) fn describe(reason: DisconnectReason) -> &'static str {
         DisconnectReason::ClientNSDisconnect => "the client said goodbye",
         DisconnectReason::TransportError => "connection lost",
         DisconnectReason::HeartbeatTimeout => "no answer to a ping",
-        DisconnectReason::PacketParsingError => "it sent what is no Socket.IO",
+        DisconnectReason::PacketParsingError => "it sent what is no Socket.IO, or too much of it",
         DisconnectReason::MultipleHttpPollingError => "it polled twice at once",
         DisconnectReason::ServerNSDisconnect | DisconnectReason::ClosingServer => {
             "the server stops"
@@ -115,7 +137,8 @@ impl Seat {
         let unknown = SocketAddr::from((Ipv4Addr::UNSPECIFIED, 0));
         let address = extensions.get::<ConnectInfo<SocketAddr>>().map_or(unknown, |from| from.0);
         let transport = format!("{:?}", socket.transport_type()).to_lowercase();
-        let number = clients.enter(socket.id, address, &transport);
+        let excess = extensions.get::<Excess>().cloned().unwrap_or_default();
+        let number = clients.enter(socket.id, address, &transport, excess);
         let lines = Lines::new(format!("socket.io {}", socket.id));
         let said = Mutex::new(Said { lines, is_deaf: false });
         Seat { clients: clients.clone(), number, sid: socket.id, said }
