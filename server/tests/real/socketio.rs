@@ -239,6 +239,32 @@ async fn what_node_takes_is_taken_over_polling_and_more_is_refused_in_words() {
 }
 
 #[tokio::test]
+async fn the_client_library_is_served_as_nodes_server_does() {
+    let server = Server::start().await;
+    let scripts = ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js"];
+    for script in scripts.into_iter().chain(["socket.io.msgpack.min.js"]) {
+        let request = server.request(Method::GET, &format!("/socket.io/{script}"));
+        let answer = Answer::of(request.header("origin", "https://elsewhere.example")).await;
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{script}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), None, "{script}");
+        // A server that was built without its page has none.
+        if answer.status == 503 {
+            assert_eq!(answer.refusal().1, "no_page");
+            continue;
+        }
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/javascript")));
+        assert!(answer.text.contains("Socket.IO v4") && answer.header("etag").is_some());
+    }
+    for nothing in ["socket.io.min.js.map", "index.html", "..%2Findex.html", "%ff"] {
+        let answer =
+            Answer::of(server.request(Method::GET, &format!("/socket.io/{nothing}"))).await;
+        assert!([400, 404].contains(&answer.status), "{nothing}: {}", answer.status);
+    }
+    let posted = server.post("/socket.io/socket.io.js", "").await;
+    assert_eq!(posted.refusal(), (405, "method_not_allowed".to_owned()));
+}
+
+#[tokio::test]
 async fn a_flood_is_acknowledged_in_order_and_not_all_of_it_is_logged() {
     let mut tequio = Tequio::serve(&[]).await;
     let mut client = connect(tequio.address()).await;

@@ -13,15 +13,15 @@ mod view;
 
 pub(super) use frames::Frames;
 
-use super::App;
 use super::patience::Patience;
 use super::socket::Sockets;
+use super::{App, assets};
 use crate::connection::{Stopping, stopped};
 use crate::dispatcher::Dispatcher;
 use crate::metrics::Tally;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, ORIGIN, UPGRADE,
@@ -51,6 +51,10 @@ pub(super) const PATHS: [&str; 2] = ["/socket.io/", "/socket.io"];
 /// The one namespace.
 const ROOT: &str = "/";
 
+/// The client library, as every tutorial's page loads it from its server; Node's server has the same.
+const SCRIPTS: [&str; 4] =
+    ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
+
 /// What answers requests of Socket.IO clients.
 #[derive(Clone)]
 pub(super) struct Hub {
@@ -68,6 +72,17 @@ pub(super) async fn serve(State(app): State<App>, request: Request) -> Response 
         _ => app.socketio.answer(request).await,
     };
     share(response.headers_mut(), origin);
+    response
+}
+
+/// `GET /socket.io/socket.io.js` and the like: for pages of any origin, since it is no secret.
+pub(super) async fn script(Path(name): Path<String>, uri: Uri, headers: HeaderMap) -> Response {
+    if !SCRIPTS.contains(&name.as_str()) {
+        return assets::file(Method::GET, uri, headers).await;
+    }
+    let mut response = assets::vendored(&format!("socket.io/{name}"), &headers);
+    let anybody = HeaderValue::from_static("*");
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
     response
 }
 
