@@ -29,6 +29,7 @@ const ANSWERS = [
   /^room of 64: the same$/,
   /^room in words: the same$/,
   /^1 MiB of echo: the same$/,
+  /^1 MiB and a prefix: 1009 .* with its prefix/,
   /^more than 1 MiB: 1009/,
   /^no UTF-8 for the echo: 1007/,
   /^vanished: done$/,

@@ -123,6 +123,7 @@ async def main():
         await heard(deed, f"/chat/{quote(room, safe='')}", "¿Hay alguien?")
 
     await heard("1 MiB of echo", "/echo?prefix=", "x" * 1_048_576)
+    await closed_after("1 MiB and a prefix", "/echo", lambda it: it.send("x" * 1_048_576))
     await closed_after("more than 1 MiB", "/echo", lambda it: it.send("x" * 1_048_577))
     await closed_after(
         "no UTF-8 for the echo", "/echo", lambda it: it.send(b"\xc3(", text=True)

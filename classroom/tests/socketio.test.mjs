@@ -3,44 +3,11 @@
 // transport that they know.
 
 import assert from "node:assert/strict";
-import { spawn } from "node:child_process";
-import { once } from "node:events";
-import { copyFileSync } from "node:fs";
-import { join } from "node:path";
 import { test } from "node:test";
 import { pathToFileURL } from "node:url";
-import {
-  Browser,
-  Server,
-  folder,
-  staticServer,
-  until,
-  variable,
-} from "../../www/tests/support.mjs";
-import { Client, count, path } from "./support.mjs";
-
-/** What a client is told to use, and what it ends up with. */
-const TRANSPORTS = [
-  { asked: ["polling"], used: "polling" },
-  { asked: ["websocket"], used: "websocket" },
-  { asked: [], used: "websocket" },
-];
-
-test("whoever is connected comes back to a server that is started again", async (t) => {
-  const first = await Server.start(t);
-  const clients = TRANSPORTS.map(({ asked, used }) => {
-    const transports = asked[0] ?? `polling,${used}`;
-    return Client.start(t, "./comes_back.py", [httpAddress(first), transports]);
-  });
-  await Promise.all(clients.map((client) => client.line(/^connected 1$/)));
-  first.child.kill("SIGINT");
-  await first.ended;
-  await Server.start(t, { port: first.port });
-  for (const client of clients) {
-    const lines = await client.end();
-    assert.deepEqual(lines.slice(-2), ["answered {'status': 'ok'}", "disconnected"]);
-  }
-});
+import { Browser, Server, staticServer, until } from "../../www/tests/support.mjs";
+import { TRANSPORTS, httpAddress, pageFiles } from "./socketio-support.mjs";
+import { Client, count } from "./support.mjs";
 
 for (const { asked, used } of TRANSPORTS) {
   const name = asked[0] ?? "polling, then websocket";
@@ -90,71 +57,6 @@ for (const { asked, used } of TRANSPORTS) {
   });
 }
 
-for (const { asked } of TRANSPORTS.slice(0, 2)) {
-  test(`who joins sees a job being computed (${asked})`, async (t) => {
-    const server = await Server.start(t, { args: ["--no-welcome"] });
-    const jobs = ["--initial", "1", "--factor", "1.00000043", "--times", "1..=100000"];
-    const early = Client.start(t, "socketio_jobs.py", [httpAddress(server), ...asked]);
-    await early.line(/^Pulsa Intro/);
-    await server.run("submit", "repeat_multiply", ...jobs);
-    await early.line(/^Trabajo 1: \w+ 0\/100000$/);
-    const worker = await work(t, server);
-    await early.line(/^Trabajador 1: está$/);
-    await early.line(/^Trabajo 1: done 100000\/100000$/);
-    const line = await early.line(/^Resultado 1\/\d+: /);
-    const [, index, result] = /^Resultado 1\/(\d+): (.*)$/.exec(line) ?? [];
-    const wanted = 1.00000043 ** (Number(index) + 1);
-    assert.ok(Math.abs(Number(result) / wanted - 1) < 1e-12, line);
-
-    // Who comes later is told what there is.
-    const late = Client.start(t, "socketio_jobs.py", [httpAddress(server), ...asked]);
-    await late.line(/^Trabajo 1: done 100000\/100000$/);
-    await late.line(/^Trabajador 1: está$/);
-    // And who has left is told no more.
-    early.type("");
-    await early.end();
-    await worker();
-    await late.line(/^Trabajador 1: se fue$/);
-    await server.run("remove", "1");
-    await late.line(/^Trabajo 1: quitado$/);
-    assert.equal(count(early.lines, /se fue|quitado/), 0);
-    late.type("");
-    await late.end();
-  });
-}
-
-test("a page sees a job being computed", async (t) => {
-  const server = await Server.start(t, { args: ["--no-welcome"] });
-  const browser = await Browser.start(t);
-  const page = `${pathToFileURL(pageFiles(t)).href}/socketio.html`;
-  const tab = await browser.open(`${page}?server=${httpAddress(server)}`);
-  await tab.getByText("Conectado").waitFor();
-  const times = ["--times", "1..=100000"];
-  await server.run("submit", "repeat_multiply", "--initial", "1", "--factor", "1.5", ...times);
-  await work(t, server);
-  await tab.getByText("Trabajador 1").waitFor();
-  await tab.getByText(/Resultado 1\/\d+/).waitFor();
-  await tab.getByText("Trabajo 1: done").waitFor();
-  await browser.close();
-});
-
-test("the server stops, and clients are told so", async (t) => {
-  const server = await Server.start(t);
-  const node = Client.start(t, "socketio.cjs", [httpAddress(server), "websocket"]);
-  const python = Client.start(t, "socketio_jobs.py", [httpAddress(server), "polling"]);
-  await node.line(/^Respuesta/);
-  await python.line(/^Pulsa Intro/);
-  server.child.kill("SIGINT");
-  await node.line(/^Desconectado$/);
-  await until("the server has ended", () => server.child.exitCode !== null);
-  assert.equal(server.child.exitCode, 0);
-});
-
-/** @param {Server} server */
-function httpAddress(server) {
-  return `http://127.0.0.1:${server.port}`;
-}
-
 /** That the console has told of a client and of what it said. @param {Server} server */
 async function wasSeen(server) {
   await server.line(/socket\.io \S+ connected/);
@@ -163,27 +65,4 @@ async function wasSeen(server) {
   await server.line(/\[socket\.io \S+\] message .*"¿Cómo estás\?"/);
   await server.line(/socket\.io \S+ disconnected \(/);
   await server.line(/Connected to socket\.io \(0\)$/);
-}
-
-/** A folder with the page and the library beside it, as the exercise has them.
- * @param {import("node:test").TestContext} t */
-function pageFiles(t) {
-  const files = folder(t);
-  const library = join(variable("NODE_PATH"), "socket.io-client", "dist", "socket.io.min.js");
-  copyFileSync(library, join(files, "socket.io.min.js"));
-  copyFileSync(path("socketio.html"), join(files, "socketio.html"));
-  return files;
-}
-
-/** Computes without a browser until the function is called that this gives, or the test ends.
- * @param {import("node:test").TestContext} t @param {Server} server */
-async function work(t, server) {
-  const child = spawn(variable("TEQUIO_BIN"), ["work", server.page], { stdio: "ignore" });
-  const ended = once(child, "exit");
-  const end = async () => {
-    child.kill("SIGINT");
-    await ended;
-  };
-  t.after(end);
-  return end;
 }

@@ -36,6 +36,19 @@ for (const [python, library] of [
   });
 }
 
+for (const python of [PYTHON, PYTHON_OLDER]) {
+  test(`a task that a program ends at is an error, and the job goes on (${python})`, async (t) => {
+    const server = await Server.start(t);
+    await server.run(...JOB, "1..=2");
+    const client = Client.start(t, "./crashes.py", [bareAddress(server)], python);
+    await jobIsDone(server);
+    const { done, failed } = await server.job(1);
+    assert.deepEqual([done, failed], [0, 2]);
+    assert.match(await server.run("results", "1"), /"error":"its worker left without an answer: /);
+    await until("it has crashed as often", () => count(client.lines, /^crashed$/) === 6);
+  });
+}
+
 test("a page that is opened as a file computes, and says so", async (t) => {
   const server = await Server.start(t);
   const browser = await Browser.start(t);

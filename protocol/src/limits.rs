@@ -64,7 +64,8 @@ pub const DEADLINE_FACTOR: u32 = 4;
 /// Copies of one lease beside the first, for idle workers when a job has nothing else left.
 pub const LEASE_COPIES_MAX: usize = 2;
 
-/// Attempts at a task before its error is its outcome.
+/// Attempts at a task before its error is its outcome. That a plain client leaves without an answer
+/// is one as well, where nobody else has the task: a program may end at each that it is sent.
 pub const TASK_ATTEMPTS_MAX: usize = 3;
 
 /// How many times longer than the last attempt at a task the next one may take. A worker ends a task
@@ -370,8 +371,14 @@ pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 /// How often the server pings. A frozen tab still answers (the browser does), a pulled cable not.
 pub const PING_INTERVAL: Duration = Duration::from_secs(20);
 
-/// Silence after which a peer is given up: two pings unanswered and a margin.
+/// Silence after which a worker that has said hello is given up: two pings unanswered and a margin.
 pub const SILENCE_MAX: Duration = Duration::from_secs(50);
+
+/// Silence after which any other peer is given up, and the time that a plain client has for a task of
+/// a job. A program of a dozen lines answers no ping while it computes or sleeps; that it is there is
+/// said by TCP. Only one that vanished without a word stays on the lists for so long: what it was lent
+/// is lent to others after [`DEADLINE_MIN`] all the same.
+pub const PLAIN_SILENCE_MAX: Duration = HOLD_MAX;
 
 /// How long one write to a peer may take before it is given up.
 pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
@@ -510,15 +517,20 @@ pub const SCREEN_PATIENCE: Duration = Duration::from_millis(300);
 /// is given up for that.
 pub const SOCKETIO_WAITING_MAX: usize = 4096;
 
-/// Attachments of one event. They wait for each other, and count against [`FRAME_BYTES_MAX`] together.
+/// Attachments of one event. They wait for each other, and count against [`SOCKETIO_BODY_BYTES_MAX`]
+/// together.
 pub const SOCKETIO_ATTACHMENTS_MAX: usize = 64;
+
+/// The longest body of a request of Socket.IO: it carries an attachment of [`FRAME_BYTES_MAX`] over
+/// polling, where they are base64, with their event before them.
+pub const SOCKETIO_BODY_BYTES_MAX: usize = FRAME_BYTES_MAX.div_ceil(3) * 4 + 16 * 1024;
 
 /// How long a client may take to send the attachments of an event, to connect to the namespace after
 /// its handshake, or to change over to a WebSocket: some round trips of a poor network.
 pub const SOCKETIO_PATIENCE: Duration = Duration::from_secs(20);
 
 /// How long a client may take to answer a ping: with [`PING_INTERVAL`] before it, the silence after
-/// which any other peer is given up ([`SILENCE_MAX`]).
+/// which a worker is given up ([`SILENCE_MAX`]).
 pub const SOCKETIO_PONG_TIMEOUT: Duration =
     Duration::from_secs(SILENCE_MAX.as_secs() - PING_INTERVAL.as_secs());
 

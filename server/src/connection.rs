@@ -12,7 +12,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::pin::Pin;
 use std::time::Duration;
 use tequio_protocol::limits::{
-    CLOSE_TIMEOUT, CONNECTIONS_LISTED_MAX, PING_INTERVAL, SILENCE_MAX, WRITE_TIMEOUT,
+    CLOSE_TIMEOUT, CONNECTIONS_LISTED_MAX, PING_INTERVAL, PLAIN_SILENCE_MAX, WRITE_TIMEOUT,
 };
 use tequio_protocol::message::close_code;
 use tequio_protocol::text::quote;
@@ -186,13 +186,14 @@ struct Inner<L> {
     stop: Pin<Box<dyn Future<Output = ()> + Send>>,
     tally: Tally,
     ping: Interval,
+    silence_max: Duration,
     heard_at: Instant,
     /// When the ping was sent that is not answered yet.
     pinged_at: Option<Instant>,
 }
 
 impl<L: Link> Connection<L> {
-    /// A connection that is open.
+    /// A connection that is open, whose peer may be silent for [`PLAIN_SILENCE_MAX`].
     pub fn new(link: L, stopping: Stopping, tally: Tally) -> Connection<L> {
         tally.connections.inc();
         let now = Instant::now();
@@ -200,8 +201,21 @@ impl<L: Link> Connection<L> {
         ping.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut waiting = stopping.clone();
         let stop = Box::pin(async move { stopped(&mut waiting).await });
-        let (heard_at, pinged_at) = (now, None);
-        Connection(Box::new(Inner { link, stopping, stop, tally, ping, heard_at, pinged_at }))
+        Connection(Box::new(Inner {
+            link,
+            stopping,
+            stop,
+            tally,
+            ping,
+            silence_max: PLAIN_SILENCE_MAX,
+            heard_at: now,
+            pinged_at: None,
+        }))
+    }
+
+    /// From now on the peer is given up after a silence of `max`.
+    pub fn limit_silence(&mut self, max: Duration) {
+        self.0.silence_max = max;
     }
 
     /// What the peer does next; the end if it leaves, is silent for too long, or the server stops.
@@ -280,7 +294,7 @@ impl<L: Link> Connection<L> {
     /// Asks whether the peer is there; what it has said already, if it seemed that it was not.
     async fn check_silence(&mut self) -> Result<Option<Event>, End> {
         let silence = self.0.heard_at.elapsed();
-        if silence > SILENCE_MAX {
+        if silence > self.0.silence_max {
             // A server that stood still hears late what peers said in time.
             if let Some(frame) = self.0.link.receive().now_or_never() {
                 return self.received(frame).map(Some);

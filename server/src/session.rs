@@ -1,10 +1,10 @@
 //! A worker's connection: what it sends becomes events of the dispatcher, and its messages frames.
 
-use crate::connection::{Connection, End, Event, Frame, Link, Peer};
+use crate::connection::{Close, Connection, End, Event, Frame, Link, Peer};
 use crate::dispatcher::core::is_logged;
-use crate::dispatcher::{Dispatcher, FromWorker, Outbox, Outgoing, Stopped};
+use crate::dispatcher::{Dispatcher, FromWorker, HowLeft, Outbox, Outgoing, Stopped};
 use tequio_protocol::ids::WorkerId;
-use tequio_protocol::limits::REFUSALS_MAX;
+use tequio_protocol::limits::{REFUSALS_MAX, SILENCE_MAX};
 use tequio_protocol::message::{
     ErrorCode, ErrorMessage, MessageKind, ReadError, ServerMessage, WorkerMessage, close_code,
 };
@@ -21,8 +21,17 @@ pub async fn run(
     let mut session =
         Session { connection, worker, dispatcher: dispatcher.clone(), noise: 0, refusals: 0 };
     let end = session.serve(outbox).await;
+    let how = how_left(&end);
     let reason = session.connection.finish(end).await;
-    dispatcher.disconnected(worker, reason).await
+    dispatcher.disconnected(worker, reason, how).await
+}
+
+/// A page that is closed says so, since its browser does.
+fn how_left(end: &End) -> HowLeft {
+    match end {
+        End::Theirs(Close { code: close_code::GOING_AWAY, .. }) => HowLeft::Closed,
+        _ => HowLeft::Broken,
+    }
 }
 
 struct Session<L> {
@@ -79,6 +88,10 @@ impl<L: Link> Session<L> {
         let Heard { event, answer, noise } = hear(text);
         if let Some(noise) = noise {
             self.log_noise(&noise);
+        }
+        if matches!(event, FromWorker::Hello(_)) {
+            // Who speaks lease mode computes beside what answers pings.
+            self.connection.limit_silence(SILENCE_MAX);
         }
         self.tell(event).await?;
         match answer {

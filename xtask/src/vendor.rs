@@ -1,29 +1,48 @@
-//! What the page has of others: uPlot, which draws its charts. Its files come from its npm package,
-//! are part of the page as they are, and are not committed.
+//! What the page's files have of others: uPlot, which draws its charts, and the client library of
+//! Socket.IO, which the server has for other pages. They come from their npm packages, are sent as they
+//! are, and are not committed.
 
 use crate::page::{Files, write};
 use crate::run::root;
 use crate::tools::page_packages;
 use anyhow::{Context, Result, ensure};
 use std::fs;
+use std::path::Path;
+
+/// Where the client library of Socket.IO lies among the page's files. The page does not load it.
+const SOCKET_IO: &str = "vendor/socket.io";
+
+/// What Node's server has of it, but for the maps, which weigh three times as much.
+const SOCKET_IO_SCRIPTS: [&str; 4] =
+    ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
+
+/// Whether a visit of the page loads this file of it.
+pub(crate) fn is_visited(name: &Path) -> bool {
+    !name.starts_with(SOCKET_IO)
+}
 
 /// Leaves the files in `www/vendor/`, where trunk and tests find them, and gives them, by their path
 /// in the page. Those that are right are not touched, so that trunk does not build again for them.
 pub(crate) fn vendor() -> Result<Files> {
     page_packages()?;
-    let files: Files = [
-        ("vendor/uPlot.esm.js".into(), module(&package_file("dist/uPlot.iife.min.js")?)?.into()),
-        ("vendor/uPlot.min.css".into(), package_file("dist/uPlot.min.css")?.into()),
+    let uplot = |name: &str| package_file("uplot", name);
+    let mut files: Files = [
+        ("vendor/uPlot.esm.js".into(), module(&uplot("dist/uPlot.iife.min.js")?)?.into()),
+        ("vendor/uPlot.min.css".into(), uplot("dist/uPlot.min.css")?.into()),
         // Its licence asks for this.
-        ("vendor/uPlot.LICENSE.txt".into(), package_file("LICENSE")?.into()),
+        ("vendor/uPlot.LICENSE.txt".into(), uplot("LICENSE")?.into()),
     ]
     .into();
+    for script in SOCKET_IO_SCRIPTS {
+        let content = package_file("socket.io-client", &format!("dist/{script}"))?;
+        files.insert(Path::new(SOCKET_IO).join(script), content.into());
+    }
     write(&root().join("www"), &files)?;
     Ok(files)
 }
 
-fn package_file(name: &str) -> Result<String> {
-    let path = root().join("www/node_modules/uplot").join(name);
+fn package_file(package: &str, name: &str) -> Result<String> {
+    let path = root().join("www/node_modules").join(package).join(name);
     fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }
 

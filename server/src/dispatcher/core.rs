@@ -3,6 +3,7 @@
 
 mod hello;
 mod live;
+mod owed;
 mod stream;
 mod throughput;
 
@@ -83,6 +84,15 @@ pub enum FromWorker {
         /// It was an answer of lease mode, out of shape.
         is_strike: bool,
     },
+}
+
+/// How a connection came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HowLeft {
+    /// The worker said that it goes away, as the browser of a page does that is closed.
+    Closed,
+    /// In any other way: its program ended, its line broke, or it was let go.
+    Broken,
 }
 
 /// What is to be done.
@@ -171,6 +181,8 @@ pub struct Core {
     /// After a failed read, nothing is lent before this.
     no_grants_until: Duration,
     metrics: Arc<Metrics>,
+    /// When to look whether plain clients still owe what they owed.
+    looks: owed::Looks,
     /// What pages are shown.
     live: Live,
     /// Jobs whose followers are to be told, once for all that happened.
@@ -202,6 +214,8 @@ struct Worker {
     /// Whether it answered the welcome task, on an earlier connection perhaps, or there is none.
     is_welcome: bool,
     held: Option<Held>,
+    /// When it is looked whether it still has that.
+    look_at: Option<Duration>,
     /// Tasks of plain mode that others have done meanwhile, and that it will answer all the same.
     needless: VecDeque<TaskId>,
     next_task: u64,
@@ -226,6 +240,8 @@ struct Held {
     input: RepeatMultiply,
     /// None for the welcome task.
     lease: Option<(LeaseId, u64)>,
+    /// When its worker has had it for too long.
+    until: Duration,
     /// Whether the console showed it, and is to show its result.
     is_told: bool,
 }
@@ -306,6 +322,7 @@ impl Core {
             store_error: None,
             no_grants_until: Duration::ZERO,
             metrics,
+            looks: owed::Looks::default(),
             live: Live::default(),
             progressed: BTreeSet::new(),
             effects: Vec::new(),
@@ -335,7 +352,7 @@ impl Core {
     /// When [`Core::timeout`] has something to do, if ever.
     pub fn next_timeout(&self, now: Duration) -> Option<Duration> {
         let pause = (self.no_grants_until > now).then_some(self.no_grants_until);
-        [self.scheduler.next_timeout(), pause].into_iter().flatten().min()
+        [self.scheduler.next_timeout(), pause, self.looks.next()].into_iter().flatten().min()
     }
 
     /// Takes back leases whose time is over, and forgets workers that did not come back.
@@ -346,6 +363,7 @@ impl Core {
             self.live.stream.ended(expired.worker, expired.lease, HowEnded::Lost, now.at);
             self.live.busy.insert(expired.worker);
         }
+        self.end_overdue(now);
     }
 
     // ---- Connections ------------------------------------------------------------------------
@@ -361,6 +379,7 @@ impl Core {
             session: None,
             is_welcome: self.welcome.is_none(),
             held: None,
+            look_at: None,
             needless: VecDeque::new(),
             next_task: WELCOME_TASK_ID.0,
             connected_at: now.at,
@@ -386,7 +405,11 @@ impl Core {
 
     /// Removes a connection; what it held is handed to others. One that has said hello may come
     /// back; one that was turned away is not in the scheduler any more, and nothing of it is kept.
-    pub fn disconnected(&mut self, id: WorkerId, reason: &str, now: Now) {
+    pub fn disconnected(&mut self, id: WorkerId, reason: &str, how: HowLeft, now: Now) {
+        if how == HowLeft::Broken {
+            self.give_up_owed(id, reason, now);
+        }
+        self.forget_owed(id);
         let Some(worker) = self.workers.remove(&id) else { return };
         self.live.left(id, now.at);
         match worker.session {
@@ -499,7 +522,7 @@ impl Core {
         worker.next_task += 1;
         worker.tasks += 1;
         let is_told = worker.told.take(now);
-        worker.held = Some(Held { task_id, input, lease, is_told });
+        worker.held = Some(Held { task_id, input, lease, until: now, is_told });
         if !is_told {
             worker.untold += 1;
         } else {
@@ -509,6 +532,7 @@ impl Core {
             }
         }
         self.send(id, ServerMessage::Task(Task { op, task_id, input }));
+        self.watch_owed(id, now);
     }
 
     fn result(&mut self, id: WorkerId, result: TaskResult, now: Now) {
@@ -1045,6 +1069,15 @@ impl Core {
         if is_logged(worker.refused) {
             warn!("[#{id}] result refused: {message}");
         }
+    }
+}
+
+impl Worker {
+    /// When it has had its task of a job for too long, if it has one. The welcome task may take for
+    /// ever: nobody waits for it.
+    fn owed_until(&self) -> Option<Duration> {
+        let held = self.held.as_ref().filter(|held| held.lease.is_some());
+        held.filter(|_| self.hello.is_none()).map(|held| held.until)
     }
 }
 

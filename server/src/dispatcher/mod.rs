@@ -6,7 +6,7 @@ pub mod core;
 mod feed;
 mod writer;
 
-pub use core::{Control, ControlError, FromWorker, Progress, Sampled};
+pub use core::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled};
 pub use feed::{Telling, Watch};
 
 use crate::connection::{Close, Peer};
@@ -62,6 +62,7 @@ enum Event {
     Disconnected {
         worker: WorkerId,
         reason: String,
+        how: HowLeft,
     },
     ListWorkers(oneshot::Sender<Vec<WorkerView>>),
     ListJobs(oneshot::Sender<Vec<JobView>>),
@@ -196,8 +197,13 @@ impl Dispatcher {
     }
 
     /// A connection has ended, for `reason` (as the console prints it).
-    pub async fn disconnected(&self, worker: WorkerId, reason: String) -> Result<(), Stopped> {
-        self.send(Event::Disconnected { worker, reason }).await
+    pub async fn disconnected(
+        &self,
+        worker: WorkerId,
+        reason: String,
+        how: HowLeft,
+    ) -> Result<(), Stopped> {
+        self.send(Event::Disconnected { worker, reason, how }).await
     }
 
     // ---- Looking ----------------------------------------------------------------------------
@@ -382,9 +388,9 @@ impl State {
         match event {
             Event::Connected { peer, joined } => self.connected(peer, joined, now),
             Event::Heard { worker, message } => self.core.heard(worker, *message, now),
-            Event::Disconnected { worker, reason } => {
+            Event::Disconnected { worker, reason, how } => {
                 self.outboxes.remove(&worker);
-                self.core.disconnected(worker, &reason, now);
+                self.core.disconnected(worker, &reason, how, now);
             }
             Event::ListWorkers(list) => drop(list.send(self.core.workers(now.at))),
             Event::ListJobs(list) => drop(list.send(self.core.jobs(now.at))),
@@ -437,7 +443,7 @@ impl State {
         self.outboxes.insert(id, outbox);
         if joined.send((id, messages)).is_err() {
             self.outboxes.remove(&id);
-            self.core.disconnected(id, "it left before it was served", now);
+            self.core.disconnected(id, "it left before it was served", HowLeft::Closed, now);
         }
     }
 

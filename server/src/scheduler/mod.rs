@@ -743,6 +743,44 @@ impl Scheduler {
         Ok(accepted)
     }
 
+    /// A worker in plain mode will not answer the one task of its lease, present or past, and did not
+    /// say why. That is an attempt where it leaves the task to nobody: of several that go home with
+    /// copies of one task, late ones too, only the last one's is.
+    pub fn abandoned(
+        &mut self,
+        worker: WorkerId,
+        lease: LeaseId,
+        index: u64,
+        error: &str,
+    ) -> Accepted {
+        self.give_back(lease);
+        self.forget_late(worker, lease);
+        let past = self.workers.get(&worker).and_then(|worker| worker.memory.past(lease));
+        let Some(id) = past.map(|past| past.job) else { return Accepted::default() };
+        let is_late = self.workers.values().any(|worker| worker.is_late_with(id, index));
+        let Some(job) = self.jobs.get_mut(&id) else { return Accepted::default() };
+        let is_pending = job.pending.contains(index);
+        if is_late || !is_pending && !job.retry.contains(&index) {
+            // Others have it, or it is settled.
+            return Accepted::default();
+        }
+        let attempts = job.attempts.entry(index).or_default();
+        attempts.by.push(worker);
+        let mut accepted = Accepted { job: Some(id), ..Accepted::default() };
+        if attempts.by.len() >= TASK_ATTEMPTS_MAX {
+            let error = printable(error, TASK_ERROR_CHARS_MAX);
+            let range = index..index + 1;
+            accepted = self.settle(id, &range, |_| {
+                [Outcome::Error { error: error.clone() }].into_iter().collect()
+            });
+        } else if is_pending {
+            job.pending.remove(index..index + 1);
+            job.retry.insert(index);
+        }
+        self.refresh_job(id);
+        accepted
+    }
+
     /// A worker has begun a lease, or goes on with it: its time counts from now.
     pub fn progress(
         &mut self,
@@ -1248,6 +1286,12 @@ impl Job {
 }
 
 impl Worker {
+    /// Whether it is a plain client that may still be computing a task that it was to answer long ago.
+    fn is_late_with(&self, job: JobId, index: u64) -> bool {
+        let mut past = self.late.iter().filter_map(|lease| self.memory.past(*lease));
+        self.mode == Mode::Plain && past.any(|past| past.job == job && past.holds(index))
+    }
+
     fn hunger_now(&self) -> Option<Hunger> {
         if self.overdue > 0 {
             return None;

@@ -82,6 +82,11 @@ impl Past {
         })
     }
 
+    /// Whether it had this task, and no answer to it.
+    pub(super) fn holds(&self, index: u64) -> bool {
+        self.open.as_ref().is_some_and(|lease| lease.rest.contains(&index))
+    }
+
     fn is_sent(&self) -> bool {
         self.open.as_ref().is_none_or(|lease| lease.is_sent)
     }

@@ -1052,6 +1052,35 @@ fn a_nan_that_is_expected_is_right_whatever_its_bits() {
 }
 
 #[test]
+fn clients_that_leave_with_copies_of_a_task_are_one_attempt() {
+    let mut bench = Bench::new();
+    bench.add_job(JOB, spec(1));
+    for id in 1..=3 {
+        bench.act(|scheduler, _| scheduler.add_worker(worker(id), Mode::Plain, 1));
+    }
+    for attempt in 1..=TASK_ATTEMPTS_MAX {
+        let held: Vec<Grant> = std::iter::from_fn(|| bench.grant()).collect();
+        assert_eq!(held.len(), 3, "it and two copies");
+        // One of them is late before they leave.
+        bench.expire();
+        for (left, grant) in held.iter().enumerate() {
+            let accepted = bench.act(|scheduler, _| {
+                let accepted = scheduler.abandoned(grant.worker, grant.lease, 0, "gone");
+                scheduler.remove_worker(grant.worker);
+                accepted
+            });
+            let is_over = attempt == TASK_ATTEMPTS_MAX && left == 2;
+            assert_eq!(!accepted.fresh.is_empty(), is_over, "attempt {attempt}, {left} before");
+        }
+        for id in 1..=3 {
+            let id = worker(10 * attempt as u64 + id);
+            bench.act(|scheduler, _| scheduler.add_worker(id, Mode::Plain, 1));
+        }
+    }
+    assert!(bench.scheduler.is_settled(JOB));
+}
+
+#[test]
 fn a_plain_client_may_be_off_by_a_little_and_the_servers_own_bits_are_recorded() {
     for (factor, is_right) in
         [(1.0, true), (1.0 + 1e-13, true), (1.0 - 1e-13, true), (1.0 + 1e-11, false)]

@@ -3,6 +3,8 @@
 use super::Services;
 use super::roster::Visit;
 use crate::connection::{Connection, End, Event, Frame, Link, Peer};
+use tequio_protocol::limits::FRAME_BYTES_MAX;
+use tequio_protocol::message::close_code;
 use tequio_protocol::text::quote;
 
 /// What the answers to text begin with, where nobody asked for anything else.
@@ -32,6 +34,7 @@ async fn answer(
     match connection.next().await? {
         Event::Text(text) => {
             visit.tell(|| format!("received \"{}\"", quote(&text)));
+            check_size(prefix, &text)?;
             connection.send(Frame::Text(format!("{prefix}{text}"))).await
         }
         Event::Binary(bytes) => {
@@ -40,4 +43,16 @@ async fn answer(
         }
         Event::Ping | Event::Pong(_) => Ok(()),
     }
+}
+
+/// Python's clients take no message over [`FRAME_BYTES_MAX`], and say of one that theirs is at fault: so
+/// what would come back longer is refused here, with its reason.
+fn check_size(prefix: &str, text: &str) -> Result<(), End> {
+    let bytes = prefix.len() + text.len();
+    if bytes <= FRAME_BYTES_MAX {
+        return Ok(());
+    }
+    let reason =
+        format!("the echo has {bytes} bytes with its prefix, of {FRAME_BYTES_MAX} at the most");
+    Err(End::ours(close_code::TOO_BIG, reason))
 }

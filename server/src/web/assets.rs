@@ -22,15 +22,21 @@ const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; 
 
 /// The page itself.
 pub(super) fn index(page: &Page, headers: &HeaderMap) -> Response {
-    match serve(page, "index.html", headers) {
-        Some(response) => response,
-        None => ApiError::new(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "no_page",
-            "This binary was built without its page; `cargo xtask dist` builds it with.",
-        )
-        .into_response(),
-    }
+    serve(page, "index.html", headers).unwrap_or_else(no_page)
+}
+
+/// A file of others that the page does not load itself.
+pub(super) fn vendored(page: &Page, path: &str, headers: &HeaderMap) -> Response {
+    serve(page, &format!("vendor/{path}"), headers).unwrap_or_else(no_page)
+}
+
+fn no_page() -> Response {
+    ApiError::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "no_page",
+        "This binary was built without its page; `cargo xtask dist` builds it with.",
+    )
+    .into_response()
 }
 
 /// Any file of the page.

@@ -96,6 +96,7 @@ fn routes(app: App) -> Router {
         .route("/chat/{room}", get(socket::room))
         .route(socketio, any(socketio::serve))
         .route(socketio_bare, any(socketio::serve))
+        .route("/socket.io/{script}", get(socketio::script))
         .route("/healthz", get(api::health))
         .route("/metrics", get(api::metrics))
         .route("/api/server", get(api::server))

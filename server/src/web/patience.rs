@@ -1,21 +1,25 @@
 //! A stream for WebSockets that are not ours: socketioxide's. Our own time each write, and close with
 //! 1001 when the server stops; those wait for as long as a peer likes, keep what waits with them, and
-//! say at a stop what keeps clients from coming back. So this gives a peer up that takes nothing, and
-//! says at a stop that the server goes away. It does neither before somebody asks for it: other answers
+//! say at a stop what keeps clients from coming back; of a message that is too long they say nothing. So
+//! this gives a peer up that takes nothing, says at a stop that the server goes away, and closes with
+//! 1009. It does none of these before somebody asks for it: other answers
 //! may be read as slowly as anybody wants, since a person looks at them.
 //!
 //! And it lingers: a connection that is closed while its peer still sends is reset by the system, and what
 //! was answered is lost with it. So what the peer sends is read on for a while, and thrown away.
 
 use super::crowd::Place;
+use super::socketio::Frames;
 use crate::connection::{Stopping, stopped};
+use std::fmt;
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use tequio_protocol::limits::{
-    LINGER_BYTES_MAX, LINGER_MAX, LINGER_READ_BYTES, LINGER_SILENCE, WRITE_TIMEOUT,
+    CLOSE_TIMEOUT, FRAME_BYTES_MAX, LINGER_BYTES_MAX, LINGER_MAX, LINGER_READ_BYTES,
+    LINGER_SILENCE, WRITE_TIMEOUT,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Handle;
@@ -24,14 +28,28 @@ use tokio::time::{Sleep, sleep, timeout};
 /// A closing frame of a server with the code 1001 (RFC 6455, section 5.5.1).
 const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
 
+/// The same with the code 1009.
+const TOO_BIG: [u8; 4] = [0x88, 2, 0x03, 0xf1];
+
 /// Whether a connection is such a WebSocket, or any. It travels with each of its requests.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub(super) struct Patience(Arc<Kind>);
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct Kind {
     stopping: OnceLock<Stopping>,
     is_socket: AtomicBool,
+    /// Set where messages have a limit.
+    tell_too_big: OnceLock<Tell>,
+}
+
+/// Called when a message is too long, before the library has seen its end.
+type Tell = Box<dyn Fn() + Send + Sync>;
+
+impl fmt::Debug for Patience {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.debug_struct("Patience").field("is_socket", &self.0.is_socket).finish_non_exhaustive()
+    }
 }
 
 impl Patience {
@@ -45,6 +63,11 @@ impl Patience {
     /// From now on the connection is a WebSocket, which says itself when it is over: nobody lingers.
     pub(super) fn upgraded(&self) {
         self.0.is_socket.store(true, Ordering::Relaxed);
+    }
+
+    /// From now on a message over [`FRAME_BYTES_MAX`] is told of, and ends the connection with 1009.
+    pub(super) fn limit_messages(&self, tell: impl Fn() + Send + Sync + 'static) {
+        self.0.tell_too_big.set(Box::new(tell)).ok();
     }
 }
 
@@ -67,6 +90,11 @@ pub(super) struct Patient<S: Lingers> {
     is_ended: bool,
     /// Whether it was answered anything, which could be lost.
     is_answered: bool,
+    /// What the peer has sent, once its messages are limited.
+    frames: Frames,
+    /// Runs while what still comes of a message that is too long is dropped: a peer that is cut off
+    /// while it writes does not read why.
+    dropping: Option<Pin<Box<Sleep>>>,
 }
 
 /// What can be read on in a task of its own.
@@ -87,6 +115,8 @@ impl<S: Lingers> Patient<S> {
             is_over: false,
             is_ended: false,
             is_answered: false,
+            frames: Frames::default(),
+            dropping: None,
         }
     }
 
@@ -138,6 +168,9 @@ impl<S: Lingers> AsyncRead for Patient<S> {
                 drop(self.stream().poll_write(cx, &GOING_AWAY));
             }
         }
+        if self.dropping.is_some() {
+            return self.poll_drop(cx);
+        }
         if self.is_over {
             return Poll::Ready(Ok(()));
         }
@@ -148,7 +181,37 @@ impl<S: Lingers> AsyncRead for Patient<S> {
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
         };
+        let this = &mut *self;
+        if let Some(tell) = this.patience.0.tell_too_big.get()
+            && this.frames.exceed(&buffer.filled()[before..], FRAME_BYTES_MAX)
+        {
+            tell();
+            buffer.set_filled(before);
+            this.is_over = true;
+            if this.is_between_frames {
+                drop(this.stream().poll_write(cx, &TOO_BIG));
+            }
+            this.dropping = Some(Box::pin(sleep(CLOSE_TIMEOUT)));
+            return this.poll_drop(cx);
+        }
         read
+    }
+}
+
+impl<S: Lingers> Patient<S> {
+    /// Reads and drops until the peer has closed, or has had its time.
+    fn poll_drop(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut dropped = [0; 4096];
+        loop {
+            let mut dropped = ReadBuf::new(&mut dropped);
+            match self.stream().poll_read(cx, &mut dropped) {
+                Poll::Ready(Ok(())) if !dropped.filled().is_empty() => {}
+                Poll::Ready(_) => return Poll::Ready(Ok(())),
+                Poll::Pending => break,
+            }
+        }
+        let time = self.dropping.as_mut().map(|time| time.as_mut().poll(cx));
+        if time.is_some_and(|time| time.is_pending()) { Poll::Pending } else { Poll::Ready(Ok(())) }
     }
 }
 
@@ -260,6 +323,33 @@ mod tests {
         assert_eq!((error.kind(), began.elapsed()), (ErrorKind::TimedOut, WRITE_TIMEOUT));
         near.write_all(b"deaf").await.unwrap_err();
         assert_eq!(began.elapsed(), WRITE_TIMEOUT, "and waits no second time");
+    }
+
+    #[tokio::test]
+    async fn a_message_that_is_too_long_is_told_of_and_closes_with_1009() {
+        let (near, mut far) = duplex(64);
+        let patience = Patience::default();
+        let mut near = Patient::new(near, patience.clone(), None);
+        let (_stop, stopping) = watch::channel(false);
+        patience.end(stopping);
+        near.write_all(b"frame").await.unwrap();
+        let (told, mut heard) = watch::channel(false);
+        patience.limit_messages(move || {
+            told.send_replace(true);
+        });
+        let peer = tokio::spawn(async move {
+            far.write_all(&[0x82, 0xff, 0, 0, 0, 0, 0xff, 0, 0, 0, 0, 0, 0, 0]).await.unwrap();
+            // It reads after it has written all of it.
+            far.write_all(&[7; 100_000]).await.unwrap();
+            far.shutdown().await.unwrap();
+            let mut all = Vec::new();
+            far.read_to_end(&mut all).await.unwrap();
+            all
+        });
+        assert_eq!(near.read(&mut [0; 64]).await.unwrap(), 0, "as if the peer had left");
+        assert!(*heard.borrow_and_update());
+        drop(near);
+        assert_eq!(peer.await.unwrap(), b"frame\x88\x02\x03\xf1");
     }
 
     #[tokio::test]

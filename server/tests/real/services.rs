@@ -14,7 +14,7 @@ use tequio::services::chat::{self, Format, Member, MemberName, RoomName};
 use tequio::web::Who;
 use tequio_protocol::limits::{
     CHAT_BURST_MAX, CHAT_MESSAGE_BYTES_MAX, CHAT_PACE, CHAT_WAITING_BYTES_MAX, FRAME_BYTES_MAX,
-    SILENCE_MAX,
+    PLAIN_SILENCE_MAX,
 };
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
@@ -36,6 +36,23 @@ async fn text(client: &mut Client) -> String {
 }
 
 // ---- Echo -------------------------------------------------------------------------------------
+
+#[tokio::test]
+async fn no_echo_is_longer_than_pythons_clients_take() {
+    let server = Server::start().await;
+    for (path, prefix) in [("/echo", "echo: "), ("/echo?prefix=%C3%B1", "ñ"), ("/echo?prefix=", "")]
+    {
+        let mut client = connect(&server, path).await;
+        let longest = "x".repeat(FRAME_BYTES_MAX - prefix.len());
+        client.send(&longest).await;
+        assert_eq!(text(&mut client).await, format!("{prefix}{longest}"), "{path}");
+        client.send(&format!("{longest}x")).await;
+        let closing = client.closing().await;
+        assert_eq!(closing.code, CloseCode::Size, "{path}");
+        let wanted = if prefix.is_empty() { "limit" } else { "with its prefix" };
+        assert!(closing.reason.contains(wanted), "{path}: {}", closing.reason);
+    }
+}
 
 #[tokio::test]
 async fn what_is_sent_comes_back_after_the_prefix_that_was_asked_for() {
@@ -456,7 +473,7 @@ async fn what_was_said_while_the_server_stood_still_is_heard() {
     assert_eq!(ana.hear().await["joined"], "Ana");
     ana.say("is anybody there?");
     // Nobody runs meanwhile, as when a process is stopped and continued.
-    tokio::time::advance(2 * SILENCE_MAX).await;
+    tokio::time::advance(2 * PLAIN_SILENCE_MAX).await;
     assert_eq!(ana.hear().await["text"], "is anybody there?");
     ana.say("good");
     assert_eq!(ana.hear().await["text"], "good");

@@ -13,7 +13,9 @@ use tequio::store::{MemoryStore, NewJob};
 use tequio_protocol::api::{JobState, JobView};
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, LeaseId};
-use tequio_protocol::limits::{OUTBOX_MESSAGES_MAX, SESSION_KEPT, SILENCE_MAX};
+use tequio_protocol::limits::{
+    OUTBOX_MESSAGES_MAX, PLAIN_SILENCE_MAX, SESSION_KEPT, SILENCE_MAX, TASK_ATTEMPTS_MAX,
+};
 use tequio_protocol::message::{ServerMessage, Welcome};
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tokio::sync::{mpsc, watch};
@@ -32,6 +34,9 @@ struct Harness {
 
 /// The answer to the welcome task.
 const WELCOME_ANSWER: &str = r#"{"type":"result","task_id":1,"result":3072}"#;
+
+/// The answer to the one task of a job, of a plain client.
+const TASK_ANSWER: &str = r#"{"type":"result","task_id":2,"result":16}"#;
 
 async fn dispatcher(welcome: Option<RepeatMultiply>) -> (Dispatcher, Arc<Metrics>) {
     let (store, metrics) = (Arc::new(MemoryStore::new()), Arc::new(Metrics::default()));
@@ -80,13 +85,97 @@ async fn submit(dispatcher: &Dispatcher) -> JobId {
 
 #[tokio::test(start_paused = true)]
 async fn a_silent_peer_is_given_up() {
+    for says_hello in [true, false] {
+        let mut harness = start(true).await;
+        if says_hello {
+            harness.hello("").await;
+        }
+        let silence_max = if says_hello { SILENCE_MAX } else { PLAIN_SILENCE_MAX };
+        let began = Instant::now();
+        let close = closing(&mut harness.to_peer).await;
+        assert_eq!(close.code, 4009);
+        assert!(began.elapsed() > silence_max && began.elapsed() < silence_max + SILENCE_MAX);
+        harness.ended.await.unwrap();
+        assert!(harness.dispatcher.list_workers().await.unwrap().is_empty());
+    }
+}
+
+/// A plain client that has the one task of a job, and that answers no ping: it computes in the loop
+/// that would.
+async fn start_computing() -> (Harness, JobId) {
+    let (dispatcher, metrics) = dispatcher(RepeatMultiply::new(3.0, 2.0, 10).ok()).await;
+    let job = submit(&dispatcher).await;
+    let mut harness = connect(dispatcher, metrics, true);
+    harness.take_task().await;
+    (harness, job)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_plain_client_that_computes_for_minutes_is_waited_for() {
+    let (mut harness, job) = start_computing().await;
+    tokio::time::sleep(6 * SILENCE_MAX).await;
+    harness.say(TASK_ANSWER);
+    let view = harness.done(job).await;
+    assert_eq!((view.done, view.failed), (1, 0));
+    assert_eq!(harness.metrics.expiries.get(), 1, "others would have had it meanwhile");
+    // Then it answers all the pings at once.
+    for _ in 0..15 {
+        harness.from_peer.send(Frame::Pong).unwrap();
+    }
+    assert_eq!(harness.dispatcher.list_workers().await.unwrap()[0].refused, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_welcome_task_may_take_minutes_as_well() {
     let mut harness = start(true).await;
-    let began = Instant::now();
-    let close = closing(&mut harness.to_peer).await;
-    assert_eq!(close.code, 4009);
-    assert!(began.elapsed() > SILENCE_MAX);
-    harness.ended.await.unwrap();
-    assert!(harness.dispatcher.list_workers().await.unwrap().is_empty());
+    harness.hear("task", Instant::now() + PATIENCE).await.unwrap();
+    tokio::time::sleep(6 * SILENCE_MAX).await;
+    harness.say(WELCOME_ANSWER);
+    harness.say(WELCOME_ANSWER);
+    let refusal = harness.hear("error", Instant::now() + PATIENCE).await.unwrap();
+    assert!(refusal.contains("unknown_task"), "the first one counted: {refusal}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_that_no_plain_client_comes_back_from_ends_as_an_error() {
+    // Silent, stuck behind a browser that answers pings, and gone.
+    for way in ["silent", "stuck", "gone"] {
+        let (mut harness, job) = start_computing().await;
+        for attempt in 1..=TASK_ATTEMPTS_MAX {
+            let began = Instant::now();
+            let view = harness.dispatcher.job(job).await.unwrap().unwrap();
+            assert_eq!((view.leased, view.failed), (1, 0), "{way}, attempt {attempt}");
+            match way {
+                "silent" => assert_eq!(closing(&mut harness.to_peer).await.code, 4009),
+                "stuck" => assert_eq!(harness.closed_though_it_answers_pings().await.code, 4009),
+                _ => harness.from_peer.send(closes_with(1011)).unwrap(),
+            }
+            assert_eq!(began.elapsed() >= PLAIN_SILENCE_MAX, way != "gone");
+            harness = harness.reconnect().await;
+            if attempt < TASK_ATTEMPTS_MAX {
+                harness.take_task().await;
+            }
+        }
+        harness.say(WELCOME_ANSWER);
+        let view = harness.done(job).await;
+        assert_eq!((view.done, view.failed), (0, 1), "{way}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn pages_that_are_closed_are_no_attempts() {
+    let (mut harness, job) = start_computing().await;
+    for _ in 0..2 * TASK_ATTEMPTS_MAX {
+        harness.from_peer.send(closes_with(1001)).unwrap();
+        harness = harness.reconnect().await;
+        harness.take_task().await;
+    }
+    harness.say(TASK_ANSWER);
+    assert_eq!(harness.done(job).await.done, 1);
+}
+
+fn closes_with(code: u16) -> Frame {
+    Frame::Close(Close { code, reason: String::new() })
 }
 
 #[tokio::test(start_paused = true)]
@@ -128,6 +217,24 @@ impl Harness {
         self.session = self.hello("").await.session.unwrap();
         self.say(WELCOME_ANSWER);
         self.lease().await
+    }
+
+    /// Answers the welcome task as a plain client, and takes the one of the job.
+    async fn take_task(&mut self) {
+        self.say(WELCOME_ANSWER);
+        let task = self.hear(r#""task_id":2"#, Instant::now() + PATIENCE).await.unwrap();
+        assert!(task.contains(r#""times":4"#), "{task}");
+    }
+
+    /// How it is closed, though something answers for it.
+    async fn closed_though_it_answers_pings(&mut self) -> Close {
+        loop {
+            match self.to_peer.recv().await.expect("a closing frame") {
+                Frame::Ping => self.from_peer.send(Frame::Pong).unwrap(),
+                Frame::Close(close) => return close,
+                _ => {}
+            }
+        }
     }
 
     /// Says hello, with what a test adds to it.

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tequio::web::Who;
+use tequio_protocol::limits::{FRAME_BYTES_MAX, SOCKETIO_BODY_BYTES_MAX};
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -33,7 +34,7 @@ impl Polling {
         assert_eq!((&open["pingInterval"], &open["pingTimeout"]), (&json!(20000), &json!(30000)));
         assert_eq!(
             (&open["upgrades"], &open["maxPayload"]),
-            (&json!(["websocket"]), &json!(1 << 20))
+            (&json!(["websocket"]), &json!(SOCKETIO_BODY_BYTES_MAX))
         );
         Polling { http, url, sid: open["sid"].as_str().unwrap().to_owned() }
     }
@@ -152,18 +153,117 @@ async fn a_message_is_logged_and_acknowledged_over_either_transport() {
     client.0.send(Message::binary(vec![1, 2, 3])).await.unwrap();
     assert_eq!(hear(&mut client, "43").await, r#"4312[{"status":"ok"}]"#);
     tequio.line_with("with 1 attachment of 3 bytes").await;
-    // Without any argument, and an event that means nothing here.
     client.send(r#"423["message"]"#).await;
-    client.send(r#"424["other",1]"#).await;
-    client.send(r#"425["message",5]"#).await;
     assert_eq!(hear(&mut client, "43").await, r#"433[{"status":"ok"}]"#);
-    assert_eq!(hear(&mut client, "43").await, r#"435[{"status":"ok"}]"#);
 
     polling.say("41").await;
     tequio.line_with(&format!("socket.io {sid} disconnected (the client said goodbye)")).await;
     tequio.line_with("Connected to socket.io (1): ").await;
     drop(client);
     tequio.line_with("Connected to socket.io (0)").await;
+}
+
+/// Events as clients write them, and how the console shows them.
+const NAMES: &[(&str, &str)] = &[
+    // Python escapes what is not ASCII.
+    (r#"["ma\u00f1ana","\u00a1hola!"]"#, r#"mañana "¡hola!""#),
+    (r#"["mañana"]"#, "mañana"),
+    (r#"["other",1]"#, "other 1"),
+    (r#"["\u006d\u0065ssage","escaped"]"#, r#"message "escaped""#),
+    (r#"["\ud83d\ude00 hola",{"a":"\ud83d\ude00"}]"#, r#"😀 hola {"a":"😀"}"#),
+    (r#"["dice \"hola\"",2]"#, r#"dice "hola" 2"#),
+    (r#"["C:\\temp\\","a\\"]"#, r#"C:\temp\ "a\\""#),
+    (r#"["a\/b","c\/d"]"#, r#"a/b "c/d""#),
+    (r#"["line\nfeed\u001b[31m"]"#, "line\u{fffd}feed\u{fffd}[31m"),
+    (r#"["half \ud83d"]"#, "half \u{fffd}"),
+    (r#"["",3]"#, r#""" 3"#),
+    (r#"[42,"a number"]"#, r#"42 "a number""#),
+    (r#"["connect",4]"#, "connect 4"),
+    (r#"["disconnect",5]"#, "disconnect 5"),
+    (r#"["constructor","__proto__"]"#, r#"constructor "__proto__""#),
+];
+
+#[tokio::test]
+async fn an_event_of_any_name_is_logged_and_acknowledged() {
+    let mut tequio = Tequio::serve(&[]).await;
+    let polling = Polling::connect(tequio.address()).await;
+    let mut client = connect(tequio.address()).await;
+    let long = "ñ\\u00f1".repeat(4096 / 8);
+    let long = [(format!("[\"{long}\",1]"), "ññññ".to_owned())];
+    let names = NAMES.iter().map(|(event, line)| (event.to_string(), line.to_string()));
+    for (number, (event, line)) in names.chain(long).enumerate() {
+        let acknowledged = format!(r#"43{number}[{{"status":"ok"}}]"#);
+        polling.say(&format!("42{number}{event}")).await;
+        assert_eq!(polling.hear("43").await, acknowledged, "{event}");
+        tequio.line_with(&format!("] {line}")).await;
+        client.send(&format!("42{number}{event}")).await;
+        assert_eq!(hear(&mut client, "43").await, acknowledged, "{event}");
+        tequio.line_with(&format!("] {line}")).await;
+    }
+    // With attachments, which come after it.
+    client.send(r#"451-77["canci\u00f3n",{"_placeholder":true,"num":0}]"#).await;
+    client.0.send(Message::binary(vec![1, 2, 3])).await.unwrap();
+    assert_eq!(hear(&mut client, "43").await, r#"4377[{"status":"ok"}]"#);
+    tequio.line_with("] canción ").await;
+    let attached = "451-78[\"canci\\u00f3n\",{\"_placeholder\":true,\"num\":0}]\u{1e}bAQID";
+    polling.say(attached).await;
+    assert_eq!(polling.hear("43").await, r#"4378[{"status":"ok"}]"#);
+    tequio.line_with("with 1 attachment of 3 bytes").await;
+}
+
+#[tokio::test]
+async fn what_node_takes_is_taken_over_polling_and_more_is_refused_in_words() {
+    let mut tequio = Tequio::serve(&[]).await;
+    let base64 = |bytes: usize| format!("b{}", "AAAA".repeat(bytes.div_ceil(3)));
+    let event = r#"451-7["message",{"_placeholder":true,"num":0}]"#;
+    for bytes in [786_432, 1_000_000, FRAME_BYTES_MAX - 3] {
+        let polling = Polling::connect(tequio.address()).await;
+        polling.say(&format!("{event}{SEPARATOR}{}", base64(bytes))).await;
+        assert_eq!(polling.hear("43").await, r#"437[{"status":"ok"}]"#, "{bytes}");
+        polling.say("41").await;
+    }
+    let polling = Polling::connect(tequio.address()).await;
+    let body = format!("{event}{SEPARATOR}{}", base64(FRAME_BYTES_MAX + 100_000));
+    assert_eq!(polling.post(body).await.status, 413);
+    let refused = format!("(it sent a request of more than {SOCKETIO_BODY_BYTES_MAX} bytes)");
+    tequio.line_with(&refused).await;
+
+    // Over a WebSocket it is closed with a reason, whether the message is text or bytes.
+    let text = Message::text(format!("42[\"message\",\"{}\"]", "x".repeat(FRAME_BYTES_MAX)));
+    for message in [text, Message::binary(vec![0; FRAME_BYTES_MAX + 1])] {
+        let mut client = connect(tequio.address()).await;
+        client.send(r#"420["message","first"]"#).await;
+        assert_eq!(hear(&mut client, "43").await, r#"430[{"status":"ok"}]"#);
+        client.0.send(message).await.unwrap();
+        assert_eq!(client.closing().await.code, CloseCode::Size);
+        tequio.line_with("disconnected (it sent a message of more than 1048576 bytes)").await;
+    }
+}
+
+#[tokio::test]
+async fn the_client_library_is_served_as_nodes_server_does() {
+    let server = Server::start().await;
+    let scripts = ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js"];
+    for script in scripts.into_iter().chain(["socket.io.msgpack.min.js"]) {
+        let request = server.request(Method::GET, &format!("/socket.io/{script}"));
+        let answer = Answer::of(request.header("origin", "https://elsewhere.example")).await;
+        assert_eq!(answer.header("access-control-allow-origin"), Some("*"), "{script}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), None, "{script}");
+        // A server that was built without its page has none.
+        if answer.status == 503 {
+            assert_eq!(answer.refusal().1, "no_page");
+            continue;
+        }
+        assert_eq!((answer.status, answer.header("content-type")), (200, Some("text/javascript")));
+        assert!(answer.text.contains("Socket.IO v4") && answer.header("etag").is_some());
+    }
+    for nothing in ["socket.io.min.js.map", "index.html", "..%2Findex.html", "%ff"] {
+        let answer =
+            Answer::of(server.request(Method::GET, &format!("/socket.io/{nothing}"))).await;
+        assert!([400, 404].contains(&answer.status), "{nothing}: {}", answer.status);
+    }
+    let posted = server.post("/socket.io/socket.io.js", "").await;
+    assert_eq!(posted.refusal(), (405, "method_not_allowed".to_owned()));
 }
 
 #[tokio::test]
@@ -206,6 +306,8 @@ async fn clients_of_before_2020_are_taken_too() {
     assert_eq!(server.get_text(&url).await, "2:40");
     assert_eq!(server.post(&url, r#"20:420["message","old"]"#).await.text, "ok");
     assert!(server.get_text(&url).await.contains(r#"430[{"status":"ok"}]"#));
+    assert_eq!(server.post(&url, r#"18:421["ma\u00f1ana"]"#).await.text, "ok");
+    assert!(server.get_text(&url).await.contains(r#"431[{"status":"ok"}]"#));
 }
 
 #[tokio::test]
@@ -373,7 +475,7 @@ async fn pages_of_foreign_origins_are_refused_and_others_may_read_what_they_are_
 async fn rubbish_is_answered_and_nobody_else_notices() {
     let server = Server::start().await;
     let mut other = connect(server.address).await;
-    let over = "x".repeat((1 << 20) + 1);
+    let over = "x".repeat(SOCKETIO_BODY_BYTES_MAX);
     for (body, status) in [
         (Body::from("rubbish"), 400),
         (Body::from("9"), 400),

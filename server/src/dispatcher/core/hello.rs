@@ -1,6 +1,6 @@
 //! How a worker begins: plain, with a hello, or where it lost an earlier connection.
 
-use super::{Core, Effect, Now};
+use super::{Core, Effect, HowLeft, Now};
 use crate::connection::Close;
 use crate::scheduler::{Mode, Session};
 use tequio_protocol::ids::WorkerId;
@@ -86,7 +86,8 @@ impl Core {
     fn end_half_open(&mut self, session: Session, now: Now) {
         let Some(old) = self.sessions.get(&session).copied() else { return };
         let reason = "the worker has connected again".to_owned();
-        self.disconnected(old, &format!("{} {reason}", close_code::GOING_AWAY), now);
+        let said = format!("{} {reason}", close_code::GOING_AWAY);
+        self.disconnected(old, &said, HowLeft::Closed, now);
         self.effects.push(Effect::Close(old, Close { code: close_code::GOING_AWAY, reason }));
     }
 

@@ -187,7 +187,7 @@ impl Core {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Control, FromWorker};
+    use super::super::{Control, FromWorker, HowLeft};
     use super::*;
     use crate::connection::Peer;
     use crate::metrics::Metrics;
@@ -266,7 +266,7 @@ mod tests {
         for _ in 0..3 {
             let worker = connect(&mut core);
             core.live.busy.insert(worker);
-            core.disconnected(worker, "gone", at(1));
+            core.disconnected(worker, "gone", HowLeft::Broken, at(1));
         }
         assert!(core.live.changed.is_empty() && core.live.busy.is_empty());
         assert!(core.live.gone.is_empty());

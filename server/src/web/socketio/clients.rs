@@ -8,12 +8,13 @@ use socketioxide::adapter::LocalAdapter;
 use socketioxide::extract::{AckSender, SocketRef};
 use socketioxide::handler::{FromMessageParts, MessageHandler, Value};
 use socketioxide::socket::{DisconnectReason, Sid, Socket};
+use socketioxide_parser_common::OTHER_NAME;
 use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use tequio_protocol::limits::SOCKETIO_WAITING_MAX;
 use tequio_protocol::text::quote;
-use tracing::{debug, info, warn};
+use tracing::{info, warn};
 
 /// Who is connected.
 #[derive(Debug)]
@@ -27,6 +28,20 @@ struct Present {
     /// The newest client's number: they are listed in the order of arrival.
     last: u64,
     all: BTreeMap<u64, (Sid, PeerAddress)>,
+    excesses: BTreeMap<Sid, Excess>,
+}
+
+/// What a client sent that was too much, before the library ends its connection for that and calls it
+/// something else. It travels with the request that begins a session.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Excess(Arc<OnceLock<String>>);
+
+impl Excess {
+    /// It was `what`, of more than `bytes_max`.
+    pub(super) fn note(&self, what: &str, bytes_max: usize) {
+        // The first is what ends it.
+        self.0.set(format!("it sent a {what} of more than {bytes_max} bytes")).ok();
+    }
 }
 
 impl Clients {
@@ -43,11 +58,17 @@ impl Clients {
         }
     }
 
-    fn enter(&self, sid: Sid, address: PeerAddress, transport: &str) -> u64 {
+    /// Where it is noted that a client sent too much at once.
+    pub(super) fn excess_of(&self, sid: Sid) -> Excess {
+        self.present().excesses.get(&sid).cloned().unwrap_or_default()
+    }
+
+    fn enter(&self, sid: Sid, address: PeerAddress, transport: &str, excess: Excess) -> u64 {
         let mut present = self.present();
         present.last += 1;
         let number = present.last;
         present.all.insert(number, (sid, address));
+        present.excesses.insert(sid, excess);
         info!("socket.io {sid} connected from {address} transport={transport}");
         self.tell(&present);
         number
@@ -55,6 +76,8 @@ impl Clients {
 
     fn leave(&self, number: u64, sid: Sid, reason: &str) {
         let mut present = self.present();
+        let excess = present.excesses.remove(&sid).unwrap_or_default();
+        let reason = excess.0.get().map_or(reason, String::as_str);
         if present.all.remove(&number).is_some() {
             info!("socket.io {sid} disconnected ({reason})");
             self.tell(&present);
@@ -81,7 +104,7 @@ pub(super) fn describe(reason: DisconnectReason) -> &'static str {
         DisconnectReason::ClientNSDisconnect => "the client said goodbye",
         DisconnectReason::TransportError => "connection lost",
         DisconnectReason::HeartbeatTimeout => "no answer to a ping",
-        DisconnectReason::PacketParsingError => "it sent what is no Socket.IO",
+        DisconnectReason::PacketParsingError => "it sent what is no Socket.IO, or too much of it",
         DisconnectReason::MultipleHttpPollingError => "it polled twice at once",
         DisconnectReason::ServerNSDisconnect | DisconnectReason::ClosingServer => {
             "the server stops"
@@ -113,7 +136,8 @@ impl Seat {
         let unknown = PeerAddress { ip: Ipv4Addr::UNSPECIFIED.into(), port: None };
         let address = extensions.get().copied().unwrap_or(unknown);
         let transport = format!("{:?}", socket.transport_type()).to_lowercase();
-        let number = clients.enter(socket.id, address, &transport);
+        let excess = extensions.get::<Excess>().cloned().unwrap_or_default();
+        let number = clients.enter(socket.id, address, &transport, excess);
         let lines = Lines::new(format!("socket.io {}", socket.id));
         let said = Mutex::new(Said { lines, is_deaf: false });
         Seat { clients: clients.clone(), number, sid: socket.id, said }
@@ -151,33 +175,26 @@ impl Drop for Seat {
 /// What is done beside logging and acknowledging.
 type Act = dyn Fn(&SocketRef) + Send + Sync;
 
-/// What an event of a client does.
+/// What an event of a client does: it is logged, done and acknowledged.
 #[derive(Clone)]
 pub(super) struct OnEvent {
     seat: Arc<Seat>,
-    /// None where it is ignored.
-    act: Option<Arc<Act>>,
+    act: Arc<Act>,
     /// Why it is not done.
     refusal: Option<&'static str>,
 }
 
 impl OnEvent {
-    /// It is logged, done and acknowledged.
     pub(super) fn new(
         seat: Arc<Seat>,
         act: impl Fn(&SocketRef) + Send + Sync + 'static,
     ) -> OnEvent {
-        OnEvent { seat, act: Some(Arc::new(act)), refusal: None }
+        OnEvent { seat, act: Arc::new(act), refusal: None }
     }
 
     /// It is logged, and answered with the reason why it is not done.
     pub(super) fn refused(seat: Arc<Seat>, reason: &'static str) -> OnEvent {
-        OnEvent { seat, act: Some(Arc::new(|_| {})), refusal: Some(reason) }
-    }
-
-    /// Nothing is done.
-    pub(super) fn ignored(seat: Arc<Seat>) -> OnEvent {
-        OnEvent { seat, act: None, refusal: None }
+        OnEvent { seat, act: Arc::new(|_| {}), refusal: Some(reason) }
     }
 }
 
@@ -189,12 +206,9 @@ pub(super) struct InTurn;
 impl MessageHandler<LocalAdapter, InTurn> for OnEvent {
     fn call(&self, socket: Arc<Socket>, mut event: Value, ack_id: Option<i64>) {
         self.seat.clients.tally.received.inc();
-        let Some(act) = &self.act else {
-            return debug!("[socket.io {}] ignored: {}", socket.id, said(&event));
-        };
         self.seat.said().lines.tell(|| said(&event));
         let Ok(ack) = AckSender::from_message_parts(&socket, &mut event, &ack_id);
-        act(&SocketRef::from(socket));
+        (self.act)(&SocketRef::from(socket));
         if let Some(reason) = self.refusal {
             self.seat.said().lines.tell(|| format!("refused: {reason}"));
         }
@@ -216,7 +230,7 @@ fn said(event: &Value) -> String {
     let mut said = match serde_json::from_str::<Vec<serde_json::Value>>(text.as_str()) {
         Ok(parts) => written(&parts),
         // It is nested deeper than what this parser takes, if anything.
-        Err(_) => quote(text.as_str()),
+        Err(_) => quote(&text.as_str().replacen(&format!("\"{OTHER_NAME}\","), "", 1)),
     };
     if let Some(attachments) = attachments {
         let bytes: usize = attachments.iter().map(|attachment| attachment.len()).sum();
@@ -227,8 +241,15 @@ fn said(event: &Value) -> String {
 }
 
 fn written(parts: &[serde_json::Value]) -> String {
+    let is_other = parts.len() > 1 && parts[0] == OTHER_NAME;
+    let parts = if is_other { &parts[1..] } else { parts };
     let (name, arguments) = parts.split_first().unwrap_or((&serde_json::Value::Null, &[]));
-    let name = quote(name.as_str().unwrap_or("?"));
+    let name = match name {
+        serde_json::Value::String(name) if name.is_empty() => "\"\"".to_owned(),
+        serde_json::Value::String(name) => quote(name),
+        serde_json::Value::Number(name) => name.to_string(),
+        _ => "?".to_owned(),
+    };
     let arguments: Vec<String> = arguments.iter().map(serde_json::Value::to_string).collect();
     if arguments.is_empty() { name } else { format!("{name} {}", quote(&arguments.join(", "))) }
 }
@@ -249,6 +270,11 @@ mod tests {
             (r#"["message"]"#, "message"),
             (r#"["message",1,[2,null],{"a":true}]"#, r#"message 1, [2,null], {"a":true}"#),
             ("[]", "?"),
+            (r#"["",1]"#, r#""" 1"#),
+            ("[\"\u{fdd0}\"]", "\u{fdd0}"),
+            ("[\"\u{fdd0}\",\"a\\\"b\\\\c\\n\",1]", "a\"b\\c\u{fffd} 1"),
+            ("[\"\u{fdd0}\",7]", "7"),
+            ("[\"\u{fdd0}\",7,\"\\ud83d\"]", "[7,\"\\ud83d\"]"),
             ("rubbish\n", "rubbish\u{fffd}"),
         ] {
             assert_eq!(said(&text(json)), line);

@@ -1,4 +1,4 @@
-//! `/socket.io/`: a server for clients of Socket.IO, which polls or a WebSocket carry. A `message` is
+//! `/socket.io/`: a server for clients of Socket.IO, which polls or a WebSocket carry. Any event is
 //! logged, and acknowledged where that is asked for; whoever sends `join` is told of jobs, workers and
 //! results as they change, until `leave`.
 //!
@@ -8,27 +8,31 @@
 
 mod clients;
 mod dashboards;
+mod frames;
 mod view;
 
-use super::App;
+pub(super) use frames::Frames;
+
 use super::patience::Patience;
 use super::socket::Sockets;
 use super::upgrade;
 use super::who::Who;
+use super::{App, assets};
 use crate::connection::{Stopping, stopped};
 use crate::dispatcher::Dispatcher;
 use crate::metrics::Tally;
 
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::{Path, Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
     ACCESS_CONTROL_ALLOW_ORIGIN, ACCESS_CONTROL_REQUEST_HEADERS, CACHE_CONTROL, ORIGIN, VARY,
 };
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
-use clients::{Clients, OnEvent, Seat};
+use clients::{Clients, Excess, OnEvent, Seat};
 use dashboards::Dashboards;
+use futures_util::TryStreamExt;
 use socketioxide::extract::SocketRef;
 use socketioxide::handler::ConnectHandler;
 use socketioxide::socket::{DisconnectReason, Sid};
@@ -37,7 +41,7 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use tequio_protocol::limits::{
     FRAME_BYTES_MAX, PING_INTERVAL, SOCKET_READ_BUFFER_BYTES, SOCKETIO_ATTACHMENTS_MAX,
-    SOCKETIO_PATIENCE, SOCKETIO_PONG_TIMEOUT, SOCKETIO_WAITING_MAX,
+    SOCKETIO_BODY_BYTES_MAX, SOCKETIO_PATIENCE, SOCKETIO_PONG_TIMEOUT, SOCKETIO_WAITING_MAX,
 };
 use tower::util::BoxCloneSyncService;
 use tower::{ServiceExt, service_fn};
@@ -52,10 +56,15 @@ const NO_DASHBOARD: &str = "a page of the origin null (a file's, or one in a san
 /// The one namespace.
 const ROOT: &str = "/";
 
+/// The client library, as every tutorial's page loads it from its server; Node's server has the same.
+const SCRIPTS: [&str; 4] =
+    ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
+
 /// What answers requests of Socket.IO clients.
 #[derive(Clone)]
 pub(super) struct Hub {
     service: BoxCloneSyncService<Request, Response, Infallible>,
+    clients: Arc<Clients>,
     dashboards: Arc<Dashboards>,
     stopping: Stopping,
 }
@@ -69,6 +78,22 @@ pub(super) async fn serve(State(app): State<App>, request: Request) -> Response 
         (_, Err(full)) => full.into_response(),
     };
     share(response.headers_mut(), origin);
+    response
+}
+
+/// `GET /socket.io/socket.io.js` and the like: for pages of any origin, since it is no secret.
+pub(super) async fn script(
+    app: State<App>,
+    Path(name): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Response {
+    if !SCRIPTS.contains(&name.as_str()) {
+        return assets::file(app, Method::GET, uri, headers).await;
+    }
+    let mut response = assets::vendored(&app.page, &format!("socket.io/{name}"), &headers);
+    let anybody = HeaderValue::from_static("*");
+    response.headers_mut().insert(ACCESS_CONTROL_ALLOW_ORIGIN, anybody);
     response
 }
 
@@ -94,6 +119,7 @@ impl Hub {
             ServiceExt::<Request>::map_response(service, |response| response.map(Body::new));
         let hub = Hub {
             service: BoxCloneSyncService::new(service),
+            clients: clients.clone(),
             dashboards: dashboards.clone(),
             stopping: sockets.stopping(),
         };
@@ -107,28 +133,66 @@ impl Hub {
         hub
     }
 
-    async fn answer(&self, request: Request) -> Response {
+    /// The library closes a session whose request brings too much, and does not say why.
+    fn count(request: Request, excess: Excess) -> Request {
+        let mut bytes = 0;
+        request.map(|body| {
+            Body::from_stream(body.into_data_stream().inspect_ok(move |chunk| {
+                bytes += chunk.len();
+                if bytes > SOCKETIO_BODY_BYTES_MAX {
+                    excess.note("request", SOCKETIO_BODY_BYTES_MAX);
+                }
+            }))
+        })
+    }
+
+    async fn answer(&self, mut request: Request) -> Response {
+        let sid = session(request.uri());
         if upgrade::is_wanted(request.headers())
             && let Some(patience) = request.extensions().get::<Patience>()
         {
             patience.end(self.stopping.clone());
         }
-        if let Some(sid) = polling(request.method(), request.uri()) {
+        let connection = request.extensions().get::<Patience>().cloned();
+        let excess = sid.map_or_else(Excess::default, |sid| self.clients.excess_of(sid));
+        request.extensions_mut().insert(excess.clone());
+        if let Some(sid) = sid.filter(|_| is_poll(&request)) {
             self.dashboards.polled(sid);
         }
+        if *request.method() == Method::POST {
+            request = Hub::count(request, excess.clone());
+        }
         let mut stopping = self.stopping.clone();
-        tokio::select! {
+        let response = tokio::select! {
             biased;
             Ok(response) = self.service.clone().oneshot(request) => response,
             () = stopped(&mut stopping) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
+        };
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS
+            && let Some(connection) = connection
+        {
+            // What comes after this answer are frames.
+            connection.limit_messages(move || excess.note("message", FRAME_BYTES_MAX));
         }
+        response
     }
+}
+
+/// Whose request it is.
+fn session(uri: &Uri) -> Option<Sid> {
+    uri.query()?.split('&').find_map(|part| part.strip_prefix("sid="))?.parse().ok()
+}
+
+fn is_poll(request: &Request) -> bool {
+    let query = request.uri().query().unwrap_or_default();
+    *request.method() == Method::GET && query.split('&').any(|part| part == "transport=polling")
 }
 
 fn builder() -> SocketIoBuilder {
     let parser = ParserConfig::common()
         .max_incoming_binaries(SOCKETIO_ATTACHMENTS_MAX)
-        .max_incoming_binary_buf_size(FRAME_BYTES_MAX)
+        // What one request can bring is never too much for the event that it belongs to.
+        .max_incoming_binary_buf_size(SOCKETIO_BODY_BYTES_MAX)
         .packet_completion_timeout(SOCKETIO_PATIENCE);
     SocketIo::builder()
         .with_parser(parser)
@@ -137,7 +201,7 @@ fn builder() -> SocketIoBuilder {
         .ping_timeout(SOCKETIO_PONG_TIMEOUT)
         .connect_timeout(SOCKETIO_PATIENCE)
         .upgrade_timeout(SOCKETIO_PATIENCE)
-        .max_payload(FRAME_BYTES_MAX as u64)
+        .max_payload(SOCKETIO_BODY_BYTES_MAX as u64)
         .max_buffer_size(SOCKETIO_WAITING_MAX)
         .ws_max_message_size(FRAME_BYTES_MAX)
         .ws_max_frame_size(FRAME_BYTES_MAX)
@@ -164,7 +228,8 @@ fn attend(
         socket.on("join", OnEvent::refused(seat.clone(), NO_DASHBOARD));
     }
     socket.on("leave", on(|dashboards, socket| dashboards.leave(socket.id)));
-    socket.on_fallback(OnEvent::ignored(seat.clone()));
+    // A classroom's events have names of its own.
+    socket.on_fallback(on(|_, _| {}));
     let (dashboards, stopping) = (dashboards.clone(), stopping.clone());
     socket.on_disconnect(async move |socket: SocketRef, reason: DisconnectReason| {
         dashboards.leave(socket.id);
@@ -172,14 +237,6 @@ fn attend(
         let reason = if *stopping.borrow() { DisconnectReason::ClosingServer } else { reason };
         seat.leave(clients::describe(reason));
     });
-}
-
-/// Whose poll a request is.
-fn polling(method: &Method, uri: &Uri) -> Option<Sid> {
-    let mut query = uri.query()?.split('&');
-    let is_poll = *method == Method::GET && query.clone().any(|part| part == "transport=polling");
-    let sid = query.find_map(|part| part.strip_prefix("sid="))?;
-    is_poll.then(|| sid.parse().ok())?
 }
 
 // ---- Pages of other origins -------------------------------------------------------------------
@@ -221,8 +278,9 @@ mod tests {
     fn a_poll_is_a_get_that_names_its_session() {
         let sid = "AAAAAAAAAAAAAAAA";
         let whose = |method, query: &str| {
-            let uri = format!("/socket.io/?{query}").parse().unwrap();
-            polling(&method, &uri).map(|sid| sid.to_string())
+            let uri: Uri = format!("/socket.io/?{query}").parse().unwrap();
+            let request = Request::builder().method(method).uri(&uri).body(Body::empty()).unwrap();
+            session(&uri).filter(|_| is_poll(&request)).map(|sid| sid.to_string())
         };
         let poll = format!("EIO=4&transport=polling&t=x&sid={sid}");
         assert_eq!(whose(Method::GET, &poll).as_deref(), Some(sid));
