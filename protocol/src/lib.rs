@@ -6,6 +6,8 @@
 
 pub mod api;
 pub mod chat;
+pub mod fault;
+mod foreign;
 pub mod grid;
 pub mod ids;
 pub mod inputs;
@@ -20,5 +22,7 @@ pub mod outcome;
 pub mod page;
 pub mod piece;
 pub mod power;
+pub mod reader;
 mod scan;
+mod table;
 pub mod text;

@@ -250,6 +250,15 @@ pub const AXIS_BYTES_MAX: usize = 16 * 1024;
 /// The longest line of inputs.
 pub const LINE_BYTES_MAX: usize = 4096;
 
+/// Bytes of a text of inputs in which its format shows: more is not looked through for its first line.
+pub const RECOGNISED_BYTES_MAX: usize = 64 * 1024;
+
+/// Characters of a line that an error shows: what fits beside the reason in a terminal.
+pub const EXCERPT_CHARS_MAX: usize = 60;
+
+/// Skipped lines that are told by their numbers: enough to see what they have in common.
+pub const SKIPPED_NAMED_MAX: usize = 10;
+
 /// Inputs that are handed to the store at once while a job is being submitted.
 pub const INPUTS_BLOCK: usize = 16_384;
 
