@@ -46,6 +46,28 @@ pub struct Taken {
     pub lines: Vec<LineRun>,
 }
 
+/// Gives each input the number of its line, over all that is taken of one reader.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Numbering {
+    index: u64,
+    run: Option<LineRun>,
+}
+
+impl Numbering {
+    /// The inputs with their lines.
+    pub fn number(&mut self, taken: Taken) -> impl Iterator<Item = (u64, RepeatMultiply)> + '_ {
+        let mut runs = taken.lines.into_iter().peekable();
+        taken.inputs.into_iter().map(move |input| {
+            let (index, last) = (self.index, self.run.take());
+            self.run = runs.next_if(|run| run.first <= index).or(last);
+            self.index += 1;
+            // The first input of a reader that begins at 0 begins a run.
+            let line = self.run.map_or(index + 1, |run| run.line + index - run.first);
+            (line, input)
+        })
+    }
+}
+
 /// The lines that were skipped.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Skipped {
@@ -392,6 +414,11 @@ impl Reader {
 }
 
 impl Skipped {
+    /// The numbers of the first of them, as a header has them: `3,7,12`; empty where there are none.
+    pub fn numbers(&self) -> String {
+        self.first.iter().map(u64::to_string).collect::<Vec<_>>().join(",")
+    }
+
     fn add(&mut self, line: u64) {
         self.count += 1;
         if self.first.len() < SKIPPED_NAMED_MAX {
@@ -462,7 +489,7 @@ fn excerpt(text: &str, at: usize) -> String {
 /// Inputs as lines of JSON with the numbers of their lines, as they are sent: a line that was skipped
 /// is an empty one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Body {
+pub struct InputLines {
     /// The lines.
     pub text: String,
     /// The first one's number; 0 where there is none.
@@ -472,7 +499,7 @@ pub struct Body {
     next_line: u64,
 }
 
-impl Body {
+impl InputLines {
     /// Whether this input may be pushed: only so many lines may be left out, for each is a byte.
     pub fn takes(&self, line: u64) -> bool {
         let is_next = (self.next_line..self.next_line + LINE_BYTES_MAX as u64).contains(&line);

@@ -15,17 +15,9 @@ fn json(times: u64) -> String {
 fn read(text: &[u8], size: usize, invalid: Invalid) -> Result<(Vec<(u64, u64)>, Skipped), Refused> {
     let mut reader = Reader::new(START, invalid);
     let mut seen = Vec::new();
-    let mut last = None;
+    let mut numbers = Numbering::default();
     let mut see = |taken: Taken| {
-        let mut runs = taken.lines.iter().peekable();
-        for input in &taken.inputs {
-            let index = seen.len() as u64;
-            if let Some(run) = runs.next_if(|run| run.first == index) {
-                last = Some(*run);
-            }
-            let run: LineRun = last.unwrap();
-            seen.push((input.times(), run.line + index - run.first));
-        }
+        seen.extend(numbers.number(taken).map(|(line, input)| (input.times(), line)));
     };
     for piece in text.chunks(size) {
         reader.push(piece)?;
@@ -98,7 +90,7 @@ fn a_bad_line_shows_itself_and_a_right_one() {
             format!("[{}, {{\"initial\":1}}]", json(1)),
             "Element 2, in line 1, column 50: \"factor\" is missing",
         ),
-        (format!("[{},]", json(1)), "Line 1, column 38: a comma before the array's ]"),
+        (format!("[{},]", json(1)), "Line 1, column 37: a comma before the array's ]"),
         (format!("[{}\n{}]", json(1), json(2)), "Line 2, column 1: a comma is missing between"),
         (
             format!("[{}]\n{}", json(1), json(2)),
@@ -151,7 +143,7 @@ fn a_text_may_begin_anywhere() {
 
 #[test]
 fn a_body_keeps_the_numbers_of_lines() {
-    let mut body = Body::default();
+    let mut body = InputLines::default();
     for line in [5, 6, 9] {
         assert!(body.takes(line));
         body.push(line, &input(line));

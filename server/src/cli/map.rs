@@ -8,24 +8,24 @@ use super::submit::parse_op;
 use anyhow::{Context, bail};
 use clap::Args;
 use reqwest::Method;
-use std::io::{self, BufRead, Read as _};
+use std::io::{self, BufRead};
 use tequio_protocol::api::JobView;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
-    CLIENT_POLL, INPUTS_BLOCK, LINE_BYTES_MAX, MAP_AHEAD_TASKS_MAX, MAP_BLOCK_WAIT,
-    MAP_BLOCKS_WAITING_MAX,
+    CLIENT_POLL, INPUTS_BLOCK, MAP_AHEAD_TASKS_MAX, MAP_BLOCK_WAIT, MAP_BLOCKS_WAITING_MAX,
 };
-use tequio_protocol::line;
 use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::reader::{InputLines, Invalid, Numbering, Reader, Refused, Skipped, Start};
 use tokio::signal::ctrl_c;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, sleep, timeout_at};
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
-Lines are JSON objects: {\"initial\":1,\"factor\":1.5,\"times\":10}
-Results are lines {\"index\":0,\"result\":57.6650390625} or {\"index\":3,\"error\":\"...\"}, in the \
-order of the inputs.")]
+Inputs are lines of JSON, {\"initial\":1,\"factor\":1.5,\"times\":10}, one JSON array of such objects, \
+or CSV with a header.
+Results are lines {\"index\":0,\"line\":1,\"result\":57.6650390625} or \
+{\"index\":3,\"line\":5,\"error\":\"...\"}, in the order of the inputs.")]
 pub(super) struct Map {
     /// What is computed: repeat_multiply
     #[arg(value_name = "OP", value_parser = parse_op)]
@@ -47,12 +47,15 @@ pub(super) struct Map {
     remote: Remote,
 }
 
-/// What stdin says, line by line.
+/// What stdin says.
 enum Read {
-    Input(RepeatMultiply),
+    /// An input, and the number of its line.
+    Input(u64, RepeatMultiply),
     /// What is wrong, with the line's number.
     Bad(String),
     Broken(io::Error),
+    /// There is no more; these lines are no inputs.
+    End(Skipped),
 }
 
 impl Map {
@@ -63,7 +66,7 @@ impl Map {
         let feed = Feed {
             client: client.clone(),
             id,
-            skip_invalid: self.skip_invalid,
+            invalid: if self.skip_invalid { Invalid::Skip } else { Invalid::Refuse },
             sent: 0,
             written: is_written,
         };
@@ -130,27 +133,27 @@ impl Map {
 struct Feed {
     client: Client,
     id: JobId,
-    skip_invalid: bool,
+    invalid: Invalid,
     sent: u64,
     written: watch::Receiver<u64>,
 }
 
 impl Feed {
     async fn run(mut self) -> anyhow::Result<()> {
-        let mut lines = read_stdin();
-        let mut skipped = 0;
+        let mut lines = read_stdin(self.invalid);
+        let mut held = None;
+        let mut skipped = Skipped::default();
         loop {
-            let (block, is_last) = self.next_block(&mut lines, &mut skipped).await?;
-            let count = block.lines().count() as u64;
+            let (block, is_last) = self.next_block(&mut lines, &mut held, &mut skipped).await?;
             // The server keeps what is ahead; what waits here is no more than a block.
             let may_send = |written: &u64| self.sent - written < MAP_AHEAD_TASKS_MAX;
             self.written.wait_for(may_send).await.context("results are no longer written")?;
             append(&self.client, self.id, self.sent, &block).await?;
-            self.sent += count;
+            self.sent += block.count;
             if is_last {
                 // Said before the job can be over: that its results end may be seen first.
-                if skipped > 0 {
-                    eprintln!("tequio: skipped lines that are no inputs: {skipped}");
+                if skipped.count > 0 {
+                    eprintln!("tequio: skipped {skipped}");
                 }
                 close(&self.client, self.id).await?;
                 return Ok(());
@@ -159,18 +162,20 @@ impl Feed {
     }
 
     /// A block of inputs as they are sent, full or as much as came in a short while; whether it is
-    /// the last.
+    /// the last. `held` is the input that begins the next block.
     async fn next_block(
         &self,
         lines: &mut mpsc::Receiver<Read>,
-        skipped: &mut u64,
-    ) -> anyhow::Result<(String, bool)> {
-        let mut block = String::new();
+        held: &mut Option<Read>,
+        skipped: &mut Skipped,
+    ) -> anyhow::Result<(InputLines, bool)> {
+        let mut block = InputLines::default();
         let mut until = None;
         for _ in 0..INPUTS_BLOCK {
-            let next = match until {
-                None => lines.recv().await,
-                Some(until) => match timeout_at(until, lines.recv()).await {
+            let next = match (held.take(), until) {
+                (Some(held), _) => Some(held),
+                (None, None) => lines.recv().await,
+                (None, Some(until)) => match timeout_at(until, lines.recv()).await {
                     Ok(next) => next,
                     Err(_) => return Ok((block, false)),
                 },
@@ -178,11 +183,17 @@ impl Feed {
             until.get_or_insert_with(|| Instant::now() + MAP_BLOCK_WAIT);
             match next {
                 None => return Ok((block, true)),
-                Some(Read::Input(input)) => {
-                    block += &serde_json::to_string(&input).context("an input is JSON")?;
-                    block.push('\n');
+                Some(Read::Input(line, input)) => {
+                    if !block.takes(line) {
+                        *held = Some(Read::Input(line, input));
+                        return Ok((block, false));
+                    }
+                    block.push(line, &input);
                 }
-                Some(Read::Bad(_)) if self.skip_invalid => *skipped += 1,
+                Some(Read::End(lines)) => {
+                    *skipped = lines;
+                    return Ok((block, true));
+                }
                 Some(Read::Bad(reason)) => bail!(reason),
                 Some(Read::Broken(error)) => return Err(error).context("stdin cannot be read"),
             }
@@ -193,12 +204,18 @@ impl Feed {
 
 /// Appends lines behind the `first` inputs of a job. A request that worked, but whose answer was
 /// lost, is seen to have worked.
-async fn append(client: &Client, id: JobId, first: u64, lines: &str) -> Result<(), RequestError> {
-    let count = lines.lines().count() as u64;
+async fn append(
+    client: &Client,
+    id: JobId,
+    first: u64,
+    lines: &InputLines,
+) -> Result<(), RequestError> {
+    let count = lines.count;
     if count == 0 {
         return Ok(());
     }
-    let attempt = async || match grow(client, id, first, lines, true).await {
+    let line = Some(lines.first_line);
+    let attempt = async || match grow(client, id, first, line, &lines.text, true).await {
         Err(refused) if refused.is_conflict() => {
             let has_grown = client.job(id).await?.total == first + count;
             if has_grown { Ok(()) } else { Err(refused) }
@@ -212,7 +229,7 @@ async fn append(client: &Client, id: JobId, first: u64, lines: &str) -> Result<(
 async fn close(client: &Client, id: JobId) -> Result<(), RequestError> {
     let attempt = async || loop {
         let total = client.job(id).await?.total;
-        match grow(client, id, total, "", false).await {
+        match grow(client, id, total, None, "", false).await {
             // It was closed before, or is over; or what was on its way has arrived meanwhile.
             Err(refused) if refused.is_conflict() => {
                 if client.job(id).await?.total == total {
@@ -229,10 +246,12 @@ async fn grow(
     client: &Client,
     id: JobId,
     first: u64,
+    line: Option<u64>,
     lines: &str,
     more: bool,
 ) -> Result<(), RequestError> {
-    let query = [("first", first.to_string()), ("more", more.to_string())];
+    let mut query = vec![("first", first.to_string()), ("more", more.to_string())];
+    query.extend(line.map(|line| ("line", line.to_string())));
     let request = client.request(Method::POST, &format!("api/jobs/{id}/inputs"));
     client.send(request.query(&query).body(lines.to_owned())).await.map(drop)
 }
@@ -269,20 +288,33 @@ async fn show(client: &Client, id: JobId) -> anyhow::Result<()> {
     }
 }
 
-/// Reads lines in a thread of its own, since reading stdin cannot be interrupted.
-fn read_stdin() -> mpsc::Receiver<Read> {
+/// Reads inputs in a thread of its own, since reading stdin cannot be interrupted.
+fn read_stdin(invalid: Invalid) -> mpsc::Receiver<Read> {
     let (read, lines) = mpsc::channel(INPUTS_BLOCK * MAP_BLOCKS_WAITING_MAX);
     std::thread::spawn(move || {
+        let mut reader = Reader::new(Start { index: 0, line: 1 }, invalid);
         let mut stdin = io::stdin().lock();
-        for number in 1u64.. {
-            let line = match next_line(&mut stdin) {
-                Ok(None) => return,
-                Ok(Some(text)) => read_line(number, &text),
-                Err(error) => Some(Read::Broken(error)),
+        let mut numbers = Numbering::default();
+        loop {
+            let (count, is_last) = match stdin.fill_buf() {
+                Ok(bytes) if bytes.is_empty() => (0, Some(end(&mut reader))),
+                Ok(bytes) => {
+                    let refused = reader.push(bytes).err().map(refusal);
+                    (bytes.len(), refused)
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => (0, Some(Read::Broken(error))),
             };
-            let is_broken = matches!(line, Some(Read::Broken(_)));
-            // Nobody listens any more where the command is over.
-            if line.is_some_and(|line| read.blocking_send(line).is_err()) || is_broken {
+            stdin.consume(count);
+            // What came before an end is computed.
+            for (line, input) in numbers.number(reader.take()) {
+                // Nobody listens any more where the command is over.
+                if read.blocking_send(Read::Input(line, input)).is_err() {
+                    return;
+                }
+            }
+            if let Some(last) = is_last {
+                read.blocking_send(last).ok();
                 return;
             }
         }
@@ -290,23 +322,13 @@ fn read_stdin() -> mpsc::Receiver<Read> {
     lines
 }
 
-/// The next line, or a byte more than is allowed of one that is too long.
-fn next_line(stdin: &mut impl BufRead) -> io::Result<Option<Vec<u8>>> {
-    let mut text = Vec::new();
-    let bytes_max = LINE_BYTES_MAX as u64 + 1;
-    if stdin.by_ref().take(bytes_max).read_until(b'\n', &mut text)? == 0 {
-        return Ok(None);
+fn end(reader: &mut Reader) -> Read {
+    match reader.end() {
+        Ok(()) => Read::End(reader.skipped().clone()),
+        Err(refused) => refusal(refused),
     }
-    if text.len() as u64 == bytes_max && text.last() != Some(&b'\n') {
-        stdin.skip_until(b'\n')?;
-    }
-    Ok(Some(text))
 }
 
-/// What a line says; nothing where it is blank.
-fn read_line(number: u64, text: &[u8]) -> Option<Read> {
-    match line::read(text) {
-        Ok(input) => input.map(Read::Input),
-        Err(said) => Some(Read::Bad(format!("line {number}: {said}"))),
-    }
+fn refusal(refused: Refused) -> Read {
+    Read::Bad(refused.message("tequio map repeat_multiply"))
 }

@@ -23,6 +23,7 @@ use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX};
 use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::reader::LineRun;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -244,14 +245,15 @@ impl Dispatcher {
         self.write(|reply| Write::CreateJob(job, reply)).await
     }
 
-    /// Appends inputs behind the `first` that a draft has.
+    /// Appends inputs, which come from `lines`, behind the `first` that a draft has.
     pub async fn append_inputs(
         &self,
         id: JobId,
         first: u64,
         inputs: Vec<RepeatMultiply>,
+        lines: Vec<LineRun>,
     ) -> Result<(), ChangeError> {
-        self.write(|reply| Write::AppendInputs(id, first, inputs, reply)).await
+        self.write(|reply| Write::AppendInputs(id, first, inputs, lines, reply)).await
     }
 
     /// Removes a draft, now or as soon as the store's thread comes to it.
@@ -273,15 +275,17 @@ impl Dispatcher {
         self.write(|reply| Write::Publish(Box::new(stored), reply)).await.map(drop)
     }
 
-    /// Appends inputs behind the `first` that an open job has, and closes it unless `is_open`.
+    /// Appends inputs, which come from `lines`, behind the `first` that an open job has, and closes
+    /// it unless `is_open`.
     pub async fn grow(
         &self,
         id: JobId,
         first: u64,
         inputs: Vec<RepeatMultiply>,
+        lines: Vec<LineRun>,
         is_open: bool,
     ) -> Result<(), ChangeError> {
-        self.write(|reply| Write::Grow(id, first, inputs, is_open, reply)).await
+        self.write(|reply| Write::Grow(id, first, inputs, lines, is_open, reply)).await
     }
 
     /// Pauses, resumes or cancels a job. It is so when this returns, and on disk.

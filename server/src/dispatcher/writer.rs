@@ -17,6 +17,7 @@ use tequio_protocol::limits::{
     COMMIT_BUSY, COMMIT_GATHER, COMMIT_TASKS_MAX, STATES_WAIT, STORE_RETRY,
 };
 use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::reader::LineRun;
 use tokio::sync::oneshot;
 use tracing::error;
 
@@ -31,12 +32,12 @@ pub(super) enum Write {
     /// The dispatcher answers it, once it has the job too.
     Submit(NewJob, Reply<JobId>),
     CreateJob(NewJob, Reply<JobId>),
-    AppendInputs(JobId, u64, Vec<RepeatMultiply>, Reply<()>),
+    AppendInputs(JobId, u64, Vec<RepeatMultiply>, Vec<LineRun>, Reply<()>),
     /// The dispatcher answers it, once it has the job too.
     Publish(Box<StoredJob>, Reply<JobId>),
-    /// Inputs behind the `first` that an open job has, and whether it stays open. The dispatcher
+    /// Inputs behind the `first` that an open job has, their lines, and whether it stays open. The dispatcher
     /// answers it.
-    Grow(JobId, u64, Vec<RepeatMultiply>, bool, Reply<()>),
+    Grow(JobId, u64, Vec<RepeatMultiply>, Vec<LineRun>, bool, Reply<()>),
     Discard(JobId, Reply<()>),
     /// A job that is over. The dispatcher answers it, once it has forgotten the job too.
     Remove(JobId, Reply<()>),
@@ -184,16 +185,16 @@ impl Writer {
                 Err(error) => answer(reply, Err(error)),
             },
             Write::CreateJob(job, reply) => answer(reply, self.store.create_job(&job)),
-            Write::AppendInputs(job, first, inputs, reply) => {
-                answer(reply, self.store.append_inputs(job, first, &inputs));
+            Write::AppendInputs(job, first, inputs, lines, reply) => {
+                answer(reply, self.store.append_lines(job, first, &inputs, &lines));
             }
             Write::Publish(job, reply) => match self.store.publish(job.id, job.is_open) {
                 Ok(()) => self.tell(Event::Published(job, reply)),
                 Err(error) => answer(reply, Err(error)),
             },
-            Write::Grow(job, first, inputs, is_open, reply) => {
+            Write::Grow(job, first, inputs, lines, is_open, reply) => {
                 let total = first + inputs.len() as u64;
-                match self.store.append_inputs(job, first, &inputs) {
+                match self.store.append_lines(job, first, &inputs, &lines) {
                     Err(error) => answer(reply, Err(error)),
                     Ok(()) if is_open => self.tell(Event::Grown(job, total, true, reply)),
                     Ok(()) => match self.store.publish(job, false) {

@@ -1,8 +1,8 @@
 //! A store that lasts as long as its process: for `--memory`, tests and the simulation.
 
 use super::{
-    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob,
-    push_joined,
+    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob, jumps,
+    push_joined, runs_within,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,6 +13,7 @@ use tequio_protocol::ids::JobId;
 use tequio_protocol::number::Number;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::reader::LineRun;
 
 /// Keeps everything in memory, and nothing behind it. It never errs with [`StoreError::Io`].
 #[derive(Debug, Default)]
@@ -36,6 +37,7 @@ struct Job {
     /// `None` for a draft.
     state: Option<JobState>,
     inputs: Vec<RepeatMultiply>,
+    lines: Vec<LineRun>,
     /// The outcomes recorded, by their first index; disjoint, none empty.
     runs: BTreeMap<u64, Kept>,
 }
@@ -106,11 +108,12 @@ impl Store for MemoryStore {
         Ok(self.lock().enter(job, Some(JobState::Running)))
     }
 
-    fn append_inputs(
+    fn append_lines(
         &self,
         job: JobId,
         first: u64,
         inputs: &[RepeatMultiply],
+        lines: &[LineRun],
     ) -> Result<(), StoreError> {
         let mut state = self.lock();
         let growing = state.growing(job)?;
@@ -122,6 +125,8 @@ impl Store for MemoryStore {
             let end = first.saturating_add(inputs.len() as u64);
             return Err(StoreError::Overlap { job, first, end });
         }
+        let jumps = jumps(growing.lines.last().copied(), lines);
+        growing.lines.extend(jumps);
         growing.inputs.extend_from_slice(inputs);
         growing.total = growing.inputs.len() as u64;
         Ok(())
@@ -233,6 +238,13 @@ impl Store for MemoryStore {
         }
         Ok(found.inputs[range.start as usize..range.end as usize].to_vec())
     }
+
+    fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
+        let state = self.lock();
+        let found = state.jobs.get(&job).ok_or(StoreError::Missing(job))?;
+        let has_grid = found.entered.grid.is_some();
+        Ok((!has_grid).then(|| runs_within(&found.lines, &range)))
+    }
 }
 
 impl State {
@@ -246,6 +258,7 @@ impl State {
             is_open: false,
             state,
             inputs: Vec::new(),
+            lines: Vec::new(),
             runs: BTreeMap::new(),
         };
         self.jobs.insert(id, entered);

@@ -11,8 +11,8 @@
 //! ```
 
 use super::{
-    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob,
-    push_joined,
+    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob, jumps,
+    push_joined, runs_within,
 };
 use rusqlite::{
     CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction,
@@ -36,6 +36,7 @@ use tequio_protocol::inputs;
 use tequio_protocol::limits::REMOVED_ROWS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::reader::LineRun;
 
 /// The bytes of one page: what [`Options::max_pages`] counts.
 pub const PAGE_BYTES: u32 = 4096;
@@ -67,6 +68,18 @@ const WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// What SQLite takes for no limit: the most pages that any file of its may have.
 const PAGES_MAX: u32 = 0xffff_fffe;
+
+/// From which lines inputs come: rows of `[[index,line],...]`, each of which holds from its index on to
+/// the next, one line an input. A table of its own, which files of before lack until it is needed: an
+/// older tequio does not miss it, and opening a file writes nothing.
+const LINES: &str = "
+    CREATE TABLE IF NOT EXISTS input_line (
+        job INTEGER NOT NULL,
+        first INTEGER NOT NULL CHECK (first >= 0),
+        lines TEXT NOT NULL,
+        UNIQUE (job, first)
+    ) STRICT;
+";
 
 /// `outcome_extent` has all that [`Store::load`] reads of outcomes, so that it need not touch the
 /// pages of the outcomes themselves.
@@ -205,11 +218,12 @@ impl Store for SqliteStore {
         })
     }
 
-    fn append_inputs(
+    fn append_lines(
         &self,
         job: JobId,
         first: u64,
         inputs: &[RepeatMultiply],
+        lines: &[LineRun],
     ) -> Result<(), StoreError> {
         self.write(|tx| {
             let has_grid = select_growing(tx, job)?;
@@ -222,6 +236,7 @@ impl Store for SqliteStore {
                 return Err(StoreError::Overlap { job, first, end }.into());
             }
             insert_inputs(tx, job, first, inputs)?;
+            insert_lines(tx, job, lines)?;
             update_total(tx, job, first + inputs.len() as u64)
         })
     }
@@ -304,6 +319,16 @@ impl Store for SqliteStore {
                 return Err(StoreError::Missing(job).into());
             }
             select_inputs(connection, job, &range)
+        })
+    }
+
+    fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
+        self.read(|connection| {
+            let has_grid = "SELECT grid IS NOT NULL FROM job WHERE id = ?1 AND total >= 0";
+            if find(connection.prepare_cached(has_grid)?, job, |row| row.get(0))? {
+                return Ok(None);
+            }
+            Ok(Some(runs_within(&select_lines(connection, job, &range)?, &range)))
         })
     }
 }
@@ -518,7 +543,8 @@ fn hide_job(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
 fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
     let hidden = "SELECT 1 FROM job WHERE id = ?1 AND total < 0";
     find(tx.prepare_cached(hidden)?, job, |_| Ok(()))?;
-    for table in ["outcome", "input"] {
+    let tables = ["outcome", "input", "input_line"];
+    for table in &tables[..if has_lines(tx)? { 3 } else { 2 }] {
         let delete = format!(
             "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE job = ?1 LIMIT ?2)"
         );
@@ -535,6 +561,10 @@ fn delete_drafts(tx: &Transaction<'_>) -> Result<(), Failure> {
     // One whose removal was interrupted has outcomes too.
     tx.execute("DELETE FROM outcome WHERE job IN (SELECT id FROM job WHERE state = 'draft')", [])?;
     tx.execute("DELETE FROM input WHERE job IN (SELECT id FROM job WHERE state = 'draft')", [])?;
+    if has_lines(tx)? {
+        let drafts = "SELECT id FROM job WHERE state = 'draft'";
+        tx.execute(&format!("DELETE FROM input_line WHERE job IN ({drafts})"), [])?;
+    }
     tx.execute("DELETE FROM job WHERE state = 'draft'", [])?;
     Ok(())
 }
@@ -543,6 +573,9 @@ fn delete_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
     let draft = "SELECT 1 FROM job WHERE id = ?1 AND state = 'draft' AND total >= 0";
     find(tx.prepare_cached(draft)?, job, |_| Ok(()))?;
     tx.prepare_cached("DELETE FROM input WHERE job = ?1")?.execute([int(job.0)])?;
+    if has_lines(tx)? {
+        tx.prepare_cached("DELETE FROM input_line WHERE job = ?1")?.execute([int(job.0)])?;
+    }
     tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
     Ok(())
 }
@@ -833,6 +866,66 @@ fn select_inputs(
     // Fewer where a draft was discarded since its inputs were counted.
     let expected = range.end.saturating_sub(range.start);
     if inputs.len() as u64 != expected { Err(StoreError::Missing(job).into()) } else { Ok(inputs) }
+}
+
+/// Whether the file has the table of [`LINES`].
+fn has_lines(connection: &Connection) -> Result<bool, Failure> {
+    let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'input_line'";
+    Ok(connection.prepare_cached(table)?.exists([])?)
+}
+
+fn insert_lines(tx: &Transaction<'_>, job: JobId, lines: &[LineRun]) -> Result<(), Failure> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    tx.execute_batch(LINES)?;
+    let mut last = tx.prepare_cached(
+        "SELECT first, lines FROM input_line WHERE job = ?1 ORDER BY first DESC LIMIT 1",
+    )?;
+    let mut rows = last.query([int(job.0)])?;
+    let last = match rows.next()? {
+        Some(row) => read_lines(row, job)?.pop(),
+        None => None,
+    };
+    let mut insert =
+        tx.prepare_cached("INSERT INTO input_line (job, first, lines) VALUES (?1, ?2, ?3)")?;
+    for row in jumps(last, lines).chunks(BLOCK_INPUTS_MAX) {
+        let json = to_json(&row.iter().map(|run| (run.first, run.line)).collect::<Vec<_>>())?;
+        insert.execute(params![int(job.0), int(row[0].first), json])?;
+    }
+    Ok(())
+}
+
+/// The rows that have something within a range, whole.
+fn select_lines(
+    connection: &Connection,
+    job: JobId,
+    range: &Range<u64>,
+) -> Result<Vec<LineRun>, Failure> {
+    if !has_lines(connection)? {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT first, lines FROM input_line
+         WHERE job = ?1 AND first < ?3 AND first >= coalesce(
+             (SELECT max(first) FROM input_line WHERE job = ?1 AND first <= ?2), ?2)
+         ORDER BY first",
+    )?;
+    let mut rows = statement.query([int(job.0), int(range.start), int(range.end)])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        lines.append(&mut read_lines(row, job)?);
+    }
+    Ok(lines)
+}
+
+/// The runs of a row `(first, lines)`.
+fn read_lines(row: &Row<'_>, job: JobId) -> Result<Vec<LineRun>, Failure> {
+    let first: u64 = row.get(0)?;
+    let json = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+    let pairs: Vec<(u64, u64)> =
+        serde_json::from_str(json).map_err(|error| unreadable_row(job, first, error))?;
+    Ok(pairs.into_iter().map(|(first, line)| LineRun { first, line }).collect())
 }
 
 // ---- Rows and values --------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 use super::App;
 use super::api::Params;
 use super::error::ApiError;
-use super::lines::{Invalid, Lines};
+use super::lines::Lines;
 use crate::dispatcher::{ChangeError, Control, Dispatcher};
 use crate::store::{self, StoreError};
 use crate::wall_clock;
@@ -21,11 +21,16 @@ use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
     APPEND_BYTES_MAX, BODY_BYTES_MAX, GRID_BYTES_MAX, JOB_NAME_CHARS_MAX,
 };
+use tequio_protocol::line::EXAMPLE;
 use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::reader::{Invalid, Skipped, Start};
 use tequio_protocol::text::{printable, quote};
 
 /// The header that says how many lines were skipped.
 const SKIPPED: HeaderName = HeaderName::from_static("tequio-skipped-lines");
+
+/// The header with the numbers of the first of them: `3,7,12`.
+const SKIPPED_FIRST: HeaderName = HeaderName::from_static("tequio-skipped-first");
 
 /// What the query of a submission of lines says.
 #[derive(Debug, Default, Deserialize)]
@@ -42,6 +47,8 @@ pub(super) struct Submission {
     /// More inputs follow in further requests.
     #[serde(default)]
     more: bool,
+    /// The number of the body's first line, where it is a part of something.
+    line: Option<u64>,
 }
 
 /// What the query of further inputs says.
@@ -52,6 +59,8 @@ pub(super) struct Growth {
     first: u64,
     #[serde(default)]
     more: bool,
+    /// The number of the body's first line; the one behind the last input's if nothing is said.
+    line: Option<u64>,
 }
 
 /// `GET /api/jobs`
@@ -98,23 +107,30 @@ pub(super) async fn append(
     let job = parse_id(&id)?;
     let before = view(&app.dispatcher, job).await?;
     check_length(&headers, APPEND_BYTES_MAX)?;
-    let mut lines = Lines::new(body, APPEND_BYTES_MAX, Invalid::Refuse);
-    let mut inputs = Vec::new();
+    let line = match growth.line {
+        Some(line) => line,
+        None => next_line(&app, job, growth.first).await?,
+    };
+    let start = Start { index: growth.first, line };
+    let mut body = Lines::new(body, APPEND_BYTES_MAX, start, Invalid::Refuse);
+    let (mut inputs, mut lines) = (Vec::new(), Vec::new());
     loop {
-        let mut block = lines.next_block().await?;
-        if block.is_empty() {
+        let mut block = body.next_block().await?;
+        if block.inputs.is_empty() {
             break;
         }
-        inputs.append(&mut block);
+        inputs.append(&mut block.inputs);
+        lines.append(&mut block.lines);
     }
     let end = growth.first + inputs.len() as u64;
-    let mut grown = app.dispatcher.grow(job, growth.first, inputs.clone(), growth.more).await;
+    let mut grown =
+        app.dispatcher.grow(job, growth.first, inputs.clone(), lines, growth.more).await;
     if matches!(grown, Err(ChangeError::Store(StoreError::Overlap { .. })))
         && (before.total == end && !growth.more)
         && read_inputs(&app, job, growth.first..end).await? == inputs
     {
         // The same request has added them before, and failed at closing the job.
-        grown = app.dispatcher.grow(job, end, Vec::new(), false).await;
+        grown = app.dispatcher.grow(job, end, Vec::new(), Vec::new(), false).await;
     }
     match grown {
         Ok(()) => view(&app.dispatcher, job).await.map(Json),
@@ -130,6 +146,16 @@ pub(super) async fn append(
         }
         Err(error) => Err(error.into()),
     }
+}
+
+/// The number of the line behind that of the last of a job's first `inputs`.
+async fn next_line(app: &App, job: JobId, inputs: u64) -> Result<u64, ApiError> {
+    let Some(last) = inputs.checked_sub(1) else { return Ok(1) };
+    let store = app.store.clone();
+    let reading = tokio::task::spawn_blocking(move || store.lines(job, last..inputs));
+    let runs = reading.await.map_err(|error| StoreError::Io(error.to_string()))??;
+    let run = runs.unwrap_or_default().pop();
+    Ok(run.map_or(inputs, |run| run.line + last - run.first) + 1)
 }
 
 async fn read_inputs(
@@ -208,24 +234,26 @@ async fn submit_lines(
     submission: Submission,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let Submission { name, priority, skip_invalid, more, .. } = submission;
+    let Submission { name, priority, skip_invalid, more, line, .. } = submission;
     let invalid = if skip_invalid { Invalid::Skip } else { Invalid::Refuse };
-    let mut lines = Lines::new(body, BODY_BYTES_MAX, invalid);
+    let start = Start { index: 0, line: line.unwrap_or(1) };
+    let mut lines = Lines::new(body, BODY_BYTES_MAX, start, invalid);
     let job = new_job(op, name, priority, None)?;
     let draft = Draft::create(dispatcher, job).await?;
     let mut total = 0;
     loop {
         let block = lines.next_block().await?;
-        if block.is_empty() {
+        if block.inputs.is_empty() {
             break;
         }
-        let count = block.len() as u64;
-        dispatcher.append_inputs(draft.id, total, block).await?;
+        let count = block.inputs.len() as u64;
+        dispatcher.append_inputs(draft.id, total, block.inputs, block.lines).await?;
         total += count;
     }
     if total == 0 && !more {
-        let message = match lines.skipped() {
-            0 => "There are no inputs in the body: one JSON object a line.".to_owned(),
+        let message = match lines.skipped().count {
+            0 => format!("There are no inputs in the body: one JSON object a line, {EXAMPLE}."),
+            1 => "The one line is no input.".to_owned(),
             skipped => format!("None of the {skipped} lines is an input."),
         };
         return Err(ApiError::bad("empty_job", message));
@@ -269,11 +297,15 @@ pub(super) async fn view(dispatcher: &Dispatcher, id: JobId) -> Result<JobView, 
     dispatcher.job(id).await?.ok_or_else(|| ApiError::unknown_job(&id.to_string()))
 }
 
-fn created(view: &JobView, skipped: Option<u64>) -> Response {
+fn created(view: &JobView, skipped: Option<&Skipped>) -> Response {
     let location = format!("/api/jobs/{}", view.id);
     let mut response = (StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response();
     if let Some(skipped) = skipped {
-        response.headers_mut().insert(SKIPPED, skipped.into());
+        let headers = response.headers_mut();
+        headers.insert(SKIPPED, skipped.count.into());
+        if let Ok(first) = skipped.numbers().parse() {
+            headers.insert(SKIPPED_FIRST, first);
+        }
     }
     response
 }

@@ -14,10 +14,12 @@ use axum::response::{IntoResponse, Response};
 use futures_util::stream::try_unfold;
 use serde::Deserialize;
 use std::io::Write;
+use std::ops::Range;
 use std::sync::Arc;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::RESULTS_BLOCK;
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::reader::LineRun;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -54,7 +56,9 @@ pub(super) async fn get(
     let job = parse_id(&id)?;
     // Subscribed to before anything is read, so that nothing is missed in between.
     let progress = app.dispatcher.follow(job).await?.ok_or_else(|| ApiError::unknown_job(&id))?;
+    let lines = read_lines(&app.store, job, 0..0).await?;
     let results = Results {
+        has_lines: lines.is_some(),
         store: app.store,
         job,
         progress: wanted.follow.then_some(progress),
@@ -62,7 +66,10 @@ pub(super) async fn get(
         next: wanted.first,
         end: wanted.count.map_or(u64::MAX, |count| wanted.first.saturating_add(count)),
         format: wanted.format,
-        header: (wanted.format == Format::Csv).then_some("index,result,error\n"),
+        header: (wanted.format == Format::Csv).then_some(match lines {
+            Some(_) => "index,result,error,line\n",
+            None => "index,result,error\n",
+        }),
     };
     let content_type = match wanted.format {
         Format::Jsonl => "application/x-ndjson",
@@ -85,6 +92,8 @@ pub(super) async fn get(
 struct Results {
     store: Arc<dyn Store>,
     job: JobId,
+    /// Whether its inputs come from lines.
+    has_lines: bool,
     /// `None` where what is there is enough.
     progress: Option<watch::Receiver<Progress>>,
     stopping: Stopping,
@@ -113,9 +122,15 @@ impl Results {
         loop {
             let end = self.end_of_readable();
             let runs = if self.next < end { self.read(end).await? } else { Vec::new() };
-            if let Some(last) = runs.last() {
-                self.next = last.first + last.outcomes.len() as u64;
-                return Ok(Some(lines(self.format, &runs)));
+            if let (Some(first), Some(last)) = (runs.first(), runs.last()) {
+                let range = first.first..last.first + last.outcomes.len() as u64;
+                self.next = range.end;
+                let numbers = if self.has_lines {
+                    read_lines(&self.store, self.job, range).await?.map(LineNumbers::new)
+                } else {
+                    None
+                };
+                return Ok(Some(lines(self.format, &runs, numbers)));
             }
             if self.next >= self.end || !self.wait().await? {
                 return Ok(None);
@@ -153,22 +168,63 @@ impl Results {
     }
 }
 
-fn lines(format: Format, runs: &[Run]) -> Bytes {
+/// From which lines the inputs of a range come; `None` where they come from none.
+async fn read_lines(
+    store: &Arc<dyn Store>,
+    job: JobId,
+    range: Range<u64>,
+) -> Result<Option<Vec<LineRun>>, StoreError> {
+    let store = store.clone();
+    let reading = tokio::task::spawn_blocking(move || store.lines(job, range));
+    reading.await.map_err(|error| StoreError::Io(error.to_string()))?
+}
+
+/// The lines of ascending indices.
+struct LineNumbers {
+    runs: std::vec::IntoIter<LineRun>,
+    now: Option<LineRun>,
+    next: Option<LineRun>,
+}
+
+impl LineNumbers {
+    fn new(runs: Vec<LineRun>) -> LineNumbers {
+        let mut runs = runs.into_iter();
+        let next = runs.next();
+        LineNumbers { runs, now: None, next }
+    }
+
+    /// The line of one index; `None` where it is unknown.
+    fn of(&mut self, index: u64) -> Option<u64> {
+        while let Some(run) = self.next.filter(|run| run.first <= index) {
+            self.now = Some(run);
+            self.next = self.runs.next();
+        }
+        self.now.map(|run| run.line + index - run.first)
+    }
+}
+
+/// `numbers` is `None` where inputs come from no lines.
+fn lines(format: Format, runs: &[Run], mut numbers: Option<LineNumbers>) -> Bytes {
     let mut text = Vec::new();
     for run in runs {
         for (index, outcome) in (run.first..).zip(&run.outcomes) {
+            let line = numbers.as_mut().map(|numbers| numbers.of(index));
             match format {
-                Format::Jsonl => write_json(&mut text, index, outcome),
-                Format::Csv => write_csv(&mut text, index, outcome),
+                Format::Jsonl => write_json(&mut text, index, line.flatten(), outcome),
+                Format::Csv => write_csv(&mut text, index, line, outcome),
             }
         }
     }
     text.into()
 }
 
-/// `{"index":0,"result":1.5}` or `{"index":3,"error":"..."}`
-fn write_json(text: &mut Vec<u8>, index: u64, outcome: &Outcome) {
+/// `{"index":0,"result":1.5}` or `{"index":3,"error":"..."}`; with `"line":1` behind the index where
+/// the input comes from one.
+fn write_json(text: &mut Vec<u8>, index: u64, line: Option<u64>, outcome: &Outcome) {
     write!(text, "{{\"index\":{index},").expect(VECTORS_GROW);
+    if let Some(line) = line {
+        write!(text, "\"line\":{line},").expect(VECTORS_GROW);
+    }
     match outcome {
         Outcome::Result(number) => {
             text.extend_from_slice(b"\"result\":");
@@ -182,18 +238,24 @@ fn write_json(text: &mut Vec<u8>, index: u64, outcome: &Outcome) {
     text.extend_from_slice(b"}\n");
 }
 
-/// `0,1.5,` or `3,,"..."` (RFC 4180, with line feeds).
-fn write_csv(text: &mut Vec<u8>, index: u64, outcome: &Outcome) {
+/// `0,1.5,` or `3,,"..."` (RFC 4180, with line feeds); with one more column for the line where inputs
+/// come from lines.
+fn write_csv(text: &mut Vec<u8>, index: u64, line: Option<Option<u64>>, outcome: &Outcome) {
     match outcome {
         Outcome::Result(number) if number.0.is_finite() => {
             write!(text, "{index},").expect(VECTORS_GROW);
             serde_json::to_writer(&mut *text, number).expect(VECTORS_GROW);
-            text.extend_from_slice(b",\n");
+            text.push(b',');
         }
-        Outcome::Result(number) => writeln!(text, "{index},{number},").expect(VECTORS_GROW),
+        Outcome::Result(number) => write!(text, "{index},{number},").expect(VECTORS_GROW),
         Outcome::Error { error } => {
-            writeln!(text, "{index},,\"{}\"", error.replace('"', "\"\"")).expect(VECTORS_GROW);
+            write!(text, "{index},,\"{}\"", error.replace('"', "\"\"")).expect(VECTORS_GROW);
         }
+    }
+    match line {
+        Some(Some(line)) => writeln!(text, ",{line}").expect(VECTORS_GROW),
+        Some(None) => text.extend_from_slice(b",\n"),
+        None => text.push(b'\n'),
     }
 }
 
@@ -212,9 +274,24 @@ mod tests {
         ];
         let json = "{\"index\":0,\"result\":1.5}\n{\"index\":1,\"result\":-0.0}\n\
             {\"index\":2,\"result\":\"Infinity\"}\n{\"index\":7,\"error\":\"no \\\"op\\\"\"}\n";
-        assert_eq!(lines(Format::Jsonl, &runs), json);
+        assert_eq!(lines(Format::Jsonl, &runs, None), json);
         let csv = "0,1.5,\n1,-0.0,\n2,Infinity,\n7,,\"no \"\"op\"\"\"\n";
-        assert_eq!(lines(Format::Csv, &runs), csv);
+        assert_eq!(lines(Format::Csv, &runs, None), csv);
+    }
+
+    #[test]
+    fn inputs_that_come_from_lines_say_which() {
+        let runs = [
+            Run { first: 0, outcomes: vec![number(1.5), number(2.5), number(3.5)] },
+            Run { first: 7, outcomes: vec![Outcome::Error { error: "no".to_owned() }] },
+        ];
+        let run = |(first, line)| LineRun { first, line };
+        let numbers = || Some(LineNumbers::new([(1, 3), (2, 9), (5, 20)].map(run).to_vec()));
+        let json = "{\"index\":0,\"result\":1.5}\n{\"index\":1,\"line\":3,\"result\":2.5}\n\
+            {\"index\":2,\"line\":9,\"result\":3.5}\n{\"index\":7,\"line\":22,\"error\":\"no\"}\n";
+        assert_eq!(lines(Format::Jsonl, &runs, numbers()), json);
+        let csv = "0,1.5,,\n1,2.5,,3\n2,3.5,,9\n7,,\"no\",22\n";
+        assert_eq!(lines(Format::Csv, &runs, numbers()), csv);
     }
 
     fn number(value: f64) -> Outcome {
