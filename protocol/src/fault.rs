@@ -179,8 +179,7 @@ impl<'a> Walk<'a> {
             Some('"') => {
                 let at = self.at;
                 self.text_value()?;
-                serde_json::from_str(&self.text[at..self.at])
-                    .map_err(|_| Fault::new(at, "this name has a wrong escape"))
+                Ok(serde_json::from_str(&self.text[at..self.at]).unwrap_or_default())
             }
             Some('0'..='9') if before.is_some_and(|field| field.kind == Kind::Number) => {
                 let whole = before.map_or("1", |field| field.value);
@@ -215,7 +214,11 @@ impl<'a> Walk<'a> {
             match c {
                 '"' => {
                     self.at = start + place + 1;
-                    return Ok(());
+                    // Four digits behind `\\u`, and both halves of a pair.
+                    let is_text =
+                        serde_json::from_str::<String>(&self.text[start..self.at]).is_ok();
+                    let wrong = || Fault::new(start, "a text has a wrong escape");
+                    return is_text.then_some(()).ok_or_else(wrong);
                 }
                 '\\' => {
                     let escaped = chars.next().map(|(_, escaped)| escaped);
@@ -348,6 +351,7 @@ mod tests {
             ("{\"a\":undefined}", 6, "undefined is no value in JSON"),
             ("{\"a\":\"b}", 6, "a text does not end"),
             ("{\"a\":\"\\x\"}", 7, "no escape"),
+            ("{\"a\":\"\\u12\"}", 6, "wrong escape"),
             ("{\"a\":1 // one\n}", 8, "no comments"),
             ("{\u{a0}\"a\":1}", 2, "odd space (U+00A0)"),
             ("\u{feff}{\"a\":1}", 1, "byte order mark"),

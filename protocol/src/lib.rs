@@ -11,6 +11,7 @@ mod foreign;
 pub mod grid;
 pub mod ids;
 pub mod inputs;
+pub mod job_text;
 pub mod limits;
 pub mod line;
 pub mod live;

@@ -4,7 +4,7 @@ use super::client::{Client, Remote, RequestError};
 use super::jobs;
 use super::print;
 use super::results::{Format, Lines};
-use super::submit::parse_op;
+use super::submit::{parse_op, parse_priority};
 use anyhow::{Context, bail};
 use clap::Args;
 use reqwest::Method;
@@ -40,7 +40,7 @@ pub(super) struct Map {
     name: Option<String>,
 
     /// Jobs of a higher priority are computed first
-    #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
+    #[arg(long, default_value_t = 0, allow_hyphen_values = true, value_parser = parse_priority)]
     priority: i32,
 
     #[command(flatten)]

@@ -3,6 +3,7 @@
 use super::client::{Client, Remote, RequestError};
 use super::jobs::parse_id;
 use super::print;
+use super::submit::whole;
 use clap::{Args, ValueEnum};
 use reqwest::{Method, Response};
 use tequio_protocol::ids::JobId;
@@ -20,11 +21,11 @@ pub(super) struct Results {
     format: Format,
 
     /// The first task
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = parse_count)]
     first: u64,
 
     /// How many tasks; all that follow where nothing is said
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     count: Option<u64>,
 
     /// Wait for results that are not there yet, until the job is over
@@ -37,10 +38,14 @@ pub(super) struct Results {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// {"index":0,"result":1.5} or {"index":3,"error":"..."}
+    /// {"index":0,"result":1.5} or {"index":3,"error":"..."}; with "line" for inputs of lines
     Jsonl,
-    /// index,result,error
+    /// index,result,error; with line for inputs of lines
     Csv,
+}
+
+fn parse_count(text: &str) -> Result<u64, String> {
+    whole(text, 0, u64::MAX)
 }
 
 impl Results {

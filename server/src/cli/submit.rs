@@ -8,12 +8,15 @@ use clap::Args;
 use futures_util::stream::{poll_fn, try_unfold};
 use indicatif::HumanCount;
 use reqwest::{Body, Method};
+use std::fmt::Display;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use tequio_protocol::api::{JobView, NewJob};
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::limits::READ_BYTES;
 use tequio_protocol::op::Op;
+use tequio_protocol::reader::Skipped;
 use tokio::io::{AsyncRead, AsyncReadExt};
 use tokio::sync::mpsc;
 
@@ -23,7 +26,8 @@ A value of a grid is a number (3), a list (1,2,5), or a range: 0..100 without it
 it, 0..=1:0.25 in steps. The job has one task for every combination, in order; the last value \
 varies fastest.
 
-Lines of --input are JSON objects: {\"initial\":1,\"factor\":1.5,\"times\":10}")]
+--input has lines of JSON, {\"initial\":1,\"factor\":1.5,\"times\":10}, one JSON array of such objects, or \
+CSV whose header has initial, factor and times.")]
 pub(super) struct Submit {
     /// What is computed: repeat_multiply, which is INITIAL × FACTOR^TIMES
     #[arg(value_name = "OP", value_parser = parse_op)]
@@ -42,7 +46,7 @@ pub(super) struct Submit {
     #[arg(long, value_name = "VALUES", requires = "initial", allow_hyphen_values = true)]
     times: Option<Axis>,
 
-    /// A file of inputs instead, one JSON object a line; - is stdin
+    /// A file of inputs instead: lines of JSON, a JSON array or CSV; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "initial")]
     input: Option<PathBuf>,
 
@@ -55,7 +59,7 @@ pub(super) struct Submit {
     name: Option<String>,
 
     /// Jobs of a higher priority are computed first
-    #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
+    #[arg(long, default_value_t = 0, allow_hyphen_values = true, value_parser = parse_priority)]
     priority: i32,
 
     /// Wait until the job is over; fails unless every task has a result
@@ -69,6 +73,20 @@ pub(super) struct Submit {
 pub(super) fn parse_op(name: &str) -> Result<Op, String> {
     let names: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
     Op::named(name).ok_or_else(|| format!("there is {}", names.join(", ")))
+}
+
+pub(super) fn parse_priority(text: &str) -> Result<i32, String> {
+    whole(text, i32::MIN, i32::MAX)
+}
+
+/// A whole number within bounds. What the standard library says of others is about digits in strings.
+pub(super) fn whole<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    least: T,
+    most: T,
+) -> Result<T, String> {
+    let value = text.trim().parse().ok().filter(|value| (&least..=&most).contains(&value));
+    value.ok_or_else(|| format!("it must be a whole number from {least} to {most}"))
 }
 
 impl Submit {
@@ -125,11 +143,15 @@ impl Submit {
         }
         let request = client.request(Method::POST, "api/jobs").query(&query).body(body);
         let response = client.send(request).await?;
-        let skipped = response.headers().get("tequio-skipped-lines").cloned();
-        if let Some(skipped) = skipped.as_ref().and_then(|skipped| skipped.to_str().ok())
-            && skipped != "0"
-        {
-            eprintln!("tequio: skipped lines that are no inputs: {skipped}");
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let skipped = Skipped {
+            count: header("tequio-skipped-lines").and_then(|count| count.parse().ok()).unwrap_or(0),
+            first: header("tequio-skipped-first")
+                .map(|first| first.split(',').filter_map(|line| line.parse().ok()).collect())
+                .unwrap_or_default(),
+        };
+        if skipped.count > 0 {
+            eprintln!("tequio: skipped {skipped}");
         }
         Ok(client.read(response).await?)
     }

@@ -18,6 +18,7 @@ use std::ops::Range;
 use tequio_protocol::api::{JobView, NewJob};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
+use tequio_protocol::job_text::{self, JobError};
 use tequio_protocol::limits::{
     APPEND_BYTES_MAX, BODY_BYTES_MAX, GRID_BYTES_MAX, JOB_NAME_CHARS_MAX,
 };
@@ -212,20 +213,15 @@ async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, Ap
 }
 
 fn read_grid_job(bytes: &[u8]) -> Result<NewJob, ApiError> {
-    #[derive(Deserialize)]
-    struct Envelope {
-        op: String,
-    }
-    let bad = |error: serde_json::Error| {
-        let said = quote(&error.to_string());
-        let message = format!(
-            "{said}. A job is {{\"op\":\"repeat_multiply\",\"grid\":{{\"initial\":1,\
-             \"factor\":1.5,\"times\":\"0..100\"}}}}, or lines of inputs with ?op=."
-        );
-        ApiError::bad(if error.is_data() { "bad_job" } else { "bad_json" }, message)
-    };
-    parse_op(&serde_json::from_slice::<Envelope>(bytes).map_err(bad)?.op)?;
-    serde_json::from_slice(bytes).map_err(bad)
+    job_text::read(bytes).map_err(|error| {
+        let (code, said) = match error {
+            JobError::Json(said) => ("bad_json", format!("The body is no JSON, {said}")),
+            JobError::Job(said) => ("bad_job", said),
+            JobError::Op(name) => return unknown_op(&name),
+        };
+        let example = job_text::EXAMPLE;
+        ApiError::bad(code, format!("{said}. A job is {example}, or lines of inputs with ?op=."))
+    })
 }
 
 async fn submit_lines(
@@ -335,11 +331,13 @@ pub(super) fn parse_id(id: &str) -> Result<JobId, ApiError> {
 }
 
 fn parse_op(name: &str) -> Result<Op, ApiError> {
-    Op::named(name).ok_or_else(|| {
-        let known: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
-        let message = format!("There is no op {}; there is {}.", quote(name), known.join(", "));
-        ApiError::bad("unknown_op", message)
-    })
+    Op::named(name).ok_or_else(|| unknown_op(name))
+}
+
+fn unknown_op(name: &str) -> ApiError {
+    let known: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
+    let message = format!("There is no op {}; there is {}.", quote(name), known.join(", "));
+    ApiError::bad("unknown_op", message)
 }
 
 /// Refuses a body that says itself that it is too long, before it is sent.

@@ -121,15 +121,10 @@ impl Results {
         }
         loop {
             let end = self.end_of_readable();
-            let runs = if self.next < end { self.read(end).await? } else { Vec::new() };
-            if let (Some(first), Some(last)) = (runs.first(), runs.last()) {
-                let range = first.first..last.first + last.outcomes.len() as u64;
-                self.next = range.end;
-                let numbers = if self.has_lines {
-                    read_lines(&self.store, self.job, range).await?.map(LineNumbers::new)
-                } else {
-                    None
-                };
+            let (runs, numbers) =
+                if self.next < end { self.read(end).await? } else { (Vec::new(), None) };
+            if let Some(last) = runs.last() {
+                self.next = last.first + last.outcomes.len() as u64;
                 return Ok(Some(lines(self.format, &runs, numbers)));
             }
             if self.next >= self.end || !self.wait().await? {
@@ -150,10 +145,19 @@ impl Results {
         self.end.min(seen.prefix)
     }
 
-    async fn read(&self, end: u64) -> Result<Vec<Run>, Broken> {
+    /// Some outcomes, and from which lines their inputs come.
+    async fn read(&self, end: u64) -> Result<(Vec<Run>, Option<LineNumbers>), Broken> {
         let (store, job, range) = (self.store.clone(), self.job, self.next..end);
-        let reading =
-            tokio::task::spawn_blocking(move || store.outcomes(job, range, RESULTS_BLOCK));
+        let has_lines = self.has_lines;
+        let reading = tokio::task::spawn_blocking(move || {
+            let runs = store.outcomes(job, range, RESULTS_BLOCK)?;
+            let (Some(first), Some(last), true) = (runs.first(), runs.last(), has_lines) else {
+                return Ok((runs, None));
+            };
+            let range = first.first..last.first + last.outcomes.len() as u64;
+            let numbers = store.lines(job, range)?.map(LineNumbers::new);
+            Ok::<_, StoreError>((runs, numbers))
+        });
         Ok(reading.await??)
     }
 
