@@ -5,6 +5,7 @@
 mod cli;
 mod console;
 mod events;
+mod foreign_files;
 mod jobs;
 mod link;
 mod page;

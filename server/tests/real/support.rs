@@ -190,6 +190,14 @@ pub(crate) fn eights_results(values: std::ops::Range<u64>) -> String {
     values.map(|index| format!("{{\"index\":{index},\"result\":{}.0}}\n", index * 8)).collect()
 }
 
+/// The results of [`eights`] that came from lines, the first task's from the first.
+pub(crate) fn eights_of_lines(values: std::ops::Range<u64>) -> String {
+    let result = |index| {
+        format!("{{\"index\":{index},\"line\":{},\"result\":{}.0}}\n", index + 1, index * 8)
+    };
+    values.map(result).collect()
+}
+
 // ---- Workers and clients ----------------------------------------------------------------------
 
 /// A worker of this process, stopped when dropped.
