@@ -184,7 +184,7 @@ async fn a_submission_that_is_refused_does_not_wait_for_more_of_stdin() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"rubbish\n").await.unwrap();
     let said = ended(child).await.failed(1);
-    assert!(said.contains("Line 1: "), "{said}");
+    assert!(said.contains("Line 1, column 1: "), "{said}");
     drop(stdin);
 }
 
@@ -462,7 +462,7 @@ async fn map_stops_at_a_line_that_is_no_input_or_skips_it() {
     let long = " ".repeat(5000) + "\n";
     for (bad, said) in [
         ("rubbish\n", "Line 4, column 1: it is no JSON object"),
-        ("{\"initial\":1,\"factor\":2}\n", "Line 4, column 25: \"times\" is missing"),
+        ("{\"initial\":1,\"factor\":2}\n", "Line 4, column 24: \"times\" is missing"),
         (&long, "Line 4, column 1: it is longer than 4096 bytes"),
     ] {
         let mut bad = bad.to_owned();

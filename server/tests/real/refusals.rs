@@ -110,7 +110,7 @@ fn lines() -> Vec<Refused> {
         ),
         bad(
             good + "{\"initial\":1,\"factor\":2,\"times\":",
-            &["Line 20001, column 32: it breaks off"],
+            &["Line 20001, column 33: it breaks off"],
         ),
         bad(
             line(1.0, 2.0, 3) + "{\"initial\":1,\"factor\":2,\"times\":-1}",
