@@ -152,6 +152,8 @@ pub struct JobView {
     pub op: Op,
     /// Where it is.
     pub state: JobState,
+    /// Whether it waits for more inputs. Such a job is not done before it is closed.
+    pub open: bool,
     /// Tasks that it has; of a job whose inputs are still being sent, so far.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub total: u64,

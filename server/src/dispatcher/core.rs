@@ -137,15 +137,30 @@ pub enum Control {
     Cancel,
 }
 
+impl Control {
+    /// What a job is that this was done to.
+    pub const fn participle(self) -> &'static str {
+        match self {
+            Control::Pause => "paused",
+            Control::Resume => "resumed",
+            Control::Cancel => "cancelled",
+        }
+    }
+}
+
 /// Why a job was not controlled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
     /// There is no such job.
     #[error("there is no job {0}")]
     Unknown(JobId),
-    /// The job is over.
-    #[error("job {0} is {state} already", state = .1.name())]
-    Over(JobId, JobState),
+    /// The job is over, and what was to be done with it cannot be done any more.
+    #[error("job {0} is {state}, and cannot be {control} any more",
+        state = .1.name(), control = .2.participle())]
+    Over(JobId, JobState, Control),
+    /// The job does not wait for inputs.
+    #[error("job {0} is {state} and does not wait for inputs", state = .1.name())]
+    NotOpen(JobId, JobState),
     /// The job is not over.
     #[error("job {0} is {state}", state = .1.name())]
     NotOver(JobId, JobState),
@@ -935,7 +950,7 @@ impl Core {
             return Ok(());
         }
         if job.state.is_over() {
-            return Err(ControlError::Over(id, job.state));
+            return Err(ControlError::Over(id, job.state, control));
         }
         info!("Job {id} {}", state.name());
         if state == JobState::Cancelled {
@@ -947,6 +962,20 @@ impl Core {
         self.effects.push(Effect::SetState(id, state));
         self.progressed.insert(id);
         Ok(())
+    }
+
+    /// Errs where a job does not wait for inputs, or is not there.
+    pub fn check_open(&self, id: JobId) -> Result<(), ControlError> {
+        let job = self.jobs.get(&id).ok_or(ControlError::Unknown(id))?;
+        let is_open = job.is_open && !job.state.is_over();
+        if is_open { Ok(()) } else { Err(ControlError::NotOpen(id, job.state)) }
+    }
+
+    /// An open job was closed in the store with what it has.
+    pub fn close_job(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get(&id) else { return };
+        info!("Job {id} is closed with {} tasks", job.total);
+        self.grow_job(id, job.total, false);
     }
 
     /// Errs where a job is not over, or not there.
@@ -981,6 +1010,7 @@ impl Core {
             name: job.job.name.clone(),
             op: job.job.op,
             state: job.state,
+            open: job.is_open && !job.state.is_over(),
             total: job.total,
             done: job.done,
             failed: job.failed,

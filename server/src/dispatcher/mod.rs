@@ -70,6 +70,8 @@ enum Event {
     Control(JobId, Control, oneshot::Sender<Result<Option<OnDisk>, ControlError>>),
     Published(Box<StoredJob>, writer::Reply<JobId>),
     Grown(JobId, u64, bool, writer::Reply<()>),
+    IsOpen(JobId, oneshot::Sender<Result<(), ControlError>>),
+    Closed(JobId, writer::Reply<()>),
     IsOver(JobId, oneshot::Sender<Result<(), ControlError>>),
     Removed(JobId, writer::Reply<()>),
     Stop,
@@ -284,6 +286,19 @@ impl Dispatcher {
         self.write(|reply| Write::Grow(id, first, inputs, is_open, reply)).await
     }
 
+    /// Closes an open job with the inputs that it has. One without any is done then.
+    pub async fn close(&self, id: JobId) -> Result<(), ChangeError> {
+        self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
+        match self.write(|reply| Write::Close(id, reply)).await {
+            // Somebody else was faster.
+            Err(ChangeError::Store(StoreError::Missing(_))) => {
+                self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
     /// Pauses, resumes or cancels a job. It is so when this returns, and on disk.
     pub async fn control(&self, id: JobId, control: Control) -> Result<(), ChangeError> {
         match self.ask(|done| Event::Control(id, control, done)).await?? {
@@ -405,6 +420,12 @@ impl State {
             Event::Grown(id, total, is_open, grown) => {
                 self.core.grow_job(id, total, is_open);
                 drop(grown.send(Ok(())));
+            }
+            Event::IsOpen(id, is_open) => drop(is_open.send(self.core.check_open(id))),
+            Event::Closed(id, closed) => {
+                self.core.close_job(id);
+                self.carry_out(now);
+                drop(closed.send(Ok(())));
             }
             Event::IsOver(id, is_over) => drop(is_over.send(self.core.check_over(id))),
             Event::Removed(id, removed) => {

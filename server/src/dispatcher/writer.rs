@@ -37,6 +37,8 @@ pub(super) enum Write {
     /// Inputs behind the `first` that an open job has, and whether it stays open. The dispatcher
     /// answers it.
     Grow(JobId, u64, Vec<RepeatMultiply>, bool, Reply<()>),
+    /// An open job, which takes no more inputs. The dispatcher answers it.
+    Close(JobId, Reply<()>),
     Discard(JobId, Reply<()>),
     /// A job that is over. The dispatcher answers it, once it has forgotten the job too.
     Remove(JobId, Reply<()>),
@@ -207,6 +209,10 @@ impl Writer {
                     },
                 }
             }
+            Write::Close(job, reply) => match self.store.publish(job, false) {
+                Ok(()) => self.tell(Event::Closed(job, reply)),
+                Err(error) => answer(reply, Err(error)),
+            },
             Write::Discard(job, reply) => answer(reply, self.store.discard(job)),
             Write::Remove(job, reply) => self.remove(job, reply),
             Write::Stop => self.is_stopping = true,

@@ -83,9 +83,20 @@ impl From<ControlError> for ApiError {
     fn from(error: ControlError) -> ApiError {
         match error {
             ControlError::Unknown(job) => ApiError::unknown_job(&job.to_string()),
-            ControlError::Over(job, state) => {
-                let message = format!("Job {job} is {} already.", state.name());
+            ControlError::Over(job, state, control) => {
+                let message = format!(
+                    "Job {job} is {} already, and cannot be {} any more.",
+                    state.name(),
+                    control.participle()
+                );
                 ApiError::new(StatusCode::CONFLICT, "job_over", message)
+            }
+            ControlError::NotOpen(job, state) => {
+                let message = format!(
+                    "Job {job} is {} and does not wait for inputs: there is nothing to close.",
+                    state.name()
+                );
+                ApiError::new(StatusCode::CONFLICT, "job_not_open", message)
             }
             ControlError::NotOver(job, state) => {
                 let message = format!("Job {job} is {}; cancel it first.", state.name());

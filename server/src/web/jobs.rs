@@ -166,6 +166,16 @@ pub(super) async fn cancel(app: State<App>, id: Path<String>) -> Result<Json<Job
     control(app, id, Control::Cancel).await
 }
 
+/// `POST /api/jobs/ID/close`: an open job takes no more inputs, and ends with those that it has.
+pub(super) async fn close(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<JobView>, ApiError> {
+    let id = parse_id(&id)?;
+    app.dispatcher.close(id).await?;
+    view(&app.dispatcher, id).await.map(Json)
+}
+
 async fn control(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -300,7 +300,7 @@ async fn a_job_is_paused_resumed_and_cancelled() {
         assert_eq!(job(&url, 1).await.state, state);
     }
     let said = run(&url, &["resume", "1"]).await.failed(1);
-    assert_eq!(said, "tequio: Job 1 is cancelled already.\n");
+    assert_eq!(said, "tequio: Job 1 is cancelled already, and cannot be resumed any more.\n");
 }
 
 #[tokio::test]

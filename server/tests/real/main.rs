@@ -7,6 +7,7 @@ mod console;
 mod events;
 mod jobs;
 mod link;
+mod open_jobs;
 mod page;
 mod plain;
 mod refusals;
