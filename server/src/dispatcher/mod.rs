@@ -158,16 +158,18 @@ impl Dispatcher {
         let (writes, written) = sync_mpsc::channel();
         let writer = writer::start(store.clone(), written, reports.clone(), metrics.clone())
             .map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))?;
+        let origin = Instant::now();
+        let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
         let state = State {
-            core: Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics.clone()),
+            core: Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics.clone(), now),
             outboxes: HashMap::new(),
             followers: HashMap::new(),
             store,
             writes: writes.clone(),
             reports,
             metrics,
-            feed: Feed::new(Instant::now()),
-            origin: Instant::now(),
+            feed: Feed::new(origin),
+            origin,
             is_stopping: false,
         };
         let task = tokio::spawn(state.run(inbox, reported));
@@ -413,12 +415,12 @@ impl State {
             }
             Event::Published(job, entered) => {
                 let id = job.id;
-                self.core.add_job(*job);
+                self.core.add_job(*job, now);
                 self.carry_out(now);
                 drop(entered.send(Ok(id)));
             }
             Event::Grown(id, total, is_open, grown) => {
-                self.core.grow_job(id, total, is_open);
+                self.core.grow_job(id, total, is_open, now);
                 drop(grown.send(Ok(())));
             }
             Event::IsOpen(id, is_open) => drop(is_open.send(self.core.check_open(id))),
@@ -477,6 +479,12 @@ impl State {
                     let (reply, answer) = oneshot::channel();
                     self.write(Write::SetState(job, state, reply));
                     on_disk = Some(answer);
+                }
+                Effect::NoteAppended(job, at_ms) => self.write(Write::NoteAppended(job, at_ms)),
+                Effect::CloseJob(job) => {
+                    // It is closed again in a while where it is not now.
+                    let (reply, _) = oneshot::channel();
+                    self.write(Write::Close(job, reply));
                 }
                 Effect::Progress(job, progress) => self.progress(job, progress),
             }

@@ -37,6 +37,8 @@ pub(super) enum Write {
     /// Inputs behind the `first` that an open job has, and whether it stays open. The dispatcher
     /// answers it.
     Grow(JobId, u64, Vec<RepeatMultiply>, bool, Reply<()>),
+    /// When a job was last appended to, for the next start; that it could not be noted is no news.
+    NoteAppended(JobId, u64),
     /// An open job, which takes no more inputs. The dispatcher answers it.
     Close(JobId, Reply<()>),
     Discard(JobId, Reply<()>),
@@ -209,6 +211,7 @@ impl Writer {
                     },
                 }
             }
+            Write::NoteAppended(job, at_ms) => drop(self.store.note_appended(job, at_ms)),
             Write::Close(job, reply) => match self.store.publish(job, false) {
                 Ok(()) => self.tell(Event::Closed(job, reply)),
                 Err(error) => answer(reply, Err(error)),
