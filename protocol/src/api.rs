@@ -176,6 +176,16 @@ pub struct JobView {
     pub submitted_at: String,
 }
 
+/// A job that is not submitted to its end: what `POST /api/jobs?draft=true` answers, and
+/// `POST /api/jobs/ID/inputs?draft=true` after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftView {
+    /// The number that the job will have.
+    pub id: JobId,
+    /// Inputs that it has.
+    pub total: u64,
+}
+
 /// What `GET /api/jobs/ID/sample` answers: results of so many places of a job, whatever its size, to
 /// be drawn. While the job has as many tasks as before, the places are the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

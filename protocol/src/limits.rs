@@ -259,6 +259,10 @@ pub const MAP_ALIVE_INTERVAL: Duration = Duration::from_secs(3600);
 /// for any line ([`LINE_BYTES_MAX`]).
 pub const UPLOAD_BYTES_MAX: usize = 512 * 1024;
 
+/// How long `tequio submit` waits for a block to fill before it sends what there is: well below
+/// [`DRAFT_IDLE_MAX`].
+pub const UPLOAD_BLOCK_WAIT: Duration = Duration::from_secs(60);
+
 /// How long a draft is kept that nobody appends to. A command that has lost its server asks each
 /// second; this is longer than a server takes to start again.
 pub const DRAFT_IDLE_MAX: Duration = Duration::from_secs(10 * 60);

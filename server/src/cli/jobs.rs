@@ -2,6 +2,7 @@
 
 use super::client::{Client, Remote, duration};
 use super::print::{self, Table};
+use super::still::Watcher;
 use clap::Args;
 use indicatif::HumanCount;
 use reqwest::Method;
@@ -159,9 +160,13 @@ pub(super) fn describe(job: &JobView) -> String {
 /// Waits until a job is over, with a bar where somebody looks; errs unless every task has a result.
 pub(super) async fn wait(client: &Client, id: JobId, as_json: bool) -> anyhow::Result<()> {
     let bar = print::bar();
+    let mut watcher = Watcher::new(client);
     let job = loop {
         let job = client.insist(async || client.job(id).await).await?;
         bar.show(&job);
+        if let Some(said) = watcher.look(&job).await {
+            bar.note(&said);
+        }
         if job.state.is_over() {
             break job;
         }

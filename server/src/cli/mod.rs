@@ -3,12 +3,15 @@
 mod chat;
 mod client;
 mod echo;
+mod inputs;
 mod jobs;
 mod map;
 mod print;
 mod results;
 mod serve;
 mod service;
+mod still;
+mod stop;
 mod submit;
 mod terminal;
 mod work;

@@ -10,6 +10,9 @@ use tequio_protocol::api::{ErrorBody, ErrorDetail};
 use tequio_protocol::text::quote;
 use tracing::error;
 
+/// The code of a body that has not come to its end.
+pub(super) const BODY_CUT_OFF: &str = "body_cut_off";
+
 /// An error answer.
 #[derive(Debug)]
 pub(super) struct ApiError {
@@ -30,6 +33,11 @@ impl ApiError {
     /// 400: the request is wrong in itself.
     pub(super) fn bad(code: &'static str, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// Whether a body has not come to its end.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.code == BODY_CUT_OFF
     }
 
     /// 404, for an `id` as it was written in the path.

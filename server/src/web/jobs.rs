@@ -2,6 +2,7 @@
 
 use super::App;
 use super::api::Params;
+use super::drafts::{Addition, Drafts, Then, unknown_draft};
 use super::error::ApiError;
 use super::lines::{Invalid, Lines};
 use crate::dispatcher::{ChangeError, Control, Dispatcher};
@@ -15,7 +16,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::ops::Range;
-use tequio_protocol::api::{JobView, NewJob};
+use tequio_protocol::api::{DraftView, JobView, NewJob};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
@@ -39,9 +40,19 @@ pub(super) struct Submission {
     /// Skip lines that are no inputs.
     #[serde(default)]
     skip_invalid: bool,
-    /// More inputs follow in further requests.
+    /// More inputs follow in further requests; what there is is computed meanwhile.
     #[serde(default)]
     more: bool,
+    /// More inputs follow in further requests; until the last, there is no job.
+    #[serde(default)]
+    draft: bool,
+    /// The number of the body's first line, where it is not 1.
+    #[serde(default = "one")]
+    line: u64,
+}
+
+const fn one() -> u64 {
+    1
 }
 
 /// What the query of further inputs says.
@@ -52,6 +63,15 @@ pub(super) struct Growth {
     first: u64,
     #[serde(default)]
     more: bool,
+    /// It was submitted as a draft, and stays one.
+    #[serde(default)]
+    draft: bool,
+    /// Skip lines that are no inputs.
+    #[serde(default)]
+    skip_invalid: bool,
+    /// The number of the body's first line, where it is not 1.
+    #[serde(default = "one")]
+    line: u64,
 }
 
 /// `GET /api/jobs`
@@ -78,7 +98,7 @@ pub(super) async fn submit(
         Some(op) => {
             let op = parse_op(op)?;
             check_length(&headers, BODY_BYTES_MAX)?;
-            submit_lines(&app.dispatcher, op, submission, body).await
+            submit_lines(&app, op, submission, body).await
         }
         None => {
             check_length(&headers, GRID_BYTES_MAX)?;
@@ -94,18 +114,20 @@ pub(super) async fn append(
     Params(growth): Params<Growth>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<JobView>, ApiError> {
+) -> Result<Response, ApiError> {
     let job = parse_id(&id)?;
-    let before = view(&app.dispatcher, job).await?;
     check_length(&headers, APPEND_BYTES_MAX)?;
-    let mut lines = Lines::new(body, APPEND_BYTES_MAX, Invalid::Refuse);
-    let mut inputs = Vec::new();
-    loop {
-        let mut block = lines.next_block().await?;
-        if block.is_empty() {
-            break;
-        }
-        inputs.append(&mut block);
+    if app.drafts.knows(job) {
+        return append_to_draft(&app, job, growth, body).await;
+    }
+    let before = match view(&app.dispatcher, job).await {
+        Err(_) if growth.draft => return Err(unknown_draft(job)),
+        before => before?,
+    };
+    let (inputs, skipped) = read_lines(body, &growth).await?;
+    if growth.draft {
+        let message = format!("Job {job} is no draft: it was submitted without `draft=true`.");
+        return Err(ApiError::new(StatusCode::CONFLICT, "not_growing", message));
     }
     let end = growth.first + inputs.len() as u64;
     let mut grown = app.dispatcher.grow(job, growth.first, inputs.clone(), growth.more).await;
@@ -117,7 +139,10 @@ pub(super) async fn append(
         grown = app.dispatcher.grow(job, end, Vec::new(), false).await;
     }
     match grown {
-        Ok(()) => view(&app.dispatcher, job).await.map(Json),
+        Ok(()) => {
+            let view = view(&app.dispatcher, job).await?;
+            Ok(with_skipped(Json(view).into_response(), growth.skip_invalid, skipped))
+        }
         Err(ChangeError::Store(StoreError::Overlap { .. } | StoreError::Missing(_))) => {
             let message = format!(
                 "Job {job} takes no inputs from {} on: it is {}, has {} inputs, \
@@ -132,6 +157,50 @@ pub(super) async fn append(
     }
 }
 
+/// More lines for a draft; what is wrong with one discards it.
+async fn append_to_draft(
+    app: &App,
+    job: JobId,
+    growth: Growth,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let (inputs, skipped) = match read_lines(body, &growth).await {
+        Ok(read) => read,
+        Err(error) => {
+            // One that was cut off is repeated by whoever sent it.
+            if !error.is_cut_off() {
+                app.drafts.discard(job).await;
+            }
+            return Err(error);
+        }
+    };
+    let then = match growth {
+        Growth { draft: true, .. } => Then::Draft,
+        Growth { more: true, .. } => Then::OpenJob,
+        Growth { .. } => Then::Job,
+    };
+    let total = app.drafts.add(job, Addition { first: growth.first, inputs, then }).await?;
+    let response = match then {
+        Then::Draft => draft_view(job, total),
+        Then::Job | Then::OpenJob => created(&view(&app.dispatcher, job).await?),
+    };
+    Ok(with_skipped(response, growth.skip_invalid, skipped))
+}
+
+/// All inputs of a body, and how many lines were skipped.
+async fn read_lines(body: Body, growth: &Growth) -> Result<(Vec<RepeatMultiply>, u64), ApiError> {
+    let invalid = if growth.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
+    let mut lines = Lines::new(body, APPEND_BYTES_MAX, invalid).from_line(growth.line);
+    let mut inputs = Vec::new();
+    loop {
+        let mut block = lines.next_block().await?;
+        if block.is_empty() {
+            return Ok((inputs, lines.skipped()));
+        }
+        inputs.append(&mut block);
+    }
+}
+
 async fn read_inputs(
     app: &App,
     job: JobId,
@@ -142,12 +211,15 @@ async fn read_inputs(
     Ok(reading.await.map_err(|error| StoreError::Io(error.to_string()))??)
 }
 
-/// `DELETE /api/jobs/ID`: a job that is over, with its results.
+/// `DELETE /api/jobs/ID`: a job that is over, with its results; or a draft.
 pub(super) async fn remove(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    app.dispatcher.remove(parse_id(&id)?).await?;
+    let id = parse_id(&id)?;
+    if !app.drafts.discard(id).await {
+        app.dispatcher.remove(id).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -192,7 +264,7 @@ async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, Ap
         .map_err(|_| ApiError::body_too_big(GRID_BYTES_MAX))?;
     let NewJob { op, grid, name, priority } = read_grid_job(&bytes)?;
     let id = dispatcher.submit(new_job(op, name, priority, Some(grid))?).await?;
-    Ok(created(&view(dispatcher, id).await?, None))
+    Ok(created(&view(dispatcher, id).await?))
 }
 
 fn read_grid_job(bytes: &[u8]) -> Result<NewJob, ApiError> {
@@ -213,14 +285,18 @@ fn read_grid_job(bytes: &[u8]) -> Result<NewJob, ApiError> {
 }
 
 async fn submit_lines(
-    dispatcher: &Dispatcher,
+    app: &App,
     op: Op,
     submission: Submission,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let Submission { name, priority, skip_invalid, more, .. } = submission;
+    let Submission { name, priority, skip_invalid, more, draft: stays_draft, line, .. } = submission;
+    let dispatcher = &app.dispatcher;
+    if stays_draft {
+        app.drafts.check_room()?;
+    }
     let invalid = if skip_invalid { Invalid::Skip } else { Invalid::Refuse };
-    let mut lines = Lines::new(body, BODY_BYTES_MAX, invalid);
+    let mut lines = Lines::new(body, BODY_BYTES_MAX, invalid).from_line(line);
     let job = new_job(op, name, priority, None)?;
     let draft = Draft::create(dispatcher, job).await?;
     let mut total = 0;
@@ -233,6 +309,10 @@ async fn submit_lines(
         dispatcher.append_inputs(draft.id, total, block).await?;
         total += count;
     }
+    if stays_draft {
+        let id = draft.keep_in(&app.drafts, total);
+        return Ok(with_skipped(draft_view(id, total), skip_invalid, lines.skipped()));
+    }
     if total == 0 && !more {
         let message = match lines.skipped() {
             0 => "There are no inputs in the body: one JSON object a line.".to_owned(),
@@ -241,7 +321,7 @@ async fn submit_lines(
         return Err(ApiError::bad("empty_job", message));
     }
     let view = draft.publish(total, more).await?;
-    Ok(created(&view, skip_invalid.then(|| lines.skipped())))
+    Ok(with_skipped(created(&view), skip_invalid, lines.skipped()))
 }
 
 /// A job that is being submitted. Unless it is published it is discarded, also where its request
@@ -256,6 +336,14 @@ impl Draft<'_> {
     async fn create(dispatcher: &Dispatcher, job: store::NewJob) -> Result<Draft<'_>, ApiError> {
         let id = dispatcher.create_job(job.clone()).await?;
         Ok(Draft { dispatcher, id, job: Some(job) })
+    }
+
+    /// Leaves it as it is, for further requests.
+    fn keep_in(mut self, drafts: &Drafts, total: u64) -> JobId {
+        if let Some(job) = self.job.take() {
+            drafts.keep(self.id, job, total);
+        }
+        self.id
     }
 
     async fn publish(mut self, total: u64, is_open: bool) -> Result<JobView, ApiError> {
@@ -279,10 +367,18 @@ pub(super) async fn view(dispatcher: &Dispatcher, id: JobId) -> Result<JobView, 
     dispatcher.job(id).await?.ok_or_else(|| ApiError::unknown_job(&id.to_string()))
 }
 
-fn created(view: &JobView, skipped: Option<u64>) -> Response {
+fn created(view: &JobView) -> Response {
     let location = format!("/api/jobs/{}", view.id);
-    let mut response = (StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response();
-    if let Some(skipped) = skipped {
+    (StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response()
+}
+
+fn draft_view(id: JobId, total: u64) -> Response {
+    (StatusCode::ACCEPTED, Json(DraftView { id, total })).into_response()
+}
+
+/// Says how many lines were skipped, to whoever has asked for that.
+fn with_skipped(mut response: Response, skip_invalid: bool, skipped: u64) -> Response {
+    if skip_invalid {
         response.headers_mut().insert(SKIPPED, skipped.into());
     }
     response

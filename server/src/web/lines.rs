@@ -1,6 +1,6 @@
 //! Inputs as newline-delimited JSON: one object a line, read as the body arrives.
 
-use super::error::ApiError;
+use super::error::{ApiError, BODY_CUT_OFF};
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt;
 use tequio_protocol::limits::{INPUTS_BLOCK, LINE_BYTES_MAX};
@@ -46,6 +46,12 @@ impl Lines {
         }
     }
 
+    /// Counts lines from `first` on, where those before were in another body.
+    pub(super) fn from_line(mut self, first: u64) -> Lines {
+        self.line = first.saturating_sub(1);
+        self
+    }
+
     /// The next inputs: [`INPUTS_BLOCK`] of them or a few more, fewer at the end, none behind it.
     pub(super) async fn next_block(&mut self) -> Result<Vec<RepeatMultiply>, ApiError> {
         while self.inputs.len() < INPUTS_BLOCK && !self.is_ended {
@@ -53,7 +59,7 @@ impl Lines {
                 Some(Ok(bytes)) => self.take(&bytes)?,
                 Some(Err(error)) => {
                     let message = format!("The body was cut off: {error}.");
-                    return Err(ApiError::bad("body_cut_off", message));
+                    return Err(ApiError::bad(BODY_CUT_OFF, message));
                 }
                 None => {
                     self.is_ended = true;

@@ -32,6 +32,14 @@ impl Ran {
         self.out
     }
 
+    /// What a command wrote to stdout when it succeeds, and says one line on stderr.
+    #[track_caller]
+    fn succeeded_with(self, said: &str) -> String {
+        let expected = format!("tequio: {said}\n");
+        assert_eq!((self.code, self.err.as_str()), (Some(0), expected.as_str()), "{}", self.out);
+        self.out
+    }
+
     /// What a command wrote to stderr when it fails.
     #[track_caller]
     fn failed(self, code: i32) -> String {
@@ -139,9 +147,10 @@ async fn inputs_come_from_a_file_or_from_stdin() {
     std::fs::write(&file, eights(0..20_000)).unwrap();
     let file = file.to_str().unwrap();
     let from = |input| ["submit", "repeat_multiply", "--input", input, "--wait"];
-    let said = run(&url, &from(file)).await.succeeded();
+    let said = run(&url, &from(file)).await.succeeded_with("job 1 submitted: 20,000 tasks");
     assert!(said.starts_with("Job 1 is done: 20,000 of 20,000 tasks done\n"), "{said}");
-    let said = run_with(&url, &from("-"), &eights(0..20_000)).await.succeeded();
+    let said = run_with(&url, &from("-"), &eights(0..20_000)).await;
+    let said = said.succeeded_with("job 2 submitted: 20,000 tasks");
     assert!(said.starts_with("Job 2 is done: 20,000 of 20,000 tasks done\n"), "{said}");
     for id in ["1", "2"] {
         let results = run(&url, &["results", id]).await.succeeded();
@@ -162,7 +171,7 @@ async fn inputs_that_are_none_are_named_or_skipped() {
     };
     let mixed = eights(0..2) + "rubbish\n{}\n" + &eights(2..3);
     let said = run_with(&url, &from("-", &[]), &mixed).await.failed(1);
-    assert!(said.contains("Line 3: expected value at column 1"), "{said}");
+    assert!(said.contains("line 3: expected value at column 1"), "{said}");
     let said = run(&url, &from(missing, &[])).await.failed(1);
     assert!(said.contains("missing.jsonl cannot be read: No such file"), "{said}");
     let said = run(&url, &from("-", &[])).await.failed(1);
@@ -184,7 +193,7 @@ async fn a_submission_that_is_refused_does_not_wait_for_more_of_stdin() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"rubbish\n").await.unwrap();
     let said = ended(child).await.failed(1);
-    assert!(said.contains("Line 1: "), "{said}");
+    assert!(said.contains("line 1: "), "{said}");
     drop(stdin);
 }
 
@@ -432,7 +441,7 @@ async fn map_writes_the_results_of_stdin_in_their_order() {
     let jobs: Vec<JobView> = serde_json::from_value(server.get("/api/jobs").await.1).unwrap();
     let ends: Vec<_> = jobs.iter().map(|job| (job.state, job.total, job.name.as_str())).collect();
     let done = JobState::Done;
-    assert_eq!(ends, [(done, count, ""), (done, 0, ""), (done, 2, "mine")]);
+    assert_eq!(ends, [(done, count, ""), (done, 2, "mine")], "without inputs there is no job");
     worker.stop().await;
 }
 
