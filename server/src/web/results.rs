@@ -192,9 +192,17 @@ fn write_csv(text: &mut Vec<u8>, index: u64, outcome: &Outcome) {
         }
         Outcome::Result(number) => writeln!(text, "{index},{number},").expect(VECTORS_GROW),
         Outcome::Error { error } => {
-            writeln!(text, "{index},,\"{}\"", error.replace('"', "\"\"")).expect(VECTORS_GROW);
+            writeln!(text, "{index},,{}", csv_text(error)).expect(VECTORS_GROW);
         }
     }
+}
+
+/// A cell of text. One that a spreadsheet would take for a formula is shown as text by an apostrophe
+/// (OWASP, "CSV Injection"): what failed may have said anything.
+fn csv_text(text: &str) -> String {
+    const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    let harmless = if text.starts_with(FORMULA) { "'" } else { "" };
+    format!("\"{harmless}{}\"", text.replace('"', "\"\""))
 }
 
 const VECTORS_GROW: &str = "writing to a vector does not fail";
@@ -215,6 +223,27 @@ mod tests {
         assert_eq!(lines(Format::Jsonl, &runs), json);
         let csv = "0,1.5,\n1,-0.0,\n2,Infinity,\n7,,\"no \"\"op\"\"\"\n";
         assert_eq!(lines(Format::Csv, &runs), csv);
+    }
+
+    #[test]
+    fn no_cell_of_a_csv_is_a_formula() {
+        for (error, cell) in [
+            ("=1+1", "\"'=1+1\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("+1", "\"'+1\""),
+            ("-2 is \"bad\"", "\"'-2 is \"\"bad\"\"\""),
+            ("\t=1", "\"'\t=1\""),
+            ("\r=1", "\"'\r=1\""),
+            ("＝1", "\"'＝1\""),
+            ("no - or =", "\"no - or =\""),
+            ("", "\"\""),
+        ] {
+            let runs =
+                [Run { first: 7, outcomes: vec![Outcome::Error { error: error.to_owned() }] }];
+            assert_eq!(lines(Format::Csv, &runs), format!("7,,{cell}\n"), "{error:?}");
+        }
+        let runs = [Run { first: 0, outcomes: vec![number(-1.5), number(f64::NEG_INFINITY)] }];
+        assert_eq!(lines(Format::Csv, &runs), "0,-1.5,\n1,-Infinity,\n", "numbers stay numbers");
     }
 
     fn number(value: f64) -> Outcome {

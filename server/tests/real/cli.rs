@@ -481,14 +481,26 @@ async fn map_stops_at_a_line_that_is_no_input_or_skips_it() {
         assert!(eights_results(0..2).starts_with(&stopped.out), "{stopped:?}");
         let err = stopped.failed(1);
         assert!(err.contains(said) && err.lines().count() == 1, "{err}");
-        let jobs: Vec<JobView> = serde_json::from_value(server.get("/api/jobs").await.1).unwrap();
-        assert_eq!(jobs.last().unwrap().state, JobState::Cancelled, "it is of no use to anybody");
-
         let skipped = run_with(&url, &[MAP, &["--skip-invalid"]].concat(), &mixed).await;
         assert_eq!((skipped.code, skipped.out), (Some(0), eights_results(0..3)));
         assert_eq!(skipped.err, "tequio: skipped lines that are no inputs: 1\n");
     }
     worker.stop().await;
+}
+
+#[tokio::test]
+async fn map_ends_its_job_at_a_bad_line_that_comes_late() {
+    let server = Server::start().await;
+    let mut map = spawn(&server.url(), MAP);
+    let mut stdin = map.stdin.take().unwrap();
+    stdin.write_all(eights(0..2).as_bytes()).await.unwrap();
+    until(async || (server.get("/api/jobs/1").await.1["total"] == 2).then_some(())).await;
+    stdin.write_all(b"rubbish\n").await.unwrap();
+    let said = ended(map).await.failed(1);
+    assert!(said.contains("line 3: ") && said.contains("; job 1 is cancelled\n"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert_eq!(server.job(1).await.state, JobState::Cancelled, "it is of no use to anybody");
+    drop(stdin);
 }
 
 #[tokio::test]

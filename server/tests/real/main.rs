@@ -19,5 +19,7 @@ mod socketio;
 mod support;
 mod tls;
 mod trouble;
+mod uploads;
 mod who;
+mod words;
 mod workers;
