@@ -3,12 +3,12 @@
 
 use crate::fault::Fault;
 use crate::foreign::{Foreign, Format, MARK, recognise};
-use crate::limits::{EXCERPT_CHARS_MAX, LINE_BYTES_MAX, SKIPPED_NAMED_MAX};
+use crate::limits::{EXCERPT_CHARS_MAX, INTEGER_MAX, LINE_BYTES_MAX, SKIPPED_NAMED_MAX};
 use crate::line::{self, EXAMPLE};
 use crate::op::RepeatMultiply;
 use crate::table::{Row, RowError, Table};
 use crate::text::printable;
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// What is done with a line that is no input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,6 +132,8 @@ struct Array {
 impl Reader {
     /// A reader of a text that begins at `start`.
     pub fn new(start: Start, invalid: Invalid) -> Reader {
+        // Whoever names a line beyond this means none.
+        let start = Start { line: start.line.clamp(1, INTEGER_MAX), ..start };
         Reader {
             invalid,
             mode: Mode::Beginning,
@@ -399,7 +401,7 @@ impl Reader {
             self.taken.lines.push(LineRun { first: self.index, line: self.line });
         }
         self.taken.inputs.push(input);
-        self.index += 1;
+        self.index = self.index.wrapping_add(1);
     }
 
     fn refuse(&mut self, said: impl FnOnce(u64) -> String) -> Result<(), Refused> {
@@ -484,41 +486,6 @@ fn excerpt(text: &str, at: usize) -> String {
     let mut shown = if cut > 0 { "…".to_owned() } else { String::new() };
     shown += &printable(&rest, EXCERPT_CHARS_MAX);
     shown
-}
-
-/// Inputs as lines of JSON with the numbers of their lines, as they are sent: a line that was skipped
-/// is an empty one.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct InputLines {
-    /// The lines.
-    pub text: String,
-    /// The first one's number; 0 where there is none.
-    pub first_line: u64,
-    /// Inputs.
-    pub count: u64,
-    next_line: u64,
-}
-
-impl InputLines {
-    /// Whether this input may be pushed: only so many lines may be left out, for each is a byte.
-    pub fn takes(&self, line: u64) -> bool {
-        let is_next = (self.next_line..self.next_line + LINE_BYTES_MAX as u64).contains(&line);
-        self.count == 0 || is_next
-    }
-
-    /// Appends an input, which must be from a line behind the last one's.
-    pub fn push(&mut self, line: u64, input: &RepeatMultiply) {
-        if self.count == 0 {
-            (self.first_line, self.next_line) = (line, line);
-        }
-        for _ in self.next_line..line {
-            self.text.push('\n');
-        }
-        let json = serde_json::to_string(input).expect("an input is JSON");
-        writeln!(self.text, "{json}").expect("a string takes text");
-        self.next_line = line + 1;
-        self.count += 1;
-    }
 }
 
 #[cfg(test)]

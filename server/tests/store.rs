@@ -57,6 +57,7 @@ conformance! {
     inputs_keep_the_numbers_of_their_lines
     many_jumps_of_lines_are_found_wherever_one_looks
     open_jobs_grow_until_they_are_closed_or_over
+    when_a_job_was_appended_to_is_kept
     every_kind_of_outcome_comes_back_to_the_bit
     the_first_outcome_stands_and_a_batch_is_all_or_none
     outcomes_and_states_are_written_together_or_not_at_all
@@ -99,6 +100,7 @@ fn jobs_are_kept_as_entered_oldest_first(store: &dyn Store) {
         job: rich,
         total: 15,
         is_open: false,
+        appended_at_ms: 1_763_700_000_123,
         state: JobState::Running,
         done: 0,
         failed: 0,
@@ -339,6 +341,25 @@ fn open_jobs_grow_until_they_are_closed_or_over(store: &dyn Store) {
     assert_missing(job, store.append_inputs(job, 15, &inputs(15..16)));
     assert_missing(job, store.publish(job, true));
     assert_eq!(store.inputs(job, 8..12).unwrap(), inputs(8..12));
+}
+
+fn when_a_job_was_appended_to_is_kept(store: &dyn Store) {
+    let job = store.create_job(&inputs_job()).unwrap();
+    assert_missing(job, store.note_appended(job, 7));
+    store.publish(job, true).unwrap();
+    let submitted = inputs_job().submitted_at_ms;
+    assert_eq!(only_job(store).appended_at_ms, submitted);
+    for at_ms in [submitted + 1, submitted + 5_000_000] {
+        store.note_appended(job, at_ms).unwrap();
+        assert_eq!(only_job(store).appended_at_ms, at_ms);
+    }
+    let other = store.create_job(&inputs_job()).unwrap();
+    store.publish(other, true).unwrap();
+    let jobs = store.load().unwrap().jobs;
+    assert_eq!(jobs[1].appended_at_ms, submitted, "each has its own");
+    store.set_state(job, JobState::Cancelled).unwrap();
+    while store.remove(job).unwrap() {}
+    assert_missing(job, store.note_appended(job, 9));
 }
 
 fn every_kind_of_outcome_comes_back_to_the_bit(store: &dyn Store) {

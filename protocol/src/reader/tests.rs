@@ -141,23 +141,6 @@ fn a_text_may_begin_anywhere() {
     assert_eq!((taken.inputs.len(), &taken.lines[..]), (2, &[LineRun { first: 7, line: 21 }][..]));
 }
 
-#[test]
-fn a_body_keeps_the_numbers_of_lines() {
-    let mut body = InputLines::default();
-    for line in [5, 6, 9] {
-        assert!(body.takes(line));
-        body.push(line, &input(line));
-    }
-    assert!(!body.takes(1_000_000));
-    assert_eq!((body.first_line, body.count), (5, 3));
-    let mut reader = Reader::new(Start { index: 0, line: body.first_line }, Invalid::Refuse);
-    reader.push(body.text.as_bytes()).unwrap();
-    reader.end().unwrap();
-    let taken = reader.take();
-    assert_eq!(taken.inputs, [5, 6, 9].map(input));
-    assert_eq!(taken.lines, [LineRun { first: 0, line: 5 }, LineRun { first: 2, line: 9 }]);
-}
-
 proptest! {
     #[test]
     fn no_text_is_too_odd(text in ".{0,60}", size in 1usize..9) {

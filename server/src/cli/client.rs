@@ -1,5 +1,6 @@
 //! The way from a command to a server: its address, its token, and what its refusals say.
 
+use super::print;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url};
@@ -61,6 +62,11 @@ impl RequestError {
     /// Whether the server has said that things are not as the request takes them to be.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self, RequestError::Refused { status: StatusCode::CONFLICT, .. })
+    }
+
+    /// Whether the server has nothing of that name.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self, RequestError::Refused { status: StatusCode::NOT_FOUND, .. })
     }
 
     /// Whether the same request may be answered later: nobody answers, or the server is stopping,
@@ -147,7 +153,7 @@ impl Client {
             match attempt().await {
                 Err(error) if error.may_pass() => {
                     if !has_told {
-                        eprintln!("tequio: {error}; trying again");
+                        print::note(&format!("{error}; trying again"));
                         has_told = true;
                     }
                     tokio::time::sleep(CLIENT_RETRY).await;

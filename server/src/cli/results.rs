@@ -3,7 +3,10 @@
 use super::client::{Client, Remote, RequestError};
 use super::jobs::parse_id;
 use super::print;
+use super::still;
+use super::stop::Stop;
 use super::submit::whole;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use reqwest::{Method, Response};
 use tequio_protocol::ids::JobId;
@@ -52,15 +55,29 @@ impl Results {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let end = self.count.map_or(u64::MAX, |count| self.first.saturating_add(count));
         let client = self.remote.client()?;
-        let mut lines = Lines::new(client, self.id, self.format, self.first, end);
-        lines.is_following = self.follow;
-        while let Some(text) = lines.next().await? {
-            if !print::bytes(&text)? {
-                break;
-            }
+        let mut lines = Lines::new(client.clone(), self.id, self.format, self.first, end);
+        if !self.follow {
+            return write_all(&mut lines).await;
         }
-        Ok(())
+        lines.is_following = true;
+        let mut stop = Stop::listen().context("signals cannot be listened for")?;
+        tokio::select! {
+            done = write_all(&mut lines) => return done,
+            never = still::tell(&client, self.id) => match never {},
+            () = stop.asked() => {}
+        }
+        let (id, next) = (self.id, lines.next_index());
+        bail!("stopped; `tequio results {id} --first {next} --follow` goes on from there")
     }
+}
+
+async fn write_all(lines: &mut Lines) -> anyhow::Result<()> {
+    while let Some(text) = lines.next().await? {
+        if !print::bytes(&text)? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Results as they come. Where a connection breaks while following, the next goes on from there.

@@ -1,24 +1,27 @@
 //! `tequio submit`.
 
 use super::client::{Client, Remote};
+use super::inputs::{Block, Inputs, Patience, Source};
 use super::jobs;
 use super::print;
-use anyhow::Context;
+use super::stop::Stop;
+use anyhow::{Context, bail};
 use clap::Args;
-use futures_util::stream::{poll_fn, try_unfold};
 use indicatif::HumanCount;
-use reqwest::{Body, Method};
+use reqwest::{Method, RequestBuilder};
 use std::fmt::Display;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
-use tequio_protocol::api::{JobView, NewJob};
+use tequio_protocol::api::{DraftView, JobView, NewJob};
 use tequio_protocol::grid::{Axis, Grid};
-use tequio_protocol::limits::READ_BYTES;
+use tequio_protocol::ids::JobId;
+use tequio_protocol::limits::UPLOAD_BLOCK_WAIT;
+use tequio_protocol::line::EXAMPLE;
 use tequio_protocol::op::Op;
-use tequio_protocol::reader::Skipped;
-use tokio::io::{AsyncRead, AsyncReadExt};
-use tokio::sync::mpsc;
+use tequio_protocol::reader::Invalid;
+
+/// Blocks are filled, unless their source is slow: a draft is kept for so long.
+const PATIENCE: Patience = Patience { first: UPLOAD_BLOCK_WAIT, rest: UPLOAD_BLOCK_WAIT };
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -92,27 +95,38 @@ pub(super) fn whole<T: FromStr + PartialOrd + Display>(
 impl Submit {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let client = self.remote.client()?;
-        let job = match &self.input {
-            Some(file) => self.submit_lines(&client, file).await?,
-            None => self.submit_grid(&client).await?,
+        let mut stop = Stop::listen().context("signals cannot be listened for")?;
+        let job = tokio::select! {
+            job = self.submit(&client) => job?,
+            () = stop.asked() => bail!(
+                "stopped before it was submitted; `tequio jobs` shows what the server has"
+            ),
         };
         let id = job.id;
+        let tasks = HumanCount(job.total);
         if !self.wait {
             if self.remote.json {
                 return print::json(&job);
             }
-            let tasks = HumanCount(job.total);
             return print::lines(&[
                 format!("Job {id} submitted: {tasks} tasks"),
                 format!("`tequio job {id}` shows how far it is, `tequio results {id}` what came"),
             ]);
         }
+        print::note(&format!("job {id} submitted: {tasks} tasks"));
         tokio::select! {
             done = jobs::wait(&client, id, self.remote.json) => done,
-            _ = tokio::signal::ctrl_c() => anyhow::bail!(
+            () = stop.asked() => bail!(
                 "job {id} goes on; `tequio job {id}` shows how far it is, \
                  `tequio results {id} --follow` its results as they come"
             ),
+        }
+    }
+
+    async fn submit(&self, client: &Client) -> anyhow::Result<JobView> {
+        match &self.input {
+            Some(file) => self.submit_lines(client, &Source::of(file)).await,
+            None => self.submit_grid(client).await,
         }
     }
 
@@ -127,65 +141,110 @@ impl Submit {
         Ok(client.json(request).await?)
     }
 
-    async fn submit_lines(&self, client: &Client, file: &Path) -> anyhow::Result<JobView> {
-        let body = if file == Path::new("-") {
-            stdin()
-        } else {
-            let opened = tokio::fs::File::open(file).await;
-            stream(opened.with_context(|| format!("{} cannot be read", file.display()))?)
+    async fn submit_lines(&self, client: &Client, source: &Source) -> anyhow::Result<JobView> {
+        let mut job = self.try_submit_lines(client, source).await?;
+        // A server that was started again has forgotten what it had; a file has not.
+        while job.is_none() {
+            if *source == Source::Stdin {
+                bail!(
+                    "the server was started again and has discarded what it was sent of stdin; \
+                     nothing is submitted"
+                );
+            }
+            print::note("the server was started again; the file is sent anew");
+            job = self.try_submit_lines(client, source).await?;
+        }
+        job.context("nothing is submitted")
+    }
+
+    /// Sends all inputs, in one request if they fit. What needs several is a draft until the last of
+    /// them; `None` where that is lost.
+    async fn try_submit_lines(
+        &self,
+        client: &Client,
+        source: &Source,
+    ) -> anyhow::Result<Option<JobView>> {
+        let invalid = if self.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
+        let mut inputs = Inputs::open(source, invalid, "tequio submit repeat_multiply --input -")?;
+        let first = inputs.next_block(PATIENCE).await?;
+        let job = match first.is_last {
+            true if first.count == 0 => bail!("{}", nothing_in(source, &inputs)),
+            true => Some(client.json(self.begin(client, &first, "false")).await?),
+            false => {
+                let begun = self.begin(client, &first, "true");
+                let draft: DraftView = client.json(begun).await?;
+                let sent = send_rest(client, draft, &mut inputs).await;
+                if sent.is_err() {
+                    // Nobody waits for it: the server discards it by itself in a while.
+                    let path = format!("api/jobs/{}", draft.id);
+                    client.send(client.request(Method::DELETE, &path)).await.ok();
+                }
+                sent?
+            }
         };
-        let priority = self.priority.to_string();
-        let skip = self.skip_invalid.to_string();
-        let mut query =
-            vec![("op", self.op.name()), ("priority", &priority), ("skip_invalid", &skip)];
+        if job.is_some() && inputs.skipped().count > 0 {
+            print::note(&format!("skipped {}", inputs.skipped()));
+        }
+        Ok(job)
+    }
+
+    fn begin(&self, client: &Client, first: &Block, draft: &str) -> RequestBuilder {
+        let (priority, line) = (self.priority.to_string(), first.line.max(1).to_string());
+        let mut query = vec![
+            ("op", self.op.name()),
+            ("priority", &priority),
+            ("draft", draft),
+            ("line", &line),
+        ];
         if let Some(name) = &self.name {
             query.push(("name", name));
         }
-        let request = client.request(Method::POST, "api/jobs").query(&query).body(body);
-        let response = client.send(request).await?;
-        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let skipped = Skipped {
-            count: header("tequio-skipped-lines").and_then(|count| count.parse().ok()).unwrap_or(0),
-            first: header("tequio-skipped-first")
-                .map(|first| first.split(',').filter_map(|line| line.parse().ok()).collect())
-                .unwrap_or_default(),
-        };
-        if skipped.count > 0 {
-            eprintln!("tequio: skipped {skipped}");
-        }
-        Ok(client.read(response).await?)
+        let request = client.request(Method::POST, "api/jobs").query(&query);
+        request.body(first.text.clone())
     }
 }
 
-/// Stdin as a body, read in a thread of its own: reading it cannot be interrupted, and a command
-/// that was refused does not wait for what somebody may still type.
-fn stdin() -> Body {
-    let (read, mut chunks) = mpsc::channel(1);
-    std::thread::spawn(move || {
-        let mut stdin = io::stdin().lock();
-        loop {
-            let mut bytes = vec![0; READ_BYTES];
-            let chunk = match stdin.read(&mut bytes) {
-                Ok(0) => return,
-                Ok(count) => Ok(bytes[..count].to_vec()),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                Err(error) => Err(error),
-            };
-            let is_broken = chunk.is_err();
-            // Nobody listens any more where the command is over.
-            if read.blocking_send(chunk).is_err() || is_broken {
-                return;
-            }
-        }
-    });
-    Body::wrap_stream(poll_fn(move |context| chunks.poll_recv(context)))
+fn nothing_in(source: &Source, inputs: &Inputs) -> String {
+    let name = source.name();
+    match inputs.skipped().count {
+        0 => format!("there are no inputs in {name}: one JSON object a line, {EXAMPLE}"),
+        skipped => format!("none of the {skipped} lines of {name} is an input"),
+    }
 }
 
-/// A body that is read as it is sent.
-fn stream(file: impl AsyncRead + Send + Unpin + 'static) -> Body {
-    Body::wrap_stream(try_unfold(file, |mut file| async {
-        let mut bytes = Vec::with_capacity(READ_BYTES);
-        let read = file.read_buf(&mut bytes).await?;
-        Ok::<_, std::io::Error>((read > 0).then_some((bytes, file)))
-    }))
+/// Sends what follows the first block of a draft; `None` where the server has lost the draft. Each
+/// request may be repeated, so that a server that is started again behind a proxy is waited for.
+async fn send_rest(
+    client: &Client,
+    draft: DraftView,
+    inputs: &mut Inputs,
+) -> anyhow::Result<Option<JobView>> {
+    let DraftView { id, mut total } = draft;
+    loop {
+        let block = inputs.next_block(PATIENCE).await?;
+        let query = [
+            ("first", total.to_string()),
+            ("draft", (!block.is_last).to_string()),
+            ("line", block.line.max(1).to_string()),
+        ];
+        let request = || inputs_of(client, id).query(&query).body(block.text.clone());
+        total += block.count;
+        let sent = client.insist(async || client.send(request()).await).await;
+        match sent {
+            Ok(answer) if block.is_last => return Ok(Some(client.read(answer).await?)),
+            Ok(_) => {}
+            Err(refused) if refused.is_unknown() => return Ok(None),
+            Err(refused) if refused.is_conflict() && block.is_last => {
+                // The answer to the last request was lost with its server, and the job is there.
+                let job = client.insist(async || client.job(id).await).await?;
+                return if job.total == total { Ok(Some(job)) } else { Err(refused.into()) };
+            }
+            Err(refused) => return Err(refused.into()),
+        }
+    }
+}
+
+/// A request that adds inputs to a job, or to a draft.
+pub(super) fn inputs_of(client: &Client, id: JobId) -> RequestBuilder {
+    client.request(Method::POST, &format!("api/jobs/{id}/inputs"))
 }

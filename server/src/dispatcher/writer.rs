@@ -38,6 +38,10 @@ pub(super) enum Write {
     /// Inputs behind the `first` that an open job has, their lines, and whether it stays open. The dispatcher
     /// answers it.
     Grow(JobId, u64, Vec<RepeatMultiply>, Vec<LineRun>, bool, Reply<()>),
+    /// When a job was last appended to, for the next start; that it could not be noted is no news.
+    NoteAppended(JobId, u64),
+    /// An open job, which takes no more inputs. The dispatcher answers it.
+    Close(JobId, Reply<()>),
     Discard(JobId, Reply<()>),
     /// A job that is over. The dispatcher answers it, once it has forgotten the job too.
     Remove(JobId, Reply<()>),
@@ -208,6 +212,11 @@ impl Writer {
                     },
                 }
             }
+            Write::NoteAppended(job, at_ms) => drop(self.store.note_appended(job, at_ms)),
+            Write::Close(job, reply) => match self.store.publish(job, false) {
+                Ok(()) => self.tell(Event::Closed(job, reply)),
+                Err(error) => answer(reply, Err(error)),
+            },
             Write::Discard(job, reply) => answer(reply, self.store.discard(job)),
             Write::Remove(job, reply) => self.remove(job, reply),
             Write::Stop => self.is_stopping = true,

@@ -34,6 +34,7 @@ struct Job {
     entered: NewJob,
     total: u64,
     is_open: bool,
+    appended_at_ms: u64,
     /// `None` for a draft.
     state: Option<JobState>,
     inputs: Vec<RepeatMultiply>,
@@ -137,6 +138,11 @@ impl Store for MemoryStore {
         let growing = state.growing(job)?;
         growing.is_open = is_open;
         growing.state.get_or_insert(JobState::Running);
+        Ok(())
+    }
+
+    fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
+        self.lock().published(job)?.appended_at_ms = at_ms;
         Ok(())
     }
 
@@ -256,6 +262,7 @@ impl State {
             entered: job.clone(),
             total: job.grid.as_ref().map_or(0, Grid::total),
             is_open: false,
+            appended_at_ms: job.submitted_at_ms,
             state,
             inputs: Vec::new(),
             lines: Vec::new(),
@@ -321,6 +328,7 @@ impl Job {
             job: self.entered.clone(),
             total: self.total,
             is_open: self.is_open,
+            appended_at_ms: self.appended_at_ms,
             state,
             done: tasks - failed as u64,
             failed: failed as u64,

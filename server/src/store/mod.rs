@@ -69,6 +69,9 @@ pub trait Store: Send + Sync {
     /// Errs with [`StoreError::Missing`] where the job is closed.
     fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError>;
 
+    /// Notes when inputs were last appended to a job, for [`StoredJob::appended_at_ms`].
+    fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError>;
+
     /// Removes a draft and its inputs. Errs with [`StoreError::Missing`] where it was published.
     fn discard(&self, job: JobId) -> Result<(), StoreError>;
 
@@ -155,6 +158,9 @@ pub struct StoredJob {
     pub total: u64,
     /// Whether more inputs may be appended.
     pub is_open: bool,
+    /// When it was submitted or, where that was noted later, last appended to: milliseconds since
+    /// 1970, UTC.
+    pub appended_at_ms: u64,
     /// Its state, as it was last set.
     pub state: JobState,
     /// Tasks with a result.
@@ -250,6 +256,7 @@ impl StoredJob {
     pub fn new(id: JobId, job: NewJob, total: u64, is_open: bool) -> StoredJob {
         StoredJob {
             id,
+            appended_at_ms: job.submitted_at_ms,
             job,
             total,
             is_open,

@@ -81,6 +81,12 @@ const LINES: &str = "
     ) STRICT;
 ";
 
+/// When jobs were last appended to, of those that were open for long. A table of its own, made when
+/// it is needed: an older tequio does not miss it, and opening a file on a full disk writes nothing.
+const APPENDED: &str = "
+    CREATE TABLE IF NOT EXISTS appended (job INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;
+";
+
 /// `outcome_extent` has all that [`Store::load`] reads of outcomes, so that it need not touch the
 /// pages of the outcomes themselves.
 const SCHEMA: &str = "
@@ -202,6 +208,7 @@ impl Store for SqliteStore {
             for job in &mut jobs {
                 add_recorded(tx, job)?;
             }
+            add_appended(tx, &mut jobs)?;
             Ok(Loaded { epoch, jobs })
         })
     }
@@ -245,6 +252,14 @@ impl Store for SqliteStore {
         self.write(|tx| {
             select_growing(tx, job)?;
             update_published(tx, job, is_open)
+        })
+    }
+
+    fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
+        self.write(|tx| {
+            select_published(tx, job)?;
+            tx.execute_batch(APPENDED)?;
+            upsert_appended(tx, job, at_ms)
         })
     }
 
@@ -553,6 +568,9 @@ fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
             return Ok(true);
         }
     }
+    if has_appended(tx)? {
+        tx.prepare_cached("DELETE FROM appended WHERE job = ?1")?.execute([int(job.0)])?;
+    }
     tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
     Ok(false)
 }
@@ -564,6 +582,10 @@ fn delete_drafts(tx: &Transaction<'_>) -> Result<(), Failure> {
     if has_lines(tx)? {
         let drafts = "SELECT id FROM job WHERE state = 'draft'";
         tx.execute(&format!("DELETE FROM input_line WHERE job IN ({drafts})"), [])?;
+    }
+    if has_appended(tx)? {
+        let drafts = "SELECT id FROM job WHERE state = 'draft'";
+        tx.execute(&format!("DELETE FROM appended WHERE job IN ({drafts})"), [])?;
     }
     tx.execute("DELETE FROM job WHERE state = 'draft'", [])?;
     Ok(())
@@ -623,6 +645,35 @@ fn update_state(tx: &Transaction<'_>, job: JobId, state: JobState) -> Result<(),
     }
 }
 
+fn has_appended(tx: &Transaction<'_>) -> Result<bool, Failure> {
+    let table = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'appended'";
+    Ok(tx.query_row(table, [], |row| row.get::<_, u64>(0))? > 0)
+}
+
+fn upsert_appended(tx: &Transaction<'_>, job: JobId, at_ms: u64) -> Result<(), Failure> {
+    let upsert = "INSERT INTO appended (job, at_ms) VALUES (?1, ?2)
+        ON CONFLICT (job) DO UPDATE SET at_ms = excluded.at_ms";
+    tx.prepare_cached(upsert)?.execute([int(job.0), int(at_ms)])?;
+    Ok(())
+}
+
+/// [`StoredJob::appended_at_ms`] of the jobs that something is noted of.
+fn add_appended(tx: &Transaction<'_>, jobs: &mut [StoredJob]) -> Result<(), Failure> {
+    if !has_appended(tx)? {
+        return Ok(());
+    }
+    let mut statement = tx.prepare("SELECT job, at_ms FROM appended")?;
+    let noted =
+        statement.query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;
+    let noted = noted.collect::<Result<BTreeMap<u64, u64>, _>>()?;
+    for job in jobs {
+        if let Some(at_ms) = noted.get(&job.id.0) {
+            job.appended_at_ms = *at_ms;
+        }
+    }
+    Ok(())
+}
+
 /// The epoch before it was raised.
 fn raise_epoch(tx: &Transaction<'_>) -> Result<u64, Failure> {
     let raise = "UPDATE meta SET epoch = epoch + 1 RETURNING epoch - 1";
@@ -658,6 +709,7 @@ fn to_job(row: &Row<'_>) -> Result<StoredJob, Failure> {
         NewJob { name: row.get(1)?, op, priority: row.get(3)?, grid, submitted_at_ms: row.get(5)? };
     Ok(StoredJob {
         id,
+        appended_at_ms: job.submitted_at_ms,
         job,
         total: row.get(6)?,
         is_open: row.get(7)?,

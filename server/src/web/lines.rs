@@ -1,6 +1,6 @@
 //! Inputs as a body has them, read as it arrives.
 
-use super::error::ApiError;
+use super::error::{ApiError, BODY_CUT_OFF};
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt;
 use tequio_protocol::limits::INPUTS_BLOCK;
@@ -41,7 +41,7 @@ impl Lines {
                 }
                 Some(Err(error)) => {
                     let message = format!("The body was cut off: {error}.");
-                    return Err(ApiError::bad("body_cut_off", message));
+                    return Err(ApiError::bad(BODY_CUT_OFF, message));
                 }
                 None => {
                     self.is_ended = true;

@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod drafts;
 mod error;
 mod events;
 mod grid;
@@ -29,6 +30,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
+use drafts::Drafts;
 use sample::Samples;
 use socket::Sockets;
 use std::net::SocketAddr;
@@ -61,6 +63,7 @@ pub struct Config {
 struct App {
     address: SocketAddr,
     dispatcher: Dispatcher,
+    drafts: Drafts,
     store: Arc<dyn Store>,
     samples: Samples,
     metrics: Arc<Metrics>,
@@ -97,6 +100,7 @@ fn routes(app: App) -> Router {
         .route("/api/jobs/{id}/pause", post(jobs::pause))
         .route("/api/jobs/{id}/resume", post(jobs::resume))
         .route("/api/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/api/jobs/{id}/close", post(jobs::close))
         .route("/api/jobs/{id}/results", get(results::get))
         .route("/api/jobs/{id}/sample", get(sample::get))
         .route("/api/{*rest}", any(api::not_found))
@@ -126,9 +130,12 @@ pub async fn serve(
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
     let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
+    let drafts = Drafts::new(dispatcher.clone());
+    let sweep = tokio::spawn(drafts.clone().sweep());
     let app = App {
         address,
         dispatcher: dispatcher.clone(),
+        drafts: drafts.clone(),
         store,
         samples: Samples::default(),
         services: Services::new(metrics.clone()),
@@ -143,6 +150,7 @@ pub async fn serve(
         stopping.send_replace(true);
     })
     .await;
+    sweep.abort();
     if let Some(demo) = demo {
         demo.abort();
     }

@@ -253,7 +253,7 @@ fn write_csv(text: &mut Vec<u8>, index: u64, line: Option<Option<u64>>, outcome:
         }
         Outcome::Result(number) => write!(text, "{index},{number},").expect(VECTORS_GROW),
         Outcome::Error { error } => {
-            write!(text, "{index},,\"{}\"", error.replace('"', "\"\"")).expect(VECTORS_GROW);
+            write!(text, "{index},,{}", csv_text(error)).expect(VECTORS_GROW);
         }
     }
     match line {
@@ -261,6 +261,14 @@ fn write_csv(text: &mut Vec<u8>, index: u64, line: Option<Option<u64>>, outcome:
         Some(None) => text.extend_from_slice(b",\n"),
         None => text.push(b'\n'),
     }
+}
+
+/// A cell of text. One that a spreadsheet would take for a formula is shown as text by an apostrophe
+/// (OWASP, "CSV Injection"): what failed may have said anything.
+fn csv_text(text: &str) -> String {
+    const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    let harmless = if text.starts_with(FORMULA) { "'" } else { "" };
+    format!("\"{harmless}{}\"", text.replace('"', "\"\""))
 }
 
 const VECTORS_GROW: &str = "writing to a vector does not fail";
@@ -296,6 +304,31 @@ mod tests {
         assert_eq!(lines(Format::Jsonl, &runs, numbers()), json);
         let csv = "0,1.5,,\n1,2.5,,3\n2,3.5,,9\n7,,\"no\",22\n";
         assert_eq!(lines(Format::Csv, &runs, numbers()), csv);
+    }
+
+    #[test]
+    fn no_cell_of_a_csv_is_a_formula() {
+        for (error, cell) in [
+            ("=1+1", "\"'=1+1\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("+1", "\"'+1\""),
+            ("-2 is \"bad\"", "\"'-2 is \"\"bad\"\"\""),
+            ("\t=1", "\"'\t=1\""),
+            ("\r=1", "\"'\r=1\""),
+            ("＝1", "\"'＝1\""),
+            ("no - or =", "\"no - or =\""),
+            ("", "\"\""),
+        ] {
+            let runs =
+                [Run { first: 7, outcomes: vec![Outcome::Error { error: error.to_owned() }] }];
+            assert_eq!(lines(Format::Csv, &runs, None), format!("7,,{cell}\n"), "{error:?}");
+        }
+        let runs = [Run { first: 0, outcomes: vec![number(-1.5), number(f64::NEG_INFINITY)] }];
+        assert_eq!(
+            lines(Format::Csv, &runs, None),
+            "0,-1.5,\n1,-Infinity,\n",
+            "numbers stay numbers"
+        );
     }
 
     fn number(value: f64) -> Outcome {

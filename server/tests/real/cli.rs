@@ -32,6 +32,14 @@ impl Ran {
         self.out
     }
 
+    /// What a command wrote to stdout when it succeeds, and says one line on stderr.
+    #[track_caller]
+    fn succeeded_with(self, said: &str) -> String {
+        let expected = format!("tequio: {said}\n");
+        assert_eq!((self.code, self.err.as_str()), (Some(0), expected.as_str()), "{}", self.out);
+        self.out
+    }
+
     /// What a command wrote to stderr when it fails.
     #[track_caller]
     pub(crate) fn failed(self, code: i32) -> String {
@@ -139,9 +147,10 @@ async fn inputs_come_from_a_file_or_from_stdin() {
     std::fs::write(&file, eights(0..20_000)).unwrap();
     let file = file.to_str().unwrap();
     let from = |input| ["submit", "repeat_multiply", "--input", input, "--wait"];
-    let said = run(&url, &from(file)).await.succeeded();
+    let said = run(&url, &from(file)).await.succeeded_with("job 1 submitted: 20,000 tasks");
     assert!(said.starts_with("Job 1 is done: 20,000 of 20,000 tasks done\n"), "{said}");
-    let said = run_with(&url, &from("-"), &eights(0..20_000)).await.succeeded();
+    let said = run_with(&url, &from("-"), &eights(0..20_000)).await;
+    let said = said.succeeded_with("job 2 submitted: 20,000 tasks");
     assert!(said.starts_with("Job 2 is done: 20,000 of 20,000 tasks done\n"), "{said}");
     for id in ["1", "2"] {
         let results = run(&url, &["results", id]).await.succeeded();
@@ -300,7 +309,7 @@ async fn a_job_is_paused_resumed_and_cancelled() {
         assert_eq!(job(&url, 1).await.state, state);
     }
     let said = run(&url, &["resume", "1"]).await.failed(1);
-    assert_eq!(said, "tequio: Job 1 is cancelled already.\n");
+    assert_eq!(said, "tequio: Job 1 is cancelled already, and cannot be resumed any more.\n");
 }
 
 #[tokio::test]
@@ -434,7 +443,7 @@ async fn map_writes_the_results_of_stdin_in_their_order() {
     let jobs: Vec<JobView> = serde_json::from_value(server.get("/api/jobs").await.1).unwrap();
     let ends: Vec<_> = jobs.iter().map(|job| (job.state, job.total, job.name.as_str())).collect();
     let done = JobState::Done;
-    assert_eq!(ends, [(done, count, ""), (done, 0, ""), (done, 2, "mine")]);
+    assert_eq!(ends, [(done, count, ""), (done, 2, "mine")], "without inputs there is no job");
     worker.stop().await;
 }
 
@@ -474,15 +483,30 @@ async fn map_stops_at_a_line_that_is_no_input_or_skips_it() {
         assert!(eights_of_lines(0..2).starts_with(&stopped.out), "{stopped:?}");
         let err = stopped.failed(1);
         assert!(err.contains(said) && err.lines().count() == 1, "{err}");
-        let jobs: Vec<JobView> = serde_json::from_value(server.get("/api/jobs").await.1).unwrap();
-        assert_eq!(jobs.last().unwrap().state, JobState::Cancelled, "it is of no use to anybody");
-
         let skipped = run_with(&url, &[MAP, &["--skip-invalid"]].concat(), &mixed).await;
         let third = "{\"index\":2,\"line\":5,\"result\":16.0}\n";
         assert_eq!((skipped.code, skipped.out), (Some(0), eights_of_lines(0..2) + third));
         assert_eq!(skipped.err, "tequio: skipped 1 line that is no input: 4\n");
     }
     worker.stop().await;
+}
+
+#[tokio::test]
+async fn map_ends_its_job_at_a_bad_line_that_comes_late() {
+    let server = Server::start().await;
+    let mut map = spawn(&server.url(), MAP);
+    let mut stdin = map.stdin.take().unwrap();
+    stdin.write_all(eights(0..2).as_bytes()).await.unwrap();
+    until(async || (server.get("/api/jobs/1").await.1["total"] == 2).then_some(())).await;
+    stdin.write_all(b"rubbish\n").await.unwrap();
+    let said = ended(map).await.failed(1);
+    assert!(
+        said.contains("Line 3, column 1: ") && said.contains("; job 1 is cancelled\n"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert_eq!(server.job(1).await.state, JobState::Cancelled, "it is of no use to anybody");
+    drop(stdin);
 }
 
 #[tokio::test]

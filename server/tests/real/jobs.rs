@@ -297,16 +297,17 @@ async fn a_job_that_is_over_is_not_controlled() {
     assert_eq!(server.post(&format!("/api/jobs/{cancelled}/cancel"), "").await.status, 200);
     let again = server.post(&format!("/api/jobs/{cancelled}/cancel"), "").await;
     assert_eq!(again.status, 200, "cancelling twice does no harm");
-    for (id, change, state) in [
-        (done, "pause", "done"),
-        (done, "resume", "done"),
-        (done, "cancel", "done"),
-        (cancelled, "pause", "cancelled"),
-        (cancelled, "resume", "cancelled"),
+    for (id, change, never, state) in [
+        (done, "pause", "paused", "done"),
+        (done, "resume", "resumed", "done"),
+        (done, "cancel", "cancelled", "done"),
+        (cancelled, "pause", "paused", "cancelled"),
+        (cancelled, "resume", "resumed", "cancelled"),
     ] {
         let answer = server.post(&format!("/api/jobs/{id}/{change}"), "").await;
         assert_eq!(answer.refusal(), (409, "job_over".to_owned()), "{change} what is {state}");
-        assert_eq!(answer.message(), format!("Job {id} is {state} already."));
+        let said = format!("Job {id} is {state} already, and cannot be {never} any more.");
+        assert_eq!(answer.message(), said);
         assert_eq!(server.job(id).await.state.name(), state);
     }
     worker.stop().await;

@@ -114,7 +114,7 @@ fn lines() -> Vec<Refused> {
         ),
         bad(
             line(1.0, 2.0, 3) + "{\"initial\":1,\"factor\":2,\"times\":-1}",
-            &["Line 2, column 32: \"times\" is -1; it must be"],
+            &["Line 2, column 33: \"times\" is -1; it must be"],
         ),
         bad(
             " ".repeat(LINE_BYTES_MAX) + &line(1.0, 2.0, 3),

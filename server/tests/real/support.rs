@@ -420,9 +420,14 @@ pub(crate) async fn run_with(url: &str, arguments: &[&str], stdin: &str) -> Ran 
 
 /// As Ctrl-C does, once the process listens for it: before, it would just die of it.
 pub(crate) async fn interrupt(child: &mut Child) {
+    signal(child, "INT").await;
+}
+
+/// Sends a signal, once the process listens for being interrupted.
+pub(crate) async fn signal(child: &mut Child, name: &str) {
     let pid = child.id().unwrap().to_string();
     until(async || listens_for_interrupt(&pid).then_some(())).await;
-    let sent = Command::new("kill").args(["-INT", &pid]).status().await.unwrap();
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap();
     assert!(sent.success());
 }
 
