@@ -94,7 +94,8 @@ impl Source {
         if path.is_dir() {
             bail!("{} is a folder; expected a file of inputs, or - for stdin", path.display());
         }
-        let file = File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
+        let file =
+            File::open(path).with_context(|| format!("{} cannot be read", path.display()))?;
         Ok(Box::new(BufReader::with_capacity(READ_BYTES, file)))
     }
 }

@@ -16,7 +16,7 @@ use std::convert::Infallible;
 use tequio_protocol::api::{JobState, JobView};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
-    CLIENT_POLL, MAP_ALIVE_INTERVAL, MAP_AHEAD_TASKS_MAX, MAP_BLOCK_WAIT,
+    CLIENT_POLL, MAP_AHEAD_TASKS_MAX, MAP_ALIVE_INTERVAL, MAP_BLOCK_WAIT,
 };
 use tequio_protocol::op::Op;
 use tokio::sync::watch;
@@ -265,6 +265,9 @@ impl Mapping {
                 Ok(job) => format!("job {id} is {}", job.state.name()),
                 Err(lost) => format!("how job {id} ended is not known: {lost}"),
             },
+            Err(refused) if refused.is_unknown() => {
+                return anyhow!("job {id} was removed before stdin ended");
+            }
             Err(refused) => format!("job {id} could not be cancelled: {refused}"),
         };
         anyhow!("{error:#}; {became}")

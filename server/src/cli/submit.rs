@@ -147,6 +147,8 @@ impl Submit {
     ) -> anyhow::Result<Option<JobView>> {
         let invalid = if self.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
         let mut inputs = Inputs::open(source, invalid)?;
+        // Whoever may not submit hears of it before everything is read.
+        client.send(client.request(Method::POST, "api/operator")).await?;
         let first = inputs.next_block(PATIENCE).await?;
         let job = match first.is_last {
             true if first.count == 0 => bail!("{}", nothing_in(source, &inputs)),
@@ -171,8 +173,12 @@ impl Submit {
 
     fn begin(&self, client: &Client, first: &Block, draft: &str) -> RequestBuilder {
         let (priority, line) = (self.priority.to_string(), first.line.max(1).to_string());
-        let mut query =
-            vec![("op", self.op.name()), ("priority", &priority), ("draft", draft), ("line", &line)];
+        let mut query = vec![
+            ("op", self.op.name()),
+            ("priority", &priority),
+            ("draft", draft),
+            ("line", &line),
+        ];
         if let Some(name) = &self.name {
             query.push(("name", name));
         }

@@ -874,7 +874,8 @@ impl Core {
 
     /// Enters a job that the store has.
     pub fn add_job(&mut self, stored: StoredJob, now: Now) {
-        let StoredJob { id, mut job, total, is_open, mut state, done, failed, recorded, .. } = stored;
+        let StoredJob { id, mut job, total, is_open, mut state, done, failed, recorded, .. } =
+            stored;
         let noted_ms = stored.appended_at_ms;
         let durable: Intervals = recorded.into_iter().collect();
         let grid = job.grid.take().map(Arc::new);

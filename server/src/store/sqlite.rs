@@ -630,7 +630,8 @@ fn add_appended(tx: &Transaction<'_>, jobs: &mut [StoredJob]) -> Result<(), Fail
         return Ok(());
     }
     let mut statement = tx.prepare("SELECT job, at_ms FROM appended")?;
-    let noted = statement.query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;
+    let noted =
+        statement.query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;
     let noted = noted.collect::<Result<BTreeMap<u64, u64>, _>>()?;
     for job in jobs {
         if let Some(at_ms) = noted.get(&job.id.0) {

@@ -290,7 +290,8 @@ async fn submit_lines(
     submission: Submission,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let Submission { name, priority, skip_invalid, more, draft: stays_draft, line, .. } = submission;
+    let Submission { name, priority, skip_invalid, more, draft: stays_draft, line, .. } =
+        submission;
     let dispatcher = &app.dispatcher;
     if stays_draft {
         app.drafts.check_room()?;

@@ -138,7 +138,8 @@ async fn whoever_waits_is_told_to_end_in_words() {
 #[cfg(target_os = "linux")]
 #[tokio::test]
 async fn what_nohup_started_outlasts_its_terminal() {
-    let serve = format!("exec {} serve --memory --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_tequio"));
+    let serve =
+        format!("exec {} serve --memory --listen 127.0.0.1:0", env!("CARGO_BIN_EXE_tequio"));
     let mut child = tokio::process::Command::new("sh")
         .args(["-c", &format!("trap '' HUP; {serve}")])
         .stdin(Stdio::null())
@@ -209,4 +210,17 @@ async fn map_whose_job_is_closed_by_somebody_else_does_not_take_that_for_its_end
     assert!(ran.err.contains("job 2 was closed before stdin ended"), "{}", ran.err);
     assert_eq!(server.job(2).await.state, JobState::Running, "it is not cancelled");
     drop((stdin, client));
+
+    // Or removed with all that it has.
+    let mut map = spawn(&url, MAP);
+    let mut stdin = map.stdin.take().unwrap();
+    stdin.write_all(eights(0..2).as_bytes()).await.unwrap();
+    until(async || (server.get("/api/jobs/3").await.0 == 200).then_some(())).await;
+    for command in ["cancel", "remove"] {
+        run(&url, &[command, "3"]).await;
+    }
+    let ran = ended(map).await;
+    assert_eq!((ran.code, ran.err.lines().count()), (Some(1), 1), "{ran:?}");
+    assert!(ran.err.contains("job 3 "), "{}", ran.err);
+    drop(stdin);
 }
