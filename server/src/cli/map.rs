@@ -267,6 +267,9 @@ impl Mapping {
                 Ok(job) => format!("job {id} is {}", job.state.name()),
                 Err(lost) => format!("how job {id} ended is not known: {lost}"),
             },
+            Err(refused) if refused.is_unknown() => {
+                return anyhow!("job {id} was removed before stdin ended");
+            }
             Err(refused) => format!("job {id} could not be cancelled: {refused}"),
         };
         anyhow!("{error:#}; {became}")

@@ -166,6 +166,8 @@ impl Submit {
     ) -> anyhow::Result<Option<JobView>> {
         let invalid = if self.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
         let mut inputs = Inputs::open(source, invalid, "tequio submit repeat_multiply --input -")?;
+        // Whoever may not submit hears of it before everything is read.
+        client.send(client.request(Method::POST, "api/operator")).await?;
         let first = inputs.next_block(PATIENCE).await?;
         let job = match first.is_last {
             true if first.count == 0 => bail!("{}", nothing_in(source, &inputs)),

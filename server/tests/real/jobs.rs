@@ -169,6 +169,7 @@ async fn a_job_reads_as_documented() {
         "leased",
         "name",
         "op",
+        "open",
         "rate",
         "state",
         "submitted_at",
@@ -185,6 +186,7 @@ async fn a_job_reads_as_documented() {
     assert!(submitted_at.ends_with('Z'), "{submitted_at}");
     let expected = json!({
         "id": 1, "name": "¿qué?\u{fffd}", "op": "repeat_multiply", "state": "running",
+        "open": false,
         "total": 6, "done": 0, "failed": 0, "leased": 0, "workers": 0, "rate": 0.0,
         "eta_s": null,
     });

@@ -6,7 +6,13 @@ use crate::support::{
 };
 use serde_json::json;
 use std::process::Stdio;
+use std::sync::Arc;
+use std::time::SystemTime;
+use tequio::dispatcher::Dispatcher;
+use tequio::metrics::Metrics;
+use tequio::store::{MemoryStore, NewJob, Store};
 use tequio_protocol::api::JobState;
+use tequio_protocol::op::{Op, RepeatMultiply};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 const MAP: &[&str] = &["map", "repeat_multiply"];
@@ -68,6 +74,38 @@ async fn closing_fits_whatever_state_a_job_is_in() {
     // Nor is one that was never open.
     server.submit("/api/jobs?op=repeat_multiply", eights(0..2)).await;
     assert_eq!(server.post("/api/jobs/4/close", "").await.refusal().0, 409);
+}
+
+/// On virtual time, which goes on when nothing else does.
+#[tokio::test(start_paused = true)]
+async fn a_job_that_whoever_fed_it_has_left_is_closed_by_itself() {
+    let store = Arc::new(MemoryStore::new());
+    let metrics = Arc::new(Metrics::default());
+    let started = Dispatcher::start(None, store.clone(), metrics, 1).await;
+    let (dispatcher, _ended) = started.unwrap();
+    let job = NewJob {
+        name: String::new(),
+        op: Op::RepeatMultiply,
+        priority: 0,
+        grid: None,
+        submitted_at_ms: wall_clock_ms(),
+    };
+    let id = dispatcher.create_job(job.clone()).await.unwrap();
+    dispatcher.publish(id, job, 0, true).await.unwrap();
+    let input = RepeatMultiply::new(1.0, 2.0, 3).unwrap();
+    dispatcher.grow(id, 0, vec![input], true).await.unwrap();
+    let mut progress = dispatcher.follow(id).await.unwrap().unwrap();
+    while progress.borrow_and_update().is_open {
+        progress.changed().await.unwrap();
+    }
+    let job = dispatcher.job(id).await.unwrap().unwrap();
+    assert_eq!((job.state, job.open, job.total), (JobState::Running, false, 1));
+    assert!(!store.load().unwrap().jobs[0].is_open, "the store knows");
+    assert!(dispatcher.grow(id, 1, vec![input], true).await.is_err());
+}
+
+fn wall_clock_ms() -> u64 {
+    SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis() as u64
 }
 
 // ---- What map leaves behind -------------------------------------------------------------------
@@ -210,4 +248,17 @@ async fn map_whose_job_is_closed_by_somebody_else_does_not_take_that_for_its_end
     assert!(ran.err.contains("job 2 was closed before stdin ended"), "{}", ran.err);
     assert_eq!(server.job(2).await.state, JobState::Running, "it is not cancelled");
     drop((stdin, client));
+
+    // Or removed with all that it has.
+    let mut map = spawn(&url, MAP);
+    let mut stdin = map.stdin.take().unwrap();
+    stdin.write_all(eights(0..2).as_bytes()).await.unwrap();
+    until(async || (server.get("/api/jobs/3").await.0 == 200).then_some(())).await;
+    for command in ["cancel", "remove"] {
+        run(&url, &[command, "3"]).await;
+    }
+    let ran = ended(map).await;
+    assert_eq!((ran.code, ran.err.lines().count()), (Some(1), 1), "{ran:?}");
+    assert!(ran.err.contains("job 3 "), "{}", ran.err);
+    drop(stdin);
 }

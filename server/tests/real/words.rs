@@ -137,7 +137,7 @@ async fn a_full_stdout_is_an_error_and_no_panic() {
         &["jobs"],
         &["job", "1", "--json"],
         &["workers"],
-        &GRID,
+        GRID,
         &["--help"],
         &["--version"],
     ] {

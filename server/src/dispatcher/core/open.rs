@@ -130,7 +130,7 @@ mod tests {
     #[test]
     fn a_job_that_has_all_its_outcomes_is_done_when_it_is_closed() {
         let mut job = open_job(25 * HOUR);
-        (job.done, job.recorded) = (3, [0..3].to_vec());
+        (job.done, job.recorded) = (3, std::iter::once(0..3).collect());
         let mut core = core(vec![job]);
         core.close_job(JOB);
         assert_eq!(core.job(JOB, HOUR).map(|job| job.state), Some(JobState::Done));
