@@ -247,11 +247,12 @@ async fn across_a_crash(arguments: &[&str], stdin: &str) -> (Ran, Vec<JobView>) 
     let server = Tequio::serve_from(&folder, "127.0.0.1:0").await;
     let address = server.address();
     let mut proxy = Proxy::before(address).await;
-    proxy.hold_from(1);
+    // The first asks whether it may submit.
+    proxy.hold_from(2);
     let url = format!("http://{}", proxy.address);
     let command = async { run_with(&url, arguments, stdin).await };
     let crash = async {
-        until(async || (proxy.requests.load(Ordering::Relaxed) == 2).then_some(())).await;
+        until(async || (proxy.requests.load(Ordering::Relaxed) == 3).then_some(())).await;
         server.kill().await;
         let server = Tequio::serve_from(&folder, &address.to_string()).await;
         proxy.hold_from(usize::MAX);
