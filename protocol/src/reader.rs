@@ -308,7 +308,7 @@ impl Reader {
         if array.is_in_text {
             array.is_in_text = array.is_escaped || byte != b'"';
             array.is_escaped = !array.is_escaped && byte == b'\\';
-            self.extend(&[byte]);
+            self.keep(byte);
             return Ok(());
         }
         let is_space = byte.is_ascii_whitespace();
@@ -356,7 +356,14 @@ impl Reader {
             b'"' => array.is_in_text = true,
             _ => {}
         }
-        self.extend(&[byte]);
+        self.keep(byte);
+    }
+
+    /// As [`Reader::extend`], for each byte of an element.
+    fn keep(&mut self, byte: u8) {
+        if self.partial.len() <= LINE_BYTES_MAX {
+            self.partial.push(byte);
+        }
     }
 
     fn end_element(&mut self, array: &Array) -> Result<(), Refused> {
