@@ -3,10 +3,6 @@ use proptest::prelude::*;
 
 const START: Start = Start { index: 0, line: 1 };
 
-fn input(times: u64) -> RepeatMultiply {
-    RepeatMultiply::new(1.0, 2.0, times).unwrap()
-}
-
 fn json(times: u64) -> String {
     format!("{{\"initial\":1,\"factor\":2,\"times\":{times}}}")
 }
