@@ -93,7 +93,7 @@ async fn a_job_that_whoever_fed_it_has_left_is_closed_by_itself() {
     let id = dispatcher.create_job(job.clone()).await.unwrap();
     dispatcher.publish(id, job, 0, true).await.unwrap();
     let input = RepeatMultiply::new(1.0, 2.0, 3).unwrap();
-    dispatcher.grow(id, 0, vec![input], true).await.unwrap();
+    dispatcher.grow(id, 0, vec![input], Vec::new(), true).await.unwrap();
     let mut progress = dispatcher.follow(id).await.unwrap().unwrap();
     while progress.borrow_and_update().is_open {
         progress.changed().await.unwrap();
@@ -101,7 +101,7 @@ async fn a_job_that_whoever_fed_it_has_left_is_closed_by_itself() {
     let job = dispatcher.job(id).await.unwrap().unwrap();
     assert_eq!((job.state, job.open, job.total), (JobState::Running, false, 1));
     assert!(!store.load().unwrap().jobs[0].is_open, "the store knows");
-    assert!(dispatcher.grow(id, 1, vec![input], true).await.is_err());
+    assert!(dispatcher.grow(id, 1, vec![input], Vec::new(), true).await.is_err());
 }
 
 fn wall_clock_ms() -> u64 {
