@@ -5,10 +5,11 @@ use super::inputs::{Block, Inputs, Patience, Source};
 use super::jobs;
 use super::print;
 use super::stop::Stop;
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use indicatif::HumanCount;
 use reqwest::{Method, RequestBuilder};
+use std::cell::Cell;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -96,11 +97,10 @@ impl Submit {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let client = self.remote.client()?;
         let mut stop = Stop::listen().context("signals cannot be listened for")?;
+        let draft = Cell::new(None);
         let job = tokio::select! {
-            job = self.submit(&client) => job?,
-            () = stop.asked() => bail!(
-                "stopped before it was submitted; `tequio jobs` shows what the server has"
-            ),
+            job = self.submit(&client, &draft) => job?,
+            () = stop.asked() => return Err(stopped(&client, draft.get(), &mut stop).await),
         };
         let id = job.id;
         let tasks = HumanCount(job.total);
@@ -123,9 +123,14 @@ impl Submit {
         }
     }
 
-    async fn submit(&self, client: &Client) -> anyhow::Result<JobView> {
+    /// `draft` is the job that is not submitted to its end, while there is one.
+    async fn submit(
+        &self,
+        client: &Client,
+        draft: &Cell<Option<JobId>>,
+    ) -> anyhow::Result<JobView> {
         match &self.input {
-            Some(file) => self.submit_lines(client, &Source::of(file)).await,
+            Some(file) => self.submit_lines(client, &Source::of(file), draft).await,
             None => self.submit_grid(client).await,
         }
     }
@@ -141,8 +146,13 @@ impl Submit {
         Ok(client.json(request).await?)
     }
 
-    async fn submit_lines(&self, client: &Client, source: &Source) -> anyhow::Result<JobView> {
-        let mut job = self.try_submit_lines(client, source).await?;
+    async fn submit_lines(
+        &self,
+        client: &Client,
+        source: &Source,
+        draft: &Cell<Option<JobId>>,
+    ) -> anyhow::Result<JobView> {
+        let mut job = self.try_submit_lines(client, source, draft).await?;
         // A server that was started again has forgotten what it had; a file has not.
         while job.is_none() {
             if *source == Source::Stdin {
@@ -152,7 +162,7 @@ impl Submit {
                 );
             }
             print::note("the server was started again; the file is sent anew");
-            job = self.try_submit_lines(client, source).await?;
+            job = self.try_submit_lines(client, source, draft).await?;
         }
         job.context("nothing is submitted")
     }
@@ -163,6 +173,7 @@ impl Submit {
         &self,
         client: &Client,
         source: &Source,
+        draft: &Cell<Option<JobId>>,
     ) -> anyhow::Result<Option<JobView>> {
         let invalid = if self.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
         let mut inputs = Inputs::open(source, invalid, "tequio submit repeat_multiply --input -")?;
@@ -174,13 +185,13 @@ impl Submit {
             true => Some(client.json(self.begin(client, &first, "false")).await?),
             false => {
                 let begun = self.begin(client, &first, "true");
-                let draft: DraftView = client.json(begun).await?;
-                let sent = send_rest(client, draft, &mut inputs).await;
+                let begun: DraftView = client.json(begun).await?;
+                draft.set(Some(begun.id));
+                let sent = send_rest(client, begun, &mut inputs).await;
                 if sent.is_err() {
-                    // Nobody waits for it: the server discards it by itself in a while.
-                    let path = format!("api/jobs/{}", draft.id);
-                    client.send(client.request(Method::DELETE, &path)).await.ok();
+                    discard(client, begun.id).await;
                 }
+                draft.set(None);
                 sent?
             }
         };
@@ -204,6 +215,24 @@ impl Submit {
         let request = client.request(Method::POST, "api/jobs").query(&query);
         request.body(first.text.clone())
     }
+}
+
+/// Removes a draft. Where that fails, the server does so in a while.
+async fn discard(client: &Client, draft: JobId) {
+    let path = format!("api/jobs/{draft}");
+    client.send(client.request(Method::DELETE, &path)).await.ok();
+}
+
+/// What a person is told who has stopped a submission.
+async fn stopped(client: &Client, draft: Option<JobId>, stop: &mut Stop) -> anyhow::Error {
+    let Some(draft) = draft else {
+        return anyhow!("stopped before it was submitted; `tequio jobs` shows what the server has");
+    };
+    tokio::select! {
+        () = discard(client, draft) => {}
+        () = stop.asked() => {}
+    }
+    anyhow!("stopped before everything was sent; nothing is submitted")
 }
 
 fn nothing_in(source: &Source, inputs: &Inputs) -> String {

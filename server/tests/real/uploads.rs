@@ -1,7 +1,8 @@
 //! Inputs that are sent in several requests: all of them become a job, or none.
 
 use crate::support::{
-    Answer, Ran, Server, Tequio, Worker, eights, eights_of_lines, run, run_with, until,
+    Answer, Ran, Server, Tequio, Worker, eights, eights_of_lines, ended, run, run_with, signal,
+    spawn, until,
 };
 use reqwest::Method;
 use serde_json::json;
@@ -230,6 +231,24 @@ async fn a_bad_line_far_behind_is_named_by_its_number_in_the_file() {
 }
 
 #[tokio::test]
+async fn a_submission_that_is_stopped_in_the_middle_leaves_nothing() {
+    let server = Server::start().await;
+    let mut submit = spawn(&server.url(), SUBMIT);
+    let mut stdin = submit.stdin.take().unwrap();
+    stdin.write_all(eights(0..30_000).as_bytes()).await.unwrap();
+    // A draft tells of itself by what it refuses.
+    let probe = "/api/jobs/1/inputs?first=1&draft=true";
+    until(async || (server.post(probe, "").await.status == 409).then_some(())).await;
+    signal(&mut submit, "TERM").await;
+    let ran = ended(submit).await;
+    assert_eq!((ran.code, ran.out.as_str()), (Some(1), ""), "{ran:?}");
+    assert!(ran.err.contains("nothing is submitted"), "{}", ran.err);
+    assert_eq!(server.post(probe, "").await.refusal(), (404, "unknown_draft".to_owned()));
+    assert_eq!(server.get("/api/jobs").await.1, json!([]));
+    drop(stdin);
+}
+
+#[tokio::test]
 async fn a_folder_is_no_file_of_inputs() {
     let server = Server::start().await;
     let folder = tempfile::tempdir().unwrap();
@@ -247,7 +266,7 @@ async fn across_a_crash(arguments: &[&str], stdin: &str) -> (Ran, Vec<JobView>) 
     let server = Tequio::serve_from(&folder, "127.0.0.1:0").await;
     let address = server.address();
     let mut proxy = Proxy::before(address).await;
-    // The first asks whether it may submit.
+    // The first asks whether it may, the second has the first block.
     proxy.hold_from(2);
     let url = format!("http://{}", proxy.address);
     let command = async { run_with(&url, arguments, stdin).await };
