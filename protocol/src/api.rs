@@ -152,6 +152,8 @@ pub struct JobView {
     pub op: Op,
     /// Where it is.
     pub state: JobState,
+    /// Whether it waits for more inputs. Such a job is not done before it is closed.
+    pub open: bool,
     /// Tasks that it has; of a job whose inputs are still being sent, so far.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub total: u64,
@@ -172,6 +174,16 @@ pub struct JobView {
     pub eta_s: Option<f64>,
     /// When it was submitted: RFC 3339, UTC.
     pub submitted_at: String,
+}
+
+/// A job that is not submitted to its end: what `POST /api/jobs?draft=true` answers, and
+/// `POST /api/jobs/ID/inputs?draft=true` after it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DraftView {
+    /// The number that the job will have.
+    pub id: JobId,
+    /// Inputs that it has.
+    pub total: u64,
 }
 
 /// What `GET /api/jobs/ID/sample` answers: results of so many places of a job, whatever its size, to

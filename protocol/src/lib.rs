@@ -6,9 +6,12 @@
 
 pub mod api;
 pub mod chat;
+pub mod fault;
+mod foreign;
 pub mod grid;
 pub mod ids;
 pub mod inputs;
+pub mod job_text;
 pub mod limits;
 pub mod line;
 pub mod live;
@@ -20,5 +23,7 @@ pub mod outcome;
 pub mod page;
 pub mod piece;
 pub mod power;
+pub mod reader;
 mod scan;
+mod table;
 pub mod text;

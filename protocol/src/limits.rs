@@ -244,6 +244,37 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// all are or none.
 pub const APPEND_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// How long a job waits for more inputs. One that nobody has appended to for so long was left behind,
+/// by a command that was killed or a machine that went down; it is closed with what it has.
+pub const OPEN_IDLE_MAX: Duration = Duration::from_secs(24 * 3600);
+
+/// How often it is written down that a job was appended to, so that a server that starts again knows
+/// how long it has waited. A job that is closed sooner is never noted.
+pub const OPEN_NOTE_INTERVAL: Duration = Duration::from_secs(10 * 60);
+
+/// How long an open job waits at least after the server has started, so that whoever appends to it has
+/// time to come back; and the pause before a job that could not be closed is closed again.
+pub const OPEN_RETURN_MIN: Duration = Duration::from_secs(10 * 60);
+
+/// How often `tequio map` says that it is there while its stdin says nothing: well below
+/// [`OPEN_IDLE_MAX`], so that its job stays open for as long as it runs.
+pub const MAP_ALIVE_INTERVAL: Duration = Duration::from_secs(3600);
+
+/// The longest body of inputs that a command sends: half of what proxies take by default. It has room
+/// for any line ([`LINE_BYTES_MAX`]).
+pub const UPLOAD_BYTES_MAX: usize = 512 * 1024;
+
+/// How long `tequio submit` waits for a block to fill before it sends what there is: well below
+/// [`DRAFT_IDLE_MAX`].
+pub const UPLOAD_BLOCK_WAIT: Duration = Duration::from_secs(60);
+
+/// How long a draft is kept that nobody appends to. A command that has lost its server asks each
+/// second; this is longer than a server takes to start again.
+pub const DRAFT_IDLE_MAX: Duration = Duration::from_secs(10 * 60);
+
+/// Drafts that are kept at once.
+pub const DRAFTS_MAX: usize = 256;
+
 /// The longest body that submits a grid: three axes of [`AXIS_VALUES_MAX`] numbers are a tenth.
 pub const GRID_BYTES_MAX: usize = 1024 * 1024;
 
@@ -254,6 +285,15 @@ pub const AXIS_BYTES_MAX: usize = 16 * 1024;
 
 /// The longest line of inputs.
 pub const LINE_BYTES_MAX: usize = 4096;
+
+/// Bytes of a text of inputs in which its format shows: more is not looked through for its first line.
+pub const RECOGNISED_BYTES_MAX: usize = 64 * 1024;
+
+/// Characters of a line that an error shows: what fits beside the reason in a terminal.
+pub const EXCERPT_CHARS_MAX: usize = 60;
+
+/// Skipped lines that are told by their numbers: enough to see what they have in common.
+pub const SKIPPED_NAMED_MAX: usize = 10;
 
 /// Inputs that are handed to the store at once while a job is being submitted.
 pub const INPUTS_BLOCK: usize = 16_384;
@@ -304,6 +344,8 @@ pub const REFUSAL_CHARS_MAX: usize = 2000;
 
 /// The longest answer that a command holds in memory: the list of all jobs.
 pub const CLIENT_ANSWER_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// How long a job may stand still before a command that waits for it looks whether anybody computes.
+pub const CLIENT_STILL: Duration = Duration::from_secs(3);
 
 /// How often a command that shows a job's progress asks for it.
 pub const CLIENT_POLL: Duration = Duration::from_millis(300);

@@ -435,12 +435,14 @@ impl Simulation {
             job: new,
             total: sent,
             is_open,
+            appended_at_ms: 0,
             state: JobState::Running,
             done: 0,
             failed: 0,
             recorded: Vec::new(),
         };
-        self.with_core(|core| core.add_job(stored));
+        let now = self.wall();
+        self.with_core(|core| core.add_job(stored, now));
         if is_open {
             self.after(5.0, Happening::Grow { job: id });
         }
@@ -485,7 +487,8 @@ impl Simulation {
         } else {
             self.store.publish(id, false).unwrap();
         }
-        self.with_core(|core| core.grow_job(id, total, is_open));
+        let now = self.wall();
+        self.with_core(|core| core.grow_job(id, total, is_open, now));
     }
 
     fn control(&mut self, id: JobId, control: Control) {
@@ -512,7 +515,8 @@ impl Simulation {
         let welcome = RepeatMultiply::new(1.0000054, 1.00000043, 1_000_000).ok();
         let seed = self.random.random();
         let metrics = Arc::new(Metrics::default());
-        let core = Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics);
+        let now = self.wall();
+        let core = Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics, now);
         self.server = Some(Server {
             core,
             number: self.servers,
@@ -578,6 +582,8 @@ impl Simulation {
                     }
                 }
                 Effect::SetState(job, state) => self.store.set_state(job, state).unwrap(),
+                Effect::NoteAppended(job, at_ms) => self.store.note_appended(job, at_ms).unwrap(),
+                Effect::CloseJob(job) => panic!("job {job} has not waited for a day"),
                 Effect::Progress(job, progress) => self.check_progress(job, progress),
             }
         }

@@ -19,6 +19,7 @@ use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX, REMOVED_ROWS_MAX};
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::reader::LineRun;
 
 /// Runs every function of the suite on a new store of each kind.
 macro_rules! conformance {
@@ -53,7 +54,10 @@ conformance! {
     drafts_are_missing_to_all_that_is_for_jobs
     inputs_come_back_across_blocks
     inputs_are_appended_right_behind_the_last
+    inputs_keep_the_numbers_of_their_lines
+    many_jumps_of_lines_are_found_wherever_one_looks
     open_jobs_grow_until_they_are_closed_or_over
+    when_a_job_was_appended_to_is_kept
     every_kind_of_outcome_comes_back_to_the_bit
     the_first_outcome_stands_and_a_batch_is_all_or_none
     outcomes_and_states_are_written_together_or_not_at_all
@@ -96,6 +100,7 @@ fn jobs_are_kept_as_entered_oldest_first(store: &dyn Store) {
         job: rich,
         total: 15,
         is_open: false,
+        appended_at_ms: 1_763_700_000_123,
         state: JobState::Running,
         done: 0,
         failed: 0,
@@ -266,6 +271,58 @@ fn inputs_are_appended_right_behind_the_last(store: &dyn Store) {
     assert_missing(draft, store.append_inputs(draft, 0, &inputs(0..1)));
 }
 
+fn inputs_keep_the_numbers_of_their_lines(store: &dyn Store) {
+    let job = store.create_job(&inputs_job()).unwrap();
+    assert_eq!(store.lines(job, 0..0).unwrap(), Some(vec![]));
+    // The second run only says what is so anyway.
+    let first = [line_run(0, 2), line_run(3, 5), line_run(4, 9)];
+    store.append_lines(job, 0, &inputs(0..5), &first).unwrap();
+    store.append_lines(job, 5, &inputs(5..8), &[line_run(5, 10)]).unwrap();
+    store.publish(job, true).unwrap();
+    store.append_inputs(job, 8, &inputs(8..10)).unwrap();
+    store.append_lines(job, 10, &inputs(10..12), &[line_run(10, 99)]).unwrap();
+    let (start, middle, end) = (line_run(0, 2), line_run(4, 9), line_run(10, 99));
+    for (range, runs) in [
+        (0..12, vec![start, middle, end]),
+        (0..1, vec![start]),
+        (3..4, vec![start]),
+        (3..5, vec![start, middle]),
+        (4..5, vec![middle]),
+        (9..10, vec![middle]),
+        (11..12, vec![end]),
+        (40..50, vec![end]),
+    ] {
+        assert_eq!(store.lines(job, range.clone()).unwrap(), Some(runs), "{range:?}");
+    }
+    // What is refused leaves no line.
+    store.append_lines(job, 3, &inputs(3..4), &[line_run(3, 77)]).unwrap_err();
+    assert_eq!(store.lines(job, 3..4).unwrap(), Some(vec![start]));
+    let unknown = store.create_job(&inputs_job()).unwrap();
+    store.append_inputs(unknown, 0, &inputs(0..5)).unwrap();
+    assert_eq!(store.lines(unknown, 0..5).unwrap(), Some(vec![]));
+    let grid = running(store, 5);
+    assert_eq!(store.lines(grid, 0..5).unwrap(), None, "a grid has no lines");
+    store.set_state(job, JobState::Cancelled).unwrap();
+    while store.remove(job).unwrap() {}
+    assert_missing(job, store.lines(job, 0..1));
+    assert_missing(JobId(99), store.lines(JobId(99), 0..1));
+}
+
+fn many_jumps_of_lines_are_found_wherever_one_looks(store: &dyn Store) {
+    let job = store.create_job(&inputs_job()).unwrap();
+    let runs: Vec<LineRun> = (0..5000).map(|index| line_run(index, index * 2 + 1)).collect();
+    for part in runs.chunks(1700) {
+        let first = part[0].first;
+        store.append_lines(job, first, &inputs(first..first + part.len() as u64), part).unwrap();
+    }
+    for range in [0..5000, 0..1, 1023..1025, 1699..1701, 2048..4097, 4999..5000] {
+        let expected = runs[range.start as usize..range.end as usize].to_vec();
+        assert_eq!(store.lines(job, range).unwrap(), Some(expected));
+    }
+    store.discard(job).unwrap();
+    assert_missing(job, store.lines(job, 0..1));
+}
+
 fn open_jobs_grow_until_they_are_closed_or_over(store: &dyn Store) {
     let job = store.create_job(&inputs_job()).unwrap();
     store.append_inputs(job, 0, &inputs(0..10)).unwrap();
@@ -284,6 +341,25 @@ fn open_jobs_grow_until_they_are_closed_or_over(store: &dyn Store) {
     assert_missing(job, store.append_inputs(job, 15, &inputs(15..16)));
     assert_missing(job, store.publish(job, true));
     assert_eq!(store.inputs(job, 8..12).unwrap(), inputs(8..12));
+}
+
+fn when_a_job_was_appended_to_is_kept(store: &dyn Store) {
+    let job = store.create_job(&inputs_job()).unwrap();
+    assert_missing(job, store.note_appended(job, 7));
+    store.publish(job, true).unwrap();
+    let submitted = inputs_job().submitted_at_ms;
+    assert_eq!(only_job(store).appended_at_ms, submitted);
+    for at_ms in [submitted + 1, submitted + 5_000_000] {
+        store.note_appended(job, at_ms).unwrap();
+        assert_eq!(only_job(store).appended_at_ms, at_ms);
+    }
+    let other = store.create_job(&inputs_job()).unwrap();
+    store.publish(other, true).unwrap();
+    let jobs = store.load().unwrap().jobs;
+    assert_eq!(jobs[1].appended_at_ms, submitted, "each has its own");
+    store.set_state(job, JobState::Cancelled).unwrap();
+    while store.remove(job).unwrap() {}
+    assert_missing(job, store.note_appended(job, 9));
 }
 
 fn every_kind_of_outcome_comes_back_to_the_bit(store: &dyn Store) {
@@ -884,6 +960,29 @@ fn readers_do_not_wait_for_writers() {
     shell.execute_batch("ROLLBACK").unwrap();
 }
 
+/// The file as tequio 0.1.0 made it: without a table of lines.
+#[test]
+fn a_file_of_before_is_opened_and_takes_lines_from_then_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let shell = rusqlite::Connection::open(dir.path().join("tequio.sqlite")).unwrap();
+    shell.execute_batch(include_str!("store/format-1.sql")).unwrap();
+    drop(shell);
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let jobs = store.load().unwrap().jobs;
+    assert_eq!(jobs.iter().map(|job| (job.total, job.done)).collect::<Vec<_>>(), [(3, 2), (2, 0)]);
+    let (closed, open) = (jobs[0].id, jobs[1].id);
+    assert_eq!(store.lines(closed, 0..3).unwrap(), Some(vec![]), "they are unknown");
+    store.append_lines(open, 2, &inputs(2..4), &[line_run(2, 7)]).unwrap();
+    assert_eq!(store.lines(open, 0..2).unwrap(), Some(vec![]));
+    assert_eq!(store.lines(open, 0..4).unwrap(), Some(vec![line_run(2, 7)]));
+    drop(store);
+    let store = SqliteStore::open(dir.path()).unwrap();
+    assert_eq!(store.lines(open, 3..4).unwrap(), Some(vec![line_run(2, 7)]));
+    store.set_state(closed, JobState::Done).unwrap();
+    while store.remove(closed).unwrap() {}
+    assert_missing(closed, store.lines(closed, 0..1));
+}
+
 /// The statement of the documentation, in the shell's place.
 #[test]
 fn the_shell_reads_outcomes_with_json_each() {
@@ -969,6 +1068,10 @@ fn only_job(store: &dyn Store) -> StoredJob {
 /// Inputs that all differ.
 fn inputs(range: Range<u64>) -> Vec<RepeatMultiply> {
     range.map(|index| RepeatMultiply::new(index as f64 / 3.0, 1.1, index).unwrap()).collect()
+}
+
+fn line_run(first: u64, line: u64) -> LineRun {
+    LineRun { first, line }
 }
 
 fn recording(job: JobId, first: u64, outcomes: Vec<Outcome>) -> Recording {

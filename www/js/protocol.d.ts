@@ -293,6 +293,10 @@ op: Op,
  */
 state: JobState, 
 /**
+ * Whether it waits for more inputs. Such a job is not done before it is closed.
+ */
+open: boolean, 
+/**
  * Tasks that it has; of a job whose inputs are still being sent, so far.
  */
 total: number, 

@@ -1,6 +1,7 @@
 //! The way from a command to a server: its address, its token, and what its refusals say.
 
 use super::http::{Failure, Http, Request, Response};
+use super::print;
 use crate::connect::{Address, Cause, Refusal};
 use anyhow::{Context, anyhow, bail};
 use clap::builder::TypedValueParser;
@@ -63,6 +64,11 @@ impl RequestError {
     /// Whether the server has said that things are not as the request takes them to be.
     pub(super) fn is_conflict(&self) -> bool {
         matches!(self, RequestError::Refused(refusal) if refusal.status() == StatusCode::CONFLICT)
+    }
+
+    /// Whether the server has nothing of that name.
+    pub(super) fn is_unknown(&self) -> bool {
+        matches!(self, RequestError::Refused(refusal) if refusal.status() == StatusCode::NOT_FOUND)
     }
 
     /// Whether the same request may be answered later: nobody answers, or the server is stopping, or
@@ -164,7 +170,7 @@ impl Client {
             match attempt().await {
                 Err(error) if error.may_pass() => {
                     if !has_told {
-                        eprintln!("tequio: {error}; trying again");
+                        print::note(&format!("{error}; trying again"));
                         has_told = true;
                     }
                     tokio::time::sleep(error.pause()).await;

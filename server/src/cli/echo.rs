@@ -4,6 +4,7 @@ use super::client::SecretParser;
 use super::print;
 use super::serve::stop_signal;
 use super::service::{connect, ended, leave, parse_socket};
+use super::submit::whole;
 use super::terminal::{self, PROMPT, Screen};
 use crate::connect::{Address, Socket, broken, closing, read};
 use anyhow::{Context, bail};
@@ -37,7 +38,7 @@ pub(super) struct Echo {
 
     /// Send it N times, one after the other, and print how long the round trips took
     #[arg(long, value_name = "N")]
-    #[arg(value_parser = clap::value_parser!(u32).range(1..=i64::from(ECHO_COUNT_MAX)))]
+    #[arg(value_parser = |text: &str| whole(text, 1, ECHO_COUNT_MAX))]
     count: Option<u32>,
 
     /// Print JSON, for programs

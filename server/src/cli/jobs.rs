@@ -1,7 +1,8 @@
-//! `tequio jobs`, `job`, `pause`, `resume`, `cancel`, `remove` and `workers`: one request, one answer.
+//! `tequio jobs`, `job`, `pause`, `resume`, `close`, `cancel`, `remove` and `workers`: one request, one answer.
 
 use super::client::{Client, Remote, duration};
 use super::print::{self, Table};
+use super::still::Watcher;
 use clap::Args;
 use hyper::http::Method;
 use indicatif::HumanCount;
@@ -40,7 +41,7 @@ impl List {
         for job in jobs {
             table.add([
                 job.id.to_string(),
-                job.state.name().to_owned(),
+                state(&job),
                 HumanCount(job.done).to_string(),
                 HumanCount(job.total).to_string(),
                 HumanCount(job.failed).to_string(),
@@ -82,7 +83,7 @@ impl One {
         show(&job, self.remote.json)
     }
 
-    /// `change` is `pause`, `resume` or `cancel`.
+    /// `change` is `pause`, `resume`, `close` or `cancel`.
     pub(super) async fn change(self, change: &str) -> anyhow::Result<()> {
         let client = self.remote.client();
         let path = format!("api/jobs/{}/{change}", self.id);
@@ -113,6 +114,12 @@ fn show(job: &JobView, as_json: bool) -> anyhow::Result<()> {
     if !job.name.is_empty() {
         lines.insert(1, format!("  name       {}", job.name));
     }
+    if job.open {
+        lines.push(format!(
+            "  open       it waits for inputs; `tequio close {}` ends it with those that it has",
+            job.id
+        ));
+    }
     if job.leased > 0 {
         let workers = if job.workers == 1 { "worker" } else { "workers" };
         lines.push(format!(
@@ -122,6 +129,14 @@ fn show(job: &JobView, as_json: bool) -> anyhow::Result<()> {
         ));
     }
     print::lines(&lines)
+}
+
+/// A job's state, for a table.
+fn state(job: &JobView) -> String {
+    match job.open {
+        true => format!("{},open", job.state.name()),
+        false => job.state.name().to_owned(),
+    }
 }
 
 /// How far a job is, in words.
@@ -136,15 +151,22 @@ pub(super) fn describe(job: &JobView) -> String {
             words += &format!(", {} left", duration(left));
         }
     }
+    if job.open {
+        words += ", waits for inputs";
+    }
     words
 }
 
 /// Waits until a job is over, with a bar where somebody looks; errs unless every task has a result.
 pub(super) async fn wait(client: &Client, id: JobId, as_json: bool) -> anyhow::Result<()> {
     let bar = print::bar();
+    let mut watcher = Watcher::new(client);
     let job = loop {
         let job = client.insist(async || client.job(id).await).await?;
         bar.show(&job);
+        if let Some(said) = watcher.look(&job).await {
+            bar.note(&said);
+        }
         if job.state.is_over() {
             break job;
         }

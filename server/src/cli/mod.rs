@@ -4,6 +4,7 @@ mod chat;
 mod client;
 mod echo;
 mod http;
+mod inputs;
 mod jobs;
 mod listen;
 mod map;
@@ -11,6 +12,8 @@ mod print;
 mod results;
 mod serve;
 mod service;
+mod still;
+mod stop;
 mod submit;
 mod terminal;
 mod work;
@@ -45,6 +48,8 @@ enum Command {
     Pause(jobs::One),
     /// Go on with a job
     Resume(jobs::One),
+    /// Close a job that waits for inputs: it ends with those that it has
+    Close(jobs::One),
     /// End a job, with the results that it has
     Cancel(jobs::One),
     /// Remove a job that is over, with its results
@@ -74,6 +79,7 @@ impl Cli {
             Command::Results(results) => results.run().await,
             Command::Pause(one) => one.change("pause").await,
             Command::Resume(one) => one.change("resume").await,
+            Command::Close(one) => one.change("close").await,
             Command::Cancel(one) => one.change("cancel").await,
             Command::Remove(one) => one.remove().await,
             Command::Workers(list) => list.workers().await,

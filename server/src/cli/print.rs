@@ -6,6 +6,18 @@ use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use tequio_protocol::api::{JobState, JobView};
 
+/// A line about the command itself on stderr, which is no output for a program. A stderr that is full
+/// or closed is no reason to fail.
+pub(super) fn note(said: &str) {
+    line(&format!("tequio: {said}"));
+}
+
+/// A line on stderr, as it is.
+pub(super) fn line(line: &str) {
+    // At once: two who write must not come between each other's words.
+    io::stderr().write_all(format!("{line}\n").as_bytes()).ok();
+}
+
 /// One JSON document.
 pub(super) fn json(value: &impl Serialize) -> anyhow::Result<()> {
     let text = serde_json::to_string(value).context("this cannot be JSON")?;
@@ -81,6 +93,11 @@ impl Bar {
         // Each of these draws: what is shown first is right in all its parts.
         self.0.set_length(job.total);
         self.0.set_position(job.done + job.failed);
+    }
+
+    /// A line above the bar.
+    pub(super) fn note(&self, said: &str) {
+        self.0.suspend(|| note(said));
     }
 
     pub(super) fn end(&self) {

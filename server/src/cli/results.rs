@@ -4,7 +4,10 @@ use super::client::{Client, Remote, RequestError};
 use super::http::Response;
 use super::jobs::parse_id;
 use super::print;
-use anyhow::bail;
+use super::still;
+use super::stop::Stop;
+use super::submit::whole;
+use anyhow::{Context, bail};
 use clap::{Args, ValueEnum};
 use hyper::http::Method;
 use hyper::http::header::CONTENT_TYPE;
@@ -23,11 +26,11 @@ pub(super) struct Results {
     format: Format,
 
     /// The first task
-    #[arg(long, value_name = "N", default_value_t = 0)]
+    #[arg(long, value_name = "N", default_value_t = 0, value_parser = parse_count)]
     first: u64,
 
     /// How many tasks; all that follow where nothing is said
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = parse_count)]
     count: Option<u64>,
 
     /// Wait for results that are not there yet, until the job is over
@@ -40,25 +43,43 @@ pub(super) struct Results {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum Format {
-    /// {"index":0,"result":1.5} or {"index":3,"error":"..."}
+    /// {"index":0,"result":1.5} or {"index":3,"error":"..."}; with "line" for inputs of lines
     Jsonl,
-    /// index,result,error
+    /// index,result,error; with line for inputs of lines
     Csv,
+}
+
+fn parse_count(text: &str) -> Result<u64, String> {
+    whole(text, 0, u64::MAX)
 }
 
 impl Results {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let end = self.count.map_or(u64::MAX, |count| self.first.saturating_add(count));
         let client = self.remote.client();
-        let mut lines = Lines::new(client, self.id, self.format, self.first, end);
-        lines.is_following = self.follow;
-        while let Some(text) = lines.next().await? {
-            if !print::bytes(&text)? {
-                break;
-            }
+        let mut lines = Lines::new(client.clone(), self.id, self.format, self.first, end);
+        if !self.follow {
+            return write_all(&mut lines).await;
         }
-        Ok(())
+        lines.is_following = true;
+        let mut stop = Stop::listen().context("signals cannot be listened for")?;
+        tokio::select! {
+            done = write_all(&mut lines) => return done,
+            never = still::tell(&client, self.id) => match never {},
+            () = stop.asked() => {}
+        }
+        let (id, next) = (self.id, lines.next_index());
+        bail!("stopped; `tequio results {id} --first {next} --follow` goes on from there")
     }
+}
+
+async fn write_all(lines: &mut Lines) -> anyhow::Result<()> {
+    while let Some(text) = lines.next().await? {
+        if !print::bytes(&text)? {
+            break;
+        }
+    }
+    Ok(())
 }
 
 /// Results as they come. Where a connection breaks while following, the next goes on from there.

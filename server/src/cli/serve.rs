@@ -1,6 +1,8 @@
 //! `tequio serve`.
 
 use super::listen::Listen;
+use super::print;
+pub(super) use super::stop::stop_signal;
 use crate::files;
 use crate::store::{MemoryStore, SqliteStore, Store};
 use crate::wall_clock::{self, LogTime};
@@ -122,7 +124,7 @@ impl Serve {
         if operator_token.is_none() && is_reached {
             let token = format!("{:016x}{:016x}", random()?, random()?);
             // No log line: nobody could do without it, whatever is logged.
-            eprintln!("Operator token, to submit and control jobs: {token}");
+            print::line(&format!("Operator token, to submit and control jobs: {token}"));
             operator_token = Some(token);
         }
         let allowed_origins = self.allow_origin.clone();
@@ -166,32 +168,11 @@ pub(super) fn write_log_lines() -> anyhow::Result<()> {
         .with_target(false)
         .with_timer(LogTime)
         .with_ansi(io::stderr().is_terminal())
+        // Said to stderr, which may be what is full.
+        .log_internal_errors(false)
         .with_writer(io::stderr);
     tracing_subscriber::registry().with(lines.with_filter(levels)).init();
     Ok(())
-}
-
-/// Ends at the first Ctrl-C, or the signal with which a system stops its services.
-pub(super) fn stop_signal() -> io::Result<impl Future<Output = ()> + Send> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        Ok(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-        })
-    }
-    #[cfg(not(unix))]
-    {
-        let mut interrupt = tokio::signal::windows::ctrl_c()?;
-        Ok(async move {
-            interrupt.recv().await;
-        })
-    }
 }
 
 fn parse_welcome(text: &str) -> Result<RepeatMultiply, String> {

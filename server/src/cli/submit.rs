@@ -1,17 +1,30 @@
 //! `tequio submit`.
 
 use super::client::{Client, Remote};
+use super::http::Request;
+use super::inputs::{Block, Inputs, Patience, Source};
 use super::jobs;
 use super::print;
-use anyhow::Context;
+use super::stop::Stop;
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use hyper::http::Method;
 use indicatif::HumanCount;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
-use tequio_protocol::api::{JobView, NewJob};
+
+use std::cell::Cell;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::str::FromStr;
+use tequio_protocol::api::{DraftView, JobView, NewJob};
 use tequio_protocol::grid::{Axis, Grid};
+use tequio_protocol::ids::JobId;
+use tequio_protocol::limits::UPLOAD_BLOCK_WAIT;
+use tequio_protocol::line::EXAMPLE;
 use tequio_protocol::op::Op;
+use tequio_protocol::reader::Invalid;
+
+/// Blocks are filled, unless their source is slow: a draft is kept for so long.
+const PATIENCE: Patience = Patience { first: UPLOAD_BLOCK_WAIT, rest: UPLOAD_BLOCK_WAIT };
 
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -19,7 +32,8 @@ A value of a grid is a number (3), a list (1,2,5), or a range: 0..100 without it
 it, 0..=1:0.25 in steps. The job has one task for every combination, in order; the last value \
 varies fastest.
 
-Lines of --input are JSON objects: {\"initial\":1,\"factor\":1.5,\"times\":10}")]
+--input has lines of JSON, {\"initial\":1,\"factor\":1.5,\"times\":10}, one JSON array of such objects, or \
+CSV whose header has initial, factor and times.")]
 pub(super) struct Submit {
     /// What is computed: repeat_multiply, which is INITIAL × FACTOR^TIMES
     #[arg(value_name = "OP", value_parser = parse_op)]
@@ -38,7 +52,7 @@ pub(super) struct Submit {
     #[arg(long, value_name = "VALUES", requires = "initial", allow_hyphen_values = true)]
     times: Option<Axis>,
 
-    /// A file of inputs instead, one JSON object a line; - is stdin
+    /// A file of inputs instead: lines of JSON, a JSON array or CSV; - is stdin
     #[arg(long, value_name = "FILE", conflicts_with = "initial")]
     input: Option<PathBuf>,
 
@@ -51,7 +65,7 @@ pub(super) struct Submit {
     name: Option<String>,
 
     /// Jobs of a higher priority are computed first
-    #[arg(long, default_value_t = 0, allow_hyphen_values = true)]
+    #[arg(long, default_value_t = 0, allow_hyphen_values = true, value_parser = parse_priority)]
     priority: i32,
 
     /// Wait until the job is over; fails unless every task has a result
@@ -67,30 +81,59 @@ pub(super) fn parse_op(name: &str) -> Result<Op, String> {
     Op::named(name).ok_or_else(|| format!("there is {}", names.join(", ")))
 }
 
+pub(super) fn parse_priority(text: &str) -> Result<i32, String> {
+    whole(text, i32::MIN, i32::MAX)
+}
+
+/// A whole number within bounds. What the standard library says of others is about digits in strings.
+pub(super) fn whole<T: FromStr + PartialOrd + Display>(
+    text: &str,
+    least: T,
+    most: T,
+) -> Result<T, String> {
+    let value = text.trim().parse().ok().filter(|value| (&least..=&most).contains(&value));
+    value.ok_or_else(|| format!("it must be a whole number from {least} to {most}"))
+}
+
 impl Submit {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let client = self.remote.client();
-        let job = match &self.input {
-            Some(file) => self.submit_lines(&client, file).await?,
-            None => self.submit_grid(&client).await?,
+        let mut stop = Stop::listen().context("signals cannot be listened for")?;
+        let draft = Cell::new(None);
+        let job = tokio::select! {
+            job = self.submit(&client, &draft) => job?,
+            () = stop.asked() => return Err(stopped(&client, draft.get(), &mut stop).await),
         };
         let id = job.id;
+        let tasks = HumanCount(job.total);
         if !self.wait {
             if self.remote.json {
                 return print::json(&job);
             }
-            let tasks = HumanCount(job.total);
             return print::lines(&[
                 format!("Job {id} submitted: {tasks} tasks"),
                 format!("`tequio job {id}` shows how far it is, `tequio results {id}` what came"),
             ]);
         }
+        print::note(&format!("job {id} submitted: {tasks} tasks"));
         tokio::select! {
             done = jobs::wait(&client, id, self.remote.json) => done,
-            _ = tokio::signal::ctrl_c() => anyhow::bail!(
+            () = stop.asked() => bail!(
                 "job {id} goes on; `tequio job {id}` shows how far it is, \
                  `tequio results {id} --follow` its results as they come"
             ),
+        }
+    }
+
+    /// `draft` is the job that is not submitted to its end, while there is one.
+    async fn submit(
+        &self,
+        client: &Client,
+        draft: &Cell<Option<JobId>>,
+    ) -> anyhow::Result<JobView> {
+        match &self.input {
+            Some(file) => self.submit_lines(client, &Source::of(file), draft).await,
+            None => self.submit_grid(client).await,
         }
     }
 
@@ -105,30 +148,136 @@ impl Submit {
         Ok(client.json(request).await?)
     }
 
-    async fn submit_lines(&self, client: &Client, file: &Path) -> anyhow::Result<JobView> {
-        let body = if file == Path::new("-") {
-            let mut text = Vec::new();
-            io::stdin().read_to_end(&mut text)?;
-            text
-        } else {
-            let read = std::fs::read(file);
-            read.with_context(|| format!("{} cannot be read", file.display()))?
+    async fn submit_lines(
+        &self,
+        client: &Client,
+        source: &Source,
+        draft: &Cell<Option<JobId>>,
+    ) -> anyhow::Result<JobView> {
+        let mut job = self.try_submit_lines(client, source, draft).await?;
+        // A server that was started again has forgotten what it had; a file has not.
+        while job.is_none() {
+            if *source == Source::Stdin {
+                bail!(
+                    "the server was started again and has discarded what it was sent of stdin; \
+                     nothing is submitted"
+                );
+            }
+            print::note("the server was started again; the file is sent anew");
+            job = self.try_submit_lines(client, source, draft).await?;
+        }
+        job.context("nothing is submitted")
+    }
+
+    /// Sends all inputs, in one request if they fit. What needs several is a draft until the last of
+    /// them; `None` where that is lost.
+    async fn try_submit_lines(
+        &self,
+        client: &Client,
+        source: &Source,
+        draft: &Cell<Option<JobId>>,
+    ) -> anyhow::Result<Option<JobView>> {
+        let invalid = if self.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
+        let mut inputs = Inputs::open(source, invalid, "tequio submit repeat_multiply --input -")?;
+        // Whoever may not submit hears of it before everything is read.
+        client.send(client.request(Method::POST, "api/operator")).await?;
+        let first = inputs.next_block(PATIENCE).await?;
+        let job = match first.is_last {
+            true if first.count == 0 => bail!("{}", nothing_in(source, &inputs)),
+            true => Some(client.json(self.begin(client, &first, "false")).await?),
+            false => {
+                let begun = self.begin(client, &first, "true");
+                let begun: DraftView = client.json(begun).await?;
+                draft.set(Some(begun.id));
+                let sent = send_rest(client, begun, &mut inputs).await;
+                if sent.is_err() {
+                    discard(client, begun.id).await;
+                }
+                draft.set(None);
+                sent?
+            }
         };
-        let priority = self.priority.to_string();
-        let skip = self.skip_invalid.to_string();
-        let mut query =
-            vec![("op", self.op.name()), ("priority", &priority), ("skip_invalid", &skip)];
+        if job.is_some() && inputs.skipped().count > 0 {
+            print::note(&format!("skipped {}", inputs.skipped()));
+        }
+        Ok(job)
+    }
+
+    fn begin(&self, client: &Client, first: &Block, draft: &str) -> Request {
+        let (priority, line) = (self.priority.to_string(), first.line.max(1).to_string());
+        let mut query = vec![
+            ("op", self.op.name()),
+            ("priority", &priority),
+            ("draft", draft),
+            ("line", &line),
+        ];
         if let Some(name) = &self.name {
             query.push(("name", name));
         }
-        let request = client.request(Method::POST, "api/jobs").query(&query).body(body);
-        let response = client.send(request).await?;
-        let skipped = response.headers().get("tequio-skipped-lines").cloned();
-        if let Some(skipped) = skipped.as_ref().and_then(|skipped| skipped.to_str().ok())
-            && skipped != "0"
-        {
-            eprintln!("tequio: skipped lines that are no inputs: {skipped}");
-        }
-        Ok(client.read(response).await?)
+        let request = client.request(Method::POST, "api/jobs").query(&query);
+        request.body(first.text.clone())
     }
+}
+
+/// Removes a draft. Where that fails, the server does so in a while.
+async fn discard(client: &Client, draft: JobId) {
+    let path = format!("api/jobs/{draft}");
+    client.send(client.request(Method::DELETE, &path)).await.ok();
+}
+
+/// What a person is told who has stopped a submission.
+async fn stopped(client: &Client, draft: Option<JobId>, stop: &mut Stop) -> anyhow::Error {
+    let Some(draft) = draft else {
+        return anyhow!("stopped before it was submitted; `tequio jobs` shows what the server has");
+    };
+    tokio::select! {
+        () = discard(client, draft) => {}
+        () = stop.asked() => {}
+    }
+    anyhow!("stopped before everything was sent; nothing is submitted")
+}
+
+fn nothing_in(source: &Source, inputs: &Inputs) -> String {
+    let name = source.name();
+    match inputs.skipped().count {
+        0 => format!("there are no inputs in {name}: one JSON object a line, {EXAMPLE}"),
+        skipped => format!("none of the {skipped} lines of {name} is an input"),
+    }
+}
+
+/// Sends what follows the first block of a draft; `None` where the server has lost the draft. Each
+/// request may be repeated, so that a server that is started again behind a proxy is waited for.
+async fn send_rest(
+    client: &Client,
+    draft: DraftView,
+    inputs: &mut Inputs,
+) -> anyhow::Result<Option<JobView>> {
+    let DraftView { id, mut total } = draft;
+    loop {
+        let block = inputs.next_block(PATIENCE).await?;
+        let query = [
+            ("first", total.to_string()),
+            ("draft", (!block.is_last).to_string()),
+            ("line", block.line.max(1).to_string()),
+        ];
+        let request = || inputs_of(client, id).query(&query).body(block.text.clone());
+        total += block.count;
+        let sent = client.insist(async || client.send(request()).await).await;
+        match sent {
+            Ok(answer) if block.is_last => return Ok(Some(client.read(answer).await?)),
+            Ok(_) => {}
+            Err(refused) if refused.is_unknown() => return Ok(None),
+            Err(refused) if refused.is_conflict() && block.is_last => {
+                // The answer to the last request was lost with its server, and the job is there.
+                let job = client.insist(async || client.job(id).await).await?;
+                return if job.total == total { Ok(Some(job)) } else { Err(refused.into()) };
+            }
+            Err(refused) => return Err(refused.into()),
+        }
+    }
+}
+
+/// A request that adds inputs to a job, or to a draft.
+pub(super) fn inputs_of(client: &Client, id: JobId) -> Request {
+    client.request(Method::POST, &format!("api/jobs/{id}/inputs"))
 }

@@ -16,7 +16,7 @@ use rustyline::history::MemHistory;
 use rustyline::validate::{ValidationContext, ValidationResult, Validator};
 use rustyline::{ColorMode, Config, Editor, ExternalPrinter, Helper};
 use std::borrow::Cow;
-use std::io::{self, BufRead, IsTerminal, Read, Write};
+use std::io::{self, BufRead, IsTerminal, Read};
 use std::pin::Pin;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc as sync_mpsc};
 use std::thread;
@@ -91,7 +91,7 @@ impl Screen {
             Some(above) => above.show(format!("{line}\n")).await,
             None => {
                 // Nobody reads it who has closed stderr.
-                writeln!(io::stderr(), "{line}").ok();
+                print::line(line);
                 Ok(())
             }
         }

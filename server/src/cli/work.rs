@@ -2,6 +2,7 @@
 
 use super::client::{SecretParser, parse_url};
 use super::serve::{random, stop_signal, write_log_lines};
+use super::submit::whole;
 use crate::connect::Address;
 use crate::native::{self, Config, End};
 use anyhow::{Context, bail};
@@ -18,7 +19,7 @@ pub(super) struct Work {
     url: Address,
 
     /// Tasks to compute at once [default: one for each core]
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(SLOTS_MAX)))]
+    #[arg(long, value_name = "N", value_parser = |text: &str| whole(text, 1, SLOTS_MAX))]
     slots: Option<u32>,
 }
 

@@ -3,6 +3,7 @@
 
 mod hello;
 mod live;
+mod open;
 mod owed;
 mod stream;
 mod throughput;
@@ -115,6 +116,10 @@ pub enum Effect {
     Record(Recording),
     /// Set a job's state in the store.
     SetState(JobId, JobState),
+    /// Note that a job was appended to, at that many milliseconds since 1970.
+    NoteAppended(JobId, u64),
+    /// Close a job that nobody appends to any more, then tell [`Core::close_job`].
+    CloseJob(JobId),
     /// What a follower of this job may now read has changed.
     Progress(JobId, Progress),
 }
@@ -147,15 +152,30 @@ pub enum Control {
     Cancel,
 }
 
+impl Control {
+    /// What a job is that this was done to.
+    pub const fn participle(self) -> &'static str {
+        match self {
+            Control::Pause => "paused",
+            Control::Resume => "resumed",
+            Control::Cancel => "cancelled",
+        }
+    }
+}
+
 /// Why a job was not controlled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
     /// There is no such job.
     #[error("there is no job {0}")]
     Unknown(JobId),
-    /// The job is over.
-    #[error("job {0} is {state} already", state = .1.name())]
-    Over(JobId, JobState),
+    /// The job is over, and what was to be done with it cannot be done any more.
+    #[error("job {0} is {state}, and cannot be {control} any more",
+        state = .1.name(), control = .2.participle())]
+    Over(JobId, JobState, Control),
+    /// The job does not wait for inputs.
+    #[error("job {0} is {state} and does not wait for inputs", state = .1.name())]
+    NotOpen(JobId, JobState),
     /// The job is not over.
     #[error("job {0} is {state}", state = .1.name())]
     NotOver(JobId, JobState),
@@ -185,6 +205,8 @@ pub struct Core {
     looks: owed::Looks,
     /// What pages are shown.
     live: Live,
+    /// Open jobs by when they have waited long enough.
+    waiting: BTreeSet<(Duration, JobId)>,
     /// Jobs whose followers are to be told, once for all that happened.
     progressed: BTreeSet<JobId>,
     effects: Vec<Effect>,
@@ -253,6 +275,10 @@ struct Job {
     grid: Option<Arc<Grid>>,
     total: u64,
     is_open: bool,
+    /// Until when it waits for inputs, if it is open.
+    waits_until: Option<Duration>,
+    /// When it was appended to, as far as that is noted: milliseconds since 1970.
+    noted_ms: u64,
     state: JobState,
     done: u64,
     failed: u64,
@@ -307,6 +333,7 @@ impl Core {
         jobs: Vec<StoredJob>,
         seed: u64,
         metrics: Arc<Metrics>,
+        now: Now,
     ) -> Core {
         // 2^32 leases in each of 2^20 epochs.
         let first_lease = LeaseId(((epoch & 0xf_ffff) << 32) + 1);
@@ -324,11 +351,12 @@ impl Core {
             metrics,
             looks: owed::Looks::default(),
             live: Live::default(),
+            waiting: BTreeSet::new(),
             progressed: BTreeSet::new(),
             effects: Vec::new(),
         };
         for job in jobs {
-            core.add_job(job);
+            core.add_job(job, now);
         }
         core
     }
@@ -352,11 +380,15 @@ impl Core {
     /// When [`Core::timeout`] has something to do, if ever.
     pub fn next_timeout(&self, now: Duration) -> Option<Duration> {
         let pause = (self.no_grants_until > now).then_some(self.no_grants_until);
-        [self.scheduler.next_timeout(), pause, self.looks.next()].into_iter().flatten().min()
+        let waited = self.waiting.first().map(|(at, _)| *at);
+        let others = [pause, waited, self.looks.next()];
+        others.into_iter().chain([self.scheduler.next_timeout()]).flatten().min()
     }
 
-    /// Takes back leases whose time is over, and forgets workers that did not come back.
+    /// Takes back leases whose time is over, forgets workers that did not come back, and closes jobs
+    /// that nobody appends to any more.
     pub fn timeout(&mut self, now: Now) {
+        self.close_forgotten(now.at);
         for expired in self.scheduler.expire(now.at) {
             self.metrics.expiries.inc();
             debug!(lease = %expired.lease, job = %expired.job, "[#{}] lease expired", expired.worker);
@@ -866,8 +898,10 @@ impl Core {
     // ---- Jobs -------------------------------------------------------------------------------
 
     /// Enters a job that the store has.
-    pub fn add_job(&mut self, stored: StoredJob) {
-        let StoredJob { id, mut job, total, is_open, mut state, done, failed, recorded } = stored;
+    pub fn add_job(&mut self, stored: StoredJob, now: Now) {
+        let StoredJob { id, mut job, total, is_open, mut state, done, failed, recorded, .. } =
+            stored;
+        let noted_ms = stored.appended_at_ms;
         let durable: Intervals = recorded.into_iter().collect();
         let grid = job.grid.take().map(Arc::new);
         if !state.is_over() && !is_open && durable.len() == total {
@@ -888,14 +922,27 @@ impl Core {
             self.scheduler.add_job(id, spec);
         }
         let rate = Rate::default();
-        let job = Job { job, grid, total, is_open, state, done, failed, durable, rate };
+        let waits_until = None;
+        let job = Job {
+            job,
+            grid,
+            total,
+            is_open,
+            waits_until,
+            noted_ms,
+            state,
+            done,
+            failed,
+            durable,
+            rate,
+        };
         info!("Job {id} {}: {} of {total} tasks done", state.name(), done + failed);
         self.jobs.insert(id, job);
+        self.wait_since(id, noted_ms, now);
         self.progressed.insert(id);
     }
 
-    /// An open job has grown in the store.
-    pub fn grow_job(&mut self, id: JobId, total: u64, is_open: bool) {
+    fn resize_job(&mut self, id: JobId, total: u64, is_open: bool) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         // Two that grow it at once may be told of in another order than they were written.
         job.total = job.total.max(total);
@@ -943,6 +990,7 @@ impl Core {
         self.effects.push(Effect::Progress(id, job.progress()));
         self.progressed.remove(&id);
         job.durable = Intervals::default();
+        self.wait_for_inputs(id, Duration::ZERO);
     }
 
     /// Pauses, resumes or cancels a job. Doing it twice does no harm.
@@ -959,7 +1007,7 @@ impl Core {
             return Ok(());
         }
         if job.state.is_over() {
-            return Err(ControlError::Over(id, job.state));
+            return Err(ControlError::Over(id, job.state, control));
         }
         info!("Job {id} {}", state.name());
         if state == JobState::Cancelled {
@@ -982,6 +1030,7 @@ impl Core {
     /// Forgets a job that is over, which the store has not any more.
     pub fn forget_job(&mut self, id: JobId) {
         info!("Job {id} removed");
+        self.wait_for_inputs(id, Duration::ZERO);
         self.jobs.remove(&id);
     }
 
@@ -1005,6 +1054,7 @@ impl Core {
             name: job.job.name.clone(),
             op: job.job.op,
             state: job.state,
+            open: job.is_open && !job.state.is_over(),
             total: job.total,
             done: job.done,
             failed: job.failed,

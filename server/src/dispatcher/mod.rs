@@ -23,6 +23,7 @@ use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX};
 use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::reader::LineRun;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -71,6 +72,8 @@ enum Event {
     Control(JobId, Control, oneshot::Sender<Result<Option<OnDisk>, ControlError>>),
     Published(Box<StoredJob>, writer::Reply<JobId>),
     Grown(JobId, u64, bool, writer::Reply<()>),
+    IsOpen(JobId, oneshot::Sender<Result<(), ControlError>>),
+    Closed(JobId, writer::Reply<()>),
     IsOver(JobId, oneshot::Sender<Result<(), ControlError>>),
     Removed(JobId, writer::Reply<()>),
     Stop,
@@ -157,16 +160,18 @@ impl Dispatcher {
         let (writes, written) = sync_mpsc::channel();
         let writer = writer::start(store.clone(), written, reports.clone(), metrics.clone())
             .map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))?;
+        let origin = Instant::now();
+        let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
         let state = State {
-            core: Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics.clone()),
+            core: Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics.clone(), now),
             outboxes: HashMap::new(),
             followers: HashMap::new(),
             store,
             writes: writes.clone(),
             reports,
             metrics,
-            feed: Feed::new(Instant::now()),
-            origin: Instant::now(),
+            feed: Feed::new(origin),
+            origin,
             is_stopping: false,
         };
         let task = tokio::spawn(state.run(inbox, reported));
@@ -250,14 +255,15 @@ impl Dispatcher {
         self.write(|reply| Write::CreateJob(job, reply)).await
     }
 
-    /// Appends inputs behind the `first` that a draft has.
+    /// Appends inputs, which come from `lines`, behind the `first` that a draft has.
     pub async fn append_inputs(
         &self,
         id: JobId,
         first: u64,
         inputs: Vec<RepeatMultiply>,
+        lines: Vec<LineRun>,
     ) -> Result<(), ChangeError> {
-        self.write(|reply| Write::AppendInputs(id, first, inputs, reply)).await
+        self.write(|reply| Write::AppendInputs(id, first, inputs, lines, reply)).await
     }
 
     /// Removes a draft, now or as soon as the store's thread comes to it.
@@ -279,15 +285,30 @@ impl Dispatcher {
         self.write(|reply| Write::Publish(Box::new(stored), reply)).await.map(drop)
     }
 
-    /// Appends inputs behind the `first` that an open job has, and closes it unless `is_open`.
+    /// Appends inputs, which come from `lines`, behind the `first` that an open job has, and closes
+    /// it unless `is_open`.
     pub async fn grow(
         &self,
         id: JobId,
         first: u64,
         inputs: Vec<RepeatMultiply>,
+        lines: Vec<LineRun>,
         is_open: bool,
     ) -> Result<(), ChangeError> {
-        self.write(|reply| Write::Grow(id, first, inputs, is_open, reply)).await
+        self.write(|reply| Write::Grow(id, first, inputs, lines, is_open, reply)).await
+    }
+
+    /// Closes an open job with the inputs that it has. One without any is done then.
+    pub async fn close(&self, id: JobId) -> Result<(), ChangeError> {
+        self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
+        match self.write(|reply| Write::Close(id, reply)).await {
+            // Somebody else was faster.
+            Err(ChangeError::Store(StoreError::Missing(_))) => {
+                self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
+                Ok(())
+            }
+            done => done,
+        }
     }
 
     /// Pauses, resumes or cancels a job. It is so when this returns, and on disk.
@@ -404,13 +425,19 @@ impl State {
             }
             Event::Published(job, entered) => {
                 let id = job.id;
-                self.core.add_job(*job);
+                self.core.add_job(*job, now);
                 self.carry_out(now);
                 drop(entered.send(Ok(id)));
             }
             Event::Grown(id, total, is_open, grown) => {
-                self.core.grow_job(id, total, is_open);
+                self.core.grow_job(id, total, is_open, now);
                 drop(grown.send(Ok(())));
+            }
+            Event::IsOpen(id, is_open) => drop(is_open.send(self.core.check_open(id))),
+            Event::Closed(id, closed) => {
+                self.core.close_job(id);
+                self.carry_out(now);
+                drop(closed.send(Ok(())));
             }
             Event::IsOver(id, is_over) => drop(is_over.send(self.core.check_over(id))),
             Event::Removed(id, removed) => {
@@ -462,6 +489,12 @@ impl State {
                     let (reply, answer) = oneshot::channel();
                     self.write(Write::SetState(job, state, reply));
                     on_disk = Some(answer);
+                }
+                Effect::NoteAppended(job, at_ms) => self.write(Write::NoteAppended(job, at_ms)),
+                Effect::CloseJob(job) => {
+                    // It is closed again in a while where it is not now.
+                    let (reply, _) = oneshot::channel();
+                    self.write(Write::Close(job, reply));
                 }
                 Effect::Progress(job, progress) => self.progress(job, progress),
             }

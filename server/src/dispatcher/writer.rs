@@ -17,6 +17,7 @@ use tequio_protocol::limits::{
     COMMIT_BUSY, COMMIT_GATHER, COMMIT_TASKS_MAX, STATES_WAIT, STORE_CHECK, STORE_RETRY,
 };
 use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::reader::LineRun;
 use tokio::sync::oneshot;
 use tracing::error;
 
@@ -31,12 +32,16 @@ pub(super) enum Write {
     /// The dispatcher answers it, once it has the job too.
     Submit(NewJob, Reply<JobId>),
     CreateJob(NewJob, Reply<JobId>),
-    AppendInputs(JobId, u64, Vec<RepeatMultiply>, Reply<()>),
+    AppendInputs(JobId, u64, Vec<RepeatMultiply>, Vec<LineRun>, Reply<()>),
     /// The dispatcher answers it, once it has the job too.
     Publish(Box<StoredJob>, Reply<JobId>),
-    /// Inputs behind the `first` that an open job has, and whether it stays open. The dispatcher
+    /// Inputs behind the `first` that an open job has, their lines, and whether it stays open. The dispatcher
     /// answers it.
-    Grow(JobId, u64, Vec<RepeatMultiply>, bool, Reply<()>),
+    Grow(JobId, u64, Vec<RepeatMultiply>, Vec<LineRun>, bool, Reply<()>),
+    /// When a job was last appended to, for the next start; that it could not be noted is no news.
+    NoteAppended(JobId, u64),
+    /// An open job, which takes no more inputs. The dispatcher answers it.
+    Close(JobId, Reply<()>),
     Discard(JobId, Reply<()>),
     /// A job that is over. The dispatcher answers it, once it has forgotten the job too.
     Remove(JobId, Reply<()>),
@@ -185,16 +190,16 @@ impl Writer {
                 Err(error) => answer(reply, Err(error)),
             },
             Write::CreateJob(job, reply) => answer(reply, self.store.create_job(&job)),
-            Write::AppendInputs(job, first, inputs, reply) => {
-                answer(reply, self.store.append_inputs(job, first, &inputs));
+            Write::AppendInputs(job, first, inputs, lines, reply) => {
+                answer(reply, self.store.append_lines(job, first, &inputs, &lines));
             }
             Write::Publish(job, reply) => match self.store.publish(job.id, job.is_open) {
                 Ok(()) => self.tell(Event::Published(job, reply)),
                 Err(error) => answer(reply, Err(error)),
             },
-            Write::Grow(job, first, inputs, is_open, reply) => {
+            Write::Grow(job, first, inputs, lines, is_open, reply) => {
                 let total = first + inputs.len() as u64;
-                match self.store.append_inputs(job, first, &inputs) {
+                match self.store.append_lines(job, first, &inputs, &lines) {
                     Err(error) => answer(reply, Err(error)),
                     Ok(()) if is_open => self.tell(Event::Grown(job, total, true, reply)),
                     Ok(()) => match self.store.publish(job, false) {
@@ -208,6 +213,11 @@ impl Writer {
                     },
                 }
             }
+            Write::NoteAppended(job, at_ms) => drop(self.store.note_appended(job, at_ms)),
+            Write::Close(job, reply) => match self.store.publish(job, false) {
+                Ok(()) => self.tell(Event::Closed(job, reply)),
+                Err(error) => answer(reply, Err(error)),
+            },
             Write::Discard(job, reply) => answer(reply, self.store.discard(job)),
             Write::Remove(job, reply) => self.remove(job, reply),
             Write::Stop => self.is_stopping = true,

@@ -1,8 +1,8 @@
 //! A store that lasts as long as its process: for `--memory`, tests and the simulation.
 
 use super::{
-    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob,
-    push_joined,
+    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob, jumps,
+    push_joined, runs_within,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -13,6 +13,7 @@ use tequio_protocol::ids::JobId;
 use tequio_protocol::number::Number;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::reader::LineRun;
 
 /// Keeps everything in memory, and nothing behind it. It never errs with [`StoreError::Io`].
 #[derive(Debug, Default)]
@@ -33,9 +34,11 @@ struct Job {
     entered: NewJob,
     total: u64,
     is_open: bool,
+    appended_at_ms: u64,
     /// `None` for a draft.
     state: Option<JobState>,
     inputs: Vec<RepeatMultiply>,
+    lines: Vec<LineRun>,
     /// The outcomes recorded, by their first index; disjoint, none empty.
     runs: BTreeMap<u64, Kept>,
 }
@@ -106,11 +109,12 @@ impl Store for MemoryStore {
         Ok(self.lock().enter(job, Some(JobState::Running)))
     }
 
-    fn append_inputs(
+    fn append_lines(
         &self,
         job: JobId,
         first: u64,
         inputs: &[RepeatMultiply],
+        lines: &[LineRun],
     ) -> Result<(), StoreError> {
         let mut state = self.lock();
         let growing = state.growing(job)?;
@@ -122,6 +126,8 @@ impl Store for MemoryStore {
             let end = first.saturating_add(inputs.len() as u64);
             return Err(StoreError::Overlap { job, first, end });
         }
+        let jumps = jumps(growing.lines.last().copied(), lines);
+        growing.lines.extend(jumps);
         growing.inputs.extend_from_slice(inputs);
         growing.total = growing.inputs.len() as u64;
         Ok(())
@@ -132,6 +138,11 @@ impl Store for MemoryStore {
         let growing = state.growing(job)?;
         growing.is_open = is_open;
         growing.state.get_or_insert(JobState::Running);
+        Ok(())
+    }
+
+    fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
+        self.lock().published(job)?.appended_at_ms = at_ms;
         Ok(())
     }
 
@@ -233,6 +244,13 @@ impl Store for MemoryStore {
         }
         Ok(found.inputs[range.start as usize..range.end as usize].to_vec())
     }
+
+    fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
+        let state = self.lock();
+        let found = state.jobs.get(&job).ok_or(StoreError::Missing(job))?;
+        let has_grid = found.entered.grid.is_some();
+        Ok((!has_grid).then(|| runs_within(&found.lines, &range)))
+    }
 }
 
 impl State {
@@ -244,8 +262,10 @@ impl State {
             entered: job.clone(),
             total: job.grid.as_ref().map_or(0, Grid::total),
             is_open: false,
+            appended_at_ms: job.submitted_at_ms,
             state,
             inputs: Vec::new(),
+            lines: Vec::new(),
             runs: BTreeMap::new(),
         };
         self.jobs.insert(id, entered);
@@ -308,6 +328,7 @@ impl Job {
             job: self.entered.clone(),
             total: self.total,
             is_open: self.is_open,
+            appended_at_ms: self.appended_at_ms,
             state,
             done: tasks - failed as u64,
             failed: failed as u64,

@@ -20,11 +20,12 @@ use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::limits::JOB_TASKS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::{Outcome, Outcomes};
+use tequio_protocol::reader::LineRun;
 
 /// What keeps jobs. Every implementation passes one conformance suite (`tests/store.rs`).
 ///
 /// Every method errs with [`StoreError::Missing`] where there is no such job, and a draft is one to
-/// `append_inputs`, `publish`, `discard` and `inputs` only.
+/// `append_inputs`, `append_lines`, `publish`, `discard`, `inputs` and `lines` only.
 pub trait Store: Send + Sync {
     /// Returns an error if what is written now would be lost: the files were moved, deleted or replaced.
     /// Every call that writes looks by itself; this is for the time in between.
@@ -43,17 +44,30 @@ pub trait Store: Send + Sync {
     /// two steps: nobody waits for two syncs of the disk where one is enough.
     fn submit(&self, job: &NewJob) -> Result<JobId, StoreError>;
 
-    /// Adds inputs behind the `first` that the job of inputs has already; its tasks are as many as
-    /// its inputs, at once.
-    ///
-    /// Errs with [`StoreError::Overlap`] where it has more than `first`, and with
-    /// [`StoreError::Missing`] where it has fewer, has a grid, or is closed: published without
-    /// `is_open`, or over.
+    /// Adds inputs as [`Store::append_lines`] does, whose lines are unknown, or go on where the last
+    /// ones are known.
     fn append_inputs(
         &self,
         job: JobId,
         first: u64,
         inputs: &[RepeatMultiply],
+    ) -> Result<(), StoreError> {
+        self.append_lines(job, first, inputs, &[])
+    }
+
+    /// Adds inputs behind the `first` that the job of inputs has already; its tasks are as many as
+    /// its inputs, at once. `lines` says from which lines they come, with ascending indices among
+    /// theirs; what it says nothing of goes on as before.
+    ///
+    /// Errs with [`StoreError::Overlap`] where it has more than `first`, and with
+    /// [`StoreError::Missing`] where it has fewer, has a grid, or is closed: published without
+    /// `is_open`, or over.
+    fn append_lines(
+        &self,
+        job: JobId,
+        first: u64,
+        inputs: &[RepeatMultiply],
+        lines: &[LineRun],
     ) -> Result<(), StoreError>;
 
     /// Makes a draft a running job, or closes an open one unless `is_open`. An open job keeps its
@@ -61,6 +75,9 @@ pub trait Store: Send + Sync {
     ///
     /// Errs with [`StoreError::Missing`] where the job is closed.
     fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError>;
+
+    /// Notes when inputs were last appended to a job, for [`StoredJob::appended_at_ms`].
+    fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError>;
 
     /// Removes a draft and its inputs. Errs with [`StoreError::Missing`] where it was published.
     fn discard(&self, job: JobId) -> Result<(), StoreError>;
@@ -106,6 +123,11 @@ pub trait Store: Send + Sync {
 
     /// The inputs of tasks `range` of a job that was given inputs; all of them must be there.
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError>;
+
+    /// From which lines the inputs of tasks `range` come: the run that reaches into it, if there is
+    /// one, and those that begin within it. `None` of a job of a grid, which has no lines. What was
+    /// entered without lines has no run.
+    fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError>;
 }
 
 /// What a store holds when a server starts.
@@ -143,6 +165,9 @@ pub struct StoredJob {
     pub total: u64,
     /// Whether more inputs may be appended.
     pub is_open: bool,
+    /// When it was submitted or, where that was noted later, last appended to: milliseconds since
+    /// 1970, UTC.
+    pub appended_at_ms: u64,
     /// Its state, as it was last set.
     pub state: JobState,
     /// Tasks with a result.
@@ -238,6 +263,7 @@ impl StoredJob {
     pub fn new(id: JobId, job: NewJob, total: u64, is_open: bool) -> StoredJob {
         StoredJob {
             id,
+            appended_at_ms: job.submitted_at_ms,
             job,
             total,
             is_open,
@@ -307,6 +333,27 @@ impl<'a> Sampling<'a> {
         let count = end.map_or(rest.len(), |end| rest.partition_point(|index| *index < end));
         &rest[..count]
     }
+}
+
+/// Those of `lines` that do not just go on from `last`, or from each other.
+fn jumps(mut last: Option<LineRun>, lines: &[LineRun]) -> Vec<LineRun> {
+    let mut jumps = Vec::new();
+    for run in lines {
+        let goes_on =
+            |last: LineRun| last.line.checked_add(run.first - last.first) == Some(run.line);
+        if !last.is_some_and(goes_on) {
+            jumps.push(*run);
+        }
+        last = Some(*run);
+    }
+    jumps
+}
+
+/// The runs that say something of `range`, of all that are given in order.
+fn runs_within(runs: &[LineRun], range: &Range<u64>) -> Vec<LineRun> {
+    let from = runs.partition_point(|run| run.first <= range.start).saturating_sub(1);
+    let reaching = runs[from..].iter().take_while(|run| run.first < range.end);
+    reaching.copied().collect()
 }
 
 /// Adds `next`, which lies behind all of `recorded`, joined to the last of them if it touches it.

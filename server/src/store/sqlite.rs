@@ -12,8 +12,8 @@
 
 use super::identity::Identity;
 use super::{
-    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob,
-    push_joined,
+    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob, jumps,
+    push_joined, runs_within,
 };
 use rusqlite::config::DbConfig;
 use rusqlite::{
@@ -38,6 +38,7 @@ use tequio_protocol::inputs;
 use tequio_protocol::limits::REMOVED_ROWS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::reader::LineRun;
 
 /// The bytes of one page: what [`Options::max_pages`] counts.
 pub const PAGE_BYTES: u32 = 4096;
@@ -69,6 +70,24 @@ const WAL_BYTES_MAX: i64 = 64 * 1024 * 1024;
 
 /// What SQLite takes for no limit: the most pages that any file of its may have.
 const PAGES_MAX: u32 = 0xffff_fffe;
+
+/// From which lines inputs come: rows of `[[index,line],...]`, each of which holds from its index on to
+/// the next, one line an input. A table of its own, which files of before lack until it is needed: an
+/// older tequio does not miss it, and opening a file writes nothing.
+const LINES: &str = "
+    CREATE TABLE IF NOT EXISTS input_line (
+        job INTEGER NOT NULL,
+        first INTEGER NOT NULL CHECK (first >= 0),
+        lines TEXT NOT NULL,
+        UNIQUE (job, first)
+    ) STRICT;
+";
+
+/// When jobs were last appended to, of those that were open for long. A table of its own, made when
+/// it is needed: an older tequio does not miss it, and opening a file on a full disk writes nothing.
+const APPENDED: &str = "
+    CREATE TABLE IF NOT EXISTS appended (job INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;
+";
 
 /// `outcome_extent` has all that [`Store::load`] reads of outcomes, so that it need not touch the
 /// pages of the outcomes themselves.
@@ -232,6 +251,7 @@ impl Store for SqliteStore {
             for job in &mut jobs {
                 add_recorded(tx, job)?;
             }
+            add_appended(tx, &mut jobs)?;
             Ok(Loaded { epoch, jobs })
         })
     }
@@ -248,11 +268,12 @@ impl Store for SqliteStore {
         })
     }
 
-    fn append_inputs(
+    fn append_lines(
         &self,
         job: JobId,
         first: u64,
         inputs: &[RepeatMultiply],
+        lines: &[LineRun],
     ) -> Result<(), StoreError> {
         self.write(|tx| {
             let has_grid = select_growing(tx, job)?;
@@ -265,6 +286,7 @@ impl Store for SqliteStore {
                 return Err(StoreError::Overlap { job, first, end }.into());
             }
             insert_inputs(tx, job, first, inputs)?;
+            insert_lines(tx, job, lines)?;
             update_total(tx, job, first + inputs.len() as u64)
         })
     }
@@ -273,6 +295,14 @@ impl Store for SqliteStore {
         self.write(|tx| {
             select_growing(tx, job)?;
             update_published(tx, job, is_open)
+        })
+    }
+
+    fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
+        self.write(|tx| {
+            select_published(tx, job)?;
+            tx.execute_batch(APPENDED)?;
+            upsert_appended(tx, job, at_ms)
         })
     }
 
@@ -347,6 +377,16 @@ impl Store for SqliteStore {
                 return Err(StoreError::Missing(job).into());
             }
             select_inputs(connection, job, &range)
+        })
+    }
+
+    fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
+        self.read(|connection| {
+            let has_grid = "SELECT grid IS NOT NULL FROM job WHERE id = ?1 AND total >= 0";
+            if find(connection.prepare_cached(has_grid)?, job, |row| row.get(0))? {
+                return Ok(None);
+            }
+            Ok(Some(runs_within(&select_lines(connection, job, &range)?, &range)))
         })
     }
 }
@@ -578,7 +618,8 @@ fn hide_job(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
 fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
     let hidden = "SELECT 1 FROM job WHERE id = ?1 AND total < 0";
     find(tx.prepare_cached(hidden)?, job, |_| Ok(()))?;
-    for table in ["outcome", "input"] {
+    let tables = ["outcome", "input", "input_line"];
+    for table in &tables[..if has_lines(tx)? { 3 } else { 2 }] {
         let delete = format!(
             "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE job = ?1 LIMIT ?2)"
         );
@@ -586,6 +627,9 @@ fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
         if tx.prepare_cached(&delete)?.execute(rows)? > 0 {
             return Ok(true);
         }
+    }
+    if has_appended(tx)? {
+        tx.prepare_cached("DELETE FROM appended WHERE job = ?1")?.execute([int(job.0)])?;
     }
     tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
     Ok(false)
@@ -595,6 +639,14 @@ fn delete_drafts(tx: &Transaction<'_>) -> Result<(), Failure> {
     // One whose removal was interrupted has outcomes too.
     tx.execute("DELETE FROM outcome WHERE job IN (SELECT id FROM job WHERE state = 'draft')", [])?;
     tx.execute("DELETE FROM input WHERE job IN (SELECT id FROM job WHERE state = 'draft')", [])?;
+    if has_lines(tx)? {
+        let drafts = "SELECT id FROM job WHERE state = 'draft'";
+        tx.execute(&format!("DELETE FROM input_line WHERE job IN ({drafts})"), [])?;
+    }
+    if has_appended(tx)? {
+        let drafts = "SELECT id FROM job WHERE state = 'draft'";
+        tx.execute(&format!("DELETE FROM appended WHERE job IN ({drafts})"), [])?;
+    }
     tx.execute("DELETE FROM job WHERE state = 'draft'", [])?;
     Ok(())
 }
@@ -603,6 +655,9 @@ fn delete_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
     let draft = "SELECT 1 FROM job WHERE id = ?1 AND state = 'draft' AND total >= 0";
     find(tx.prepare_cached(draft)?, job, |_| Ok(()))?;
     tx.prepare_cached("DELETE FROM input WHERE job = ?1")?.execute([int(job.0)])?;
+    if has_lines(tx)? {
+        tx.prepare_cached("DELETE FROM input_line WHERE job = ?1")?.execute([int(job.0)])?;
+    }
     tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
     Ok(())
 }
@@ -650,6 +705,35 @@ fn update_state(tx: &Transaction<'_>, job: JobId, state: JobState) -> Result<(),
     }
 }
 
+fn has_appended(tx: &Transaction<'_>) -> Result<bool, Failure> {
+    let table = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'appended'";
+    Ok(tx.query_row(table, [], |row| row.get::<_, u64>(0))? > 0)
+}
+
+fn upsert_appended(tx: &Transaction<'_>, job: JobId, at_ms: u64) -> Result<(), Failure> {
+    let upsert = "INSERT INTO appended (job, at_ms) VALUES (?1, ?2)
+        ON CONFLICT (job) DO UPDATE SET at_ms = excluded.at_ms";
+    tx.prepare_cached(upsert)?.execute([int(job.0), int(at_ms)])?;
+    Ok(())
+}
+
+/// [`StoredJob::appended_at_ms`] of the jobs that something is noted of.
+fn add_appended(tx: &Transaction<'_>, jobs: &mut [StoredJob]) -> Result<(), Failure> {
+    if !has_appended(tx)? {
+        return Ok(());
+    }
+    let mut statement = tx.prepare("SELECT job, at_ms FROM appended")?;
+    let noted =
+        statement.query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;
+    let noted = noted.collect::<Result<BTreeMap<u64, u64>, _>>()?;
+    for job in jobs {
+        if let Some(at_ms) = noted.get(&job.id.0) {
+            job.appended_at_ms = *at_ms;
+        }
+    }
+    Ok(())
+}
+
 /// The epoch before it was raised.
 fn raise_epoch(tx: &Transaction<'_>) -> Result<u64, Failure> {
     let raise = "UPDATE meta SET epoch = epoch + 1 RETURNING epoch - 1";
@@ -685,6 +769,7 @@ fn to_job(row: &Row<'_>) -> Result<StoredJob, Failure> {
         NewJob { name: row.get(1)?, op, priority: row.get(3)?, grid, submitted_at_ms: row.get(5)? };
     Ok(StoredJob {
         id,
+        appended_at_ms: job.submitted_at_ms,
         job,
         total: row.get(6)?,
         is_open: row.get(7)?,
@@ -893,6 +978,66 @@ fn select_inputs(
     // Fewer where a draft was discarded since its inputs were counted.
     let expected = range.end.saturating_sub(range.start);
     if inputs.len() as u64 != expected { Err(StoreError::Missing(job).into()) } else { Ok(inputs) }
+}
+
+/// Whether the file has the table of [`LINES`].
+fn has_lines(connection: &Connection) -> Result<bool, Failure> {
+    let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'input_line'";
+    Ok(connection.prepare_cached(table)?.exists([])?)
+}
+
+fn insert_lines(tx: &Transaction<'_>, job: JobId, lines: &[LineRun]) -> Result<(), Failure> {
+    if lines.is_empty() {
+        return Ok(());
+    }
+    tx.execute_batch(LINES)?;
+    let mut last = tx.prepare_cached(
+        "SELECT first, lines FROM input_line WHERE job = ?1 ORDER BY first DESC LIMIT 1",
+    )?;
+    let mut rows = last.query([int(job.0)])?;
+    let last = match rows.next()? {
+        Some(row) => read_lines(row, job)?.pop(),
+        None => None,
+    };
+    let mut insert =
+        tx.prepare_cached("INSERT INTO input_line (job, first, lines) VALUES (?1, ?2, ?3)")?;
+    for row in jumps(last, lines).chunks(BLOCK_INPUTS_MAX) {
+        let json = to_json(&row.iter().map(|run| (run.first, run.line)).collect::<Vec<_>>())?;
+        insert.execute(params![int(job.0), int(row[0].first), json])?;
+    }
+    Ok(())
+}
+
+/// The rows that have something within a range, whole.
+fn select_lines(
+    connection: &Connection,
+    job: JobId,
+    range: &Range<u64>,
+) -> Result<Vec<LineRun>, Failure> {
+    if !has_lines(connection)? {
+        return Ok(Vec::new());
+    }
+    let mut statement = connection.prepare_cached(
+        "SELECT first, lines FROM input_line
+         WHERE job = ?1 AND first < ?3 AND first >= coalesce(
+             (SELECT max(first) FROM input_line WHERE job = ?1 AND first <= ?2), ?2)
+         ORDER BY first",
+    )?;
+    let mut rows = statement.query([int(job.0), int(range.start), int(range.end)])?;
+    let mut lines = Vec::new();
+    while let Some(row) = rows.next()? {
+        lines.append(&mut read_lines(row, job)?);
+    }
+    Ok(lines)
+}
+
+/// The runs of a row `(first, lines)`.
+fn read_lines(row: &Row<'_>, job: JobId) -> Result<Vec<LineRun>, Failure> {
+    let first: u64 = row.get(0)?;
+    let json = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
+    let pairs: Vec<(u64, u64)> =
+        serde_json::from_str(json).map_err(|error| unreadable_row(job, first, error))?;
+    Ok(pairs.into_iter().map(|(first, line)| LineRun { first, line }).collect())
 }
 
 // ---- Rows and values --------------------------------------------------------------------------

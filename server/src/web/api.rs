@@ -25,14 +25,47 @@ impl<T: DeserializeOwned> FromRequestParts<App> for Params<T> {
         match Query::from_request_parts(parts, app).await {
             Ok(Query(params)) => Ok(Params(params)),
             Err(rejection) => {
-                let said = rejection.body_text();
-                // What follows names the field and what would be right; there is room for no more.
-                let said =
-                    said.strip_prefix("Failed to deserialize query string: ").unwrap_or(&said);
-                Err(ApiError::bad("bad_query", format!("Query: {}.", quote(said))))
+                let query = parts.uri.query().unwrap_or_default();
+                let said = query_said(query, &rejection.body_text());
+                Err(ApiError::bad("bad_query", format!("Query: {said}.")))
             }
         }
     }
+}
+
+/// What is wrong with a query, from what serde says of it, which speaks of Rust's types.
+fn query_said(query: &str, said: &str) -> String {
+    let said = said.strip_prefix("Failed to deserialize query string: ").unwrap_or(said);
+    let names =
+        |text: &str| text.split('`').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>();
+    let named = names(said);
+    let (first, others) = named.split_first().map_or(("", &[][..]), |(first, rest)| (first, rest));
+    if said.contains("unknown field") {
+        return format!("there is no `{}` here; there is {}", quote(first), others.join(", "));
+    }
+    if said.contains("missing field") {
+        return format!("`{first}` is missing");
+    }
+    if said.contains("duplicate field") {
+        return format!("`{first}` is there twice");
+    }
+    // What is wrong with one value begins with its name.
+    let Some((name, why)) = said.split_once(": ") else { return "it cannot be read".to_owned() };
+    let given = query.split('&').filter_map(|pair| pair.split_once('='));
+    let value = given.filter(|(key, _)| *key == name).map(|(_, value)| quote(value)).next_back();
+    let value = value.unwrap_or_default();
+    let wanted = if why.contains("unknown variant") {
+        others.join(" or ")
+    } else if why.contains("true") {
+        "true or false".to_owned()
+    } else if value.starts_with('-') && why.contains("invalid digit") {
+        "a whole number of 0 or more".to_owned()
+    } else if why.contains("too large") || why.contains("too small") {
+        "a whole number that is not so far from 0".to_owned()
+    } else {
+        "a whole number".to_owned()
+    };
+    format!("`{name}` is `{value}`; it must be {wanted}")
 }
 
 /// `GET /healthz`
@@ -84,4 +117,46 @@ pub(super) async fn not_found(uri: Uri) -> ApiError {
 pub(super) async fn method_not_allowed(method: Method, uri: Uri) -> ApiError {
     let message = format!("{} does not take {}.", quote(uri.path()), quote(method.as_str()));
     ApiError::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_spoken_of_without_types() {
+        for (query, said, expected) in [
+            (
+                "x=1",
+                "unknown field `x`, expected `op` or `name`",
+                "there is no `x` here; there is op, name",
+            ),
+            ("", "missing field `first`", "`first` is missing"),
+            (
+                "first=-1",
+                "first: invalid digit found in string",
+                "`first` is `-1`; it must be a whole number of 0 or more",
+            ),
+            (
+                "first=",
+                "first: cannot parse integer from empty string",
+                "`first` is ``; it must be a whole number",
+            ),
+            (
+                "format=xml",
+                "format: unknown variant `xml`, expected `jsonl` or `csv`",
+                "`format` is `xml`; it must be jsonl or csv",
+            ),
+            (
+                "more=1",
+                "more: provided string was not `true` or `false`",
+                "`more` is `1`; it must be true or false",
+            ),
+            ("a=1&a=2", "duplicate field `a`", "`a` is there twice"),
+            ("first=1", "some news of serde's", "it cannot be read"),
+        ] {
+            let said = format!("Failed to deserialize query string: {said}");
+            assert_eq!(query_said(query, &said), expected);
+        }
+    }
 }

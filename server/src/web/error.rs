@@ -10,6 +10,9 @@ use tequio_protocol::api::{ErrorBody, ErrorDetail};
 use tequio_protocol::text::quote;
 use tracing::error;
 
+/// The code of a body that has not come to its end.
+pub(super) const BODY_CUT_OFF: &str = "body_cut_off";
+
 /// An error answer.
 #[derive(Debug)]
 pub(super) struct ApiError {
@@ -30,6 +33,11 @@ impl ApiError {
     /// 400: the request is wrong in itself.
     pub(super) fn bad(code: &'static str, message: impl Into<String>) -> ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, code, message)
+    }
+
+    /// Whether a body has not come to its end.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.code == BODY_CUT_OFF
     }
 
     /// 404, for an `id` as it was written in the path.
@@ -90,9 +98,20 @@ impl From<ControlError> for ApiError {
     fn from(error: ControlError) -> ApiError {
         match error {
             ControlError::Unknown(job) => ApiError::unknown_job(&job.to_string()),
-            ControlError::Over(job, state) => {
-                let message = format!("Job {job} is {} already.", state.name());
+            ControlError::Over(job, state, control) => {
+                let message = format!(
+                    "Job {job} is {} already, and cannot be {} any more.",
+                    state.name(),
+                    control.participle()
+                );
                 ApiError::new(StatusCode::CONFLICT, "job_over", message)
+            }
+            ControlError::NotOpen(job, state) => {
+                let message = format!(
+                    "Job {job} is {} and does not wait for inputs: there is nothing to close.",
+                    state.name()
+                );
+                ApiError::new(StatusCode::CONFLICT, "job_not_open", message)
             }
             ControlError::NotOver(job, state) => {
                 let message = format!("Job {job} is {}; cancel it first.", state.name());

@@ -2,8 +2,9 @@
 
 use super::App;
 use super::api::Params;
+use super::drafts::{Addition, Drafts, Then, unknown_draft};
 use super::error::ApiError;
-use super::lines::{Invalid, Lines};
+use super::lines::Lines;
 use crate::dispatcher::{ChangeError, Control, Dispatcher};
 use crate::store::{self, StoreError};
 use crate::wall_clock;
@@ -15,17 +16,23 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::ops::Range;
-use tequio_protocol::api::{JobView, NewJob};
+use tequio_protocol::api::{DraftView, JobView, NewJob};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
+use tequio_protocol::job_text::{self, JobError};
 use tequio_protocol::limits::{
     APPEND_BYTES_MAX, BODY_BYTES_MAX, GRID_BYTES_MAX, JOB_NAME_CHARS_MAX,
 };
+use tequio_protocol::line::EXAMPLE;
 use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::reader::{Invalid, LineRun, Skipped, Start};
 use tequio_protocol::text::{printable, quote};
 
 /// The header that says how many lines were skipped.
 const SKIPPED: HeaderName = HeaderName::from_static("tequio-skipped-lines");
+
+/// The header with the numbers of the first of them: `3,7,12`.
+const SKIPPED_FIRST: HeaderName = HeaderName::from_static("tequio-skipped-first");
 
 /// What the query of a submission of lines says.
 #[derive(Debug, Default, Deserialize)]
@@ -39,9 +46,14 @@ pub(super) struct Submission {
     /// Skip lines that are no inputs.
     #[serde(default)]
     skip_invalid: bool,
-    /// More inputs follow in further requests.
+    /// More inputs follow in further requests; what there is is computed meanwhile.
     #[serde(default)]
     more: bool,
+    /// More inputs follow in further requests; until the last, there is no job.
+    #[serde(default)]
+    draft: bool,
+    /// The number of the body's first line, where it is a part of something.
+    line: Option<u64>,
 }
 
 /// What the query of further inputs says.
@@ -52,6 +64,14 @@ pub(super) struct Growth {
     first: u64,
     #[serde(default)]
     more: bool,
+    /// It was submitted as a draft, and stays one.
+    #[serde(default)]
+    draft: bool,
+    /// Skip lines that are no inputs.
+    #[serde(default)]
+    skip_invalid: bool,
+    /// The number of the body's first line; the one behind the last input's if nothing is said.
+    line: Option<u64>,
 }
 
 /// `GET /api/jobs`
@@ -78,7 +98,7 @@ pub(super) async fn submit(
         Some(op) => {
             let op = parse_op(op)?;
             check_length(&headers, BODY_BYTES_MAX)?;
-            submit_lines(&app.dispatcher, op, submission, body).await
+            submit_lines(&app, op, submission, body).await
         }
         None => {
             check_length(&headers, GRID_BYTES_MAX)?;
@@ -94,30 +114,36 @@ pub(super) async fn append(
     Params(growth): Params<Growth>,
     headers: HeaderMap,
     body: Body,
-) -> Result<Json<JobView>, ApiError> {
+) -> Result<Response, ApiError> {
     let job = parse_id(&id)?;
-    let before = view(&app.dispatcher, job).await?;
     check_length(&headers, APPEND_BYTES_MAX)?;
-    let mut lines = Lines::new(body, APPEND_BYTES_MAX, Invalid::Refuse);
-    let mut inputs = Vec::new();
-    loop {
-        let mut block = lines.next_block().await?;
-        if block.is_empty() {
-            break;
-        }
-        inputs.append(&mut block);
+    if app.drafts.knows(job) {
+        return append_to_draft(&app, job, growth, body).await;
+    }
+    let before = match view(&app.dispatcher, job).await {
+        Err(_) if growth.draft => return Err(unknown_draft(job)),
+        before => before?,
+    };
+    let Read { inputs, lines, skipped } = read_lines(&app, job, body, &growth).await?;
+    if growth.draft {
+        let message = format!("Job {job} is no draft: it was submitted without `draft=true`.");
+        return Err(ApiError::new(StatusCode::CONFLICT, "not_growing", message));
     }
     let end = growth.first + inputs.len() as u64;
-    let mut grown = app.dispatcher.grow(job, growth.first, inputs.clone(), growth.more).await;
+    let mut grown =
+        app.dispatcher.grow(job, growth.first, inputs.clone(), lines, growth.more).await;
     if matches!(grown, Err(ChangeError::Store(StoreError::Overlap { .. })))
         && (before.total == end && !growth.more)
         && read_inputs(&app, job, growth.first..end).await? == inputs
     {
         // The same request has added them before, and failed at closing the job.
-        grown = app.dispatcher.grow(job, end, Vec::new(), false).await;
+        grown = app.dispatcher.grow(job, end, Vec::new(), Vec::new(), false).await;
     }
     match grown {
-        Ok(()) => view(&app.dispatcher, job).await.map(Json),
+        Ok(()) => {
+            let view = view(&app.dispatcher, job).await?;
+            Ok(with_skipped(Json(view).into_response(), growth.skip_invalid, &skipped))
+        }
         Err(ChangeError::Store(StoreError::Overlap { .. } | StoreError::Missing(_))) => {
             let message = format!(
                 "Job {job} takes no inputs from {} on: it is {}, has {} inputs, \
@@ -132,6 +158,72 @@ pub(super) async fn append(
     }
 }
 
+/// The number of the line behind that of the last of a job's first `inputs`.
+async fn next_line(app: &App, job: JobId, inputs: u64) -> Result<u64, ApiError> {
+    let Some(last) = inputs.checked_sub(1) else { return Ok(1) };
+    let store = app.store.clone();
+    let reading = tokio::task::spawn_blocking(move || store.lines(job, last..inputs));
+    let runs = reading.await.map_err(|error| StoreError::Io(error.to_string()))??;
+    let run = runs.unwrap_or_default().pop();
+    Ok(run.map_or(inputs, |run| run.line + last - run.first) + 1)
+}
+
+/// More lines for a draft; what is wrong with one discards it.
+async fn append_to_draft(
+    app: &App,
+    job: JobId,
+    growth: Growth,
+    body: Body,
+) -> Result<Response, ApiError> {
+    let Read { inputs, lines, skipped } = match read_lines(app, job, body, &growth).await {
+        Ok(read) => read,
+        Err(error) => {
+            // One that was cut off is repeated by whoever sent it.
+            if !error.is_cut_off() {
+                app.drafts.discard(job).await;
+            }
+            return Err(error);
+        }
+    };
+    let then = match growth {
+        Growth { draft: true, .. } => Then::Draft,
+        Growth { more: true, .. } => Then::OpenJob,
+        Growth { .. } => Then::Job,
+    };
+    let total = app.drafts.add(job, Addition { first: growth.first, inputs, lines, then }).await?;
+    let response = match then {
+        Then::Draft => draft_view(job, total),
+        Then::Job | Then::OpenJob => created(&view(&app.dispatcher, job).await?),
+    };
+    Ok(with_skipped(response, growth.skip_invalid, &skipped))
+}
+
+/// All that a body has.
+struct Read {
+    inputs: Vec<RepeatMultiply>,
+    lines: Vec<LineRun>,
+    skipped: Skipped,
+}
+
+async fn read_lines(app: &App, job: JobId, body: Body, growth: &Growth) -> Result<Read, ApiError> {
+    let invalid = if growth.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
+    let line = match growth.line {
+        Some(line) => line,
+        None => next_line(app, job, growth.first).await?,
+    };
+    let start = Start { index: growth.first, line };
+    let mut body = Lines::new(body, APPEND_BYTES_MAX, start, invalid);
+    let (mut inputs, mut lines) = (Vec::new(), Vec::new());
+    loop {
+        let mut block = body.next_block().await?;
+        if block.inputs.is_empty() {
+            return Ok(Read { inputs, lines, skipped: body.skipped().clone() });
+        }
+        inputs.append(&mut block.inputs);
+        lines.append(&mut block.lines);
+    }
+}
+
 async fn read_inputs(
     app: &App,
     job: JobId,
@@ -142,12 +234,15 @@ async fn read_inputs(
     Ok(reading.await.map_err(|error| StoreError::Io(error.to_string()))??)
 }
 
-/// `DELETE /api/jobs/ID`: a job that is over, with its results.
+/// `DELETE /api/jobs/ID`: a job that is over, with its results; or a draft.
 pub(super) async fn remove(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<StatusCode, ApiError> {
-    app.dispatcher.remove(parse_id(&id)?).await?;
+    let id = parse_id(&id)?;
+    if !app.drafts.discard(id).await {
+        app.dispatcher.remove(id).await?;
+    }
     Ok(StatusCode::NO_CONTENT)
 }
 
@@ -166,6 +261,16 @@ pub(super) async fn cancel(app: State<App>, id: Path<String>) -> Result<Json<Job
     control(app, id, Control::Cancel).await
 }
 
+/// `POST /api/jobs/ID/close`: an open job takes no more inputs, and ends with those that it has.
+pub(super) async fn close(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<JobView>, ApiError> {
+    let id = parse_id(&id)?;
+    app.dispatcher.close(id).await?;
+    view(&app.dispatcher, id).await.map(Json)
+}
+
 async fn control(
     State(app): State<App>,
     Path(id): Path<String>,
@@ -182,56 +287,62 @@ async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, Ap
         .map_err(|_| ApiError::body_too_big(GRID_BYTES_MAX))?;
     let NewJob { op, grid, name, priority } = read_grid_job(&bytes)?;
     let id = dispatcher.submit(new_job(op, name, priority, Some(grid))?).await?;
-    Ok(created(&view(dispatcher, id).await?, None))
+    Ok(created(&view(dispatcher, id).await?))
 }
 
 fn read_grid_job(bytes: &[u8]) -> Result<NewJob, ApiError> {
-    #[derive(Deserialize)]
-    struct Envelope {
-        op: String,
-    }
-    let bad = |error: serde_json::Error| {
-        let said = quote(&error.to_string());
-        let message = format!(
-            "{said}. A job is {{\"op\":\"repeat_multiply\",\"grid\":{{\"initial\":1,\
-             \"factor\":1.5,\"times\":\"0..100\"}}}}, or lines of inputs with ?op=."
-        );
-        ApiError::bad(if error.is_data() { "bad_job" } else { "bad_json" }, message)
-    };
-    parse_op(&serde_json::from_slice::<Envelope>(bytes).map_err(bad)?.op)?;
-    serde_json::from_slice(bytes).map_err(bad)
+    job_text::read(bytes).map_err(|error| {
+        let (code, said) = match error {
+            JobError::Json(said) => ("bad_json", format!("The body is no JSON, {said}")),
+            JobError::Job(said) => ("bad_job", said),
+            JobError::Op(name) => return unknown_op(&name),
+        };
+        let example = job_text::EXAMPLE;
+        ApiError::bad(code, format!("{said}. A job is {example}, or lines of inputs with ?op=."))
+    })
 }
 
 async fn submit_lines(
-    dispatcher: &Dispatcher,
+    app: &App,
     op: Op,
     submission: Submission,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let Submission { name, priority, skip_invalid, more, .. } = submission;
+    let Submission { name, priority, skip_invalid, more, draft: stays_draft, line, .. } =
+        submission;
+    let dispatcher = &app.dispatcher;
+    if stays_draft {
+        app.drafts.check_room()?;
+    }
     let invalid = if skip_invalid { Invalid::Skip } else { Invalid::Refuse };
-    let mut lines = Lines::new(body, BODY_BYTES_MAX, invalid);
+    let start = Start { index: 0, line: line.unwrap_or(1) };
+    let mut lines = Lines::new(body, BODY_BYTES_MAX, start, invalid);
     let job = new_job(op, name, priority, None)?;
     let draft = Draft::create(dispatcher, job).await?;
     let mut total = 0;
     loop {
         let block = lines.next_block().await?;
-        if block.is_empty() {
+        if block.inputs.is_empty() {
             break;
         }
-        let count = block.len() as u64;
-        dispatcher.append_inputs(draft.id, total, block).await?;
+        let count = block.inputs.len() as u64;
+        dispatcher.append_inputs(draft.id, total, block.inputs, block.lines).await?;
         total += count;
     }
+    if stays_draft {
+        let id = draft.keep_in(&app.drafts, total);
+        return Ok(with_skipped(draft_view(id, total), skip_invalid, lines.skipped()));
+    }
     if total == 0 && !more {
-        let message = match lines.skipped() {
-            0 => "There are no inputs in the body: one JSON object a line.".to_owned(),
+        let message = match lines.skipped().count {
+            0 => format!("There are no inputs in the body: one JSON object a line, {EXAMPLE}."),
+            1 => "The one line is no input.".to_owned(),
             skipped => format!("None of the {skipped} lines is an input."),
         };
         return Err(ApiError::bad("empty_job", message));
     }
     let view = draft.publish(total, more).await?;
-    Ok(created(&view, skip_invalid.then(|| lines.skipped())))
+    Ok(with_skipped(created(&view), skip_invalid, lines.skipped()))
 }
 
 /// A job that is being submitted. Unless it is published it is discarded, also where its request
@@ -246,6 +357,14 @@ impl Draft<'_> {
     async fn create(dispatcher: &Dispatcher, job: store::NewJob) -> Result<Draft<'_>, ApiError> {
         let id = dispatcher.create_job(job.clone()).await?;
         Ok(Draft { dispatcher, id, job: Some(job) })
+    }
+
+    /// Leaves it as it is, for further requests.
+    fn keep_in(mut self, drafts: &Drafts, total: u64) -> JobId {
+        if let Some(job) = self.job.take() {
+            drafts.keep(self.id, job, total);
+        }
+        self.id
     }
 
     async fn publish(mut self, total: u64, is_open: bool) -> Result<JobView, ApiError> {
@@ -269,11 +388,23 @@ pub(super) async fn view(dispatcher: &Dispatcher, id: JobId) -> Result<JobView, 
     dispatcher.job(id).await?.ok_or_else(|| ApiError::unknown_job(&id.to_string()))
 }
 
-fn created(view: &JobView, skipped: Option<u64>) -> Response {
+fn created(view: &JobView) -> Response {
     let location = format!("/api/jobs/{}", view.id);
-    let mut response = (StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response();
-    if let Some(skipped) = skipped {
-        response.headers_mut().insert(SKIPPED, skipped.into());
+    (StatusCode::CREATED, [(LOCATION, location)], Json(view)).into_response()
+}
+
+fn draft_view(id: JobId, total: u64) -> Response {
+    (StatusCode::ACCEPTED, Json(DraftView { id, total })).into_response()
+}
+
+/// Says how many lines were skipped, to whoever has asked for that.
+fn with_skipped(mut response: Response, skip_invalid: bool, skipped: &Skipped) -> Response {
+    if skip_invalid {
+        let headers = response.headers_mut();
+        headers.insert(SKIPPED, skipped.count.into());
+        if let Ok(first) = skipped.numbers().parse() {
+            headers.insert(SKIPPED_FIRST, first);
+        }
     }
     response
 }
@@ -303,11 +434,13 @@ pub(super) fn parse_id(id: &str) -> Result<JobId, ApiError> {
 }
 
 fn parse_op(name: &str) -> Result<Op, ApiError> {
-    Op::named(name).ok_or_else(|| {
-        let known: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
-        let message = format!("There is no op {}; there is {}.", quote(name), known.join(", "));
-        ApiError::bad("unknown_op", message)
-    })
+    Op::named(name).ok_or_else(|| unknown_op(name))
+}
+
+fn unknown_op(name: &str) -> ApiError {
+    let known: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
+    let message = format!("There is no op {}; there is {}.", quote(name), known.join(", "));
+    ApiError::bad("unknown_op", message)
 }
 
 /// Refuses a body that says itself that it is too long, before it is sent.

@@ -1,111 +1,65 @@
-//! Inputs as newline-delimited JSON: one object a line, read as the body arrives.
+//! Inputs as a body has them, read as it arrives.
 
-use super::error::ApiError;
+use super::error::{ApiError, BODY_CUT_OFF};
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt;
-use tequio_protocol::limits::{INPUTS_BLOCK, LINE_BYTES_MAX};
-use tequio_protocol::line;
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::limits::INPUTS_BLOCK;
+use tequio_protocol::reader::{Invalid, Reader, Skipped, Start, Taken};
 
-/// What is done with a line that is no input.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Invalid {
-    /// Refuse the whole submission.
-    Refuse,
-    /// Count it and go on.
-    Skip,
-}
+/// What a person is advised to pipe a foreign text into, once it is what is read.
+const COMMAND: &str = "tequio submit repeat_multiply --input -";
 
-/// The lines of one body.
+/// The inputs of one body.
 pub(super) struct Lines {
     body: BodyDataStream,
     bytes_left: usize,
     bytes_max: usize,
-    invalid: Invalid,
-    /// The line that has not ended, or its beginning where it is too long already.
-    partial: Vec<u8>,
-    inputs: Vec<RepeatMultiply>,
+    reader: Reader,
     is_ended: bool,
-    line: u64,
-    skipped: u64,
 }
 
 impl Lines {
-    /// Reads a body of at most `bytes_max` bytes.
-    pub(super) fn new(body: Body, bytes_max: usize, invalid: Invalid) -> Lines {
+    /// Reads a body of at most `bytes_max` bytes, whose inputs and lines are counted from `start`.
+    pub(super) fn new(body: Body, bytes_max: usize, start: Start, invalid: Invalid) -> Lines {
         Lines {
             body: body.into_data_stream(),
             bytes_left: bytes_max,
             bytes_max,
-            invalid,
-            partial: Vec::new(),
-            inputs: Vec::new(),
+            reader: Reader::new(start, invalid),
             is_ended: false,
-            line: 0,
-            skipped: 0,
         }
     }
 
     /// The next inputs: [`INPUTS_BLOCK`] of them or a few more, fewer at the end, none behind it.
-    pub(super) async fn next_block(&mut self) -> Result<Vec<RepeatMultiply>, ApiError> {
-        while self.inputs.len() < INPUTS_BLOCK && !self.is_ended {
-            match self.body.next().await {
-                Some(Ok(bytes)) => self.take(&bytes)?,
+    pub(super) async fn next_block(&mut self) -> Result<Taken, ApiError> {
+        while self.reader.waiting() < INPUTS_BLOCK && !self.is_ended {
+            let read = match self.body.next().await {
+                Some(Ok(bytes)) => {
+                    let left = self.bytes_left.checked_sub(bytes.len());
+                    self.bytes_left = left.ok_or_else(|| ApiError::body_too_big(self.bytes_max))?;
+                    self.reader.push(&bytes)
+                }
                 Some(Err(error)) => {
                     let message = format!("The body was cut off: {error}.");
-                    return Err(ApiError::bad("body_cut_off", message));
+                    return Err(ApiError::bad(BODY_CUT_OFF, message));
                 }
                 None => {
                     self.is_ended = true;
-                    self.end_line(&[])?;
+                    self.reader.end()
                 }
-            }
+            };
+            read.map_err(|refused| {
+                let said = refused.message(COMMAND);
+                let message = format!("{said}. Nothing of this submission is kept.");
+                ApiError::bad(refused.code(), message)
+            })?;
         }
-        Ok(std::mem::take(&mut self.inputs))
+        Ok(self.reader.take())
     }
 
-    /// How many lines were skipped so far.
-    pub(super) fn skipped(&self) -> u64 {
-        self.skipped
-    }
-
-    fn take(&mut self, bytes: &[u8]) -> Result<(), ApiError> {
-        let left = self.bytes_left.checked_sub(bytes.len());
-        self.bytes_left = left.ok_or_else(|| ApiError::body_too_big(self.bytes_max))?;
-        let mut pieces = bytes.split(|byte| *byte == b'\n');
-        // The last piece is the beginning of a line that goes on, be it an empty one.
-        let last = pieces.next_back().unwrap_or_default();
-        for piece in pieces {
-            self.end_line(piece)?;
-        }
-        self.extend(last);
-        Ok(())
-    }
-
-    /// Keeps a byte too many of a line that is too long, and no more.
-    fn extend(&mut self, piece: &[u8]) {
-        let room = (LINE_BYTES_MAX + 1).saturating_sub(self.partial.len());
-        self.partial.extend_from_slice(&piece[..piece.len().min(room)]);
-    }
-
-    fn end_line(&mut self, piece: &[u8]) -> Result<(), ApiError> {
-        self.line += 1;
-        let read = if self.partial.is_empty() {
-            line::read(piece)
-        } else {
-            self.extend(piece);
-            line::read(&std::mem::take(&mut self.partial))
-        };
-        match (read, self.invalid) {
-            (Ok(input), _) => self.inputs.extend(input),
-            (Err(_), Invalid::Skip) => self.skipped += 1,
-            (Err(reason), Invalid::Refuse) => {
-                let message =
-                    format!("Line {}: {reason}. Nothing of this submission is kept.", self.line);
-                return Err(ApiError::bad("bad_line", message));
-            }
-        }
-        Ok(())
+    /// What was skipped so far.
+    pub(super) fn skipped(&self) -> &Skipped {
+        self.reader.skipped()
     }
 }
 
@@ -113,6 +67,8 @@ impl Lines {
 mod tests {
     use super::*;
     use futures_util::stream;
+    use tequio_protocol::limits::LINE_BYTES_MAX;
+    use tequio_protocol::op::RepeatMultiply;
 
     fn line(times: u64) -> String {
         format!(r#"{{"initial":1,"factor":2,"times":{times}}}"#)
@@ -126,7 +82,8 @@ mod tests {
     fn lines(text: &str, size: usize, invalid: Invalid, bytes_max: usize) -> Lines {
         let chunks: Vec<Result<Vec<u8>, std::io::Error>> =
             text.as_bytes().chunks(size).map(|chunk| Ok(chunk.to_vec())).collect();
-        Lines::new(Body::from_stream(stream::iter(chunks)), bytes_max, invalid)
+        let start = Start { index: 0, line: 1 };
+        Lines::new(Body::from_stream(stream::iter(chunks)), bytes_max, start, invalid)
     }
 
     #[tokio::test]
@@ -134,9 +91,9 @@ mod tests {
         let text = format!("{}\n\n{}\r\n  \n{}", line(1), line(2), line(3));
         for size in 1..=text.len() {
             let mut lines = lines(&text, size, Invalid::Refuse, text.len());
-            let inputs = lines.next_block().await.unwrap();
+            let inputs = lines.next_block().await.unwrap().inputs;
             assert_eq!(inputs, [input(1), input(2), input(3)], "in chunks of {size}");
-            assert_eq!(lines.next_block().await.unwrap(), []);
+            assert_eq!(lines.next_block().await.unwrap().inputs, []);
         }
     }
 
@@ -147,10 +104,10 @@ mod tests {
         for size in [1, 7, 4096, text.len()] {
             let error = lines(&text, size, Invalid::Refuse, text.len()).next_block().await;
             let said = format!("{:?}", error.unwrap_err());
-            assert!(said.contains("Line 2: expected"), "{said}");
+            assert!(said.contains("Line 2, column 1: it is no JSON"), "{said}");
             let mut skipping = lines(&text, size, Invalid::Skip, text.len());
-            assert_eq!(skipping.next_block().await.unwrap(), [input(1), input(2)]);
-            assert_eq!(skipping.skipped(), 3);
+            assert_eq!(skipping.next_block().await.unwrap().inputs, [input(1), input(2)]);
+            assert_eq!(skipping.skipped().first, [2, 4, 5]);
         }
     }
 

@@ -3,6 +3,7 @@
 mod api;
 mod assets;
 mod crowd;
+mod drafts;
 mod error;
 mod events;
 mod grid;
@@ -38,6 +39,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use crowd::Crowd;
+use drafts::Drafts;
 use sample::Samples;
 use socket::Sockets;
 use std::net::SocketAddr;
@@ -73,6 +75,7 @@ struct App {
     address: SocketAddr,
     page: Arc<Page>,
     dispatcher: Dispatcher,
+    drafts: Drafts,
     store: Arc<dyn Store>,
     samples: Samples,
     metrics: Arc<Metrics>,
@@ -111,6 +114,7 @@ fn routes(app: App) -> Router {
         .route("/api/jobs/{id}/pause", post(jobs::pause))
         .route("/api/jobs/{id}/resume", post(jobs::resume))
         .route("/api/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/api/jobs/{id}/close", post(jobs::close))
         .route("/api/jobs/{id}/results", get(results::get))
         .route("/api/jobs/{id}/sample", get(sample::get))
         .route("/api/{*rest}", any(api::not_found))
@@ -141,10 +145,13 @@ pub async fn serve(
     let tally = metrics.tally(Service::SocketIo);
     let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone());
     let crowd = Crowd::new(files::limit());
+    let drafts = Drafts::new(dispatcher.clone());
+    let sweep = tokio::spawn(drafts.clone().sweep());
     let app = App {
         address,
         page: Arc::new(page),
         dispatcher: dispatcher.clone(),
+        drafts: drafts.clone(),
         store,
         samples: Samples::default(),
         services: Services::new(metrics.clone()),
@@ -160,6 +167,7 @@ pub async fn serve(
         stopping.send_replace(true);
     })
     .await;
+    sweep.abort();
     if let Some(demo) = demo {
         demo.abort();
     }

@@ -23,6 +23,7 @@ use std::sync::Arc;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::RESULTS_BLOCK;
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::reader::LineRun;
 use tokio::sync::watch;
 use tracing::warn;
 
@@ -71,7 +72,7 @@ pub(super) async fn get(
             return Err(nobody_sees_its_end());
         }
     }
-    let mut results = Results::new(&app, job, progress, &wanted);
+    let mut results = Results::new(&app, job, progress, &wanted).await?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(wanted.format.content_type()));
     if wanted.follow {
@@ -97,6 +98,8 @@ fn nobody_sees_its_end() -> ApiError {
 struct Results {
     store: Arc<dyn Store>,
     job: JobId,
+    /// Whether its inputs come from lines.
+    has_lines: bool,
     /// `None` where what is there is enough.
     progress: Option<watch::Receiver<Progress>>,
     stopping: Stopping,
@@ -136,8 +139,15 @@ impl From<Broken> for ApiError {
 }
 
 impl Results {
-    fn new(app: &App, job: JobId, progress: watch::Receiver<Progress>, wanted: &Wanted) -> Results {
-        Results {
+    async fn new(
+        app: &App,
+        job: JobId,
+        progress: watch::Receiver<Progress>,
+        wanted: &Wanted,
+    ) -> Result<Results, StoreError> {
+        let has_lines = read_lines(&app.store, job, 0..0).await?.is_some();
+        Ok(Results {
+            has_lines,
             store: app.store.clone(),
             job,
             progress: wanted.follow.then_some(progress),
@@ -146,10 +156,10 @@ impl Results {
             end: wanted.count.map_or(u64::MAX, |count| wanted.first.saturating_add(count)),
             measured: None,
             format: wanted.format,
-            header: (wanted.format == Format::Csv).then_some("index,result,error\n"),
+            header: wanted.format.header(has_lines),
             sent: 0,
             counts: wanted.end,
-        }
+        })
     }
 
     fn stream(self) -> impl Stream<Item = Result<Bytes, Broken>> {
@@ -174,13 +184,13 @@ impl Results {
             if *self.stopping.borrow() {
                 return Err(Broken::Stopping);
             }
-            let (store, job, range, format) =
-                (self.store.clone(), self.job, next..self.end, self.format);
+            let (store, job, range) = (self.store.clone(), self.job, next..self.end);
+            let (has_lines, format) = (self.has_lines, self.format);
             let reading = tokio::task::spawn_blocking(move || {
-                let runs = store.outcomes(job, range, RESULTS_BLOCK)?;
+                let (runs, numbers) = read_runs(&*store, job, range, has_lines)?;
                 let of_run = |run: &Run| run.first..run.first + run.outcomes.len() as u64;
                 let intervals: Vec<Range<u64>> = runs.iter().map(of_run).collect();
-                Ok::<_, StoreError>((intervals, lines(format, &runs).len() as u64))
+                Ok::<_, StoreError>((intervals, lines(format, &runs, numbers).len() as u64))
             });
             let (read, length) = reading.await??;
             let Some(last) = read.last() else { break };
@@ -206,7 +216,7 @@ impl Results {
             (None, _) => {}
         }
         if chunk.is_none() && std::mem::take(&mut self.counts) {
-            return Ok(Some(self.format.end(self.sent).into()));
+            return Ok(Some(self.format.end(self.sent, self.has_lines).into()));
         }
         Ok(chunk)
     }
@@ -214,11 +224,12 @@ impl Results {
     async fn next_lines(&mut self) -> Result<Option<Bytes>, Broken> {
         loop {
             let end = self.end_of_readable();
-            let runs = if self.next < end { self.read(end).await? } else { Vec::new() };
+            let (runs, numbers) =
+                if self.next < end { self.read(end).await? } else { (Vec::new(), None) };
             if let Some(last) = runs.last() {
                 self.next = last.first + last.outcomes.len() as u64;
                 self.sent += runs.iter().map(|run| run.outcomes.len() as u64).sum::<u64>();
-                return Ok(Some(lines(self.format, &runs)));
+                return Ok(Some(lines(self.format, &runs, numbers)));
             }
             if let Some(Range { start, end }) = self.next_interval() {
                 (self.next, self.end) = (start, end);
@@ -244,10 +255,12 @@ impl Results {
         self.end.min(seen.prefix)
     }
 
-    async fn read(&self, end: u64) -> Result<Vec<Run>, Broken> {
-        let (store, job, range) = (self.store.clone(), self.job, self.next..end);
+    /// Some outcomes, and from which lines their inputs come.
+    async fn read(&self, end: u64) -> Result<(Vec<Run>, Option<LineNumbers>), Broken> {
+        let (store, job, has_lines) = (self.store.clone(), self.job, self.has_lines);
+        let range = self.next..end;
         let reading =
-            tokio::task::spawn_blocking(move || store.outcomes(job, range, RESULTS_BLOCK));
+            tokio::task::spawn_blocking(move || read_runs(&*store, job, range, has_lines));
         Ok(reading.await??)
     }
 
@@ -270,31 +283,98 @@ impl Format {
         }
     }
 
+    /// The first line, which names the columns.
+    fn header(self, has_lines: bool) -> Option<&'static str> {
+        match self {
+            Format::Jsonl => None,
+            Format::Csv if has_lines => Some("index,result,error,line\n"),
+            Format::Csv => Some("index,result,error\n"),
+        }
+    }
+
     /// The line that says how many there were.
-    fn end(self, lines: u64) -> String {
+    fn end(self, lines: u64, has_lines: bool) -> String {
         match self {
             Format::Jsonl => format!("{{\"end\":{lines}}}\n"),
+            Format::Csv if has_lines => format!("end,{lines},,\n"),
             Format::Csv => format!("end,{lines},\n"),
         }
     }
 }
 
-fn lines(format: Format, runs: &[Run]) -> Bytes {
+/// The first outcomes of a range, and from which lines their inputs come.
+fn read_runs(
+    store: &dyn Store,
+    job: JobId,
+    range: Range<u64>,
+    has_lines: bool,
+) -> Result<(Vec<Run>, Option<LineNumbers>), StoreError> {
+    let runs = store.outcomes(job, range, RESULTS_BLOCK)?;
+    let (Some(first), Some(last), true) = (runs.first(), runs.last(), has_lines) else {
+        return Ok((runs, None));
+    };
+    let range = first.first..last.first + last.outcomes.len() as u64;
+    let numbers = store.lines(job, range)?.map(LineNumbers::new);
+    Ok((runs, numbers))
+}
+
+/// From which lines the inputs of a range come; `None` where they come from none.
+async fn read_lines(
+    store: &Arc<dyn Store>,
+    job: JobId,
+    range: Range<u64>,
+) -> Result<Option<Vec<LineRun>>, StoreError> {
+    let store = store.clone();
+    let reading = tokio::task::spawn_blocking(move || store.lines(job, range));
+    reading.await.map_err(|error| StoreError::Io(error.to_string()))?
+}
+
+/// The lines of ascending indices.
+struct LineNumbers {
+    runs: std::vec::IntoIter<LineRun>,
+    now: Option<LineRun>,
+    next: Option<LineRun>,
+}
+
+impl LineNumbers {
+    fn new(runs: Vec<LineRun>) -> LineNumbers {
+        let mut runs = runs.into_iter();
+        let next = runs.next();
+        LineNumbers { runs, now: None, next }
+    }
+
+    /// The line of one index; `None` where it is unknown.
+    fn of(&mut self, index: u64) -> Option<u64> {
+        while let Some(run) = self.next.filter(|run| run.first <= index) {
+            self.now = Some(run);
+            self.next = self.runs.next();
+        }
+        self.now.map(|run| run.line + index - run.first)
+    }
+}
+
+/// `numbers` is `None` where inputs come from no lines.
+fn lines(format: Format, runs: &[Run], mut numbers: Option<LineNumbers>) -> Bytes {
     let mut text = Vec::new();
     for run in runs {
         for (index, outcome) in (run.first..).zip(&run.outcomes) {
+            let line = numbers.as_mut().map(|numbers| numbers.of(index));
             match format {
-                Format::Jsonl => write_json(&mut text, index, outcome),
-                Format::Csv => write_csv(&mut text, index, outcome),
+                Format::Jsonl => write_json(&mut text, index, line.flatten(), outcome),
+                Format::Csv => write_csv(&mut text, index, line, outcome),
             }
         }
     }
     text.into()
 }
 
-/// `{"index":0,"result":1.5}` or `{"index":3,"error":"..."}`
-fn write_json(text: &mut Vec<u8>, index: u64, outcome: &Outcome) {
+/// `{"index":0,"result":1.5}` or `{"index":3,"error":"..."}`; with `"line":1` behind the index where
+/// the input comes from one.
+fn write_json(text: &mut Vec<u8>, index: u64, line: Option<u64>, outcome: &Outcome) {
     write!(text, "{{\"index\":{index},").expect(VECTORS_GROW);
+    if let Some(line) = line {
+        write!(text, "\"line\":{line},").expect(VECTORS_GROW);
+    }
     match outcome {
         Outcome::Result(number) => {
             text.extend_from_slice(b"\"result\":");
@@ -308,19 +388,33 @@ fn write_json(text: &mut Vec<u8>, index: u64, outcome: &Outcome) {
     text.extend_from_slice(b"}\n");
 }
 
-/// `0,1.5,` or `3,,"..."` (RFC 4180, with line feeds).
-fn write_csv(text: &mut Vec<u8>, index: u64, outcome: &Outcome) {
+/// `0,1.5,` or `3,,"..."` (RFC 4180, with line feeds); with one more column for the line where inputs
+/// come from lines.
+fn write_csv(text: &mut Vec<u8>, index: u64, line: Option<Option<u64>>, outcome: &Outcome) {
     match outcome {
         Outcome::Result(number) if number.0.is_finite() => {
             write!(text, "{index},").expect(VECTORS_GROW);
             serde_json::to_writer(&mut *text, number).expect(VECTORS_GROW);
-            text.extend_from_slice(b",\n");
+            text.push(b',');
         }
-        Outcome::Result(number) => writeln!(text, "{index},{number},").expect(VECTORS_GROW),
+        Outcome::Result(number) => write!(text, "{index},{number},").expect(VECTORS_GROW),
         Outcome::Error { error } => {
-            writeln!(text, "{index},,\"{}\"", error.replace('"', "\"\"")).expect(VECTORS_GROW);
+            write!(text, "{index},,{}", csv_text(error)).expect(VECTORS_GROW);
         }
     }
+    match line {
+        Some(Some(line)) => writeln!(text, ",{line}").expect(VECTORS_GROW),
+        Some(None) => text.extend_from_slice(b",\n"),
+        None => text.push(b'\n'),
+    }
+}
+
+/// A cell of text. One that a spreadsheet would take for a formula is shown as text by an apostrophe
+/// (OWASP, "CSV Injection"): what failed may have said anything.
+fn csv_text(text: &str) -> String {
+    const FORMULA: [char; 11] = ['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠'];
+    let harmless = if text.starts_with(FORMULA) { "'" } else { "" };
+    format!("\"{harmless}{}\"", text.replace('"', "\"\""))
 }
 
 const VECTORS_GROW: &str = "writing to a vector does not fail";
@@ -343,9 +437,49 @@ mod tests {
         ];
         let json = "{\"index\":0,\"result\":1.5}\n{\"index\":1,\"result\":-0.0}\n\
             {\"index\":2,\"result\":\"Infinity\"}\n{\"index\":7,\"error\":\"no \\\"op\\\"\"}\n";
-        assert_eq!(lines(Format::Jsonl, &runs), json);
+        assert_eq!(lines(Format::Jsonl, &runs, None), json);
         let csv = "0,1.5,\n1,-0.0,\n2,Infinity,\n7,,\"no \"\"op\"\"\"\n";
-        assert_eq!(lines(Format::Csv, &runs), csv);
+        assert_eq!(lines(Format::Csv, &runs, None), csv);
+    }
+
+    #[test]
+    fn inputs_that_come_from_lines_say_which() {
+        let runs = [
+            Run { first: 0, outcomes: vec![number(1.5), number(2.5), number(3.5)] },
+            Run { first: 7, outcomes: vec![Outcome::Error { error: "no".to_owned() }] },
+        ];
+        let run = |(first, line)| LineRun { first, line };
+        let numbers = || Some(LineNumbers::new([(1, 3), (2, 9), (5, 20)].map(run).to_vec()));
+        let json = "{\"index\":0,\"result\":1.5}\n{\"index\":1,\"line\":3,\"result\":2.5}\n\
+            {\"index\":2,\"line\":9,\"result\":3.5}\n{\"index\":7,\"line\":22,\"error\":\"no\"}\n";
+        assert_eq!(lines(Format::Jsonl, &runs, numbers()), json);
+        let csv = "0,1.5,,\n1,2.5,,3\n2,3.5,,9\n7,,\"no\",22\n";
+        assert_eq!(lines(Format::Csv, &runs, numbers()), csv);
+    }
+
+    #[test]
+    fn no_cell_of_a_csv_is_a_formula() {
+        for (error, cell) in [
+            ("=1+1", "\"'=1+1\""),
+            ("@SUM(A1)", "\"'@SUM(A1)\""),
+            ("+1", "\"'+1\""),
+            ("-2 is \"bad\"", "\"'-2 is \"\"bad\"\"\""),
+            ("\t=1", "\"'\t=1\""),
+            ("\r=1", "\"'\r=1\""),
+            ("＝1", "\"'＝1\""),
+            ("no - or =", "\"no - or =\""),
+            ("", "\"\""),
+        ] {
+            let runs =
+                [Run { first: 7, outcomes: vec![Outcome::Error { error: error.to_owned() }] }];
+            assert_eq!(lines(Format::Csv, &runs, None), format!("7,,{cell}\n"), "{error:?}");
+        }
+        let runs = [Run { first: 0, outcomes: vec![number(-1.5), number(f64::NEG_INFINITY)] }];
+        assert_eq!(
+            lines(Format::Csv, &runs, None),
+            "0,-1.5,\n1,-Infinity,\n",
+            "numbers stay numbers"
+        );
     }
 
     fn number(value: f64) -> Outcome {
@@ -386,6 +520,7 @@ mod tests {
     fn all_of(store: Arc<MemoryStore>, job: JobId) -> (Results, watch::Sender<bool>) {
         let (stop, stopping) = watch::channel(false);
         let results = Results {
+            has_lines: false,
             store,
             job,
             progress: None,

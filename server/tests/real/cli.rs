@@ -1,8 +1,8 @@
 //! The commands that a person types, against a real server.
 
 use crate::support::{
-    Client, Ran, Server, Tequio, Worker, eights, eights_results, ended, interrupt, run, run_with,
-    spawn, until, within,
+    Client, Ran, Server, Tequio, Worker, eights, eights_of_lines, eights_results, ended, interrupt,
+    run, run_with, spawn, until, within,
 };
 use futures_util::StreamExt;
 use serde_json::{Value, json};
@@ -27,14 +27,22 @@ fn submit<'a>(initial: &'a str, more: &[&'a str]) -> Vec<&'a str> {
 impl Ran {
     /// What a command wrote to stdout when it succeeds in silence.
     #[track_caller]
-    fn succeeded(self) -> String {
+    pub(crate) fn succeeded(self) -> String {
         assert_eq!((self.code, self.err.as_str()), (Some(0), ""), "{}", self.out);
+        self.out
+    }
+
+    /// What a command wrote to stdout when it succeeds, and says one line on stderr.
+    #[track_caller]
+    fn succeeded_with(self, said: &str) -> String {
+        let expected = format!("tequio: {said}\n");
+        assert_eq!((self.code, self.err.as_str()), (Some(0), expected.as_str()), "{}", self.out);
         self.out
     }
 
     /// What a command wrote to stderr when it fails.
     #[track_caller]
-    fn failed(self, code: i32) -> String {
+    pub(crate) fn failed(self, code: i32) -> String {
         assert_eq!(self.code, Some(code), "{self:?}");
         assert!(!self.err.is_empty(), "it says why");
         self.err
@@ -58,7 +66,7 @@ async fn next(lines: &mut Lines<BufReader<ChildStdout>>) -> Option<String> {
 
 /// The next lines are the results of [`eights`].
 async fn expect(lines: &mut Lines<BufReader<ChildStdout>>, values: Range<u64>) {
-    for line in eights_results(values).lines() {
+    for line in eights_of_lines(values).lines() {
         assert_eq!(next(lines).await.as_deref(), Some(line));
     }
 }
@@ -139,13 +147,14 @@ async fn inputs_come_from_a_file_or_from_stdin() {
     std::fs::write(&file, eights(0..20_000)).unwrap();
     let file = file.to_str().unwrap();
     let from = |input| ["submit", "repeat_multiply", "--input", input, "--wait"];
-    let said = run(&url, &from(file)).await.succeeded();
+    let said = run(&url, &from(file)).await.succeeded_with("job 1 submitted: 20,000 tasks");
     assert!(said.starts_with("Job 1 is done: 20,000 of 20,000 tasks done\n"), "{said}");
-    let said = run_with(&url, &from("-"), &eights(0..20_000)).await.succeeded();
+    let said = run_with(&url, &from("-"), &eights(0..20_000)).await;
+    let said = said.succeeded_with("job 2 submitted: 20,000 tasks");
     assert!(said.starts_with("Job 2 is done: 20,000 of 20,000 tasks done\n"), "{said}");
     for id in ["1", "2"] {
         let results = run(&url, &["results", id]).await.succeeded();
-        assert!(results == eights_results(0..20_000), "job {id}");
+        assert!(results == eights_of_lines(0..20_000), "job {id}");
     }
     worker.stop().await;
 }
@@ -162,7 +171,7 @@ async fn inputs_that_are_none_are_named_or_skipped() {
     };
     let mixed = eights(0..2) + "rubbish\n{}\n" + &eights(2..3);
     let said = run_with(&url, &from("-", &[]), &mixed).await.failed(1);
-    assert!(said.contains("Line 3: expected value at column 1"), "{said}");
+    assert!(said.contains("Line 3, column 1: it is no JSON object"), "{said}");
     let said = run(&url, &from(missing, &[])).await.failed(1);
     assert!(said.contains("missing.jsonl cannot be read: No such file"), "{said}");
     let said = run(&url, &from("-", &[])).await.failed(1);
@@ -171,7 +180,7 @@ async fn inputs_that_are_none_are_named_or_skipped() {
 
     let skipping = run_with(&url, &from("-", &["--skip-invalid", "--json"]), &mixed).await;
     assert_eq!(skipping.code, Some(0), "{skipping:?}");
-    assert_eq!(skipping.err, "tequio: skipped lines that are no inputs: 2\n");
+    assert_eq!(skipping.err, "tequio: skipped 2 lines that are no inputs: 3 and 4\n");
     let job: JobView = serde_json::from_str(&skipping.out).unwrap();
     assert_eq!(job.total, 3);
     run_with(&url, &from("-", &["--skip-invalid"]), &eights(0..1)).await.succeeded();
@@ -184,7 +193,7 @@ async fn a_submission_that_is_refused_does_not_wait_for_more_of_stdin() {
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(b"rubbish\n").await.unwrap();
     let said = ended(child).await.failed(1);
-    assert!(said.contains("Line 1: "), "{said}");
+    assert!(said.contains("Line 1, column 1: "), "{said}");
     drop(stdin);
 }
 
@@ -242,20 +251,20 @@ async fn results_are_written_in_part_as_csv_and_followed() {
     let worker = Worker::start(&server);
     expect(&mut followed, 0..10).await;
     for (arguments, expected) in [
-        (&["--first", "8"][..], eights_results(8..10)),
-        (&["--count", "2"], eights_results(0..2)),
-        (&["--first", "3", "--count", "2"], eights_results(3..5)),
+        (&["--first", "8"][..], eights_of_lines(8..10)),
+        (&["--count", "2"], eights_of_lines(0..2)),
+        (&["--first", "3", "--count", "2"], eights_of_lines(3..5)),
         (&["--first", "10"], String::new()),
-        (&["--first", "3", "--count", "2", "--follow"], eights_results(3..5)),
-        (&["--format", "jsonl", "--first", "9"], eights_results(9..10)),
-        (&["--format", "csv", "--first", "9"], "index,result,error\n9,72.0,\n".to_owned()),
+        (&["--first", "3", "--count", "2", "--follow"], eights_of_lines(3..5)),
+        (&["--format", "jsonl", "--first", "9"], eights_of_lines(9..10)),
+        (&["--format", "csv", "--first", "9"], "index,result,error,line\n9,72.0,,10\n".to_owned()),
     ] {
         let ran = run(&url, &[&["results", "1"], arguments].concat()).await;
         assert_eq!(ran.succeeded(), expected, "{arguments:?}");
     }
     let path = format!("/api/jobs/{id}/inputs?first=10");
     assert_eq!(server.post(&path, eights(10..12)).await.status, 200);
-    assert_eq!(rest(followed).await, eights_results(10..12), "and the end of the job ends it");
+    assert_eq!(rest(followed).await, eights_of_lines(10..12), "and the end of the job ends it");
     assert_eq!(ended(following).await.code, Some(0));
     worker.stop().await;
 }
@@ -300,7 +309,7 @@ async fn a_job_is_paused_resumed_and_cancelled() {
         assert_eq!(job(&url, 1).await.state, state);
     }
     let said = run(&url, &["resume", "1"]).await.failed(1);
-    assert_eq!(said, "tequio: Job 1 is cancelled already.\n");
+    assert_eq!(said, "tequio: Job 1 is cancelled already, and cannot be resumed any more.\n");
 }
 
 #[tokio::test]
@@ -424,15 +433,17 @@ async fn map_writes_the_results_of_stdin_in_their_order() {
     let url = server.url();
     let count = 2 * INPUTS_BLOCK as u64 + 5;
     let results = run_with(&url, MAP, &eights(0..count)).await.succeeded();
-    assert!(results == eights_results(0..count), "{} lines", results.lines().count());
+    assert!(results == eights_of_lines(0..count), "{} lines", results.lines().count());
     assert_eq!(run_with(&url, MAP, "").await.succeeded(), "", "nothing is nothing");
     let blank = eights(0..2).replace('\n', "\r\n\n");
     let named = [MAP, &["--name", "mine"]].concat();
-    assert_eq!(run_with(&url, &named, blank.trim_end()).await.succeeded(), eights_results(0..2));
+    let results = run_with(&url, &named, blank.trim_end()).await.succeeded();
+    let second = "{\"index\":1,\"line\":3,\"result\":8.0}\n";
+    assert_eq!(results, eights_of_lines(0..1) + second, "blank lines are lines");
     let jobs: Vec<JobView> = serde_json::from_value(server.get("/api/jobs").await.1).unwrap();
     let ends: Vec<_> = jobs.iter().map(|job| (job.state, job.total, job.name.as_str())).collect();
     let done = JobState::Done;
-    assert_eq!(ends, [(done, count, ""), (done, 0, ""), (done, 2, "mine")]);
+    assert_eq!(ends, [(done, count, ""), (done, 2, "mine")], "without inputs there is no job");
     worker.stop().await;
 }
 
@@ -459,9 +470,9 @@ async fn map_stops_at_a_line_that_is_no_input_or_skips_it() {
     let url = server.url();
     let long = " ".repeat(5000) + "\n";
     for (bad, said) in [
-        ("rubbish\n", "line 4: expected value at column 1"),
-        ("{\"initial\":1,\"factor\":2}\n", "line 4: missing field `times`"),
-        (&long, "line 4: it is longer than 4096 bytes"),
+        ("rubbish\n", "Line 4, column 1: it is no JSON object"),
+        ("{\"initial\":1,\"factor\":2}\n", "Line 4, column 24: \"times\" is missing"),
+        (&long, "Line 4, column 1: it is longer than 4096 bytes"),
     ] {
         let mut bad = bad.to_owned();
         if bad.len() > 4096 {
@@ -469,17 +480,33 @@ async fn map_stops_at_a_line_that_is_no_input_or_skips_it() {
         }
         let mixed = eights(0..2) + "\n" + &bad + &eights(2..3);
         let stopped = run_with(&url, MAP, &mixed).await;
-        assert!(eights_results(0..2).starts_with(&stopped.out), "{stopped:?}");
+        assert!(eights_of_lines(0..2).starts_with(&stopped.out), "{stopped:?}");
         let err = stopped.failed(1);
         assert!(err.contains(said) && err.lines().count() == 1, "{err}");
-        let jobs: Vec<JobView> = serde_json::from_value(server.get("/api/jobs").await.1).unwrap();
-        assert_eq!(jobs.last().unwrap().state, JobState::Cancelled, "it is of no use to anybody");
-
         let skipped = run_with(&url, &[MAP, &["--skip-invalid"]].concat(), &mixed).await;
-        assert_eq!((skipped.code, skipped.out), (Some(0), eights_results(0..3)));
-        assert_eq!(skipped.err, "tequio: skipped lines that are no inputs: 1\n");
+        let third = "{\"index\":2,\"line\":5,\"result\":16.0}\n";
+        assert_eq!((skipped.code, skipped.out), (Some(0), eights_of_lines(0..2) + third));
+        assert_eq!(skipped.err, "tequio: skipped 1 line that is no input: 4\n");
     }
     worker.stop().await;
+}
+
+#[tokio::test]
+async fn map_ends_its_job_at_a_bad_line_that_comes_late() {
+    let server = Server::start().await;
+    let mut map = spawn(&server.url(), MAP);
+    let mut stdin = map.stdin.take().unwrap();
+    stdin.write_all(eights(0..2).as_bytes()).await.unwrap();
+    until(async || (server.get("/api/jobs/1").await.1["total"] == 2).then_some(())).await;
+    stdin.write_all(b"rubbish\n").await.unwrap();
+    let said = ended(map).await.failed(1);
+    assert!(
+        said.contains("Line 3, column 1: ") && said.contains("; job 1 is cancelled\n"),
+        "{said}"
+    );
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert_eq!(server.job(1).await.state, JobState::Cancelled, "it is of no use to anybody");
+    drop(stdin);
 }
 
 #[tokio::test]
@@ -493,7 +520,8 @@ async fn map_fails_with_its_job() {
         ran = run_with(&url, MAP, &inputs) => ran,
         _ = client.fail_everything("it burnt") => unreachable!(),
     };
-    let errors = "{\"index\":0,\"error\":\"it burnt\"}\n{\"index\":1,\"error\":\"it burnt\"}\n";
+    let errors = "{\"index\":0,\"line\":1,\"error\":\"it burnt\"}\n\
+        {\"index\":1,\"line\":2,\"error\":\"it burnt\"}\n";
     assert_eq!(ran.out, errors);
     let said = ran.failed(1);
     assert!(said.contains("2 of the 2 tasks of job 1 failed"), "{said}");
@@ -543,7 +571,7 @@ async fn map_that_is_interrupted_says_how_to_come_back() {
     assert_eq!(server.job(1).await.state, JobState::Running);
     let following = proposed(&said, "tequio results");
     let worker = Worker::start(&server);
-    assert_eq!(run(&url, &following).await.succeeded(), eights_results(3..8), "{following:?}");
+    assert_eq!(run(&url, &following).await.succeeded(), eights_of_lines(3..8), "{following:?}");
     assert_eq!(server.job(1).await.state, JobState::Done);
     drop(stdin);
     worker.stop().await;

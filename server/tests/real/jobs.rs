@@ -1,6 +1,8 @@
 //! Jobs over HTTP, from their submission to their results.
 
-use crate::support::{Answer, Client, Server, Worker, eights, eights_results, until, within};
+use crate::support::{
+    Answer, Client, Server, Worker, eights, eights_of_lines, eights_results, until, within,
+};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -80,7 +82,7 @@ async fn lines_are_computed_to_their_end_in_their_order() {
     let job = server.job_over(id).await;
     assert_eq!((job.state, job.total, job.done, job.failed), (JobState::Done, 5000, 5000, 0));
     let results = server.get_text(&format!("/api/jobs/{id}/results")).await;
-    assert_eq!(results, eights_results(0..5000));
+    assert_eq!(results, eights_of_lines(0..5000));
     worker.stop().await;
 }
 
@@ -128,13 +130,13 @@ async fn results_that_are_followed_come_as_they_are_recorded_and_end_with_the_jo
         let path = format!("/api/jobs/{id}/inputs?first={index}&more={more}");
         let grown = server.post(&path, eights(index..index + 1)).await;
         assert_eq!((grown.status, &grown.json()["total"]), (200, &json!(index + 1)));
-        let expected = eights_results(index..index + 1);
+        let expected = eights_of_lines(index..index + 1);
         assert_eq!(follower.line().await.as_deref(), Some(expected.trim_end()));
         assert!(server.job(id).await.done > index, "what is given is on disk");
     }
     assert_eq!(follower.line().await, None);
     assert_eq!(server.job_over(id).await.state, JobState::Done);
-    assert_eq!(part.line().await.as_deref(), Some(eights_results(1..2).trim_end()));
+    assert_eq!(part.line().await.as_deref(), Some(eights_of_lines(1..2).trim_end()));
     assert_eq!(part.line().await, None, "what was asked for is there");
     worker.stop().await;
 }
@@ -167,6 +169,7 @@ async fn a_job_reads_as_documented() {
         "leased",
         "name",
         "op",
+        "open",
         "rate",
         "state",
         "submitted_at",
@@ -183,6 +186,7 @@ async fn a_job_reads_as_documented() {
     assert!(submitted_at.ends_with('Z'), "{submitted_at}");
     let expected = json!({
         "id": 1, "name": "¿qué?\u{fffd}", "op": "repeat_multiply", "state": "running",
+        "open": false,
         "total": 6, "done": 0, "failed": 0, "leased": 0, "workers": 0, "rate": 0.0,
         "eta_s": null,
     });
@@ -295,16 +299,17 @@ async fn a_job_that_is_over_is_not_controlled() {
     assert_eq!(server.post(&format!("/api/jobs/{cancelled}/cancel"), "").await.status, 200);
     let again = server.post(&format!("/api/jobs/{cancelled}/cancel"), "").await;
     assert_eq!(again.status, 200, "cancelling twice does no harm");
-    for (id, change, state) in [
-        (done, "pause", "done"),
-        (done, "resume", "done"),
-        (done, "cancel", "done"),
-        (cancelled, "pause", "cancelled"),
-        (cancelled, "resume", "cancelled"),
+    for (id, change, never, state) in [
+        (done, "pause", "paused", "done"),
+        (done, "resume", "resumed", "done"),
+        (done, "cancel", "cancelled", "done"),
+        (cancelled, "pause", "paused", "cancelled"),
+        (cancelled, "resume", "resumed", "cancelled"),
     ] {
         let answer = server.post(&format!("/api/jobs/{id}/{change}"), "").await;
         assert_eq!(answer.refusal(), (409, "job_over".to_owned()), "{change} what is {state}");
-        assert_eq!(answer.message(), format!("Job {id} is {state} already."));
+        let said = format!("Job {id} is {state} already, and cannot be {never} any more.");
+        assert_eq!(answer.message(), said);
         assert_eq!(server.job(id).await.state.name(), state);
     }
     worker.stop().await;
@@ -335,7 +340,7 @@ async fn an_open_job_grows_until_it_is_closed_and_a_repetition_is_seen() {
     }
     let bad = grow("first=5", eights(5..6) + "rubbish\n").await;
     assert_eq!(bad.refusal(), (400, "bad_line".to_owned()));
-    assert!(bad.message().starts_with("Line 2: "), "{}", bad.message());
+    assert!(bad.message().starts_with("Line 7, column 1: "), "{}", bad.message());
     assert_eq!(server.job(id).await.total, 5, "all lines are kept, or none");
 
     let closed = grow("first=2&more=false", eights(2..5)).await;
@@ -345,7 +350,7 @@ async fn an_open_job_grows_until_it_is_closed_and_a_repetition_is_seen() {
     assert_eq!(server.job_over(id).await.state, JobState::Done);
     assert_eq!(grow("first=5", eights(5..6)).await.status, 409);
     let results = server.get_text(&format!("/api/jobs/{id}/results")).await;
-    assert_eq!(results, eights_results(0..5));
+    assert_eq!(results, eights_of_lines(0..5));
 
     let closed = server.submit("/api/jobs", grid("1", "2", "3")).await;
     let refused = server.post(&format!("/api/jobs/{closed}/inputs?first=1"), eights(0..1)).await;

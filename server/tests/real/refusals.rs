@@ -1,7 +1,7 @@
 //! What the HTTP API refuses: a status, a code for programs, and a sentence that says what is
 //! wrong and where.
 
-use crate::support::{Server, Worker, eights, eights_results, line, within};
+use crate::support::{Server, Worker, eights, eights_of_lines, line, within};
 use reqwest::Method;
 use serde_json::json;
 use std::sync::Arc;
@@ -35,7 +35,7 @@ fn grids() -> Vec<Refused> {
         bad(grid("\"5..5\"", "2", "3"), &["initial:", "5..5", "is empty"]),
         bad(grid("\"0..1:0\"", "2", "3"), &["initial:", "step must be above 0"]),
         bad(grid("\"x\"", "2", "3"), &["initial:", "`x` is no number"]),
-        bad(grid("1", "null", "3"), &["factor:", "an axis: a number"]),
+        bad(grid("1", "null", "3"), &["factor: null is no axis; an axis is a number"]),
         bad(grid("1", "2", "-1"), &["times:", "-1", "integer from 0"]),
         bad(grid("1", "2", "[1,2.5]"), &["times:", "2.5", "integer from 0"]),
         bad(
@@ -43,20 +43,37 @@ fn grids() -> Vec<Refused> {
             &["94906266 × 94906266 × 1 tasks", "9007199254740991"],
         ),
         bad(grid("\"0..1e300\"", "2", "3"), &["initial:", "0..1e300", "9007199254740991"]),
-        bad(r#"{"op":"repeat_multiply"}"#.to_owned(), &["missing field `grid`"]),
+        bad(r#"{"op":"repeat_multiply"}"#.to_owned(), &["\"grid\" is missing"]),
         bad(
             r#"{"op":"repeat_multiply","grid":{"initial":1,"factor":2}}"#.to_owned(),
-            &["missing field `times`"],
+            &["\"times\" is missing"],
         ),
         bad(
             grid("1", "2", "3").replace("\"grid\"", "\"colour\":\"red\",\"grid\""),
-            &["unknown field `colour`"],
+            &["a job has no \"colour\"; it has op, grid, name, priority"],
         ),
-        bad(grid("1", "2", "3").replace("\"grid\"", "\"priority\":1.5,\"grid\""), &["1.5", "i32"]),
+        bad(
+            grid("1", "2", "3").replace("\"grid\"", "\"priority\":1.5,\"grid\""),
+            &["1.5", "whole number"],
+        ),
         bad("[]".to_owned(), &["A job is {\"op\":"]),
-        ("POST", JOBS.into(), String::new(), 400, "bad_json", &["EOF", "A job is {\"op\":"]),
-        ("POST", JOBS.into(), "{\"op\":".into(), 400, "bad_json", &["line 1 column 6"]),
-        ("POST", JOBS.into(), "{\n\n!}".into(), 400, "bad_json", &["line 3 column 1"]),
+        (
+            "POST",
+            JOBS.into(),
+            String::new(),
+            400,
+            "bad_json",
+            &["it is empty", "A job is {\"op\":"],
+        ),
+        (
+            "POST",
+            JOBS.into(),
+            "{\"op\":".into(),
+            400,
+            "bad_json",
+            &["line 1, column 7: it breaks off"],
+        ),
+        ("POST", JOBS.into(), "{\n\n!}".into(), 400, "bad_json", &["line 3, column 1"]),
         (
             "POST",
             JOBS.into(),
@@ -83,11 +100,26 @@ fn lines() -> Vec<Refused> {
     };
     let good = eights(0..20_000);
     vec![
-        bad("rubbish\n".into(), &["Line 1: expected value at column 1", "Nothing of this"]),
-        bad(good.clone() + "\n{\"initial\":1}\n", &["Line 20002: missing field `factor`"]),
-        bad(good + "{\"initial\":1,\"factor\":2,\"times\":", &["Line 20001: EOF"]),
-        bad(line(1.0, 2.0, 3) + "{\"initial\":1,\"factor\":2,\"times\":-1}", &["Line 2:", "`-1`"]),
-        bad(" ".repeat(LINE_BYTES_MAX) + &line(1.0, 2.0, 3), &["Line 1:", "longer than 4096"]),
+        bad(
+            "rubbish\n".into(),
+            &["Line 1, column 1: it is no JSON object", "reads rubbish;", "Nothing of this"],
+        ),
+        bad(
+            good.clone() + "\n{\"initial\":1}\n",
+            &["Line 20002, column 13: \"factor\" is missing"],
+        ),
+        bad(
+            good + "{\"initial\":1,\"factor\":2,\"times\":",
+            &["Line 20001, column 33: it breaks off"],
+        ),
+        bad(
+            line(1.0, 2.0, 3) + "{\"initial\":1,\"factor\":2,\"times\":-1}",
+            &["Line 2, column 33: \"times\" is -1; it must be"],
+        ),
+        bad(
+            " ".repeat(LINE_BYTES_MAX) + &line(1.0, 2.0, 3),
+            &["Line 1, column 1:", "longer than 4096"],
+        ),
         ("POST", LINES.into(), String::new(), 400, "empty_job", &["no inputs in the body"]),
         ("POST", LINES.into(), "\n  \n".into(), 400, "empty_job", &["no inputs in the body"]),
         (
@@ -120,7 +152,7 @@ fn lines() -> Vec<Refused> {
             eights(0..1),
             400,
             "bad_query",
-            &["unknown field `x`", "`more`"],
+            &["there is no `x` here", "more"],
         ),
         (
             "POST",
@@ -136,7 +168,7 @@ fn lines() -> Vec<Refused> {
             eights(0..1),
             400,
             "bad_query",
-            &["priority", "invalid digit"],
+            &["`priority` is `high`; it must be a whole number"],
         ),
     ]
 }
@@ -160,19 +192,22 @@ fn paths() -> Vec<Refused> {
         ("GET", path.to_owned(), String::new(), 400, "bad_query", said)
     };
     table.extend([
-        get("/api/jobs/1/results?colour=red", &["unknown field `colour`"][..]),
+        get("/api/jobs/1/results?colour=red", &["there is no `colour` here; there is format"][..]),
         get("/api/jobs/1/results?format=xml", &["format", "xml", "jsonl", "csv"]),
-        get("/api/jobs/1/results?first=-1", &["first", "invalid digit"]),
-        get("/api/jobs/1/results?count=x", &["count", "invalid digit"]),
+        get(
+            "/api/jobs/1/results?first=-1",
+            &["`first` is `-1`; it must be a whole number of 0 or more"],
+        ),
+        get("/api/jobs/1/results?count=x", &["`count` is `x`; it must be a whole number"]),
         get("/api/jobs/1/results?follow=1", &["follow", "true"]),
     ]);
     let post = |path: &str, said| -> Refused {
         ("POST", path.to_owned(), String::new(), 400, "bad_query", said)
     };
     table.extend([
-        post("/api/jobs/1/inputs", &["missing field `first`"][..]),
-        post("/api/jobs/1/inputs?first=x", &["first", "invalid digit"]),
-        post("/api/jobs/1/inputs?first=0&last=1", &["unknown field `last`"]),
+        post("/api/jobs/1/inputs", &["`first` is missing"][..]),
+        post("/api/jobs/1/inputs?first=x", &["`first` is `x`; it must be a whole number"]),
+        post("/api/jobs/1/inputs?first=0&last=1", &["there is no `last` here"]),
     ]);
     for (method, path) in [
         ("DELETE", "/api/jobs"),
@@ -251,21 +286,28 @@ async fn lines_that_are_no_inputs_are_skipped_and_counted_where_that_is_wished()
     let worker = Worker::start(&server);
     let good = eights(0..3);
     let mixed = good.lines().collect::<Vec<_>>().join("\nrubbish\n\n");
-    for (query, body, total, skipped) in [
-        ("", &good, 3, None),
-        ("&skip_invalid=false", &good, 3, None),
-        ("&skip_invalid=true", &good, 3, Some("0")),
-        ("&skip_invalid=true", &mixed, 3, Some("2")),
+    for (query, body, lines, skipped) in [
+        ("", &good, [1, 2, 3], None),
+        ("&skip_invalid=false", &good, [1, 2, 3], None),
+        ("&skip_invalid=true", &good, [1, 2, 3], Some(("0", ""))),
+        ("&skip_invalid=true", &mixed, [1, 4, 7], Some(("2", "2,5"))),
     ] {
         let answer = server.post(&format!("{LINES}{query}"), body.clone()).await;
         assert_eq!(answer.status, 201, "{query}: {}", answer.text);
-        assert_eq!(answer.header("tequio-skipped-lines"), skipped, "{query}");
+        let headers =
+            answer.header("tequio-skipped-lines").zip(answer.header("tequio-skipped-first"));
+        assert_eq!(headers, skipped, "{query}");
         let job = answer.json();
-        assert_eq!(job["total"], json!(total), "{query}");
+        assert_eq!(job["total"], json!(3), "{query}");
         let id = job["id"].as_u64().unwrap();
         server.job_over(id).await;
         let results = server.get_text(&format!("/api/jobs/{id}/results")).await;
-        assert_eq!(results, eights_results(0..3), "{query}");
+        let mut expected = eights_of_lines(0..3);
+        for (index, line) in lines.into_iter().enumerate().rev() {
+            expected =
+                expected.replace(&format!("\"line\":{},", index + 1), &format!("\"line\":{line},"));
+        }
+        assert_eq!(results, expected, "{query}");
     }
     worker.stop().await;
 }

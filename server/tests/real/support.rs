@@ -191,6 +191,14 @@ pub(crate) fn eights_results(values: std::ops::Range<u64>) -> String {
     values.map(|index| format!("{{\"index\":{index},\"result\":{}.0}}\n", index * 8)).collect()
 }
 
+/// The results of [`eights`] that came from lines, the first task's from the first.
+pub(crate) fn eights_of_lines(values: std::ops::Range<u64>) -> String {
+    let result = |index| {
+        format!("{{\"index\":{index},\"line\":{},\"result\":{}.0}}\n", index + 1, index * 8)
+    };
+    values.map(result).collect()
+}
+
 // ---- Workers and clients ----------------------------------------------------------------------
 
 /// A worker of this process, stopped when dropped.
@@ -437,9 +445,14 @@ pub(crate) async fn run_with(url: &str, arguments: &[&str], stdin: &str) -> Ran 
 
 /// As Ctrl-C does, once the process listens for it: before, it would just die of it.
 pub(crate) async fn interrupt(child: &mut Child) {
+    signal(child, "INT").await;
+}
+
+/// Sends a signal, once the process listens for being interrupted.
+pub(crate) async fn signal(child: &mut Child, name: &str) {
     let pid = child.id().unwrap().to_string();
     until(async || listens_for_interrupt(&pid).then_some(())).await;
-    let sent = Command::new("kill").args(["-INT", &pid]).status().await.unwrap();
+    let sent = Command::new("kill").args([&format!("-{name}"), &pid]).status().await.unwrap();
     assert!(sent.success());
 }
 

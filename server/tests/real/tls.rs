@@ -1,6 +1,6 @@
 //! Servers behind TLS, as a reverse proxy gives it: commands and workers find them by `https://`.
 
-use crate::support::{Server, binary, eights, eights_results, ended, interrupt, until};
+use crate::support::{Server, binary, eights, eights_of_lines, ended, interrupt, until};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -75,7 +75,7 @@ async fn commands_and_workers_reach_a_server_behind_tls() {
     let mut work = proxy.spawn(&["work", "--slots", "1"]);
     server.job_over(id).await;
     let results = ended(proxy.spawn(&["results", "1", "--follow"])).await;
-    assert_eq!((results.code, results.out), (Some(0), eights_results(0..100)), "{}", results.err);
+    assert_eq!((results.code, results.out), (Some(0), eights_of_lines(0..100)), "{}", results.err);
     until(async || (server.workers().await.len() == 1).then_some(())).await;
     interrupt(&mut work).await;
     let worked = ended(work).await;

@@ -18,6 +18,7 @@ const CHANGES: &[(&str, &str)] = &[
     ("/api/jobs/1/inputs?first=0&more=true", ""),
     ("/api/jobs/1/pause", ""),
     ("/api/jobs/1/resume", ""),
+    ("/api/jobs/3/close", ""),
     ("/api/jobs/1/cancel", ""),
     // Changes nothing, and is judged as if it did.
     ("/api/operator", ""),

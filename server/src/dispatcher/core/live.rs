@@ -198,7 +198,7 @@ mod tests {
     use tequio_protocol::op::Op;
 
     fn core() -> Core {
-        Core::new(None, 0, Vec::new(), 1, Metrics::default().into())
+        Core::new(None, 0, Vec::new(), 1, Metrics::default().into(), at(0))
     }
 
     fn at(ms: u64) -> Now {
@@ -209,16 +209,18 @@ mod tests {
         let one = || Axis::value_of(1.0).unwrap();
         let grid = Some(Grid::new(one(), one(), one()).unwrap());
         let (name, op) = (String::new(), Op::RepeatMultiply);
-        core.add_job(StoredJob {
+        let job = StoredJob {
             id: JobId(id),
             job: NewJob { name, op, priority: 0, grid, submitted_at_ms: 0 },
             total: 1,
             is_open: false,
+            appended_at_ms: 0,
             state: JobState::Running,
             done: 0,
             failed: 0,
             recorded: Vec::new(),
-        });
+        };
+        core.add_job(job, at(0));
     }
 
     fn connect(core: &mut Core) -> WorkerId {
