@@ -214,7 +214,20 @@ impl SqliteStore {
             self.check_files()?;
             Ok(changed)
         };
-        commit(writer, change).map_err(|failure| failure.explain(&self.path))
+        let written = commit(writer, change);
+        if written.is_err() {
+            self.rescue(writer);
+        }
+        written.map_err(|failure| failure.explain(&self.path))
+    }
+
+    /// Where the log alone is lost, brings what is in it into the file, as far as it is not there: after
+    /// a crash nobody would find it again.
+    fn rescue(&self, writer: &Connection) {
+        if self.own.check().is_ok() && self.log.check().is_err() {
+            // It is tried again with the next write.
+            writer.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(())).ok();
+        }
     }
 
     /// Does `query` on what was committed last.
@@ -240,7 +253,11 @@ impl Drop for SqliteStore {
 
 impl Store for SqliteStore {
     fn check(&self) -> Result<(), StoreError> {
-        self.check_files().map_err(|failure| failure.explain(&self.path))
+        let checked = self.check_files();
+        if checked.is_err() {
+            self.rescue(&lock(&self.writer));
+        }
+        checked.map_err(|failure| failure.explain(&self.path))
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {

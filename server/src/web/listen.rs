@@ -35,16 +35,17 @@ pub(super) async fn accept(
     let mut stop = pin!(stop);
     let mut failures = Rarely::default();
     loop {
-        let place = tokio::select! {
-            place = crowd.enter() => place,
-            () = &mut stop => break,
-        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = &mut stop => break,
         };
         match accepted {
             Ok((stream, address)) => {
+                // The one that waits here has a file already: one of those that are reserved.
+                let place = tokio::select! {
+                    place = crowd.enter() => place,
+                    () = &mut stop => break,
+                };
                 let timeout =
                     if crowd.is_tight() { HEADERS_TIMEOUT_TIGHT } else { HEADERS_TIMEOUT };
                 let stream = Arriving { stream, address, place, headers_timeout: timeout };

@@ -558,7 +558,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_job_that_is_removed_meanwhile_has_no_end() {
-        let (store, job) = store_with(&[0..100]);
+        let (store, job) = store_with(&[0..50, 50..100]);
         let (mut measured, _stop) = all_of(store.clone(), job);
         measured.measure().await.unwrap();
         let (mut counted, _stop_too) = all_of(store.clone(), job);

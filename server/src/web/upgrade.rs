@@ -7,6 +7,7 @@
 use super::error::ApiError;
 use super::patience::Patience;
 use axum::body::Body;
+use axum::extract::Request;
 use axum::http::header::{
     CONNECTION, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
     SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -26,6 +27,13 @@ pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
 /// Whether a request asks for a WebSocket.
 pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
     has_token(headers, &UPGRADE, "websocket")
+}
+
+/// Has a request that offers other protocols offer none. Who keeps the way to an upgrade, as Socket.IO's
+/// sessions do, would keep the connection too when it has ended.
+pub(super) fn ignore_offers(request: &mut Request) {
+    request.headers_mut().remove(UPGRADE);
+    request.extensions_mut().remove::<OnUpgrade>();
 }
 
 /// A request for a WebSocket that can be answered with one.

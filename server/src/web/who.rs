@@ -47,6 +47,9 @@ enum Wish {
 
 /// Every request passes here first.
 pub(super) async fn check(State(app): State<App>, mut request: Request, next: Next) -> Response {
+    if !upgrade::is_wanted(request.headers()) {
+        upgrade::ignore_offers(&mut request);
+    }
     let headers = request.headers();
     let wish = match *request.method() {
         // Its sockets are made of requests too.

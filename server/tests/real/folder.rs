@@ -95,7 +95,8 @@ async fn a_file_that_is_not_the_one_that_was_opened_takes_nothing() {
         fs::rename(&copy, &file).unwrap();
     };
     let deleted = |folder: &Path, name: &str| fs::remove_file(folder.join(name)).unwrap();
-    let ways: [(&str, &dyn Fn(&Path, &str)); 6] = [
+    type Harm<'a> = &'a dyn Fn(&Path, &str);
+    let ways: [(&str, Harm<'_>); 6] = [
         ("tequio.sqlite", &copied),
         ("tequio.sqlite", &deleted),
         ("tequio.sqlite-wal", &deleted),
@@ -119,7 +120,12 @@ async fn a_file_that_is_not_the_one_that_was_opened_takes_nothing() {
         let second = ended(second.spawn().unwrap()).await;
         assert_eq!(second.code, Some(1), "{name}: {second:?}");
         assert!(second.err.contains("in use"), "{name}: {second:?}");
-        assert_eq!(server.interrupt().await.code(), Some(0), "{name}");
+        if name.starts_with("tequio.sqlite-") {
+            // What was in the log is in the file by now.
+            server.kill().await;
+        } else {
+            assert_eq!(server.interrupt().await.code(), Some(0), "{name}");
+        }
         if name != "tequio.sqlite" {
             let again = serve(&folder).await;
             let jobs = run(&again.page, &["jobs", "--json"]).await.out;
