@@ -429,12 +429,12 @@ test("what was computed is summed over reloads and tabs, and each day begins ane
   await tab.shows("time-today", "0 s");
   await tab.hear(results(0, 7, 1000));
   await tab.shows("tasks-today", "7");
-  await tab.shows("tasks-ever", "12358");
+  await tab.shows("tasks-ever", "12,358");
   // It is closed with what is not written yet.
   await tab.hear(results(0, 1, 0));
-  await tab.shows("tasks-ever", "12359");
+  await tab.shows("tasks-ever", "12,359");
   await tab.page.close({ runBeforeUnload: true });
-  await other.shows("tasks-ever", "12359");
+  await other.shows("tasks-ever", "12,359");
 });
 
 test("a tab that is put away says so, and so it does when it is back", async (t) => {
