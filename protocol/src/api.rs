@@ -20,7 +20,7 @@ pub struct ServerView {
 
 /// What `GET /api/grid?initial=A&factor=A&times=A` answers: what a job of these axes, as a person
 /// has typed them, would be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct GridView {
     /// Tasks that it would have; none where anything is wrong.
@@ -28,6 +28,35 @@ pub struct GridView {
     pub total: Option<u64>,
     /// What is wrong.
     pub errors: GridErrors,
+    /// What each axis has, of those that are right.
+    pub axes: GridAxes,
+}
+
+/// The axes that are right, whatever the others are.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(optional_fields))]
+pub struct GridAxes {
+    /// The initial values.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub initial: Option<AxisView>,
+    /// The factors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub factor: Option<AxisView>,
+    /// How many times each.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub times: Option<AxisView>,
+}
+
+/// The values of one axis, so that whoever has typed a range sees whether its end is in it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct AxisView {
+    /// How many there are.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub count: u64,
+    /// The last one.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub last: Number,
 }
 
 /// What is wrong with each axis, and with the grid that right ones make together.

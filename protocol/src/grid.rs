@@ -151,8 +151,8 @@ impl GridError {
     }
 
     /// What is wrong, in a word that stays as it is, so that a page can say it in another language:
-    /// `not_a_number`, `not_finite`, `not_an_integer`, `backwards`, `bad_step`, `empty_range`,
-    /// `empty_list`, `too_many_values` or `too_many_tasks`.
+    /// `not_a_number`, `decimal_comma`, `three_dots`, `not_finite`, `not_an_integer`, `backwards`,
+    /// `bad_step`, `empty_range`, `empty_list`, `too_many_values` or `too_many_tasks`.
     pub fn code(&self) -> &'static str {
         self.code
     }
@@ -297,6 +297,11 @@ impl FromStr for Axis {
     type Err = GridError;
 
     fn from_str(text: &str) -> Result<Axis, GridError> {
+        if text.contains("...") || text.contains('…') {
+            // Two dots and a fraction, for a machine; no person means that.
+            let said = format!("`{}` has three dots; a range has two, as in 0..5", quote(text));
+            return Err(GridError::new("three_dots", said));
+        }
         if let Some((from, rest)) = text.split_once("..") {
             parse_range(text, from, rest)
         } else {
@@ -316,13 +321,28 @@ fn parse_value(text: &str) -> Result<f64, GridError> {
     })
 }
 
+/// A bound of a range, or its step: a number alone, of which a comma is no part.
+fn parse_bound(text: &str) -> Result<f64, GridError> {
+    parse_value(text).map_err(|error| match text.trim().split_once(',') {
+        Some((whole, part)) if whole.parse::<f64>().is_ok() && part.parse::<f64>().is_ok() => {
+            let said = format!(
+                "`{}` has a comma, which parts the values of a list; a fraction is written with a \
+                 point, as in 0.5",
+                quote(text.trim())
+            );
+            GridError::new("decimal_comma", said)
+        }
+        _ => error,
+    })
+}
+
 fn parse_range(text: &str, from: &str, rest: &str) -> Result<Axis, GridError> {
     let (to, step) = rest.split_once(':').unwrap_or((rest, "1"));
     let (to, is_inclusive) = match to.strip_prefix('=') {
         Some(to) => (to, true),
         None => (to, false),
     };
-    let (from, to, step) = (parse_value(from)?, parse_value(to)?, parse_value(step)?);
+    let (from, to, step) = (parse_bound(from)?, parse_bound(to)?, parse_bound(step)?);
     let text = quote(text);
     if step <= 0.0 {
         return Err(GridError::new("bad_step", format!("`{text}`: the step must be above 0")));
@@ -476,6 +496,14 @@ mod tests {
             ("0..1:0", "bad_step", "step must be above 0"),
             ("0..1:-1", "bad_step", "step must be above 0"),
             ("0..1:2:3", "not_a_number", "`2:3` is no number"),
+            ("0...5", "three_dots", "`0...5` has three dots"),
+            ("0 … 5", "three_dots", "as in 0..5"),
+            ("0...=5:0.5", "three_dots", "as in 0..5"),
+            ("0,5..2", "decimal_comma", "`0,5` has a comma"),
+            ("0..=1,5", "decimal_comma", "`1,5` has a comma"),
+            ("0..=1:0,25", "decimal_comma", "as in 0.5"),
+            ("0..x,5", "not_a_number", "`x,5` is no number"),
+            ("0..1,x", "not_a_number", "`1,x` is no number"),
             ("0..1e300", "too_many_values", "more than 9007199254740991"),
         ] {
             let error = text.parse::<Axis>().unwrap_err();

@@ -118,8 +118,11 @@ export function markOf({ isLog, unit }, place, step, decimal) {
   if (Math.abs(place) < step / 2) {
     return decimal(0, 0);
   }
-  const text = decimal(place, digits);
-  return unit === 1 ? text : `${text}×${powerOfTen(exponentOf(unit))}`;
+  if (unit === 1) {
+    return decimal(place, digits);
+  }
+  const behind = Math.min(DIGITS_MAX, Math.max(0, digits + exponentOf(place)));
+  return scientific(place, behind, exponentOf(unit), (mantissa) => decimal(mantissa, behind));
 }
 
 /** How many digits tell the values of a picture apart. @param {number[]} values All finite. */
@@ -140,10 +143,20 @@ export function sizeText(value, digits, significant) {
   if (size === 0 || (size >= PLAIN_MIN && size < PLAIN_MAX)) {
     return significant(value, digits);
   }
-  const exponent = exponentOf(size);
-  // The power of ten of the smallest doubles is no double itself.
-  const mantissa = exponent < -300 ? (value * 1e20) / 10 ** (exponent + 20) : value / 10 ** exponent;
-  return `${significant(mantissa, digits)}×${powerOfTen(exponent)}`;
+  return scientific(value, digits - 1, 0, (mantissa) => significant(mantissa, digits));
+}
+
+/** A number as a mantissa and a power of ten. It is rounded before its power is taken: what is next
+ * to a power of ten is that, and never ten times the one below.
+ * @param {number} value Not 0, in units of `10^unit`. @param {number} digits Behind the mantissa's
+ * point. @param {number} unit @param {(mantissa: number) => string} write */
+function scientific(value, digits, unit, write) {
+  const [mantissa, exponent] = value.toExponential(digits).split("e").map(Number);
+  const power = powerOfTen(exponent + unit);
+  if (Math.abs(mantissa) === 1) {
+    return mantissa < 0 ? `-${power}` : power;
+  }
+  return `${write(mantissa)}×${power}`;
 }
 
 /** @param {number} exponent */

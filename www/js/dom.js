@@ -1,9 +1,6 @@
 // @ts-check
 // How text comes onto the screen. Text from elsewhere becomes text nodes and nothing else.
 
-/** Digits from which on a number is easier to read in groups of three. */
-const GROUPED_DIGITS_MIN = 5;
-
 /** @param {string} id */
 export function element(id) {
   const found = document.getElementById(id);
@@ -25,25 +22,4 @@ export function setText(id, text) {
   if (found.textContent !== text) {
     found.textContent = text;
   }
-}
-
-/** The same, with long numbers in groups of digits that are only to be seen: what is copied, or
- * read by a program, is the number.
- * @param {string} id @param {string} text */
-export function setNumber(id, text) {
-  const found = element(id);
-  if (found.textContent !== text) {
-    found.replaceChildren(...text.split(/(\d+)/).flatMap(inGroups));
-  }
-}
-
-/** @param {string} text Digits alone, or none. @returns {(string | Node)[]} */
-function inGroups(text) {
-  if (!/^\d/.test(text) || text.length < GROUPED_DIGITS_MIN) {
-    return [text];
-  }
-  return text.split(/(?=(?:\d{3})+$)/).map((digits) => {
-    const group = document.createElement("span");
-    return Object.assign(group, { className: "digits", textContent: digits });
-  });
 }

@@ -10,9 +10,11 @@ import { strings } from "./strings.js";
 /** @typedef {import("./protocol.js").JobView} JobView */
 
 /** What may be asked of the server about a job.
- * @typedef {"pause" | "resume" | "cancel" | "remove"} Wish */
+ * @typedef {"pause" | "resume" | "close" | "cancel" | "remove"} Wish */
 
 /** @typedef {{ choose: (id: number) => void, wish: (job: JobView, wish: Wish) => void }} Act */
+
+const FORMATS = /** @type {const} */ (["jsonl", "csv"]);
 
 /** The parts of its bar that are so small that they would not be seen are this wide, in pixels. */
 const PART_PX_MIN = 3;
@@ -44,10 +46,12 @@ export class JobRow {
     this.#find("job-end").addEventListener("click", () => {
       act.wish(this.#job, isOver(this.#job) ? "remove" : "cancel");
     });
-    for (const format of /** @type {const} */ (["jsonl", "csv"])) {
+    this.#find("job-close").addEventListener("click", () => act.wish(this.#job, "close"));
+    for (const format of FORMATS) {
       const link = /** @type {HTMLAnchorElement} */ (this.#find(`job-${format}`));
-      link.href = `/api/jobs/${job.id}/results?format=${format}`;
-      link.download = `tequio-job-${job.id}.${format}`;
+      // A plain link: the browser itself keeps what may be larger than its memory, and says where it
+      // broke off.
+      link.href = `api/jobs/${job.id}/results?format=${format}`;
     }
   }
 
@@ -76,7 +80,9 @@ export class JobRow {
     this.#showControls(mayChange);
     const isTurning = asked === "pause" || asked === "resume";
     this.#find("job-turn").setAttribute("aria-busy", String(isTurning));
-    this.#find("job-end").setAttribute("aria-busy", String(asked !== undefined && !isTurning));
+    this.#find("job-close").setAttribute("aria-busy", String(asked === "close"));
+    const isEnding = asked === "cancel" || asked === "remove";
+    this.#find("job-end").setAttribute("aria-busy", String(isEnding));
   }
 
   #showBar() {
@@ -102,6 +108,7 @@ export class JobRow {
     const isAll = state === "done" && total > 0;
     this.#write("job-progress", isAll ? strings.newJob.total(total) : this.#progress());
     this.#write("job-failed", failed > 0 ? said.failed(failed) : "");
+    this.#write("job-open", this.#isOpen ? said.open : "");
     this.#write("job-leased", isLeft && leased > 0 ? said.leased(leased, workers) : "");
     this.#write("job-rate", isRunning && rate > 0 ? said.rate(rate) : "");
     this.#write("job-left", isLeft ? this.#left(etaS) : "");
@@ -117,29 +124,39 @@ export class JobRow {
 
   #progress() {
     const { done, failed, total } = this.#job;
-    return strings.jobs.progress(done + failed, total);
+    const said = strings.jobs;
+    return (this.#isOpen ? said.progressOpen : said.progress)(done + failed, total);
+  }
+
+  /** Whether it waits for inputs. One that is over does not, whatever was. */
+  get #isOpen() {
+    return this.#job.open && !isOver(this.#job);
   }
 
   /** @param {boolean} mayChange */
   #showControls(mayChange) {
-    const { id, name, state, done, failed } = this.#job;
+    const { id, name, state, done, failed, total } = this.#job;
     const over = isOver(this.#job);
     const focused = document.activeElement;
     const called = strings.job(id, name);
     const turn = state === "paused" ? "resume" : "pause";
     const end = over ? "remove" : "cancel";
-    this.#write("job-turn", strings.jobs[turn]);
-    this.#write("job-end", strings.jobs[end]);
-    this.#find("job-turn").setAttribute("aria-label", `${strings.jobs[turn]}: ${called}`);
-    this.#find("job-end").setAttribute("aria-label", `${strings.jobs[end]}: ${called}`);
+    for (const [name, wish] of /** @type {const} */ ([["turn", turn], ["close", "close"], ["end", end]])) {
+      const said = strings.jobs[wish];
+      this.#write(`job-${name}`, said).setAttribute("aria-label", `${said}: ${called}`);
+    }
+    this.#find("job-close").hidden = !this.#isOpen || !mayChange;
     this.#find("job-turn").hidden = over || !mayChange;
     this.#find("job-end").hidden = !mayChange;
     this.#find("job-do").hidden = !mayChange;
     const results = over ? strings.jobs.results : strings.jobs.resultsSoFar;
     this.#find("job-results").hidden = done + failed === 0;
     this.#write("job-results-name", results);
-    for (const format of /** @type {const} */ (["jsonl", "csv"])) {
-      const link = this.#find(`job-${format}`);
+    for (const format of FORMATS) {
+      const link = /** @type {HTMLAnchorElement} */ (this.#find(`job-${format}`));
+      // A part is not to be taken for the whole, wherever it is found later.
+      link.download = `tequio-job-${id}${over ? "" : "-so-far"}.${format}`;
+      link.title = over ? "" : strings.jobs.part(done + failed, total);
       link.setAttribute("aria-label", `${link.textContent}: ${results}, ${called}`);
     }
     // Whoever was at a button that is gone is at the job still.

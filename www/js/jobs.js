@@ -1,11 +1,12 @@
 // @ts-check
 // The panel of the jobs: how far each is, what can be done about it, and a form for the next one.
 
+import { whyOf } from "./answer.js";
 import { element, setText } from "./dom.js";
 import { arrange } from "./job-order.js";
 import { JobRow } from "./job-row.js";
 import { NewJob } from "./new-job.js";
-import { Operator, Refused } from "./operator.js";
+import { Operator } from "./operator.js";
 import { Question } from "./question.js";
 import { strings } from "./strings.js";
 
@@ -153,7 +154,7 @@ function keepFocus(focused) {
 
 /** @param {JobView} job @param {Wish} wish */
 function wish(job, wish) {
-  if (wish === "cancel" || wish === "remove") {
+  if (wish !== "pause" && wish !== "resume") {
     question.ask(job, wish);
   } else {
     void carryOut(job.id, wish);
@@ -162,7 +163,9 @@ function wish(job, wish) {
 
 /** @param {number} id @param {Wish} wish */
 async function carryOut(id, wish) {
-  if (asked.has(id)) {
+  // Something else may be asked at once: the stream of events may have told already what came of the
+  // last, before its answer is here.
+  if (asked.get(id) === wish) {
     return;
   }
   asked.set(id, wish);
@@ -170,17 +173,21 @@ async function carryOut(id, wish) {
   work.show();
   try {
     if (wish === "remove") {
-      await operator.remove(`/api/jobs/${id}`);
+      await operator.remove(`api/jobs/${id}`);
       work.forget(id);
     } else {
-      work.learn(await operator.post(`/api/jobs/${id}/${wish}`));
+      const job = await operator.post(`api/jobs/${id}/${wish}`);
+      if (asked.get(id) === wish) {
+        work.learn(job);
+      }
     }
   } catch (error) {
-    const why = () => (error instanceof Refused ? error.why : String(error));
     const state = told?.state.jobs.get(id)?.state;
-    trouble = { id, state, said: () => strings.jobs.trouble[wish](id, why()) };
+    trouble = { id, state, said: () => strings.jobs.trouble[wish](id, whyOf(error)) };
   } finally {
-    asked.delete(id);
+    if (asked.get(id) === wish) {
+      asked.delete(id);
+    }
     work.show();
   }
 }

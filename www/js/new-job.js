@@ -2,11 +2,12 @@
 // The form of a new job. The server checks its axes while they are typed, so that page and command
 // line take the same ones and count the same tasks.
 
+import { Refused, ask, saidBy, whyOf } from "./answer.js";
 import { element, input, setText } from "./dom.js";
-import { Refused, ask } from "./operator.js";
 import { strings } from "./strings.js";
 
 /** @typedef {import("./operator.js").Operator} Operator */
+/** @typedef {import("./protocol.js").AxisView} AxisView */
 /** @typedef {import("./protocol.js").ErrorDetail} ErrorDetail */
 /** @typedef {import("./protocol.js").GridView} GridView */
 /** @typedef {import("./protocol.js").JobView} JobView */
@@ -29,6 +30,12 @@ export class NewJob {
   /** The server's last answer about the axes; none while there is none about these.
    * @type {GridView | null} */
   #grid = null;
+  /** The axes that it is about.
+   * @type {Axes | null} */
+  #asked = null;
+  /** Why there is none.
+   * @type {unknown} */
+  #unasked = null;
   /** Axes that were typed into: what is missing in the others is not wrong yet.
    * @type {Set<Axis>} */
   #touched = new Set();
@@ -112,9 +119,13 @@ export class NewJob {
     this.#asking.abort();
     this.#asking = new AbortController();
     const { signal } = this.#asking;
-    const grid = await checked(this.#axes(), signal).catch(() => undefined);
+    const axes = this.#axes();
+    const grid = await checked(axes, signal).catch((error) => {
+      this.#unasked = error;
+      return undefined;
+    });
     if (!signal.aborted) {
-      this.#grid = grid ?? null;
+      [this.#grid, this.#asked] = [grid ?? null, axes];
       this.#write();
     }
     return grid !== undefined || signal.aborted;
@@ -135,14 +146,14 @@ export class NewJob {
     }
     try {
       if (!isAnswered) {
-        throw new Refused({ code: "no_answer", message: "" });
+        throw this.#unasked;
       }
-      const job = await this.#operator.post("/api/jobs", this.#job());
+      const job = await this.#operator.post("api/jobs", this.#job());
       this.#wish = false;
       input("new-name").value = "";
       this.#submitted(job);
     } catch (error) {
-      this.#trouble = () => (error instanceof Refused ? error.why : String(error));
+      this.#trouble = () => whyOf(error);
     } finally {
       this.#setSending(false);
     }
@@ -195,6 +206,7 @@ export class NewJob {
       const error = this.#grid?.errors[axis];
       const isEarly = error?.code === "missing" && !this.#touched.has(axis);
       showError(`new-${axis}`, error && !isEarly ? wordsOf(error) : "");
+      setText(`new-${axis}-note`, noteOf(this.#asked?.[axis] ?? "", this.#grid?.axes[axis]));
     }
     const isPriority = input("new-priority").validity.valid;
     showError("new-priority", isPriority ? "" : said.badPriority);
@@ -211,18 +223,46 @@ async function checked(axes, signal) {
   if (Object.values(axes).some((text) => text.length > AXIS_CHARS_MAX)) {
     return tooLong(axes);
   }
-  const answer = await ask(`/api/grid?${new URLSearchParams(axes)}`, { signal });
+  const answer = await ask(`api/grid?${new URLSearchParams(axes)}`, { signal });
   if (TOO_LONG_STATUSES.includes(answer.status)) {
     return tooLong(axes);
   }
-  return answer.ok ? answer.json() : null;
+  try {
+    return saidBy(answer);
+  } catch (error) {
+    // What the server refuses here it says of the job as well.
+    if (error instanceof Refused && error.foreign === null) {
+      return null;
+    }
+    throw error;
+  }
 }
 
 /** What the server would say of axes that are too long to be sent: it is the longest that is wrong.
  * @param {Axes} axes @returns {GridView} */
 export function tooLong(axes) {
   const [longest] = [...AXES].sort((one, other) => axes[other].length - axes[one].length);
-  return { total: null, errors: { [longest]: { code: "too_long", message: "" } } };
+  return { total: null, errors: { [longest]: { code: "too_long", message: "" } }, axes: {} };
+}
+
+/** What is to be known of an axis that is right: what its commas mean, where they may be meant
+ * otherwise, or how much a range has.
+ * @param {string} text @param {AxisView | undefined} view */
+export function noteOf(text, view) {
+  const said = strings.newJob;
+  const typed = text.trim();
+  if (!view || view.count === 1) {
+    return "";
+  }
+  const parts = typed.split(",");
+  // As the page itself writes numbers.
+  if (/^-?[1-9]\d{0,2}(,\d{3})+$/.test(typed)) {
+    return said.comma(parts.length, parts.join(""));
+  }
+  if (/^-?\d+,\d+$/.test(typed)) {
+    return said.comma(parts.length, parts.join("."));
+  }
+  return said.values(view.count, Number(view.last));
 }
 
 /** @param {ErrorDetail} error */

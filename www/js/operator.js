@@ -2,34 +2,19 @@
 // Who may submit and control jobs: everybody, where the server asks for no token; else whoever has
 // given the operator's, which is kept for this tab alone and never shown.
 
+import { Refused, ask, saidBy, whyOf } from "./answer.js";
 import { element, input, setText } from "./dom.js";
 import { keeper } from "./keep.js";
 import { RETRY_MS } from "./live.js";
 import { strings } from "./strings.js";
 
-/** @typedef {import("./protocol.js").ErrorDetail} ErrorDetail */
 /** @typedef {import("./protocol.js").JobView} JobView */
 /** @typedef {import("./protocol.js").ServerView} ServerView */
 
 export const TOKEN_KEY = "tequio-operator";
-/** How long an answer is waited for, in milliseconds: far longer than a busy server takes, and about
- * as long as people wait for a button before they take it for broken. */
-export const ANSWER_MS_MAX = 10_000;
-
-/** A request that the server has refused, or has not answered. */
-export class Refused extends Error {
-  /** @param {ErrorDetail} detail */
-  constructor({ code, message }) {
-    super(message);
-    this.code = code;
-  }
-
-  /** Why, in the language of the moment; what only the server knows, in its own words. */
-  get why() {
-    const known = /** @type {Record<string, string>} */ (strings.operator.refused);
-    return Object.hasOwn(known, this.code) ? known[this.code] : this.message;
-  }
-}
+/** The header of the token. `Authorization` is left to proxies, which may want a password of their
+ * own. */
+const TOKEN_HEADER = "tequio-token";
 
 export class Operator {
   /** Whether the server wants a token; null until it has said so.
@@ -45,6 +30,9 @@ export class Operator {
   #checking = null;
   /** Whether the server takes no more what it took before, and nothing else has been given. */
   #isStale = false;
+  /** What has answered in the server's place, when it was asked last.
+   * @type {Refused | null} */
+  #unasked = null;
   #changed;
 
   /** @param {() => void} changed Called when what is offered may have changed. */
@@ -82,6 +70,9 @@ export class Operator {
 
   /** What whoever could change things should know, in the language of the moment. */
   get trouble() {
+    if (this.#unasked) {
+      return this.#unasked.why;
+    }
     return this.#isLocked && this.#isStale ? strings.operator.stale : "";
   }
 
@@ -95,7 +86,10 @@ export class Operator {
         this.#isStale = true;
       }
       this.#needsToken = server.needs_token;
-    } catch {
+      this.#unasked = null;
+    } catch (error) {
+      const isForeign = error instanceof Refused && error.foreign !== null;
+      this.#unasked = isForeign ? error : null;
       this.#again = setTimeout(() => void this.refresh(), RETRY_MS);
     }
     this.#changed();
@@ -124,20 +118,19 @@ export class Operator {
   async #change(path, request) {
     const headers = new Headers(request.headers);
     if (this.#token) {
-      headers.set("authorization", `Bearer ${this.#token}`);
+      headers.set(TOKEN_HEADER, this.#token);
     }
-    const answer = await send(path, { ...request, headers });
-    const said = await answer.json().catch(() => null);
-    if (answer.status === 401) {
-      this.#needsToken = true;
-      this.#forget();
-      this.#ask(() => strings.operator.stale);
+    try {
+      return saidBy(await ask(path, { method: "POST", ...request, headers }));
+    } catch (error) {
+      // A proxy that wants a password knows nothing of the token.
+      if (error instanceof Refused && error.code === "unauthorized") {
+        this.#needsToken = true;
+        this.#forget();
+        this.#ask(() => strings.operator.stale);
+      }
+      throw error;
     }
-    const isWhole = said !== null || answer.status === 204;
-    if (!answer.ok || !isWhole) {
-      throw new Refused(said?.error ?? { code: "no_answer", message: answer.statusText });
-    }
-    return said;
   }
 
   show() {
@@ -153,7 +146,8 @@ export class Operator {
   }
 
   get #token() {
-    return this.#kept.getItem(TOKEN_KEY) ?? "";
+    const kept = this.#kept.getItem(TOKEN_KEY) ?? "";
+    return isPossible(kept) ? kept : "";
   }
 
   get #dialog() {
@@ -186,6 +180,9 @@ export class Operator {
       return this.#ask(() => strings.operator.missing);
     }
     input("operator-token").value = "";
+    if (!isPossible(token)) {
+      return this.#ask(() => strings.operator.impossible);
+    }
     const checking = new AbortController();
     this.#checking = checking;
     const wrong = await this.#check(token, checking);
@@ -212,7 +209,7 @@ export class Operator {
     try {
       return (await isRight(token, checking.signal)) ? null : () => strings.operator.wrong;
     } catch (error) {
-      return () => /** @type {Refused} */ (error).why;
+      return () => whyOf(error);
     } finally {
       if (this.#checking === checking) {
         this.#checking = null;
@@ -227,43 +224,27 @@ export class Operator {
   }
 }
 
-/** Asks the server for something, and waits so long and no longer.
- * @param {string} path @param {RequestInit} [request] */
-export function ask(path, request) {
-  const limit = AbortSignal.timeout(ANSWER_MS_MAX);
-  const signal = request?.signal ? AbortSignal.any([request.signal, limit]) : limit;
-  return fetch(path, { ...request, signal });
+/** Whether a header can hold it: others no server has. @param {string} token */
+function isPossible(token) {
+  return /^[\x20-\x7e]+$/.test(token);
 }
 
-/** @returns {Promise<ServerView>} */
+/** @returns {Promise<ServerView>} @throws {Refused} */
 async function askServer() {
-  const answer = await ask("/api/server");
-  if (!answer.ok) {
-    throw new Error(answer.statusText);
-  }
-  return answer.json();
+  return saidBy(await ask("api/server"));
 }
 
 /** @param {string} token @param {AbortSignal} [signal]
  * @throws {Refused} Where it cannot be said. */
 async function isRight(token, signal) {
-  // A header holds no other characters, and so no token does.
-  if (!/^[\x21-\x7e]+$/.test(token)) {
-    return false;
-  }
-  const headers = { authorization: `Bearer ${token}` };
-  const answer = await send("/api/operator", { headers, signal });
-  if (!answer.ok && answer.status !== 401) {
-    throw new Refused({ code: "no_answer", message: answer.statusText });
-  }
-  return answer.ok;
-}
-
-/** @param {string} path @param {RequestInit} request */
-async function send(path, request) {
   try {
-    return await ask(path, { method: "POST", ...request });
+    const headers = { [TOKEN_HEADER]: token };
+    saidBy(await ask("api/operator", { method: "POST", headers, signal }));
+    return true;
   } catch (error) {
-    throw new Refused({ code: "no_answer", message: String(error) });
+    if (error instanceof Refused && error.code === "unauthorized") {
+      return false;
+    }
+    throw error;
   }
 }

@@ -1,7 +1,7 @@
 // @ts-check
 // The tab's own panel: how it is, what it computes and how fast, and what its person lends.
 
-import { element, input, setNumber, setText } from "./dom.js";
+import { element, input, setText } from "./dom.js";
 import { SHARE_MAX, SHARE_MIN, SHARE_STEP } from "./lending.js";
 import { strings } from "./strings.js";
 
@@ -152,7 +152,7 @@ export function showSlots(slots) {
 
 /** @param {number} perSecond */
 export function showSpeed(perSecond) {
-  setNumber("speed", strings.tasksPerSecond(perSecond));
+  setText("speed", strings.tasksPerSecond(perSecond));
 }
 
 /** @param {Lending} lending @param {{ slots: number, tabs: number }} lent */
@@ -174,9 +174,9 @@ function showRange(id, value, text) {
 
 /** @param {{ here: Sum, today: Sum, ever: Sum }} sums */
 export function showTotals({ here, today, ever }) {
-  setNumber("result-count", String(here.tasks));
-  setNumber("tasks-today", String(today.tasks));
-  setNumber("tasks-ever", String(ever.tasks));
+  setText("result-count", strings.grouped(here.tasks));
+  setText("tasks-today", strings.grouped(today.tasks));
+  setText("tasks-ever", strings.grouped(ever.tasks));
   setText("time-here", strings.longTime(here.ms));
   setText("time-today", strings.longTime(today.ms));
   setText("time-ever", strings.longTime(ever.ms));

@@ -182,7 +182,35 @@ total: number | null,
 /**
  * What is wrong.
  */
-errors: GridErrors, };
+errors: GridErrors, 
+/**
+ * What each axis has, of those that are right.
+ */
+axes: GridAxes, };
+
+export type GridAxes = { 
+/**
+ * The initial values.
+ */
+initial?: AxisView, 
+/**
+ * The factors.
+ */
+factor?: AxisView, 
+/**
+ * How many times each.
+ */
+times?: AxisView, };
+
+export type AxisView = { 
+/**
+ * How many there are.
+ */
+count: number, 
+/**
+ * The last one.
+ */
+last: number, };
 
 export type GridErrors = { 
 /**

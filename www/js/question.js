@@ -1,5 +1,5 @@
 // @ts-check
-// Asks before a job is cancelled, or removed: neither can be undone.
+// Asks before a job is closed, cancelled or removed: none of it can be undone.
 
 import { element, setText } from "./dom.js";
 import { isOver } from "./job-order.js";
@@ -8,7 +8,7 @@ import { strings } from "./strings.js";
 /** @typedef {import("./protocol.js").JobView} JobView */
 
 /** What is asked about before it is done.
- * @typedef {"cancel" | "remove"} Grave */
+ * @typedef {"close" | "cancel" | "remove"} Grave */
 
 export class Question {
   /** What it is about, or was. */
@@ -40,7 +40,8 @@ export class Question {
     if (!this.#dialog.open) {
       return;
     }
-    if (job && isOver(job) === (this.#grave === "remove")) {
+    const isOpen = this.#grave !== "close" || job?.open;
+    if (job && isOpen && isOver(job) === (this.#grave === "remove")) {
       this.#write(job);
     } else {
       // It is answered: the job has come to its end, or somebody has removed it.
@@ -49,10 +50,10 @@ export class Question {
   }
 
   /** @param {JobView} job */
-  #write({ id, name, done, failed }) {
+  #write({ id, name, done, failed, total }) {
     const said = strings.jobs.question[this.#grave];
     setText("question-text", said.text(strings.job(id, name)));
-    setText("question-means", said.means(done + failed));
+    setText("question-means", said.means(done + failed, total));
     setText("question-yes", said.yes);
     setText("question-no", said.no);
   }

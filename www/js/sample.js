@@ -1,8 +1,9 @@
 // @ts-check
 // Asks for some results of a job, evenly drawn, as long as there may be more to know.
 
+import { Refused, ask, saidBy } from "./answer.js";
+
 /** @typedef {import("./protocol.js").JobView} JobView */
-/** @typedef {import("./protocol.js").ErrorBody} ErrorBody */
 /** @typedef {import("./protocol.js").SampleView} Sample */
 
 /** The shortest time between two questions: a picture that changes faster is not looked at, and
@@ -19,13 +20,7 @@ export const ANSWER_MS_MAX = 10_000;
 /** The server's answer; what it says where it has none is the error's message.
  * @type {Ask} */
 export async function askSample(job, signal) {
-  const answer = await fetch(`/api/jobs/${job}/sample`, { signal });
-  if (!answer.ok) {
-    /** @type {ErrorBody | null} */
-    const body = await answer.json().catch(() => null);
-    throw new Error(body?.error.message ?? `HTTP ${answer.status}`);
-  }
-  return answer.json();
+  return saidBy(await ask(`api/jobs/${job}/sample`, { signal }));
 }
 
 /** The newest sample of one job at a time. */
@@ -105,7 +100,7 @@ export class Sampler {
       answer = await this.#ask(job.id, question.signal);
     } catch (error) {
       // What the browser says of a server that is away helps nobody.
-      failure = error instanceof TypeError ? "" : /** @type {Error} */ (error).message;
+      failure = failureOf(error);
     }
     // One that was asked of another job is of no interest any more, however it ended.
     if (this.#question === question) {
@@ -115,6 +110,13 @@ export class Sampler {
       this.#changed();
     }
   }
+}
+
+/** Why there is no answer; nothing of a server that does not answer at all, since the page says so
+ * elsewhere. @param {unknown} error */
+function failureOf(error) {
+  const isSilence = error instanceof TypeError || (error instanceof Refused && error.code === "no_answer");
+  return isSilence ? "" : error instanceof Refused ? error.why : /** @type {Error} */ (error).message;
 }
 
 /** Tasks that will not change any more. @param {JobView} job */

@@ -187,7 +187,7 @@ function drawTable() {
   const points = (isOpen && sampler.sample?.points) || [];
   const shown = points.slice(0, ROWS_MAX);
   element("values-rows").replaceChildren(
-    ...shown.map(([index, value]) => row(String(index), String(value))),
+    ...shown.map(([index, value]) => row(strings.values.grouped(index), String(value))),
   );
   const isMore = points.length > ROWS_MAX;
   setText("values-more", isMore ? strings.values.more(ROWS_MAX, points.length) : "");

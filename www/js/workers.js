@@ -264,7 +264,7 @@ function textsOf(worker, nowMs) {
     id: words.name(worker.id),
     program: programOf(worker) || words.unknown,
     system: worker.system || words.unknown,
-    slots: String(worker.slots),
+    slots: words.count(worker.slots),
     rate: words.rate(worker.rate),
     results: words.count(worker.results),
     errors: words.count(worker.errors),

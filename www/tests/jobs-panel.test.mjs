@@ -7,7 +7,8 @@ import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { CURRENT_SHOWN_MAX, OVER_SHOWN_MAX, ROWS_MAX, arrange } from "../js/job-order.js";
 import { AXIS_CHARS_MAX, tooLong } from "../js/new-job.js";
-import { ANSWER_MS_MAX, TOKEN_KEY } from "../js/operator.js";
+import { ANSWER_MS_MAX } from "../js/answer.js";
+import { TOKEN_KEY } from "../js/operator.js";
 import { LANGUAGES } from "../js/strings.js";
 import { violations } from "./axe.mjs";
 import { Browser, ENDLESS, NO_CONNECTION, PATIENCE_MS, Server, overflows, until } from "./support.mjs";
@@ -156,6 +157,10 @@ test("axes that are wrong say so beside themselves, and are not sent", async (t)
   for (const [axis, text, said] of /** @type {const} */ ([
     ["initial", "x", errors.not_a_number],
     ["initial", " ", errors.missing],
+    ["initial", "0...5", errors.three_dots],
+    ["factor", "0 … 1", errors.three_dots],
+    ["factor", "0,5..2", errors.decimal_comma],
+    ["factor", "0..=1:0,25", errors.decimal_comma],
     ["factor", "2..1", errors.backwards],
     ["factor", "3..3", errors.empty_range],
     ["factor", "0..=1:0", errors.bad_step],
@@ -185,6 +190,43 @@ test("axes that are wrong say so beside themselves, and are not sent", async (t)
   await page.locator("#new-job-submit").click();
   await isFocused(page, '.job[data-job="1"] .job-choose');
   assert.deepEqual(sent.map((url) => new URL(url).pathname), ["/api/jobs"]);
+  await browser.close();
+});
+
+test("what an axis has is said beside it at once, and what its commas mean", async (t) => {
+  const server = await Server.start(t);
+  const browser = await Browser.start(t);
+  const page = await watch(browser, server);
+  await page.getByText("1,000,000 tasks").waitFor();
+  /** @param {string} axis @param {string} text @param {string} said */
+  const notes = async (axis, text, said) => {
+    await page.locator(`#new-${axis}`).fill(text);
+    await until(`${text} of ${axis} is said to be "${said}"`, async () => {
+      return (await page.locator(`#new-${axis}-note`).textContent()) === said;
+    });
+  };
+  for (const [language, said] of /** @type {const} */ ([["Español", LANGUAGES.es.newJob], ["English", LANGUAGES.en.newJob]])) {
+    await page.locator("#language").getByText(language).click();
+    for (const axis of ["initial", "factor", "times"]) {
+      await notes(axis, "0..100", said.values(100, 99));
+      await notes(axis, "0..=100", said.values(101, 100));
+      await notes(axis, "3", "");
+      await notes(axis, "1,2,5", said.values(3, 5));
+      await notes(axis, "1,000", said.comma(2, "1000"));
+      await notes(axis, " 2,000,000 ", said.comma(3, "2000000"));
+      await notes(axis, "0,5", said.comma(2, "0.5"));
+      // Whatever the others are.
+      await page.locator(`#new-${axis}`).fill("x");
+      await says(page, `new-${axis}`, /./);
+      await until("nothing is said of what is wrong", async () => !(await page.locator(`#new-${axis}-note`).textContent()));
+    }
+    await notes("initial", "-1,25", said.comma(2, "-1.25"));
+    await notes("factor", "0..=1:0.25", said.values(5, 1));
+    assert.match((await page.locator("#new-factor").getAttribute("aria-describedby")) ?? "", /new-factor-note/);
+    await page.locator("#new-initial").fill("1");
+  }
+  assert.equal(LANGUAGES.es.newJob.comma(2, "0.5"), "La coma separa valores: estos son 2. El número solo se escribe 0.5.");
+  assert.equal(LANGUAGES.en.newJob.values(12_345, 0.125), "12,345 values, the last 0.125");
   await browser.close();
 });
 
@@ -311,11 +353,19 @@ test("without the operator's token the page shows, and offers nothing", async (t
   await page.keyboard.press("Escape");
   await isFocused(page, "#operator-ask");
   await page.keyboard.press("Enter");
-  for (const wrong of ["a-wrong-token", "señor", ""]) {
+  const { wrong, missing, impossible } = LANGUAGES.en.operator;
+  for (const [typed, said] of [
+    ["a-wrong-token", wrong],
+    ["a wrong token", wrong],
+    ["señor", impossible],
+    ["clave\u{200b}", impossible],
+    ["🙂", impossible],
+    ["a\ttab", impossible],
+    ["", missing],
+  ]) {
     await isFocused(page, "#operator-token");
-    await page.locator("#operator-token").fill(wrong);
+    await page.locator("#operator-token").fill(typed);
     await page.keyboard.press("Enter");
-    const said = wrong ? LANGUAGES.en.operator.wrong : LANGUAGES.en.operator.missing;
     await page.locator("#operator-wrong").getByText(said).waitFor();
     assert.equal(await page.locator("#operator-token").inputValue(), "");
   }
@@ -402,7 +452,7 @@ test("what cannot be done is said", async (t) => {
   const alert = page.getByRole("alert");
   await alert.getByText("Job 1 could not be paused. The job is over already.").waitFor();
   await page.locator("#language").getByText("Español").click();
-  await alert.getByText("No se pudo pausar el trabajo 1. El trabajo ya había terminado.").waitFor();
+  await alert.getByText("No se pudo pausar el trabajo 1. El trabajo ya no está en marcha.").waitFor();
   await page.locator("#language").getByText("English").click();
   await page.unroute("**/api/jobs/1/pause");
   await page.route("**/api/jobs", (route) =>

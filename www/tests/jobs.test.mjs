@@ -14,6 +14,7 @@ import {
   Server,
   folder,
   inState,
+  numberIn,
   resultsSent,
   until,
   variable,
@@ -95,7 +96,7 @@ test("a job ends right while tabs, workers and the server come and go", async (t
   assert.equal(tequio(server, "results", "1", "--first", `${TASKS}`), "");
 
   await inState(second, "connected");
-  assert.ok(Number(await second.locator("#result-count").textContent()) > 1);
+  assert.ok(numberIn(await second.locator("#result-count").textContent()) > 1);
   await browser.close(NO_CONNECTION);
 });
 

@@ -10,6 +10,7 @@ import {
   PATIENCE_MS,
   Server,
   inState,
+  numberIn,
   overflows,
   resultsSent,
   until,
@@ -26,7 +27,7 @@ const SAID = {
     "#pause": /^Pause$/,
     "#state-text": /^Connected$/,
     "#job": /^Job 1 “sweep”$/,
-    "#speed": /^\d+ tasks a second$/,
+    "#speed": /^[\d,]+ tasks a second$/,
     "#server": /^Server ws:/,
     "#cores-text": /^1 of \d+ cores?$/,
     "#slots-summary": /^1 core, /,
@@ -37,7 +38,7 @@ const SAID = {
     "#pause": /^Pausar$/,
     "#state-text": /^Conectada$/,
     "#job": /^Trabajo 1 “sweep”$/,
-    "#speed": /^\d+ tareas por segundo$/,
+    "#speed": /^[\d,]+ tareas por segundo$/,
     "#server": /^Servidor ws:/,
     "#cores-text": /^1 de \d+ núcleos?$/,
     "#slots-summary": /^1 núcleo/,
@@ -103,7 +104,7 @@ test("the language changes at once, under a tab that computes, and is remembered
   );
   await speaks(page, "en");
   assert.equal(await page.locator("#log li").last().locator("span").textContent(), "Conectando");
-  const count = Number(await page.locator("#result-count").textContent());
+  const count = numberIn(await page.locator("#result-count").textContent());
   await resultsSent(page, count + 1);
   // @ts-expect-error It was put there above.
   const seen = await page.evaluate(() => globalThis.seen);

@@ -285,7 +285,7 @@ test("times and speeds are said in words of a fitting size", () => {
     assert.equal(strings.time(new Date(2026, 2, 3, 0, 5, 9)), "00:05:09");
   }
   const speeds = [0, 0.25, 9.99, 1234.4];
-  const numbers = ["0", "0.3", "10.0", "1234"];
+  const numbers = ["0", "0.3", "10.0", "1,234"];
   assert.deepEqual(
     speeds.map((speed) => en.tasksPerSecond(speed)),
     numbers.map((number) => `${number} tasks a second`),

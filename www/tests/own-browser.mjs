@@ -11,7 +11,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { WebSocket } from "ws";
-import { ENVIRONMENT, PATIENCE_MS, SWITCHES, until, variable } from "./support.mjs";
+import { ENVIRONMENT, PATIENCE_MS, SWITCHES, numberIn, until, variable } from "./support.mjs";
 
 export class OwnBrowser {
   /** @type {Map<number, { resolve: (result: any) => void, reject: (error: Error) => void }>} */
@@ -170,7 +170,7 @@ export class Tab {
   /** In a tab in front: another is not drawn. @param {number} count */
   resultsSent(count) {
     return until(`${count} results are sent`, async () => {
-      return Number(await this.text("result-count")) >= count;
+      return numberIn(await this.text("result-count")) >= count;
     });
   }
 

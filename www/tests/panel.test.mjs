@@ -366,7 +366,7 @@ test("each slot shows how much of the time it computes", async (t) => {
     { slot: "3", state: "idle", busy: 0 },
   ]);
   await tab.shows("slots-summary", "3 of 4 cores computing, 63 % of the time");
-  await tab.shows("speed", /^1[23]\d\d tasks a second$/);
+  await tab.shows("speed", /^1,[23]\d\d tasks a second$/);
 
   await tab.hear({ type: "idle", slot: 0 }, { type: "idle", slot: 1 }, { type: "idle", slot: 2 });
   await tab.told();
@@ -408,8 +408,8 @@ test("what was computed is summed over reloads and tabs, and each day begins ane
   await context.clock.install({ time: new Date(2026, 2, 3, 12) });
   const [tab, other] = [await Tab.open(context, server.page), await Tab.open(context, server.page)];
   await tab.hear(lease(0, 3), results(0, 10_000, 60_000), results(1, 2345, 140_000));
-  await tab.shows("result-count", "12345");
-  await tab.shows("tasks-today", "12345");
+  await tab.shows("result-count", "12,345");
+  await tab.shows("tasks-today", "12,345");
   await tab.shows("time-today", "3 min 20 s");
   const one = { slot: 0, task_id: 1, text: "1 × 2^3", result: "8", duration_ms: 0 };
   await other.hear({ type: "result", ...one });
@@ -420,7 +420,7 @@ test("what was computed is summed over reloads and tabs, and each day begins ane
   await other.page.reload();
   for (const one of [tab, other]) {
     await one.shows("result-count", "0");
-    await one.shows("tasks-today", "12351");
+    await one.shows("tasks-today", "12,351");
     await one.shows("time-ever", "3 min 21 s");
   }
 
@@ -429,12 +429,12 @@ test("what was computed is summed over reloads and tabs, and each day begins ane
   await tab.shows("time-today", "0 s");
   await tab.hear(results(0, 7, 1000));
   await tab.shows("tasks-today", "7");
-  await tab.shows("tasks-ever", "12358");
+  await tab.shows("tasks-ever", "12,358");
   // It is closed with what is not written yet.
   await tab.hear(results(0, 1, 0));
-  await tab.shows("tasks-ever", "12359");
+  await tab.shows("tasks-ever", "12,359");
   await tab.page.close({ runBeforeUnload: true });
-  await other.shows("tasks-ever", "12359");
+  await other.shows("tasks-ever", "12,359");
 });
 
 test("a tab that is put away says so, and so it does when it is back", async (t) => {

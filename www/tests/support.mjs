@@ -323,9 +323,14 @@ export function overflows(page) {
   });
 }
 
+/** A count as the page writes it, in groups of digits. @param {string | null} text */
+export function numberIn(text) {
+  return Number((text ?? "").replaceAll(",", ""));
+}
+
 /** @param {import("playwright-core").Page} page @param {number} count */
 export async function resultsSent(page, count) {
   await until(`${count} results are sent`, async () => {
-    return Number(await page.locator("#result-count").textContent()) >= count;
+    return numberIn(await page.locator("#result-count").textContent()) >= count;
   });
 }

@@ -7,7 +7,7 @@ import { copyFileSync, cpSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { OwnBrowser } from "./own-browser.mjs";
-import { Server, folder, staticServer, until, variable } from "./support.mjs";
+import { Server, folder, numberIn, staticServer, until, variable } from "./support.mjs";
 
 /** A job that no test sees the end of. */
 const ENDLESS = ["--initial", "1", "--factor", "1.00000043", "--times", "0..=9007199254740000"];
@@ -174,7 +174,7 @@ test("who finishes computes what it holds, and then stops", async (t) => {
   await tab.inState("paused");
   await until("nobody is connected", async () => (await slots(server)).length === 0);
   assert.equal((await server.job()).leased, 0);
-  const sent = Number(await tab.text("result-count"));
+  const sent = numberIn(await tab.text("result-count"));
   // What was sent last is still being recorded. The welcome task is no job's.
   await until("all that was computed is recorded, and nothing was given back", async () => {
     return (await server.job()).done === sent - 1;
@@ -238,7 +238,7 @@ test("a tab that is frozen loses its leases, and comes back clean", async (t) =>
   await until("it is frozen, and nothing of it is left", async () => {
     return (await doneIn(server, 1000)) === 0 && (await server.job()).leased === 0;
   });
-  const sent = Number(await tab.text("result-count"));
+  const sent = numberIn(await tab.text("result-count"));
 
   // What it held is computed by another meanwhile.
   const other = await browser.open(server.page);

@@ -3,9 +3,10 @@
 use super::api::Params;
 use axum::Json;
 use serde::Deserialize;
-use tequio_protocol::api::{ErrorDetail, GridErrors, GridView};
+use tequio_protocol::api::{AxisView, ErrorDetail, GridAxes, GridErrors, GridView};
 use tequio_protocol::grid::{Axis, Grid, GridError};
 use tequio_protocol::limits::AXIS_BYTES_MAX;
+use tequio_protocol::number::Number;
 
 /// What was typed so far.
 #[derive(Debug, Default, Deserialize)]
@@ -27,19 +28,29 @@ pub(super) async fn check(Params(typed): Params<Typed>) -> Json<GridView> {
 fn view(typed: &Typed) -> GridView {
     let times = axis(&typed.times)
         .and_then(|times| times.check_times().map(|()| times).map_err(|error| detail(&error)));
-    match (axis(&typed.initial), axis(&typed.factor), times) {
+    let (initial, factor) = (axis(&typed.initial), axis(&typed.factor));
+    let axes =
+        GridAxes { initial: counted(&initial), factor: counted(&factor), times: counted(&times) };
+    match (initial, factor, times) {
         (Ok(initial), Ok(factor), Ok(times)) => match Grid::new(initial, factor, times) {
-            Ok(grid) => GridView { total: Some(grid.total()), errors: GridErrors::default() },
+            Ok(grid) => GridView { total: Some(grid.total()), errors: GridErrors::default(), axes },
             Err(error) => {
                 let grid = Some(detail(&error));
-                GridView { total: None, errors: GridErrors { grid, ..GridErrors::default() } }
+                GridView { total: None, errors: GridErrors { grid, ..GridErrors::default() }, axes }
             }
         },
         (initial, factor, times) => {
             let (initial, factor, times) = (initial.err(), factor.err(), times.err());
-            GridView { total: None, errors: GridErrors { initial, factor, times, grid: None } }
+            let errors = GridErrors { initial, factor, times, grid: None };
+            GridView { total: None, errors, axes }
         }
     }
+}
+
+/// What an axis has, if it is one.
+fn counted(axis: &Result<Axis, ErrorDetail>) -> Option<AxisView> {
+    let axis = axis.as_ref().ok()?;
+    Some(AxisView { count: axis.len(), last: Number(axis.value(axis.len() - 1)) })
 }
 
 fn axis(text: &str) -> Result<Axis, ErrorDetail> {
@@ -70,7 +81,7 @@ mod tests {
         times: &str,
     ) -> (Option<u64>, Vec<(&'static str, String)>) {
         let [initial, factor, times] = [initial, factor, times].map(str::to_owned);
-        let GridView { total, errors } = view(&Typed { initial, factor, times });
+        let GridView { total, errors, .. } = view(&Typed { initial, factor, times });
         let GridErrors { initial, factor, times, grid } = errors;
         let fields = [("initial", initial), ("factor", factor), ("times", times), ("grid", grid)];
         let wrong = fields.into_iter().filter_map(|(name, error)| Some((name, error?.code)));

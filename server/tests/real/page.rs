@@ -156,7 +156,14 @@ async fn axes_are_checked_as_they_are_typed() {
         "message": "nothing is given; an axis is 3, or 1,2,5, or 0..100, or 0..=1:0.25",
     });
     for (query, view) in [
-        ("initial=1,2&factor=0..%3D1:0.25&times=0..100", json!({"total": 1000, "errors": {}})),
+        (
+            "initial=1,2&factor=0..%3D1:0.25&times=0..100",
+            json!({"total": 1000, "errors": {}, "axes": {
+                "initial": {"count": 2, "last": 2.0},
+                "factor": {"count": 5, "last": 1.0},
+                "times": {"count": 100, "last": 99.0},
+            }}),
+        ),
         (
             "initial=%20x%1b&times=1.5",
             json!({"total": null, "errors": {
@@ -166,7 +173,7 @@ async fn axes_are_checked_as_they_are_typed() {
                     "code": "not_an_integer",
                     "message": "1.5 is no integer from 0 to 9007199254740991",
                 },
-            }}),
+            }, "axes": {}}),
         ),
         (
             "initial=0..9007199254740991&factor=1,2&times=3",
@@ -174,13 +181,31 @@ async fn axes_are_checked_as_they_are_typed() {
                 "code": "too_many_tasks",
                 "message": "the grid has 9007199254740991 × 2 × 1 tasks; \
                     a job may have 9007199254740991 (2^53 - 1)",
-            }}}),
+            }}, "axes": {
+                "initial": {"count": 9_007_199_254_740_991_u64, "last": 9_007_199_254_740_990_f64},
+                "factor": {"count": 2, "last": 2.0},
+                "times": {"count": 1, "last": 3.0},
+            }}),
+        ),
+        // What is right is counted, whatever the others are.
+        (
+            "initial=0...5&factor=0..1:0,25&times=0..100",
+            json!({"total": null, "errors": {
+                "initial": {
+                    "code": "three_dots",
+                    "message": "`0...5` has three dots; a range has two, as in 0..5",
+                },
+                "factor": {
+                    "code": "decimal_comma",
+                    "message": "`0,25` has a comma, which parts the values of a list; \
+                        a fraction is written with a point, as in 0.5",
+                },
+            }, "axes": {"times": {"count": 100, "last": 99.0}}}),
         ),
     ] {
         assert_eq!(server.get(&format!("/api/grid?{query}")).await, (200, view), "{query}");
     }
-    let all_missing =
-        json!({"total": null, "errors": {"initial": missing, "factor": missing, "times": missing}});
+    let all_missing = json!({"total": null, "errors": {"initial": missing, "factor": missing, "times": missing}, "axes": {}});
     assert_eq!(server.get("/api/grid").await, (200, all_missing));
     let other = Answer::of(server.request(Method::GET, "/api/grid?color=2")).await;
     assert_eq!(other.refusal(), (400, "bad_query".to_owned()));

@@ -185,7 +185,7 @@ export const en = {
     max: "Slowest",
     unknown: "—",
     /** @param {number} count */
-    trips: (count) => `${count} messages, one after the other`,
+    trips: (count) => `${grouped(count)} messages, one after the other`,
     unmeasured: "Not measured: a message did not come back.",
   },
 
@@ -236,12 +236,19 @@ export const en = {
     /** @param {number} seconds */
     left: (seconds) => `about ${span(seconds).text} left`,
     waiting: "waiting for a worker",
+    /** Of one that waits for inputs. @param {number} recorded @param {number} total */
+    progressOpen: (recorded, total) => `${grouped(recorded)} of ${grouped(total)} so far`,
+    open: "waiting for more inputs",
+    close: "Close",
     pause: "Pause",
     resume: "Resume",
     cancel: "Cancel",
     remove: "Remove",
     results: "Results",
     resultsSoFar: "Results so far",
+    /** What a download has. @param {number} recorded @param {number} total */
+    part: (recorded, total) =>
+      `Only what is recorded when the download begins: now ${grouped(recorded)} of ${grouped(total)} tasks`,
     /** @param {number} over */
     all: (over) => `Show all ${grouped(over)}`,
     fewer: "Show fewer",
@@ -251,6 +258,15 @@ export const en = {
         ? "1 more job is not listed here; “tequio jobs” lists it."
         : `${grouped(jobs)} more jobs are not listed here; “tequio jobs” lists them.`,
     question: {
+      close: {
+        /** @param {string} job */
+        text: (job) => `Close ${job.replace(/^J/, "j")}?`,
+        /** @param {number} results @param {number} inputs */
+        means: (results, inputs) =>
+          `It takes no more inputs, and ends with the ${grouped(inputs)} that it has, of which ${grouped(results)} are computed.`,
+        yes: "Close the job",
+        no: "Let it wait",
+      },
       cancel: {
         /** @param {string} job */
         text: (job) => `Cancel ${job.replace(/^J/, "j")}?`,
@@ -277,6 +293,8 @@ export const en = {
       },
     },
     trouble: {
+      /** @param {number} job @param {string} why */
+      close: (job, why) => `Job ${job} could not be closed. ${why}`,
       /** @param {number} job @param {string} why */
       pause: (job, why) => `Job ${job} could not be paused. ${why}`,
       /** @param {number} job @param {string} why */
@@ -307,16 +325,23 @@ export const en = {
     submit: "Submit",
     /** @param {number} tasks */
     total: (tasks) => (tasks === 1 ? "1 task" : `${grouped(tasks)} tasks`),
+    /** Beside a range. @param {number} count @param {number} last */
+    values: (count, last) => `${grouped(count)} values, the last ${significant(last, 15)}`,
+    /** Beside what looks like one number. @param {number} count @param {string} number */
+    comma: (count, number) =>
+      `A comma parts values: these are ${grouped(count)}. The one number is written ${number}.`,
     badPriority: "A whole number, such as 0 or 5.",
     /** By the server's codes. */
     errors: {
       missing: "A value is missing here.",
       not_a_number: "These are not numbers, such as 3 or 1,2,5 or 0..100.",
+      decimal_comma: "A comma parts the values of a list. Write a fraction with a point, such as 0.5.",
+      three_dots: "A range has two dots, such as 0..5, or 0..=5 with its end.",
       not_an_integer: "Whole numbers only, from 0 on.",
       backwards: "This runs backwards: the lower end comes first.",
       empty_range: "This range is empty. Write ..= to include its end.",
       bad_step: "The step must be above 0.",
-      too_many_values: "These are too many values. A list may have 1024; a range, many more.",
+      too_many_values: `These are too many values. A list may have ${grouped(1024)}; a range, many more.`,
       too_many_tasks: "Together these are more tasks than a job can have.",
       not_finite: "These numbers are too large.",
       too_long: "This text is too long. Write a range instead of a list.",
@@ -334,6 +359,7 @@ export const en = {
     close: "Close",
     missing: "Enter the token first.",
     wrong: "This is not the server's token.",
+    impossible: "This is no token: a token has plain letters, digits and signs only, and no accents or line ends.",
     stale: "The server no longer accepts the token given before. It prints a new one when it starts.",
     /** By the server's codes. */
     refused: {
@@ -341,11 +367,30 @@ export const en = {
       unauthorized: "The operator token is needed.",
       unknown_job: "The server does not have this job.",
       job_over: "The job is over already.",
+      job_not_open: "The job waits for no more inputs.",
       stopping: "The server is stopping.",
       store_failing:
         "The server's disk is full or failing, as its log says; nothing that was recorded is lost.",
       bad_name: "The name has more than 200 characters.",
     },
+  },
+
+  /** What has answered in the server's place, by the status of its answer. */
+  foreign: {
+    /** @type {Record<number, string>} */
+    known: {
+      0: "What answers here leads elsewhere, perhaps to a sign-in page. Reload the page to see it.",
+      200: "What answers here is not Tequio, perhaps a sign-in page. Reload the page to see it.",
+      401: "A proxy before the server asks for a user and a password of its own (401). Reload the page to enter them.",
+      403: "A proxy or filter before the server does not let this through (403).",
+      404: "What answers here is not Tequio (404): a proxy may lead elsewhere.",
+      413: "A proxy before the server takes nothing as long as this (413). In nginx, client_max_body_size raises its limit.",
+    },
+    /** @param {number} status */
+    away: (status) =>
+      `A proxy before the server answers in its place (${status}): the server is away, starting or busy. Try again in a moment.`,
+    /** @param {number} status */
+    other: (status) => `Something before the server has answered in its place (${status}).`,
   },
 
   throughput: {
@@ -384,7 +429,7 @@ export const en = {
     idleAll: "Everybody here waits for work. Each piece that is handed out becomes a bar.",
     spans: { half: "30 s", one: "1 min", two: "2 min" },
     /** @param {number} seconds */
-    ago: (seconds) => `${seconds} s ago`,
+    ago: (seconds) => `${grouped(seconds)} s ago`,
     /** @param {number} id @param {string} program Empty where it is not known. */
     worker: (id, program) => (program ? `#${id} ${program}` : `#${id}`),
     /** @param {string} worker */
@@ -401,16 +446,16 @@ export const en = {
     },
     /** What the picture shows. @param {number} slots @param {number} workers @param {number} lost */
     picture: (slots, workers, lost) =>
-      `Who computed what, and when: slots ${slots}, workers ${workers}, leases lost ${lost}`,
+      `Who computed what, and when: slots ${grouped(slots)}, workers ${grouped(workers)}, leases lost ${grouped(lost)}`,
     idle: "Idle",
     returned: "Given back",
     lost: "Lost",
     /** @param {number} jobs */
-    moreJobs: (jobs) => `and ${jobs} more ${jobs === 1 ? "job" : "jobs"}`,
+    moreJobs: (jobs) => `and ${grouped(jobs)} more ${jobs === 1 ? "job" : "jobs"}`,
     /** @param {number} drawn @param {number} slots */
-    omitted: (drawn, slots) => `${drawn} of ${grouped(slots)} slots are drawn.`,
+    omitted: (drawn, slots) => `${grouped(drawn)} of ${grouped(slots)} slots are drawn.`,
     /** @param {number} seconds */
-    kept: (seconds) => `Only the last ${seconds} s are kept: what was before is striped.`,
+    kept: (seconds) => `Only the last ${grouped(seconds)} s are kept: what was before is striped.`,
     table: "As a table",
     caption: "What came of the leases that are shown",
     columns: {
@@ -421,7 +466,7 @@ export const en = {
       busy: "Busy",
     },
     /** @param {number} percent */
-    percent: (percent) => `${percent} %`,
+    percent: (percent) => `${grouped(percent)} %`,
   },
 
   state: {
@@ -447,33 +492,34 @@ export const en = {
   /** @param {string} url */
   server: (url) => `Server ${url}`,
   /** @param {number} seconds */
-  countdown: (seconds) => `Next attempt in ${seconds} s`,
+  countdown: (seconds) => `Next attempt in ${grouped(seconds)} s`,
   dayTime,
   duration,
+  grouped,
   longTime,
   time,
   /** @param {number} perSecond */
   tasksPerSecond: (perSecond) => `${rate(perSecond)} tasks a second`,
   /** @param {number} cores @param {number} max */
-  coresOf: (cores, max) => `${cores} of ${max} ${max === 1 ? "core" : "cores"}`,
+  coresOf: (cores, max) => `${grouped(cores)} of ${grouped(max)} ${max === 1 ? "core" : "cores"}`,
   /** @param {number} percent */
-  shareOf: (percent) => `${percent} % of each core`,
+  shareOf: (percent) => `${grouped(percent)} % of each core`,
   /** @param {number} slots @param {number} cores @param {number} tabs */
   sharedOut: (slots, cores, tabs) =>
-    `This tab has ${slots} of ${cores} cores; ${tabs} tabs of this browser share them`,
+    `This tab has ${grouped(slots)} of ${grouped(cores)} cores; ${grouped(tabs)} tabs of this browser share them`,
   /** @param {number} computing @param {number} slots @param {number} busy In percent. */
   slots: (computing, slots, busy) => {
     if (computing === 0) {
-      return slots === 1 ? "1 core, idle" : `${slots} cores, all idle`;
+      return slots === 1 ? "1 core, idle" : `${grouped(slots)} cores, all idle`;
     }
     return slots === 1
-      ? `1 core, computing ${busy} % of the time`
-      : `${computing} of ${slots} cores computing, ${busy} % of the time`;
+      ? `1 core, computing ${grouped(busy)} % of the time`
+      : `${grouped(computing)} of ${grouped(slots)} cores computing, ${grouped(busy)} % of the time`;
   },
 
   logged: {
     /** @param {number} attempt */
-    connecting: (attempt) => (attempt === 1 ? "Connecting" : `Connecting, attempt ${attempt}`),
+    connecting: (attempt) => (attempt === 1 ? "Connecting" : `Connecting, attempt ${grouped(attempt)}`),
     connected: "Connected",
     /** @param {string} reason @param {number} seconds */
     disconnected: (reason, seconds) =>
@@ -496,6 +542,6 @@ export const en = {
       `The worker has failed (${reason}). Reload the page; if that does not help, the server's page is incomplete, or this browser is too old for it.`,
     /** @param {number} seconds */
     silentWorker: (seconds) =>
-      `The worker has not started for ${seconds} s. If the network is slow, its files are still on their way, and it will start by itself; if not, reload the page or try a newer browser.`,
+      `The worker has not started for ${grouped(seconds)} s. If the network is slow, its files are still on their way, and it will start by itself; if not, reload the page or try a newer browser.`,
   },
 };

@@ -165,7 +165,7 @@ export const es = {
     median: "Mediana",
     max: "La más lenta",
     unknown: "—",
-    trips: (count) => `${count} mensajes, uno tras otro`,
+    trips: (count) => `${grouped(count)} mensajes, uno tras otro`,
     unmeasured: "Sin medir: un mensaje no regresó.",
   },
 
@@ -195,7 +195,7 @@ export const es = {
     none: "Todavía no hay nada que calcular. Envía un trabajo y todas las pestañas abiertas empiezan.",
     noneYet:
       "Todavía no hay nada que calcular. Cuando haya un trabajo, todas las pestañas abiertas empiezan.",
-    over: "Ya terminaron",
+    over: "Ya no están en marcha",
     name: (job, name) => name || `Trabajo ${job}`,
     about: (job, name, op) => (name ? `Trabajo ${job} · ${op}` : op),
     state: { running: "En curso", paused: "En pausa", done: "Terminado", cancelled: "Cancelado" },
@@ -210,12 +210,17 @@ export const es = {
       return `${count === 1 ? "falta" : "faltan"} como ${text}`;
     },
     waiting: "esperando a un trabajador",
+    progressOpen: (recorded, total) => `${grouped(recorded)} de ${grouped(total)} hasta ahora`,
+    open: "esperando más entradas",
+    close: "Cerrar",
     pause: "Pausar",
     resume: "Reanudar",
     cancel: "Cancelar",
     remove: "Quitar",
     results: "Resultados",
     resultsSoFar: "Resultados hasta ahora",
+    part: (recorded, total) =>
+      `Solo lo guardado cuando empieza la descarga: ahora ${grouped(recorded)} de ${grouped(total)} tareas`,
     all: (over) => `Ver los ${grouped(over)}`,
     fewer: "Ver menos",
     omitted: (jobs) =>
@@ -223,6 +228,13 @@ export const es = {
         ? "Hay 1 trabajo más que no aparece aquí; “tequio jobs” lo muestra."
         : `Hay ${grouped(jobs)} trabajos más que no aparecen aquí; “tequio jobs” los muestra.`,
     question: {
+      close: {
+        text: (job) => `¿Cerrar el ${job.replace(/^T/, "t")}?`,
+        means: (results, inputs) =>
+          `Ya no recibe entradas, y termina con las ${grouped(inputs)} que tiene, de las que ${grouped(results)} están calculadas.`,
+        yes: "Cerrar el trabajo",
+        no: "Dejarlo esperar",
+      },
       cancel: {
         text: (job) => `¿Cancelar el ${job.replace(/^T/, "t")}?`,
         means: (results) => {
@@ -248,6 +260,7 @@ export const es = {
       },
     },
     trouble: {
+      close: (job, why) => `No se pudo cerrar el trabajo ${job}. ${why}`,
       pause: (job, why) => `No se pudo pausar el trabajo ${job}. ${why}`,
       resume: (job, why) => `No se pudo reanudar el trabajo ${job}. ${why}`,
       cancel: (job, why) => `No se pudo cancelar el trabajo ${job}. ${why}`,
@@ -273,15 +286,20 @@ export const es = {
     },
     submit: "Enviar",
     total: (tasks) => (tasks === 1 ? "1 tarea" : `${grouped(tasks)} tareas`),
+    values: (count, last) => `${grouped(count)} valores; el último, ${significant(last, 15)}`,
+    comma: (count, number) =>
+      `La coma separa valores: estos son ${grouped(count)}. El número solo se escribe ${number}.`,
     badPriority: "Un número entero, como 0 o 5.",
     errors: {
       missing: "Aquí falta un valor.",
       not_a_number: "Esto no son números, como 3, 1,2,5 o 0..100.",
+      decimal_comma: "La coma separa los valores de una lista. Los decimales van con punto, como 0.5.",
+      three_dots: "Un rango lleva dos puntos, como 0..5, o 0..=5 con su final.",
       not_an_integer: "Solo números enteros, desde 0.",
       backwards: "Va al revés: primero se escribe el extremo menor.",
       empty_range: "Este rango está vacío. Escribe ..= para incluir su final.",
       bad_step: "El paso debe ser mayor que 0.",
-      too_many_values: "Son demasiados valores. Una lista admite 1024; un rango, muchos más.",
+      too_many_values: `Son demasiados valores. Una lista admite ${grouped(1024)}; un rango, muchos más.`,
       too_many_tasks: "Entre todos son más tareas de las que puede tener un trabajo.",
       not_finite: "Estos números son demasiado grandes.",
       too_long: "Este texto es demasiado largo. Escribe un rango en vez de una lista.",
@@ -299,17 +317,33 @@ export const es = {
     close: "Cerrar",
     missing: "Primero escribe la clave.",
     wrong: "Esta no es la clave del servidor.",
+    impossible: "Esto no es una clave: solo lleva letras simples, cifras y signos, sin acentos ni saltos de línea.",
     stale: "El servidor ya no acepta la clave que diste. Cada vez que arranca muestra la que vale.",
     refused: {
       no_answer: "El servidor no responde.",
       unauthorized: "Hace falta la clave de operador.",
       unknown_job: "El servidor no tiene este trabajo.",
-      job_over: "El trabajo ya había terminado.",
+      job_over: "El trabajo ya no está en marcha.",
+      job_not_open: "El trabajo ya no espera entradas.",
       stopping: "El servidor se está deteniendo.",
       store_failing:
         "El disco del servidor está lleno o falla, como dice su registro; nada de lo guardado se pierde.",
       bad_name: "El nombre tiene más de 200 caracteres.",
     },
+  },
+
+  foreign: {
+    known: {
+      0: "Lo que responde aquí lleva a otro lado, quizá a una página de acceso. Recarga la página para verla.",
+      200: "Lo que responde aquí no es Tequio, quizá es una página de acceso. Recarga la página para verla.",
+      401: "Un proxy delante del servidor pide un usuario y una contraseña propios (401). Recarga la página para escribirlos.",
+      403: "Un proxy o filtro delante del servidor no deja pasar esto (403).",
+      404: "Lo que responde aquí no es Tequio (404): quizá un proxy lleva a otro lado.",
+      413: "Un proxy delante del servidor no acepta algo tan largo (413). En nginx, client_max_body_size sube su límite.",
+    },
+    away: (status) =>
+      `Un proxy delante del servidor responde en su lugar (${status}): el servidor no está, arranca o está ocupado. Intenta de nuevo en un momento.`,
+    other: (status) => `Algo delante del servidor respondió en su lugar (${status}).`,
   },
 
   throughput: {
@@ -344,7 +378,7 @@ export const es = {
     nobody: "Todavía no hay trabajadores: empieza en esta pestaña, o abre esta página en otro equipo.",
     idleAll: "Todos aquí esperan trabajo. Cada parte que se reparta se verá como una barra.",
     spans: { half: "30 s", one: "1 min", two: "2 min" },
-    ago: (seconds) => `hace ${seconds} s`,
+    ago: (seconds) => `hace ${grouped(seconds)} s`,
     worker: (id, program) => (program ? `#${id} ${program}` : `#${id}`),
     left: (worker) => `${worker} (se fue)`,
     slot: (worker, slot) => `${worker}, hilo ${slot}`,
@@ -356,13 +390,13 @@ export const es = {
       lost: "perdido; lo calcula alguien más",
     },
     picture: (slots, workers, lost) =>
-      `Quién calculó qué, y cuándo: hilos ${slots}, trabajadores ${workers}, préstamos perdidos ${lost}`,
+      `Quién calculó qué, y cuándo: hilos ${grouped(slots)}, trabajadores ${grouped(workers)}, préstamos perdidos ${grouped(lost)}`,
     idle: "Sin trabajo",
     returned: "Devuelto",
     lost: "Perdido",
-    moreJobs: (jobs) => `y ${jobs} ${jobs === 1 ? "trabajo" : "trabajos"} más`,
-    omitted: (drawn, slots) => `Se ven ${drawn} de ${grouped(slots)} hilos.`,
-    kept: (seconds) => `Solo se guardan los últimos ${seconds} s: lo anterior está rayado.`,
+    moreJobs: (jobs) => `y ${grouped(jobs)} ${jobs === 1 ? "trabajo" : "trabajos"} más`,
+    omitted: (drawn, slots) => `Se ven ${grouped(drawn)} de ${grouped(slots)} hilos.`,
+    kept: (seconds) => `Solo se guardan los últimos ${grouped(seconds)} s: lo anterior está rayado.`,
     table: "Como tabla",
     caption: "Qué fue de los préstamos que se ven",
     columns: {
@@ -372,7 +406,7 @@ export const es = {
       lost: "Perdidos",
       busy: "Ocupado",
     },
-    percent: (percent) => `${percent} %`,
+    percent: (percent) => `${grouped(percent)} %`,
   },
 
   // Of the tab, and so in the feminine.
@@ -393,26 +427,27 @@ export const es = {
   several: (jobs) => jobs.join(", "),
   taskOf: (job, task) => `${job}/${task}`,
   server: (url) => `Servidor ${url}`,
-  countdown: (seconds) => `Próximo intento en ${seconds} s`,
+  countdown: (seconds) => `Próximo intento en ${grouped(seconds)} s`,
   dayTime,
   duration,
+  grouped,
   longTime,
   time,
   tasksPerSecond: (perSecond) => `${rate(perSecond)} tareas por segundo`,
-  coresOf: (cores, max) => `${cores} de ${max} ${max === 1 ? "núcleo" : "núcleos"}`,
-  shareOf: (percent) => `${percent} % de cada núcleo`,
+  coresOf: (cores, max) => `${grouped(cores)} de ${grouped(max)} ${max === 1 ? "núcleo" : "núcleos"}`,
+  shareOf: (percent) => `${grouped(percent)} % de cada núcleo`,
   sharedOut: (slots, cores, tabs) =>
-    `Aquí trabajan ${slots} de ${cores} núcleos; ${tabs} pestañas los comparten`,
+    `Aquí trabajan ${grouped(slots)} de ${grouped(cores)} núcleos; ${grouped(tabs)} pestañas los comparten`,
   slots: (computing, slots, busy) => {
     if (computing === 0) {
-      return slots === 1 ? "1 núcleo, inactivo" : `${slots} núcleos, todos inactivos`;
+      return slots === 1 ? "1 núcleo, inactivo" : `${grouped(slots)} núcleos, todos inactivos`;
     }
-    const who = slots === 1 ? "1 núcleo" : `${computing} de ${slots} núcleos`;
-    return `${who} ${computing === 1 ? "calcula" : "calculan"} el ${busy} % del tiempo`;
+    const who = slots === 1 ? "1 núcleo" : `${grouped(computing)} de ${grouped(slots)} núcleos`;
+    return `${who} ${computing === 1 ? "calcula" : "calculan"} el ${grouped(busy)} % del tiempo`;
   },
 
   logged: {
-    connecting: (attempt) => (attempt === 1 ? "Conectando" : `Conectando, intento ${attempt}`),
+    connecting: (attempt) => (attempt === 1 ? "Conectando" : `Conectando, intento ${grouped(attempt)}`),
     connected: "Conectada",
     disconnected: (reason, seconds) =>
       `Se cerró: ${reason}. Próximo intento en ${decimal(seconds, 1)} s`,
@@ -429,6 +464,6 @@ export const es = {
     brokenWorker: (reason) =>
       `El programa que calcula falló (${reason}). Recarga la página; si eso no ayuda, la página del servidor está incompleta, o este navegador es demasiado viejo para ella.`,
     silentWorker: (seconds) =>
-      `El programa que calcula no ha empezado en ${seconds} s. Si la red es lenta, sus archivos vienen en camino y empezará solo; si no, recarga la página o prueba con un navegador más nuevo.`,
+      `El programa que calcula no ha empezado en ${grouped(seconds)} s. Si la red es lenta, sus archivos vienen en camino y empezará solo; si no, recarga la página o prueba con un navegador más nuevo.`,
   },
 };

@@ -1,5 +1,6 @@
 // @ts-check
-// Numbers and times as a language writes them. Symbols of units are the same in all of them.
+// Numbers and times as a language writes them: every number of the page that is no name comes from
+// here. Symbols of units are the same in all of them.
 
 /** The most digits behind the point that anything here is said with. */
 const DIGITS_MAX = 2;
@@ -21,33 +22,33 @@ export const NOW_MS = 10_000;
 /** @type {[seconds: number, symbol: string][]} */
 const UNITS_S = [[24 * 3600, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 
-/** Digits come without separators of groups, but for `grouped`: where they are many, `setNumber` of
- * dom.js parts them for the eye alone.
- * @param {string} locale */
+/** @param {string} locale */
 export function measures(locale) {
-  const decimals = Array.from({ length: DIGITS_MAX + 1 }, (_, digits) => {
-    const sizes = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    return new Intl.NumberFormat(locale, { ...sizes, useGrouping: false });
-  });
-  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-  const compact = new Intl.NumberFormat(locale, {
-    notation: "compact",
-    maximumSignificantDigits: 3,
-  });
+  /** How numbers are written: always in groups of digits, since Intl leaves them out here and there.
+   * @param {Intl.NumberFormatOptions} options @returns {(value: number) => string} */
+  const written = (options) => {
+    const format = new Intl.NumberFormat(locale, { useGrouping: true, ...options });
+    return (value) => format.format(value);
+  };
+  /** @param {number} digits Behind the point. */
+  const fixed = (digits) =>
+    written({ minimumFractionDigits: digits, maximumFractionDigits: digits });
+  const decimals = Array.from({ length: DIGITS_MAX + 1 }, (_, digits) => fixed(digits));
+  const [whole] = decimals;
+  const rough = written({ maximumSignificantDigits: 3 });
   const minute = new Intl.DateTimeFormat(locale, {
     hour: "2-digit",
     minute: "2-digit",
     hourCycle: "h23",
   });
   const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
-  const rough = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, useGrouping: false });
 
   /** @param {number} value @param {number} digits Behind the point. */
-  const decimal = (value, digits) => decimals[digits].format(value);
+  const decimal = (value, digits) => decimals[digits](value);
 
   /** @param {number} count @param {string} unit */
   const counted = (count, unit) =>
-    new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(count);
+    written({ style: "unit", unit, unitDisplay: "long" })(count);
 
   return {
     decimal,
@@ -74,15 +75,13 @@ export function measures(locale) {
       return { count, text: counted(count, "second") };
     },
     /** A count in a sentence or a cell. @param {number} count */
-    grouped: (count) => whole.format(count),
-    /** A number of which the size is enough, such as `1.24M`. @param {number} value */
-    short: (value) => compact.format(value),
+    grouped: whole,
+    /** A number of which the size is enough, such as `1.24M`. */
+    short: written({ notation: "compact", maximumSignificantDigits: 3 }),
     /** A number of an axis. @param {number} value @param {number} digits Behind the point. */
-    mark: (value, digits) =>
-      value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+    mark: (value, digits) => fixed(digits)(value),
     /** @param {number} value @param {number} digits In all. */
-    significant: (value, digits) =>
-      value.toLocaleString(locale, { maximumSignificantDigits: digits }),
+    significant: (value, digits) => written({ maximumSignificantDigits: digits })(value),
     /** How often a second something happens. @param {number} perSecond */
     rate: (perSecond) => decimal(perSecond, perSecond > 0 && perSecond < 10 ? 1 : 0),
     /** @param {number} ms */
@@ -91,15 +90,15 @@ export function measures(locale) {
         // Below what browsers let a clock show.
         return `< ${decimal(0.1, 1)} ms`;
       }
-      return ms < 1000 ? `${rough.format(ms)} ms` : `${decimal(ms / 1000, 2)} s`;
+      return ms < 1000 ? `${rough(ms)} ms` : `${decimal(ms / 1000, 2)} s`;
     },
     /** A time that is nothing to wait for, or is. @param {number} ms */
-    lag: (ms) => (ms < 1 ? "< 1 ms" : `${whole.format(ms)} ms`),
+    lag: (ms) => (ms < 1 ? "< 1 ms" : `${whole(ms)} ms`),
     /** A time of which its size is enough: in the largest unit that it fills. @param {number} ms */
     roughTime: (ms) => {
       const seconds = Math.floor(ms / 1000);
       const [size, unit] = UNITS_S.find(([size]) => seconds >= size) ?? [1, "s"];
-      return `${Math.floor(seconds / size)} ${unit}`;
+      return `${whole(Math.floor(seconds / size))} ${unit}`;
     },
     /** A time that grows while one looks at it. @param {number} ms */
     longTime: (ms) => {
@@ -113,7 +112,7 @@ export function measures(locale) {
       }
       return hours < 48
         ? `${hours} h ${minutes % 60} min`
-        : `${Math.floor(hours / 24)} d ${hours % 24} h`;
+        : `${whole(Math.floor(hours / 24))} d ${hours % 24} h`;
     },
     /** The time of day, to the second. @param {Date} at */
     time: (at) => at.toLocaleTimeString(locale, { hourCycle: "h23" }),
