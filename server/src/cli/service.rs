@@ -73,6 +73,9 @@ impl ConnectError {
     fn sentence(&self) -> String {
         let (address, reason) = (&self.address, printable(&self.reason(), REFUSAL_CHARS_MAX));
         match &self.why {
+            Why::NoSocket(NoSocket::Refused(refusal)) if refusal.is_own() => {
+                format!("{address} refuses: {} {reason}", refusal.status())
+            }
             Why::NoSocket(NoSocket::Refused(_)) => reason,
             Why::NoSocket(NoSocket::NoWay(no_way)) if no_way.cause() != Cause::Silent => {
                 format!("no way to {address}: {reason}")

@@ -15,6 +15,8 @@ use tequio_protocol::text::printable;
 pub(crate) struct Refusal {
     status: StatusCode,
     message: String,
+    /// Whether the server itself says so.
+    is_own: bool,
     retry_after: Option<Duration>,
 }
 
@@ -28,12 +30,13 @@ impl Refusal {
         body: &[u8],
         now: SystemTime,
     ) -> Refusal {
-        let message = match serde_json::from_slice::<ErrorBody>(body) {
-            Ok(own) => own.error.message,
-            Err(_) => foreign(address, status, headers, body),
+        let (message, is_own) = match serde_json::from_slice::<ErrorBody>(body) {
+            Ok(own) => (own.error.message, true),
+            Err(_) => (foreign(address, status, headers, body), false),
         };
         let retry_after = text(headers, &RETRY_AFTER).and_then(|value| retry_after(value, now));
-        Refusal { status, message: printable(&message, REFUSAL_CHARS_MAX), retry_after }
+        let message = printable(&message, REFUSAL_CHARS_MAX);
+        Refusal { status, message, is_own, retry_after }
     }
 
     /// An answer that is a success, and no Tequio's.
@@ -44,12 +47,18 @@ impl Refusal {
             "{address} answers {status}{who} with what no tequio sends ({kind}): another program, or \
              the page of a network's login or filter, answers there"
         );
-        Refusal { status, message: printable(&message, REFUSAL_CHARS_MAX), retry_after: None }
+        let message = printable(&message, REFUSAL_CHARS_MAX);
+        Refusal { status, message, is_own: false, retry_after: None }
     }
 
     /// The status.
     pub(crate) fn status(&self) -> StatusCode {
         self.status
+    }
+
+    /// Whether the server itself says so, which does not name itself.
+    pub(crate) fn is_own(&self) -> bool {
+        self.is_own
     }
 
     /// How long the answer asks to wait, if it says so; bounded.

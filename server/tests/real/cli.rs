@@ -374,7 +374,7 @@ async fn what_cannot_be_done_is_one_clear_line_and_code_1() {
         (&nowhere, &submit("1", &[]), "is the server there?"),
         (&nowhere, &submit("1", &["--wait"]), "is the server there?"),
         (&nowhere, MAP, "is the server there?"),
-        (&stranger, &["jobs"], "answers what no tequio does"),
+        (&stranger, &["jobs"], "with what no tequio sends"),
     ] {
         let ran = run(url, arguments).await;
         assert_eq!((ran.out.as_str(), ran.err.lines().count()), ("", 1), "{arguments:?}: {ran:?}");

@@ -3,7 +3,8 @@
 #![cfg(unix)]
 
 use crate::support::{
-    Answer, Tequio, Worker, binary, eights, eights_results, ended, http, run, until,
+    Answer, Tequio, Worker, binary, eights, eights_of_lines, eights_results, ended, http, run,
+    until,
 };
 use std::fs;
 use std::path::Path;
@@ -146,6 +147,6 @@ async fn what_was_computed_while_the_folder_was_away_is_recorded_when_it_is_back
     fs::rename(&folder, &away).unwrap();
     becomes(&server, 503).await;
     fs::rename(&away, &folder).unwrap();
-    assert_eq!(results(&server).await, eights_results(0..3000));
+    assert_eq!(results(&server).await, eights_of_lines(0..3000));
     worker.stop().await;
 }

@@ -141,6 +141,8 @@ async fn whoever_waits_is_told_to_end_in_words() {
     let server = Server::start().await;
     let url = server.url();
     server.submit("/api/jobs?op=repeat_multiply", eights(0..3)).await;
+    // No worker of below ends it.
+    assert_eq!(server.post("/api/jobs/1/pause", "").await.status, 200);
     for name in ["TERM", "HUP"] {
         let mut following = spawn(&url, &["results", "1", "--follow", "--first", "1"]);
         signal(&mut following, name).await;

@@ -2,7 +2,7 @@
 //! password, or pass everything on.
 
 use crate::support::{
-    Server, Tequio, Worker, binary, eights, eights_results, ended, run, run_with, until,
+    Server, Tequio, Worker, binary, eights, eights_of_lines, ended, run, run_with, until,
 };
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -182,7 +182,7 @@ const SOME_BYTES: usize = 700_000;
 #[tokio::test]
 async fn results_that_an_old_proxy_calls_whole_are_not_taken_for_whole() {
     let server = server_with_results(MANY).await;
-    let all = eights_results(0..MANY);
+    let all = eights_of_lines(0..MANY);
     for format in ["jsonl", "csv"] {
         let proxy = Proxy::with_replies(server.address, &[Reply::Old(SOME_BYTES)]).await;
         let ran = run(&proxy.url(), &["results", "1", "--format", format]).await;
@@ -194,7 +194,8 @@ async fn results_that_an_old_proxy_calls_whole_are_not_taken_for_whole() {
         let first = ran.err.split("--first ").nth(1).unwrap().split('`').next().unwrap();
         let rest =
             run(&server.url(), &["results", "1", "--format", format, "--first", first]).await;
-        let rest = rest.out.strip_prefix("index,result,error\n").unwrap_or(&rest.out).to_owned();
+        let rest =
+            rest.out.strip_prefix("index,result,error,line\n").unwrap_or(&rest.out).to_owned();
         assert_eq!(ran.out + &rest, whole, "{format}");
         assert!(format == "csv" || whole == all);
     }
@@ -204,7 +205,7 @@ async fn results_that_an_old_proxy_calls_whole_are_not_taken_for_whole() {
 async fn whoever_follows_goes_on_behind_an_old_proxy() {
     let server = server_with_results(MANY).await;
     // The last cut is in the line that says that this is all.
-    let whole = eights_results(0..MANY).len();
+    let whole = eights_of_lines(0..MANY).len();
     let cuts = [300, 500_000, 499_999, 1_000_000, whole / 2];
     let replies: Vec<Reply> = cuts.into_iter().map(Reply::Old).collect();
     for format in ["jsonl", "csv"] {
@@ -232,19 +233,8 @@ async fn map_goes_on_behind_an_old_proxy() {
     .await;
     let mapped = run_with(&proxy.url(), &["map", "repeat_multiply"], &eights(0..20_000)).await;
     assert_eq!(mapped.code, Some(0), "{}", mapped.err);
-    assert!(without_lines(&mapped.out) == eights_results(0..20_000));
+    assert!(mapped.out == eights_of_lines(0..20_000));
     worker.stop().await;
-}
-
-/// Results of lines name their line, which is not looked at here.
-fn without_lines(results: &str) -> String {
-    let lines = results.lines().map(|line| match line.split_once("\"line\":") {
-        Some((before, after)) => {
-            format!("{before}{}\n", after.split_once(',').map_or("", |(_, rest)| rest))
-        }
-        None => format!("{line}\n"),
-    });
-    lines.collect()
 }
 
 // ---- A server that is started again behind a proxy --------------------------------------------
@@ -260,11 +250,15 @@ async fn commands_wait_while_a_proxy_does_not_reach_its_server() {
         "429 Too Many Requests",
         "522 Origin Time-out",
     ] {
-        let troubled = [answer(status, "retry-after: 1\r\n", "<html>"), Reply::Pass];
-        let proxy = Proxy::with_replies(server.address, &troubled).await;
+        let mut troubled = Some(answer(status, "retry-after: 1\r\n", "<html>"));
+        let proxy = Proxy::start(server.address, move |head| match head.contains("/results?") {
+            true => troubled.take().unwrap_or(Reply::Pass),
+            false => Reply::Pass,
+        })
+        .await;
         let followed = run(&proxy.url(), &["results", "1", "--follow"]).await;
         assert_eq!(followed.code, Some(0), "{status}: {}", followed.err);
-        assert_eq!(without_lines(&followed.out), eights_results(0..10));
+        assert_eq!(followed.out, eights_of_lines(0..10));
         assert!(followed.err.contains(&status[..3]), "it says why it waits: {}", followed.err);
         assert_eq!(followed.err.matches("trying again").count(), 1, "{}", followed.err);
     }
@@ -285,7 +279,7 @@ async fn map_and_submit_wait_while_a_proxy_does_not_reach_its_server() {
     .await;
     let mapped = run_with(&proxy.url(), &["map", "repeat_multiply"], &eights(0..5_000)).await;
     assert_eq!(mapped.code, Some(0), "{}", mapped.err);
-    assert!(without_lines(&mapped.out) == eights_results(0..5_000));
+    assert!(mapped.out == eights_of_lines(0..5_000));
     let grid =
         ["submit", "repeat_multiply", "--initial", "0..500", "--factor", "2", "--times", "3"];
     let waited = run(&proxy.url(), &[&grid[..], &["--wait"]].concat()).await;

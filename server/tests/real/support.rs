@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::process::{ExitStatus, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tempfile::TempDir;
 use tequio::native::{self, End};
@@ -28,6 +28,16 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Between two looks at what must come: those who work need the cores too.
 const LOOK_AGAIN: Duration = Duration::from_millis(10);
+
+/// A page as short as one can be: the real one is built by `cargo xtask`, and not needed here.
+static PAGE: LazyLock<Vec<u8>> = LazyLock::new(|| {
+    let files = [("index.html", "<!doctype html>"), ("style.css", "html {}")];
+    let packed = files.map(|(path, content)| {
+        let length = |text: &str| (text.len() as u32).to_le_bytes();
+        [&length(path)[..], &length(content), path.as_bytes(), content.as_bytes()].concat()
+    });
+    packed.concat()
+});
 
 // ---- A server in this process -----------------------------------------------------------------
 
@@ -63,7 +73,7 @@ impl Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let root = Root::Tasks;
-        let page = Page::default();
+        let page = Page::packed(&PAGE).unwrap();
         let config = Config { address, welcome, demo: false, root, page, store, who, seed: 1 };
         let served = tokio::spawn(async {
             let stopped = async {

@@ -1,7 +1,7 @@
 //! Whoever keeps an answer sees whether it is whole: results that end with a line that says so, and
 //! HTTP/1.0, which has no chunks.
 
-use crate::support::{Server, Worker, eights, eights_results, parts, raw, within};
+use crate::support::{Server, Worker, eights, eights_of_lines, parts, raw, within};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -42,13 +42,13 @@ async fn an_answer_without_chunks_says_its_length() {
         let (head, body) = get_1_0(&server, &format!("/api/jobs/1/results{query}")).await;
         assert!(head.starts_with("http/1.0 200") || head.starts_with("http/1.1 200"), "{head}");
         assert_eq!(length(&head), Some(body.len()), "{query}: {head}");
-        let all = eights_results(0..20_000);
+        let all = eights_of_lines(0..20_000);
         let expected: Vec<&str> = all.lines().skip(lines.start).take(lines.len()).collect();
         assert_eq!(body.lines().collect::<Vec<_>>(), expected, "{query}");
     }
     let (head, body) = get_1_0(&server, "/api/jobs/1/results?format=csv").await;
     assert_eq!((length(&head), body.lines().count()), (Some(body.len()), 20_001), "{head}");
-    assert!(body.starts_with("index,result,error\n0,0.0,\n1,8.0,\n"), "{}", &body[..99]);
+    assert!(body.starts_with("index,result,error,line\n0,0.0,,1\n1,8.0,,2\n"), "{}", &body[..99]);
     let (head, body) = get_1_0(&server, "/api/jobs/2/results").await;
     assert_eq!((length(&head), body.as_str()), (Some(0), ""), "nothing is recorded of it");
     for path in ["/", "/healthz", "/metrics", "/api/jobs", "/style.css", "/api/jobs/9/results"] {
@@ -69,12 +69,12 @@ async fn nobody_follows_without_seeing_the_end() {
     for query in ["?follow=true&end=true", "?end=true"] {
         let (head, body) = get_1_0(&server, &format!("/api/jobs/1/results{query}")).await;
         assert!(head.contains(" 200 "), "{head}");
-        assert_eq!(body, eights_results(0..20_000) + "{\"end\":20000}\n", "{query}");
+        assert_eq!(body, eights_of_lines(0..20_000) + "{\"end\":20000}\n", "{query}");
     }
     let follow = server.request(reqwest::Method::GET, "/api/jobs/1/results?follow=true");
     let follow = crate::support::Answer::of(follow).await;
     assert_eq!(follow.header("x-accel-buffering"), Some("no"));
-    assert_eq!(follow.text, eights_results(0..20_000));
+    assert_eq!(follow.text, eights_of_lines(0..20_000));
 }
 
 #[tokio::test]
@@ -85,9 +85,9 @@ async fn the_last_line_says_how_many_there_were() {
         ("end=true&count=7", "{\"end\":7}", 8),
         ("end=true&first=19999&follow=true", "{\"end\":1}", 2),
         ("end=true&first=20000", "{\"end\":0}", 1),
-        ("end=true&format=csv&count=7", "end,7,", 9),
-        ("end=true&format=csv&count=0", "end,0,", 2),
-        ("end=false&count=1", "{\"index\":0,\"result\":0.0}", 1),
+        ("end=true&format=csv&count=7", "end,7,,", 9),
+        ("end=true&format=csv&count=0", "end,0,,", 2),
+        ("end=false&count=1", "{\"index\":0,\"line\":1,\"result\":0.0}", 1),
     ] {
         let text = server.get_text(&format!("/api/jobs/1/results?{query}")).await;
         assert_eq!(text.lines().next_back(), Some(last), "{query}");

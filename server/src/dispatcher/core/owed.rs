@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::PLAIN_SILENCE_MAX;
+use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::close_code;
 use tracing::warn;
 
@@ -83,6 +84,7 @@ impl Core {
         if !accepted.fresh.is_empty() {
             warn!("[#{id}] left task {index} as others did, which is its outcome now: {why}");
         }
+        self.live.stream.ended(id, lease, HowEnded::Lost, now.at);
         self.take(id, lease, Ok(accepted), None, now);
     }
 }
