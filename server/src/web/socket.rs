@@ -11,7 +11,7 @@ use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
-use axum::extract::{ConnectInfo, FromRequestParts, Path, Request, State};
+use axum::extract::{ConnectInfo, FromRequestParts, Path, Query, Request, State};
 use axum::http::StatusCode;
 use axum::http::header::{UPGRADE, USER_AGENT};
 use axum::http::request::Parts;
@@ -90,7 +90,7 @@ impl FromRequestParts<App> for Caller {
         let address = ConnectInfo::<SocketAddr>::from_request_parts(parts, app).await;
         let ConnectInfo(address) = address.expect("the listener says who connects");
         let upgrade = WebSocketUpgrade::from_request_parts(parts, app).await;
-        let upgrade = upgrade.map_err(|rejection| not_a_socket(&rejection))?;
+        let upgrade = upgrade.map_err(|rejection| no_socket(&rejection, parts, app))?;
         let agent = parts.headers.get(USER_AGENT);
         let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         let peer = Peer {
@@ -231,6 +231,23 @@ impl Caller {
                 drop(open);
             })
     }
+}
+
+/// What a page adds to a plain request for a socket's address, when no socket has opened there and its
+/// browser does not say why. Browsers send no `Origin` with such a request.
+#[derive(Debug, Deserialize)]
+struct Asker {
+    origin: Option<String>,
+}
+
+/// Says why there is no socket: the one that a page of the asker's origin asked for was refused, or this
+/// is none that is asked for, perhaps because a proxy has taken its headers away.
+fn no_socket(rejection: &WebSocketUpgradeRejection, parts: &Parts, app: &App) -> ApiError {
+    let asker = Query::<Asker>::try_from_uri(&parts.uri).ok();
+    let origin = asker.and_then(|Query(asker)| asker.origin);
+    origin
+        .and_then(|origin| app.who.refusal_of_socket(&origin, &parts.headers))
+        .unwrap_or_else(|| not_a_socket(rejection))
 }
 
 fn not_a_socket(rejection: &WebSocketUpgradeRejection) -> ApiError {
