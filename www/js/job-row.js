@@ -46,7 +46,7 @@ export class JobRow {
     });
     for (const format of /** @type {const} */ (["jsonl", "csv"])) {
       const link = /** @type {HTMLAnchorElement} */ (this.#find(`job-${format}`));
-      link.href = `/api/jobs/${job.id}/results?format=${format}`;
+      link.href = `api/jobs/${job.id}/results?format=${format}`;
       link.download = `tequio-job-${job.id}.${format}`;
     }
   }

@@ -19,7 +19,7 @@ export const ANSWER_MS_MAX = 10_000;
 /** The server's answer; what it says where it has none is the error's message.
  * @type {Ask} */
 export async function askSample(job, signal) {
-  const answer = await fetch(`/api/jobs/${job}/sample`, { signal });
+  const answer = await fetch(`api/jobs/${job}/sample`, { signal });
   if (!answer.ok) {
     /** @type {ErrorBody | null} */
     const body = await answer.json().catch(() => null);
