@@ -170,10 +170,10 @@ async function carryOut(id, wish) {
   work.show();
   try {
     if (wish === "remove") {
-      await operator.remove(`/api/jobs/${id}`);
+      await operator.remove(`api/jobs/${id}`);
       work.forget(id);
     } else {
-      work.learn(await operator.post(`/api/jobs/${id}/${wish}`));
+      work.learn(await operator.post(`api/jobs/${id}/${wish}`));
     }
   } catch (error) {
     const why = () => (error instanceof Refused ? error.why : String(error));

@@ -4,7 +4,7 @@
 
 import { element, input, setText } from "./dom.js";
 import { Refused, ask } from "./operator.js";
-import { strings } from "./strings.js";
+import { strings, wordsFor } from "./strings.js";
 
 /** @typedef {import("./operator.js").Operator} Operator */
 /** @typedef {import("./protocol.js").ErrorDetail} ErrorDetail */
@@ -137,7 +137,7 @@ export class NewJob {
       if (!isAnswered) {
         throw new Refused({ code: "no_answer", message: "" });
       }
-      const job = await this.#operator.post("/api/jobs", this.#job());
+      const job = await this.#operator.post("api/jobs", this.#job());
       this.#wish = false;
       input("new-name").value = "";
       this.#submitted(job);
@@ -211,7 +211,7 @@ async function checked(axes, signal) {
   if (Object.values(axes).some((text) => text.length > AXIS_CHARS_MAX)) {
     return tooLong(axes);
   }
-  const answer = await ask(`/api/grid?${new URLSearchParams(axes)}`, { signal });
+  const answer = await ask(`api/grid?${new URLSearchParams(axes)}`, { signal });
   if (TOO_LONG_STATUSES.includes(answer.status)) {
     return tooLong(axes);
   }
@@ -226,9 +226,8 @@ export function tooLong(axes) {
 }
 
 /** @param {ErrorDetail} error */
-function wordsOf({ code, message }) {
-  const known = /** @type {Record<string, string>} */ (strings.newJob.errors);
-  return Object.hasOwn(known, code) ? known[code] : message;
+function wordsOf(error) {
+  return wordsFor(strings.newJob.errors, error);
 }
 
 /** @param {string} id Of the field. @param {string} text Empty where nothing is wrong. */

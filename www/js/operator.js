@@ -2,10 +2,10 @@
 // Who may submit and control jobs: everybody, where the server asks for no token; else whoever has
 // given the operator's, which is kept for this tab alone and never shown.
 
-import { element, input, setText } from "./dom.js";
+import { dialog, element, input, setText } from "./dom.js";
 import { keeper } from "./keep.js";
 import { RETRY_MS } from "./live.js";
-import { strings } from "./strings.js";
+import { strings, wordsFor } from "./strings.js";
 
 /** @typedef {import("./protocol.js").ErrorDetail} ErrorDetail */
 /** @typedef {import("./protocol.js").JobView} JobView */
@@ -26,8 +26,7 @@ export class Refused extends Error {
 
   /** Why, in the language of the moment; what only the server knows, in its own words. */
   get why() {
-    const known = /** @type {Record<string, string>} */ (strings.operator.refused);
-    return Object.hasOwn(known, this.code) ? known[this.code] : this.message;
+    return wordsFor(strings.operator.refused, this);
   }
 }
 
@@ -157,7 +156,7 @@ export class Operator {
   }
 
   get #dialog() {
-    return /** @type {HTMLDialogElement} */ (element("operator-dialog"));
+    return dialog("operator-dialog");
   }
 
   /** @param {() => string} wrong */
@@ -230,14 +229,20 @@ export class Operator {
 /** Asks the server for something, and waits so long and no longer.
  * @param {string} path @param {RequestInit} [request] */
 export function ask(path, request) {
-  const limit = AbortSignal.timeout(ANSWER_MS_MAX);
-  const signal = request?.signal ? AbortSignal.any([request.signal, limit]) : limit;
-  return fetch(path, { ...request, signal });
+  // `AbortSignal.any` is younger than many browsers.
+  const asking = new AbortController();
+  const end = () => asking.abort();
+  setTimeout(end, ANSWER_MS_MAX);
+  request?.signal?.addEventListener("abort", end);
+  if (request?.signal?.aborted) {
+    end();
+  }
+  return fetch(path, { ...request, signal: asking.signal });
 }
 
 /** @returns {Promise<ServerView>} */
 async function askServer() {
-  const answer = await ask("/api/server");
+  const answer = await ask("api/server");
   if (!answer.ok) {
     throw new Error(answer.statusText);
   }
@@ -252,7 +257,7 @@ async function isRight(token, signal) {
     return false;
   }
   const headers = { authorization: `Bearer ${token}` };
-  const answer = await send("/api/operator", { headers, signal });
+  const answer = await send("api/operator", { headers, signal });
   if (!answer.ok && answer.status !== 401) {
     throw new Refused({ code: "no_answer", message: answer.statusText });
   }

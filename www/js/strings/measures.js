@@ -27,27 +27,29 @@ const UNITS_S = [[24 * 3600, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 export function measures(locale) {
   const decimals = Array.from({ length: DIGITS_MAX + 1 }, (_, digits) => {
     const sizes = { minimumFractionDigits: digits, maximumFractionDigits: digits };
-    return new Intl.NumberFormat(locale, { ...sizes, useGrouping: false });
+    return numbers(locale, { ...sizes, useGrouping: false });
   });
-  const whole = new Intl.NumberFormat(locale, { maximumFractionDigits: 0 });
-  const compact = new Intl.NumberFormat(locale, {
+  const whole = numbers(locale, { maximumFractionDigits: 0 });
+  const compact = numbers(locale, {
     notation: "compact",
     maximumSignificantDigits: 3,
   });
-  const minute = new Intl.DateTimeFormat(locale, {
-    hour: "2-digit",
+  const minute = dates(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const second = dates(locale, {
+    hour: "numeric",
     minute: "2-digit",
+    second: "2-digit",
     hourCycle: "h23",
   });
-  const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
-  const rough = new Intl.NumberFormat(locale, { maximumSignificantDigits: 3, useGrouping: false });
+  const day = dates(locale, { day: "numeric", month: "short" });
+  const rough = numbers(locale, { maximumSignificantDigits: 3, useGrouping: false });
 
   /** @param {number} value @param {number} digits Behind the point. */
   const decimal = (value, digits) => decimals[digits].format(value);
 
   /** @param {number} count @param {string} unit */
   const counted = (count, unit) =>
-    new Intl.NumberFormat(locale, { style: "unit", unit, unitDisplay: "long" }).format(count);
+    numbers(locale, { style: "unit", unit, unitDisplay: "long" }, ` ${unit}`).format(count);
 
   return {
     decimal,
@@ -79,10 +81,10 @@ export function measures(locale) {
     short: (value) => compact.format(value),
     /** A number of an axis. @param {number} value @param {number} digits Behind the point. */
     mark: (value, digits) =>
-      value.toLocaleString(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }),
+      numbers(locale, { minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value),
     /** @param {number} value @param {number} digits In all. */
     significant: (value, digits) =>
-      value.toLocaleString(locale, { maximumSignificantDigits: digits }),
+      numbers(locale, { maximumSignificantDigits: digits }).format(value),
     /** How often a second something happens. @param {number} perSecond */
     rate: (perSecond) => decimal(perSecond, perSecond > 0 && perSecond < 10 ? 1 : 0),
     /** @param {number} ms */
@@ -116,7 +118,7 @@ export function measures(locale) {
         : `${Math.floor(hours / 24)} d ${hours % 24} h`;
     },
     /** The time of day, to the second. @param {Date} at */
-    time: (at) => at.toLocaleTimeString(locale, { hourCycle: "h23" }),
+    time: (at) => second.format(at),
     /** @param {Date} at */
     timeToMinute: (at) => minute.format(at),
     /** The same, and the day if it is another one. @param {Date} at @param {Date} now */
@@ -125,4 +127,26 @@ export function measures(locale) {
       return isToday ? minute.format(at) : `${day.format(at)}, ${minute.format(at)}`;
     },
   };
+}
+
+/** As `Intl` writes numbers; plainly, in a browser that cannot.
+ * @param {string} locale @param {Intl.NumberFormatOptions} options
+ * @param {string} unit What is behind a plain number. */
+function numbers(locale, options, unit = "") {
+  try {
+    return new Intl.NumberFormat(locale, options);
+  } catch {
+    const digits = options.maximumFractionDigits ?? 2;
+    return { format: (/** @type {number} */ value) => `${Number(value.toFixed(digits))}${unit}` };
+  }
+}
+
+/** The same of times. @param {string} locale @param {Intl.DateTimeFormatOptions} options */
+function dates(locale, options) {
+  try {
+    return new Intl.DateTimeFormat(locale, options);
+  } catch {
+    const [from, to] = options.day ? [5, 10] : [11, options.second ? 19 : 16];
+    return { format: (/** @type {Date} */ at) => at.toISOString().slice(from, to) };
+  }
 }
