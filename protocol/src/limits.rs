@@ -446,6 +446,10 @@ pub const CONNECTIONS_LISTED_MAX: usize = 40;
 /// characters.
 pub const HOST_BYTES_MAX: usize = 260;
 
+/// The longest path that a join link takes over from a page, which may be in a proxy's folder: far
+/// more than proxies use, and little enough for a QR code that a phone reads.
+pub const JOIN_PATH_BYTES_MAX: usize = 200;
+
 /// The pause after the system refuses a new connection (no file descriptors left, mostly).
 pub const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(200);
 

@@ -2,7 +2,7 @@
 // What the server is asked for, and what came back: its answer, its refusal, or something from between
 // that is not the server at all, such as a proxy.
 
-import { strings } from "./strings.js";
+import { strings, wordsFor } from "./strings.js";
 
 /** @typedef {import("./protocol.js").ErrorDetail} ErrorDetail */
 
@@ -22,11 +22,7 @@ export class Refused extends Error {
 
   /** Why, in the language of the moment; what only the server knows, in its own words. */
   get why() {
-    const known = /** @type {Record<string, string>} */ (strings.operator.refused);
-    if (this.foreign !== null) {
-      return foreign(this.foreign);
-    }
-    return Object.hasOwn(known, this.code) ? known[this.code] : this.message;
+    return this.foreign === null ? wordsFor(strings.operator.refused, this) : foreign(this.foreign);
   }
 }
 

@@ -20,6 +20,7 @@ export function browserId(keeper) {
 /** Two characters a byte. @param {number} length In bytes. */
 export function randomHex(length) {
   // Not `randomUUID`, which only secure contexts have.
-  const bytes = crypto.getRandomValues(new Uint8Array(length));
+  const bytes = new Uint8Array(length).map(() => 256 * Math.random());
+  globalThis.crypto?.getRandomValues(bytes);
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -6,6 +6,7 @@ import { element, input, setText } from "./dom.js";
 import { onVisibility } from "./lifecycle.js";
 import { LogBox, part, timePart } from "./log-box.js";
 import { onLanguage, strings } from "./strings.js";
+import { WhyNot } from "./why-not.js";
 
 /** @typedef {import("./chat-room.js").Happening} Happening */
 /** @typedef {import("./keep.js").Keeper} Keeper */
@@ -19,6 +20,10 @@ const SERIES = 8;
 let room;
 /** @type {LogBox} */
 let log;
+/** @type {WhyNot} */
+let why;
+/** @type {URL} */
+let url;
 /** @type {Keeper} */
 let keeper;
 /** What is wrong with what was typed last, by its string.
@@ -29,7 +34,8 @@ let isToSay = false;
 
 /** @param {URL} chat Where the server's is. @param {Keeper} ofBrowser */
 export function setUp(chat, ofBrowser) {
-  keeper = ofBrowser;
+  [keeper, url] = [ofBrowser, chat];
+  why = new WhyNot(show);
   const name = nameFrom(keeper.getItem(NAME_KEY) ?? "") ?? "";
   input("chat-name").value = name;
   log = new LogBox(element("chat-log"), EVENTS_MAX, (isMissed) => {
@@ -104,9 +110,11 @@ function sayTyped() {
 
 function linkChanged() {
   if (room.link === "lost") {
+    void why.disconnected(url.href);
     wrong = isToSay ? "notSent" : wrong;
     isToSay = false;
   } else if (room.link === "open") {
+    why.connected();
     wrong = wrong === "notSent" ? null : wrong;
     if (isToSay) {
       sayTyped();
@@ -132,7 +140,8 @@ function show() {
   element("chat-state").dataset.state = link;
   setText("chat-state-text", words.state[link]);
   input("chat-name").placeholder = self || words.nameHint;
-  const how = isAway ? words.away(reason) : words.what;
+  const known = why.why && strings.whyNot(why.why);
+  const how = isAway ? (known ?? words.away(reason)) : words.what;
   element("chat-said").classList.toggle("wrong", wrong !== null);
   setText("chat-said", wrong ? words[wrong] : how);
 }

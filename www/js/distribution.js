@@ -48,7 +48,7 @@ export function isForLog(values) {
 
 /** The smallest, the middle one and the largest. @param {number[]} values All finite, at least one. */
 export function sizes(values) {
-  const sorted = values.toSorted((a, b) => a - b);
+  const sorted = [...values].sort((a, b) => a - b);
   return [sorted[0], sorted[Math.floor((sorted.length - 1) / 2)], sorted[sorted.length - 1]];
 }
 

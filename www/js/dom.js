@@ -15,6 +15,42 @@ export function input(id) {
   return /** @type {HTMLInputElement} */ (element(id));
 }
 
+/** One of the page's dialogs; where the browser knows of none, a box that is shown and hidden.
+ * @param {string} id */
+export function dialog(id) {
+  const found = /** @type {HTMLDialogElement} */ (element(id));
+  if (!("showModal" in found)) {
+    const box = /** @type {HTMLElement} */ (found);
+    Object.defineProperty(box, "open", { get: () => box.hasAttribute("open") });
+    Object.assign(box, {
+      showModal: () => box.setAttribute("open", ""),
+      close: () => {
+        box.removeAttribute("open");
+        box.dispatchEvent(new Event("close"));
+      },
+    });
+  }
+  return found;
+}
+
+/** Says so where a browser draws on no canvas: some block that. uPlot would find out too late to say. */
+export function needCanvas() {
+  if (!document.createElement("canvas").getContext("2d")) {
+    throw new Error("no canvas");
+  }
+}
+
+/** Calls it when the size of a box has changed, and once in the beginning. @param {Element} box
+ * @param {() => void} act */
+export function onResize(box, act) {
+  if ("ResizeObserver" in globalThis) {
+    new ResizeObserver(act).observe(box);
+  } else {
+    addEventListener("resize", act);
+    requestAnimationFrame(act);
+  }
+}
+
 /** Setting the same text again would be announced again, and cost a layout.
  * @param {string} id @param {string} text */
 export function setText(id, text) {

@@ -6,6 +6,7 @@ import { element, input, setText } from "./dom.js";
 import { LogBox, part, timePart } from "./log-box.js";
 import { TRIPS, roundTrips, summary } from "./round-trip.js";
 import { onLanguage, strings } from "./strings.js";
+import { whyNot } from "./why-not.js";
 
 /** Lines that are kept. */
 const LINES_MAX = 100;
@@ -22,6 +23,10 @@ const HELLO = "hello";
 
 /** @type {URL} */
 let url;
+let isOwn = false;
+/** Why it was refused, where that is known.
+ * @type {import("./why-not.js").Why | null} */
+let why = null;
 /** @type {WebSocket | null} */
 let socket = null;
 /** @type {State} */
@@ -39,9 +44,10 @@ let isMeasuring = false;
 /** How it is measured, or why it was not, in the language of the moment. */
 let said = howMeasured;
 
-/** @param {URL} echo Where the server's is. */
-export function setUp(echo) {
+/** @param {URL} echo Where the server's is. @param {boolean} own Whether that is the page's own. */
+export function setUp(echo, own) {
   url = echo;
+  isOwn = own;
   log = new LogBox(element("echo-log"), LINES_MAX);
   const details = /** @type {HTMLDetailsElement} */ (element("echo-details"));
   details.addEventListener("toggle", () => (details.open ? connect() : disconnect()));
@@ -61,6 +67,7 @@ export function setUp(echo) {
 
 function connect() {
   disconnect();
+  why = null;
   become("opening");
   try {
     socket = new WebSocket(url);
@@ -73,8 +80,20 @@ function connect() {
   socket.onmessage = ({ data }) => hear(data);
   socket.onclose = ({ code, reason }) => {
     end = { code, reason };
-    over(state === "opening" ? "refused" : "closed");
+    const isRefused = state === "opening";
+    over(isRefused ? "refused" : "closed");
+    if (isRefused && isOwn) {
+      void askWhyNot();
+    }
   };
+}
+
+async function askWhyNot() {
+  const found = await whyNot(url);
+  if (state === "refused" && found.kind !== "away") {
+    why = found;
+    become("refused");
+  }
 }
 
 async function greet() {
@@ -188,6 +207,9 @@ function howMeasured() {
 
 function stateText() {
   const words = strings.echo;
+  if (state === "refused" && why) {
+    return strings.whyNot(why);
+  }
   return state === "closed" && end.code > 0 ? words.closed(end.code, end.reason) : words.state[state];
 }
 

@@ -44,7 +44,7 @@ export function show(live) {
 
 async function ask() {
   try {
-    const answer = await fetch("/api/server");
+    const answer = await fetch("api/server");
     isAsked = answer.ok;
     server = answer.ok ? await answer.json() : server;
   } catch {
@@ -54,8 +54,15 @@ async function ask() {
   draw();
 }
 
+/** The folder that this page is in: a proxy may have put it below any, of which the server knows
+ * nothing. */
+function ownPath() {
+  return new URL(".", document.baseURI).pathname;
+}
+
 function draw() {
-  const join = server?.join ?? null;
+  // At a root it is said without its slash.
+  const join = server?.join ? server.join + ownPath().replace(/^\/$/, "") : null;
   element("join").hidden = server === null;
   element("join-open").hidden = join === null;
   element("join-closed").hidden = join !== null;
@@ -76,7 +83,7 @@ function drawLink(server, join) {
     link.textContent = join;
     link.href = join;
     // Each address has an image of its own: one that a browser has kept may be another's.
-    image.src = `/api/join.svg?of=${encodeURIComponent(join)}`;
+    image.src = `api/join.svg?${new URLSearchParams({ path: ownPath(), of: join })}`;
   }
 }
 

@@ -29,10 +29,12 @@ export function onLifecycle({ suspend, resume }) {
 /** Tells the other tabs of this browser that this one is gone, so that they share the cores anew
  * at once. @param {string} tab */
 export function sayBye(tab) {
-  if ("BroadcastChannel" in globalThis) {
+  try {
     const channel = new BroadcastChannel(CHANNEL);
     channel.postMessage(JSON.stringify({ type: "bye", tab }));
     channel.close();
+  } catch {
+    // There are no channels, or none for this page: then the tabs do not know of each other.
   }
 }
 

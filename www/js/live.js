@@ -1,7 +1,9 @@
 // @ts-check
 // What the server tells of everything: jobs, workers, throughput and the task stream, as they are
-// now. It is asked only while the page is to be seen: browsers allow a page's server six
-// connections, for all of its tabs together, and a stream of events keeps one.
+// now. It is asked only while the page is to be seen, and by one tab for all of a browser's
+// (events.js).
+
+import { RETRY_MS, openEvents } from "./events.js";
 
 /** @typedef {import("./protocol.js").LiveEvent} LiveEvent */
 /** @typedef {import("./protocol.js").Snapshot} Snapshot */
@@ -22,9 +24,7 @@ export const BARS_MAX = 2048;
 
 /** Silence after which the connection is taken for dead: the server says something every 10 s. */
 export const SILENCE_MS_MAX = 30_000;
-/** The pause before a stream that was refused is asked for again. Browsers ask again by themselves
- * only where it broke off. */
-export const RETRY_MS = 3000;
+export { RETRY_MS };
 
 /** A worker, and when it was last heard of, in milliseconds since the server started.
  * @typedef {WorkerView & { heardMs: number }} ShownWorker */
@@ -60,9 +60,14 @@ export class LiveState {
 
   /** @param {Snapshot} snapshot */
   #begin(snapshot) {
+    // Another start of the server has other jobs; the same one's are told of again and again where no
+    // stream is kept.
+    const isSame = snapshot.started_at_ms === this.startedAtMs;
     this.atMs = snapshot.at_ms;
     this.startedAtMs = snapshot.started_at_ms;
-    this.jobs = new Map(snapshot.jobs.map((job) => [job.id, job]));
+    this.jobs = isSame ? this.jobs : new Map();
+    this.jobs.clear();
+    snapshot.jobs.forEach((job) => this.jobs.set(job.id, job));
     this.jobsOmitted = snapshot.jobs_omitted;
     this.workers = new Map();
     this.#addWorkers(snapshot.workers);
@@ -74,6 +79,10 @@ export class LiveState {
 
   /** @param {Changes} changes */
   #change(changes) {
+    if (changes.at_ms < this.atMs) {
+      // It is in what was told since.
+      return;
+    }
     this.atMs = changes.at_ms;
     changes.jobs.forEach((job) => this.jobs.set(job.id, job));
     changes.jobs_gone.forEach((id) => this.jobs.delete(id));
@@ -145,8 +154,7 @@ function fill(list, length) {
   }
 }
 
-/** As much of `EventSource` as is used here.
- * @typedef {Pick<EventSource, "close" | "readyState" | "onmessage" | "onerror">} Source */
+/** @typedef {import("./events.js").Source} Source */
 
 /** The connection to the server's events. */
 export class Live {
@@ -169,7 +177,7 @@ export class Live {
    * @param {() => Source} open @param {() => number} now The page's clock, in milliseconds. */
   constructor(
     changed,
-    open = () => new EventSource("/api/events"),
+    open = openEvents,
     now = () => performance.now(),
   ) {
     this.#changed = changed;

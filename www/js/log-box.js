@@ -2,6 +2,8 @@
 // A box of lines, the newest at its end, which follows the newest unless somebody reads what was
 // before.
 
+import { onResize } from "./dom.js";
+
 /** How far from the end one may be and still be at it: browsers round where they scroll to. */
 const END_PX = 8;
 
@@ -29,12 +31,12 @@ export class LogBox {
     this.#missed = missed;
     box.addEventListener("scroll", () => this.#look(), { passive: true });
     // Lines break elsewhere in a box of another width, and one that was folded has been nowhere.
-    new ResizeObserver(() => {
+    onResize(box, () => {
       this.#width = box.clientWidth;
       if (this.#isAtEnd) {
         this.toEnd();
       }
-    }).observe(box);
+    });
   }
 
   /** @param {HTMLElement} line */

@@ -4,7 +4,7 @@
 
 import { Refused, ask, saidBy, whyOf } from "./answer.js";
 import { element, input, setText } from "./dom.js";
-import { strings } from "./strings.js";
+import { strings, wordsFor } from "./strings.js";
 
 /** @typedef {import("./operator.js").Operator} Operator */
 /** @typedef {import("./protocol.js").AxisView} AxisView */
@@ -266,9 +266,8 @@ export function noteOf(text, view) {
 }
 
 /** @param {ErrorDetail} error */
-function wordsOf({ code, message }) {
-  const known = /** @type {Record<string, string>} */ (strings.newJob.errors);
-  return Object.hasOwn(known, code) ? known[code] : message;
+function wordsOf(error) {
+  return wordsFor(strings.newJob.errors, error);
 }
 
 /** @param {string} id Of the field. @param {string} text Empty where nothing is wrong. */

@@ -3,7 +3,7 @@
 // given the operator's, which is kept for this tab alone and never shown.
 
 import { Refused, ask, saidBy, whyOf } from "./answer.js";
-import { element, input, setText } from "./dom.js";
+import { dialog, element, input, setText } from "./dom.js";
 import { keeper } from "./keep.js";
 import { RETRY_MS } from "./live.js";
 import { strings } from "./strings.js";
@@ -151,7 +151,7 @@ export class Operator {
   }
 
   get #dialog() {
-    return /** @type {HTMLDialogElement} */ (element("operator-dialog"));
+    return dialog("operator-dialog");
   }
 
   /** @param {() => string} wrong */

@@ -77,6 +77,14 @@ function keepFocus(focused) {
   }
 }
 
+/** What keeps the socket from opening, where that is known.
+ * @param {import("./why-not.js").Why | null} why */
+export function showWhyNot(why) {
+  element("why-not").hidden = why === null;
+  element("why-not").dataset.why = why?.kind ?? "";
+  setText("why-not", why ? strings.whyNot(why) : "");
+}
+
 /** @param {number} ms */
 export function showCountdown(ms) {
   setText("countdown", strings.countdown(Math.max(0, Math.ceil(ms / 1000))));

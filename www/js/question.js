@@ -1,7 +1,7 @@
 // @ts-check
 // Asks before a job is closed, cancelled or removed: none of it can be undone.
 
-import { element, setText } from "./dom.js";
+import { dialog, element, setText } from "./dom.js";
 import { isOver } from "./job-order.js";
 import { strings } from "./strings.js";
 
@@ -59,6 +59,6 @@ export class Question {
   }
 
   get #dialog() {
-    return /** @type {HTMLDialogElement} */ (element("question"));
+    return dialog("question");
   }
 }

@@ -19,7 +19,7 @@ export async function roundTrips(ask, now = () => performance.now()) {
 
 /** @param {number[]} times At least one. */
 export function summary(times) {
-  const sorted = times.toSorted((one, other) => one - other);
+  const sorted = [...times].sort((one, other) => one - other);
   const middle = (sorted.length - 1) / 2;
   return {
     min: sorted[0],

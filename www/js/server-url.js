@@ -5,8 +5,8 @@
 const SOCKET_PATH = "/ws";
 
 /**
- * The socket's address. `?server=` may be written with http or https, which names a Tequio's page,
- * or with ws or wss, with or without a path; without one it is asked for `/`, where every
+ * The socket's address. `?server=` may be written with http or https, which names a Tequio's page by
+ * the folder that it is in, or with ws or wss, with or without a path; without one it is asked for `/`, where every
  * classroom server listens.
  *
  * @param {Location | URL} page The page's own address.
@@ -15,20 +15,23 @@ const SOCKET_PATH = "/ws";
  * and is none.
  */
 export function serverUrl(page) {
-  const given = new URL(page.href).searchParams.get("server") ?? `${page.origin}/`;
+  const own = new URL(".", page.href);
+  const given = new URL(page.href).searchParams.get("server") ?? own.href;
   const schemes = { "ws:": "ws:", "wss:": "wss:", "http:": "ws:", "https:": "wss:" };
   const url = parse(given);
   const scheme = url && schemes[/** @type {keyof typeof schemes} */ (url.protocol)];
   if (!url || !scheme || !url.host) {
     return { bad: given };
   }
-  const isPage = url.protocol !== scheme && url.pathname === "/";
-  const path = isPage ? SOCKET_PATH : url.pathname;
+  // A proxy may have put it below any path; what names no folder is no page's.
+  const isPage = url.protocol !== scheme && url.pathname.endsWith("/");
+  const path = isPage ? `${url.pathname.slice(0, -1)}${SOCKET_PATH}` : url.pathname;
   const ownScheme = schemes[/** @type {keyof typeof schemes} */ (page.protocol)];
+  const ownPath = `${own.pathname.slice(0, -1)}${SOCKET_PATH}`;
   return {
     url: `${scheme}//${url.host}${path}${url.search}`,
     takesLeases: path.endsWith(SOCKET_PATH),
-    isOwn: path === SOCKET_PATH && url.host === page.host && scheme === ownScheme,
+    isOwn: path === ownPath && url.host === page.host && scheme === ownScheme,
   };
 }
 

@@ -11,7 +11,14 @@ import * as worker from "../worker.js";
 const fits = (module) =>
   !worker.build || WebAssembly.Module.customSections(module, worker.build).length > 0;
 
+/** @param {unknown} error */
+const fail = (error) => {
+  setTimeout(() => {
+    throw error;
+  });
+};
+
 // Before anything awaits: what is posted to a worker is kept until its script has run, and no longer.
 // Whatever fails goes to the coordinator, which hears of an exception, but of no rejection.
 self.onmessage = ({ data }) =>
-  fits(data) ? worker.initSync({ module: data }) : worker.default().catch(reportError);
+  fits(data) ? worker.initSync({ module: data }) : worker.default().catch(fail);

@@ -44,7 +44,7 @@ export function drawStream(canvas, layout, width, nameOf) {
   canvas.style.height = `${layout.height}px`;
   const context = canvas.getContext("2d");
   if (!context) {
-    return;
+    throw new Error("no canvas");
   }
   context.setTransform(1, 0, 0, 1, 0, 0);
   context.clearRect(0, 0, canvas.width, canvas.height);
@@ -195,9 +195,10 @@ function forgottenTile(ratio) {
   return tile(size, (context) => strokeDiagonal(context, size, colour("--quiet"), ratio));
 }
 
-/** @param {number} size @param {(context: OffscreenCanvasRenderingContext2D) => void} draw */
+/** @param {number} size @param {(context: CanvasRenderingContext2D) => void} draw */
 function tile(size, draw) {
-  const tile = new OffscreenCanvas(size, size);
+  // Not an `OffscreenCanvas`, which is younger than many browsers.
+  const tile = Object.assign(document.createElement("canvas"), { width: size, height: size });
   const context = tile.getContext("2d");
   if (context) {
     draw(context);
@@ -205,7 +206,7 @@ function tile(size, draw) {
   return tile;
 }
 
-/** @param {OffscreenCanvasRenderingContext2D} context @param {number} size @param {string} style
+/** @param {CanvasRenderingContext2D} context @param {number} size @param {string} style
  * @param {number} width */
 function strokeDiagonal(context, size, style, width) {
   context.strokeStyle = style;

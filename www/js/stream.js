@@ -1,12 +1,13 @@
 // @ts-check
 // The panel of the task stream: which slot of which worker was busy with which job, and when.
 
-import { element, setText } from "./dom.js";
+import { element, onResize, setText } from "./dom.js";
 import { whileVisible } from "./lifecycle.js";
 import { BARS_MAX } from "./live.js";
 import { onTheme, seriesName } from "./palette.js";
 import { drawStream, namesWidth, STRIPS } from "./stream-canvas.js";
 import { barAt, endOf, keptMs, layOut, summaries } from "./stream-layout.js";
+import { guarded } from "./part.js";
 import { language, strings } from "./strings.js";
 
 /** @typedef {import("./live.js").Live} Live */
@@ -54,9 +55,10 @@ export function setUp() {
   });
   addEventListener("keydown", (event) => event.key === "Escape" && point(null));
   element("stream-data").addEventListener("toggle", showTable);
-  new ResizeObserver(draw).observe(element("stream-scroll"));
-  onTheme(draw);
-  whileVisible(DRAW_INTERVAL_MS, draw);
+  const redraw = guarded("stream", draw);
+  onResize(element("stream-scroll"), redraw);
+  onTheme(redraw);
+  whileVisible(DRAW_INTERVAL_MS, redraw);
 }
 
 /** @param {Live} told */
@@ -94,10 +96,7 @@ function draw() {
   element("stream-shown").hidden = isEmpty;
   setText("stream-empty", state.workers.size ? strings.stream.idleAll : strings.stream.nobody);
   if (!isEmpty) {
-    const width = element("stream-scroll").clientWidth;
-    const canvas = /** @type {HTMLCanvasElement} */ (element("stream-canvas"));
-    drawStream(canvas, layout, width, ({ worker }) => nameOf(worker));
-    showAxis(width);
+    showAxis(element("stream-scroll").clientWidth);
     showLegend(layout);
     showTip();
     showTable();
@@ -105,6 +104,12 @@ function draw() {
   showSpans();
   showOmitted(layout);
   tell(layout);
+  // The rest stands where a browser draws nothing.
+  if (!isEmpty) {
+    const width = element("stream-scroll").clientWidth;
+    const canvas = /** @type {HTMLCanvasElement} */ (element("stream-canvas"));
+    drawStream(canvas, layout, width, ({ worker }) => nameOf(worker));
+  }
 }
 
 /** What is drawn, for who tests it and for who does not see it. @param {Layout} drawn */

@@ -52,16 +52,23 @@ export function onLanguage(callback) {
  * @param {string | null} chosen @param {readonly string[]} preferred As `navigator.languages`.
  * @returns {Language} */
 export function languageOf(chosen, preferred) {
-  const names = [chosen ?? "", ...preferred.map((tag) => tag.toLowerCase().split("-")[0])];
+  const names = [chosen ?? "", ...preferred.map((tag) => /^[a-z]*/.exec(String(tag).toLowerCase())?.[0] ?? "")];
   return names.find(isLanguage) ?? "en";
 }
 
 /** @param {string} name @returns {name is Language} */
 function isLanguage(name) {
-  return Object.hasOwn(LANGUAGES, name);
+  return Object.keys(LANGUAGES).includes(name);
+}
+
+/** What a code stands for, in the language of the moment; else what was said with it.
+ * @param {Record<string, string>} words @param {{ code: string, message: string }} detail */
+export function wordsFor(words, { code, message }) {
+  return Object.keys(words).includes(code) ? words[code] : message;
 }
 
 function wanted() {
   // Old versions of Node, which run tests of this, have no navigator.
-  return languageOf(ofBrowser.getItem(LANGUAGE_KEY), globalThis.navigator?.languages ?? []);
+  const { languages, language } = globalThis.navigator ?? {};
+  return languageOf(ofBrowser.getItem(LANGUAGE_KEY), languages ?? [language ?? ""]);
 }

@@ -3,6 +3,7 @@
 // is the caller's to decide; times are milliseconds of the clock on the wall.
 
 import uPlot from "../vendor/uPlot.esm.js";
+import { needCanvas, onResize } from "./dom.js";
 import { colour } from "./palette.js";
 import { strings } from "./strings.js";
 import { roundUp, stack } from "./throughput-series.js";
@@ -59,7 +60,8 @@ export class Chart {
   constructor(root, heard) {
     this.#root = root;
     this.#heard = heard;
-    new ResizeObserver(() => this.#resize()).observe(root);
+    needCanvas();
+    onResize(root, () => this.#resize());
   }
 
   /** Pixels that there are for the time. */

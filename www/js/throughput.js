@@ -4,6 +4,7 @@
 import { element, setText } from "./dom.js";
 import { whileVisible } from "./lifecycle.js";
 import { onTheme } from "./palette.js";
+import { guarded } from "./part.js";
 import { strings } from "./strings.js";
 import { Chart, KIND_COLOURS } from "./throughput-chart.js";
 import {
@@ -70,10 +71,11 @@ export function setUp() {
   box.addEventListener("pointermove", () => (heldS = null));
   box.addEventListener("blur", () => hold(null));
   element("throughput-data").addEventListener("toggle", showTable);
-  onTheme(() => draw());
+  const redraw = guarded("throughput", draw);
+  onTheme(redraw);
   whileVisible(LOOK_INTERVAL_MS, () => {
     if (live && knownEnd(live.state.throughput, live.nowMs) !== drawnEndS) {
-      draw();
+      redraw();
     }
   });
 }

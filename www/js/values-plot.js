@@ -3,6 +3,7 @@
 
 import uPlot from "../vendor/uPlot.esm.js";
 import { around, markOf, multiples } from "./distribution.js";
+import { needCanvas, onResize } from "./dom.js";
 import { colour } from "./palette.js";
 import { strings } from "./strings.js";
 
@@ -53,7 +54,8 @@ class Plot {
   constructor(root) {
     this.#root = root;
     this.#tip.className = "tip";
-    new ResizeObserver(() => this.#resize()).observe(root);
+    needCanvas();
+    onResize(root, () => this.#resize());
   }
 
   clear() {

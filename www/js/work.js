@@ -3,16 +3,11 @@
 // seen, and lets each panel draw what is new.
 
 import { element, setText } from "./dom.js";
-import * as jobs from "./jobs.js";
-import * as join from "./join.js";
 import { onVisibility } from "./lifecycle.js";
 import { Live } from "./live.js";
 import { onTheme } from "./palette.js";
-import * as stream from "./stream.js";
+import { begin, guarded } from "./part.js";
 import { onLanguage, strings } from "./strings.js";
-import * as throughput from "./throughput.js";
-import * as values from "./values.js";
-import * as workers from "./workers.js";
 
 /** @typedef {import("./protocol.js").JobView} JobView */
 
@@ -20,8 +15,17 @@ import * as workers from "./workers.js";
  * or the colours have changed.
  * @typedef {{ setUp: (work: Work) => void, show: (live: Live) => void }} Panel */
 
-/** @type {Panel[]} In the order of the page. */
-const PANELS = [jobs, throughput, stream, values, workers, join];
+/** Each panel by its section, in the order of the page. Each is loaded by itself: one that a browser
+ * cannot run, or a library of its own, is no reason for the others to stand still.
+ * @type {Record<string, () => Promise<Panel>>} */
+const PANELS = {
+  jobs: () => import("./jobs.js"),
+  throughput: () => import("./throughput.js"),
+  stream: () => import("./stream.js"),
+  values: () => import("./values.js"),
+  workers: () => import("./workers.js"),
+  join: () => import("./join.js"),
+};
 
 /** What the panels share. */
 export class Work {
@@ -32,8 +36,11 @@ export class Work {
   #followed = 0;
   /** Of which start of the server that is. */
   #startedAtMs = 0;
+  /** What draws each panel that has begun, by its section.
+   * @type {Map<string, () => void>} */
+  #draws = new Map();
   /** Panels that have yet to draw what is new, in the order in which they will.
-   * @type {Set<Panel>} */
+   * @type {Set<string>} */
   #due = new Set();
   #live;
 
@@ -42,8 +49,13 @@ export class Work {
   }
 
   start() {
-    element("everybodys").hidden = false;
-    PANELS.forEach((panel) => panel.setUp(this));
+    for (const [id, load] of Object.entries(PANELS)) {
+      void begin(id, load, (panel) => {
+        panel.setUp(this);
+        this.#draws.set(id, guarded(id, () => panel.show(this.#live)));
+        this.#showSoon();
+      });
+    }
     onLanguage(() => this.#showSoon());
     onTheme(() => this.#showSoon());
     onVisibility({ shown: () => this.#live.start(), hidden: () => this.#live.stop() });
@@ -95,7 +107,7 @@ export class Work {
   /** Shows what a person has just done: where they did it, at once. */
   show() {
     this.#showSoon();
-    this.#draw(jobs);
+    this.#draws.get("jobs")?.();
   }
 
   /** Draws all panels anew, one at a time and the page between them: whoever clicks or types waits
@@ -107,28 +119,18 @@ export class Work {
     setText("link", link === "lost" ? strings.work.away : "");
     this.#forgetIfAnother();
     const isDrawing = this.#due.size > 0;
-    PANELS.forEach((panel) => this.#due.add(panel));
+    Object.keys(PANELS).forEach((id) => this.#due.add(id));
     if (!isDrawing) {
       afterFrame(() => this.#drawNext());
     }
   }
 
   #drawNext() {
-    const [panel] = this.#due;
-    this.#due.delete(panel);
-    this.#draw(panel);
+    const [id] = this.#due;
+    this.#due.delete(id);
+    this.#draws.get(id)?.();
     if (this.#due.size > 0) {
       afterFrame(() => this.#drawNext());
-    }
-  }
-
-  /** @param {Panel} panel */
-  #draw(panel) {
-    try {
-      panel.show(this.#live);
-    } catch (error) {
-      // What is wrong with one panel is said, and no reason for the others to stand still.
-      reportError(error);
     }
   }
 

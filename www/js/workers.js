@@ -3,6 +3,7 @@
 
 import { element, input, setText } from "./dom.js";
 import { whileVisible } from "./lifecycle.js";
+import { guarded } from "./part.js";
 import { strings } from "./strings.js";
 import { COLUMNS, isDownFirst, kept, ordered, programOf, sinceMs } from "./worker-order.js";
 
@@ -44,7 +45,7 @@ export function setUp() {
   element("workers-previous").addEventListener("click", () => turn(page - 1));
   element("workers-next").addEventListener("click", () => turn(page + 1));
   element("workers-rows").addEventListener("click", toggle);
-  whileVisible(REDRAW_MS, draw);
+  whileVisible(REDRAW_MS, guarded("workers", draw));
 }
 
 /** @param {Live} now */
@@ -91,7 +92,7 @@ function toggle(event) {
 
 /** Follows the workers, and what a person wants. @param {Live} live */
 function reorder({ state: { workers } }) {
-  const newest = [...workers.keys()].at(-1) ?? 0;
+  const newest = [...workers.keys()].pop() ?? 0;
   const [key, now] = [JSON.stringify(wish), performance.now()];
   const isSame = basis.workers === workers && basis.size === workers.size && basis.newest === newest;
   const isStill = basis.key === key;

@@ -15,7 +15,7 @@ import {
   variable,
 } from "./support.mjs";
 
-/** As long as the page waits for a worker that says nothing (`WORKER_START_MS_MAX` in main.js). */
+/** As long as the page waits for a worker that says nothing (`WORKER_START_MS_MAX` in tab.js). */
 const WORKER_START_MS = 20_000;
 
 /** What a browser logs by itself when a worker's script awaits wasm in vain. */

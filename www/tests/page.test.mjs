@@ -77,7 +77,7 @@ test("the page asks nobody but its server, and runs nothing but its server's", a
   assert.deepEqual(foreign, []);
   const policy = (await fetch(server.page)).headers.get("content-security-policy") ?? "";
   assert.match(policy, /default-src 'self'/);
-  assert.match(policy, /script-src 'self' 'wasm-unsafe-eval';/);
+  assert.match(policy, /script-src 'self' 'wasm-unsafe-eval' 'sha256-[^']+';/);
   assert.doesNotMatch(policy, /unsafe-inline|unsafe-eval'.*'unsafe-eval'/);
   const outcome = await page.evaluate(() => {
     const script = document.createElement("script");

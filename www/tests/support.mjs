@@ -216,9 +216,10 @@ export async function coordinatorMemory(page) {
 }
 
 /** What a browser logs by itself when a socket does not open, and when the stream of events breaks
- * or something else that the server is asked for gets no answer. */
+ * or something else that the server is asked for gets no answer; also where it is asked why (by a plain
+ * request, which says whose page asks), and is back by then. */
 export const NO_CONNECTION =
-  /WebSocket connection to .* failed|net::ERR_(CONNECTION|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|INCOMPLETE_CHUNKED)\w* \(\S+\/api\//;
+  /WebSocket connection to .* failed|net::ERR_(CONNECTION|SOCKET_NOT_CONNECTED|EMPTY_RESPONSE|INCOMPLETE_CHUNKED)\w* \(\S+\/(api\/|\w+\?origin=)|status of 426 \(Upgrade Required\) \(\S+\?origin=/;
 
 /** Somebody else's server, which ends with the test. `serve` is called with each socket and its
  * number from 0.

@@ -8,8 +8,16 @@ use anyhow::{Context, Result, ensure};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+/// The oldest browsers that run the page. What they lack is the coordinator's script, which is a module
+/// (Firefox 114, Safari 15), and references in its wasm (Chrome 96, Safari 15). `www/tsconfig.page.json`
+/// names the year of the same, for what JavaScript can do.
+const TARGET: &str = "--target=chrome96,edge96,firefox114,safari15";
+
 /// Makes ours smaller; what others have made is left as they want it sent.
 pub(crate) fn minify(files: &mut Files) -> Result<()> {
+    if let Some(html) = files.get_mut(Path::new("index.html")) {
+        *html = slim(str::from_utf8(html).context("index.html")?).into_bytes();
+    }
     let (from, to) = (target_dir().join("minify/from"), target_dir().join("minify/to"));
     let ours: Files = files
         .iter()
@@ -20,6 +28,7 @@ pub(crate) fn minify(files: &mut Files) -> Result<()> {
     let paths: Vec<PathBuf> = ours.keys().map(|name| from.join(name)).collect();
     run(command(npx())
         .args(["--no-install", "esbuild", "--minify", "--format=esm", "--log-level=warning"])
+        .arg(TARGET)
         .arg(format!("--outbase={}", from.display()))
         .arg(format!("--outdir={}", to.display()))
         .args(paths)
@@ -33,6 +42,18 @@ pub(crate) fn minify(files: &mut Files) -> Result<()> {
     Ok(())
 }
 
+/// A page without what is for its developers: comments, and what indents its lines. Spaces within a line
+/// stay, where they may mean something.
+fn slim(html: &str) -> String {
+    let mut parts = html.split("<!--");
+    let mut rest = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        rest.push_str(part.split_once("-->").map_or("", |(_, after)| after));
+    }
+    let lines = rest.lines().map(str::trim).filter(|line| !line.is_empty());
+    lines.fold(String::new(), |text, line| text + line + "\n")
+}
+
 fn is_minified(name: &Path) -> bool {
     let is_ours = !name.starts_with("vendor");
     is_ours && name.extension().is_some_and(|extension| extension == "js" || extension == "css")
@@ -41,6 +62,13 @@ fn is_minified(name: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_loses_its_comments_and_its_indentation() {
+        let html = "<!doctype html>\n  <p>\n    a  b <!-- one\n  two --> c\n  </p>\n\n<!-- d -->\n";
+        assert_eq!(slim(html), "<!doctype html>\n<p>\na  b  c\n</p>\n");
+        assert_eq!(slim("a <!-- b"), "a\n");
+    }
 
     #[test]
     fn our_scripts_and_style_sheets_are_minified() {

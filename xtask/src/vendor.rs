@@ -46,13 +46,23 @@ fn package_file(package: &str, name: &str) -> Result<String> {
     fs::read_to_string(&path).with_context(|| format!("reading {}", path.display()))
 }
 
+/// How uPlot writes numbers, which it decides when it is loaded. Some browsers call their language what
+/// is none (`C`, `en-US@posix`), and uPlot then does not load. The page writes the numbers of its charts
+/// itself.
+const BY_LANGUAGE: &str = r#"new Intl.NumberFormat(_?k.language:"en-US")"#;
+const BY_DEFAULT: &str = r#"new Intl.NumberFormat("en-US")"#;
+
 /// uPlot's minified build, which is a script that declares one variable, as a module. The module in
 /// its package is not minified, and twice as heavy on its way to a tab.
 fn module(script: &str) -> Result<String> {
     let is_known =
         script.contains("\nvar uPlot=function(){") && script.trim_end().ends_with("}();");
+    let is_known = is_known && script.matches(BY_LANGUAGE).count() == 1;
     ensure!(is_known, "uPlot's script is not what it was: see xtask/src/vendor.rs");
-    Ok(format!("// Licence: uPlot.LICENSE.txt\n{}\nexport default uPlot;\n", script.trim_end()))
+    let script = script.trim_end().replace(BY_LANGUAGE, BY_DEFAULT);
+    Ok(format!(
+        "// Licence: uPlot.LICENSE.txt; changed: \"{BY_DEFAULT}\"\n{script}\nexport default uPlot;\n"
+    ))
 }
 
 #[cfg(test)]
@@ -61,11 +71,21 @@ mod tests {
 
     #[test]
     fn a_script_becomes_a_module_and_anything_else_is_refused() {
-        let script = "/*! uPlot */\nvar uPlot=function(){return 1}();\n";
-        let module_of = "// Licence: uPlot.LICENSE.txt\n/*! uPlot */\n\
-            var uPlot=function(){return 1}();\nexport default uPlot;\n";
-        assert_eq!(module(script).expect("it is a script"), module_of);
-        for other in ["", "export default 1;", "/*! uPlot */\nvar uPlot=1;", "\nlet uPlot=2}();"] {
+        let script =
+            format!("/*! uPlot */\nvar uPlot=function(){{const el={BY_LANGUAGE};return 1}}();\n");
+        let module_of = format!(
+            "// Licence: uPlot.LICENSE.txt; changed: \"{BY_DEFAULT}\"\n/*! uPlot */\n\
+             var uPlot=function(){{const el={BY_DEFAULT};return 1}}();\nexport default uPlot;\n"
+        );
+        assert_eq!(module(&script).expect("it is a script"), module_of);
+        let language_read_otherwise = "/*! uPlot */\nvar uPlot=function(){return 1}();\n";
+        for other in [
+            "",
+            "export default 1;",
+            "/*! uPlot */\nvar uPlot=1;",
+            "\nlet uPlot=2}();",
+            language_read_otherwise,
+        ] {
             assert!(module(other).is_err(), "{other}");
         }
     }

@@ -15,8 +15,10 @@ use std::borrow::Cow;
 use tequio_protocol::text::quote;
 
 /// Only what this server sent may run or be loaded. Sockets may go anywhere, for the sake of
-/// `?server=`; `wasm-unsafe-eval` allows compiling WebAssembly and nothing else.
-const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; \
+/// `?server=`; `wasm-unsafe-eval` allows compiling WebAssembly and nothing else. The hash is that of the
+/// one script in `index.html`: it runs before any address is resolved, which no file's could.
+const POLICY: &str = "default-src 'self'; script-src 'self' 'wasm-unsafe-eval' \
+    'sha256-mPubeS0AbGojcWSJxgAT5qHqy7p63/DWAXMcNVCAaDM='; \
     img-src 'self' data:; connect-src 'self' ws: wss:; base-uri 'none'; form-action 'none'; \
     frame-ancestors 'none'; object-src 'none'";
 

@@ -1,6 +1,7 @@
 //! `GET /api/events`: everything that a page shows, as it changes.
 
 use super::App;
+use super::api::Params;
 use super::error::ApiError;
 use crate::connection::{Stopping, stopped};
 use crate::dispatcher::{Dispatcher, Telling, Watch};
@@ -8,8 +9,9 @@ use axum::extract::State;
 use axum::http::HeaderName;
 use axum::response::IntoResponse;
 use axum::response::sse::{Event, Sse};
-use futures_util::Stream;
 use futures_util::stream::unfold;
+use futures_util::{Stream, StreamExt};
+use serde::Deserialize;
 use std::convert::Infallible;
 use std::sync::Arc;
 use tokio::sync::broadcast;
@@ -19,12 +21,27 @@ use tokio::sync::broadcast::error::RecvError;
 pub(super) const UNBUFFERED: [(HeaderName, &str); 1] =
     [(HeaderName::from_static("x-accel-buffering"), "no")];
 
+/// What a reader of events asks for.
+#[derive(Debug, Deserialize)]
+pub(super) struct EventsParams {
+    /// Ends the answer after the first event, which tells of everything: for readers that keep no
+    /// connection.
+    #[serde(default)]
+    once: bool,
+}
+
 /// `GET /api/events`: server-sent events, each with a
 /// [`LiveEvent`](tequio_protocol::live::LiveEvent) as its data.
-pub(super) async fn get(State(app): State<App>) -> Result<impl IntoResponse, ApiError> {
-    app.crowd.admit()?;
+pub(super) async fn get(
+    State(app): State<App>,
+    Params(EventsParams { once }): Params<EventsParams>,
+) -> Result<impl IntoResponse, ApiError> {
+    if !once {
+        app.crowd.admit()?;
+    }
     let events = Events::of(app).await?;
-    Ok((UNBUFFERED, Sse::new(events.stream())))
+    let count_max = if once { 1 } else { usize::MAX };
+    Ok((UNBUFFERED, Sse::new(events.stream().take(count_max))))
 }
 
 struct Events {

@@ -4,6 +4,7 @@
 //! (`localhost`), and the one that a server listens at is no address at all (`0.0.0.0`).
 
 use super::App;
+use super::api::Params;
 use super::error::ApiError;
 use super::who::{Who, host_of, is_local, is_loopback_name, name_of, text};
 use axum::extract::State;
@@ -12,14 +13,31 @@ use axum::http::{HeaderMap, StatusCode};
 use axum::response::IntoResponse;
 use qrcode::QrCode;
 use qrcode::render::svg;
+use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
-use tequio_protocol::limits::HOST_BYTES_MAX;
+use tequio_protocol::limits::{HOST_BYTES_MAX, JOIN_PATH_BYTES_MAX};
+
+/// What of the link only the page knows.
+#[derive(Debug, Deserialize)]
+pub(super) struct CodeParams {
+    /// The folder that a proxy has put the page into, with a slash at both ends.
+    path: Option<String>,
+}
 
 /// `GET /api/join.svg`
 pub(super) async fn code(
     State(app): State<App>,
     headers: HeaderMap,
+    Params(CodeParams { path }): Params<CodeParams>,
 ) -> Result<impl IntoResponse, ApiError> {
+    let path = path.unwrap_or_else(|| "/".to_owned());
+    if !is_folder(&path) {
+        let message = format!(
+            "A path begins and ends with a slash, has at most {JOIN_PATH_BYTES_MAX} bytes, and is \
+             written as in an address."
+        );
+        return Err(ApiError::bad("bad_path", message));
+    }
     let link = link(&app, &headers).ok_or_else(|| {
         no_link(
             "Nobody else reaches this server: it listens on loopback. \
@@ -27,11 +45,26 @@ pub(super) async fn code(
         )
     })?;
     // A name that is allowed may be of any length; a code is of 2,331 bytes at the most.
-    let code = QrCode::new(&link).map_err(|_| no_link("The link is too long for a QR code."))?;
+    let code = QrCode::new(at_path(&link, &path))
+        .map_err(|_| no_link("The link is too long for a QR code."))?;
     // Dark on white, whatever the page's colours are, in a margin of four modules: readers count on
     // both (ISO/IEC 18004).
     let image = code.render::<svg::Color<'_>>().quiet_zone(true).build();
     Ok(([(CONTENT_TYPE, "image/svg+xml"), (CACHE_CONTROL, "no-cache")], image))
+}
+
+/// The link to a page in a folder of the server. A root is said without its slash.
+fn at_path(link: &str, path: &str) -> String {
+    if path == "/" { link.to_owned() } else { format!("{link}{path}") }
+}
+
+/// Whether `path` may be a folder's, as an address has it: it comes from whoever asks, and goes into a
+/// link (RFC 3986, 3.3).
+fn is_folder(path: &str) -> bool {
+    let is_allowed =
+        |byte: u8| byte.is_ascii_alphanumeric() || b"/-._~%!$&'()*+,;=:@".contains(&byte);
+    let is_long = path.len() > JOIN_PATH_BYTES_MAX;
+    path.starts_with('/') && path.ends_with('/') && !is_long && path.bytes().all(is_allowed)
 }
 
 fn no_link(message: &str) -> ApiError {
@@ -190,6 +223,23 @@ mod tests {
             };
             let chosen = choose(&allowed, host, listening.parse().unwrap(), own_address);
             assert_eq!(chosen.as_deref(), link, "{allowed:?} {host:?} {listening}");
+        }
+    }
+
+    #[test]
+    fn the_link_goes_on_into_the_folder_that_a_proxy_has_put_the_page_into() {
+        let link = "https://lab.example";
+        for (path, whole) in [
+            ("/", "https://lab.example"),
+            ("/tequio/", "https://lab.example/tequio/"),
+            ("/user/ana%20b/proxy/8765/", "https://lab.example/user/ana%20b/proxy/8765/"),
+        ] {
+            assert!(is_folder(path), "{path}");
+            assert_eq!(at_path(link, path), whole);
+        }
+        let long = format!("/{}/", "a".repeat(JOIN_PATH_BYTES_MAX));
+        for other in ["", "x", "/x", "x/", "/a b/", "/ñ/", "/?x=/", "/#/", "/\"/", &long] {
+            assert!(!is_folder(other), "{other}");
         }
     }
 

@@ -10,7 +10,7 @@ use crate::services::echo;
 use crate::session;
 use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
-use axum::extract::{FromRequestParts, Path, Request, State};
+use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
@@ -88,7 +88,7 @@ impl FromRequestParts<App> for Caller {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Caller, ApiError> {
         let address = *parts.extensions.get().expect("the listener says who connects");
-        let handshake = Handshake::read(parts)?;
+        let handshake = Handshake::read(parts).map_err(|refusal| no_socket(refusal, parts, app))?;
         app.crowd.admit()?;
         // What was said is for those who were there, and for pages that are somebody's.
         let may_watch = app.who.may_watch(&parts.headers);
@@ -238,6 +238,21 @@ impl Caller {
         });
         response
     }
+}
+
+/// What a page adds to a plain request for a socket's address, when no socket has opened there and its
+/// browser does not say why. Browsers send no `Origin` with such a request.
+#[derive(Debug, Deserialize)]
+struct Asker {
+    origin: Option<String>,
+}
+
+/// Says why there is no socket: the one that a page of the asker's origin asked for was refused, or this
+/// is none that is asked for, perhaps because a proxy has taken its headers away.
+fn no_socket(refusal: ApiError, parts: &Parts, app: &App) -> ApiError {
+    let asker = Query::<Asker>::try_from_uri(&parts.uri).ok();
+    let origin = asker.and_then(|Query(asker)| asker.origin);
+    origin.and_then(|origin| app.who.refusal_of_socket(&origin, &parts.headers)).unwrap_or(refusal)
 }
 
 impl Link for Socket {

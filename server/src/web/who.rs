@@ -122,6 +122,13 @@ impl Who {
             || (wish == Wish::Work && self.is_loopback && is_local(origin))
     }
 
+    /// What a page of `origin` is told that asks for a socket; `None` where it gets one. `headers` are
+    /// those of a request to the same address.
+    pub(super) fn refusal_of_socket(&self, origin: &str, headers: &HeaderMap) -> Option<ApiError> {
+        let is_accepted = self.accepts_origin(Wish::Work, origin, text(headers, &HOST));
+        (!is_accepted).then(|| foreign(origin))
+    }
+
     fn check_token(&self, headers: &HeaderMap) -> Result<(), ApiError> {
         let Some(token) = &self.operator_token else { return Ok(()) };
         let message = match shown_token(headers) {

@@ -53,6 +53,21 @@ impl Page {
     }
 }
 
+#[tokio::test]
+async fn who_keeps_no_connection_is_told_of_everything_once() {
+    let server = Server::start().await;
+    server.submit("/api/jobs", grid("0..5")).await;
+    let text = server.get_text("/api/events?once=true").await;
+    let data = text.strip_prefix("data: ").and_then(|rest| rest.strip_suffix("\n\n"));
+    match serde_json::from_str(data.expect("one event, and the end")).unwrap() {
+        LiveEvent::Snapshot(snapshot) => assert_eq!(snapshot.jobs.len(), 1),
+        other @ LiveEvent::Changes(_) => panic!("it is told of everything, not {other:?}"),
+    }
+    let (status, refused) = server.get("/api/events?once=yes").await;
+    assert_eq!((status, &refused["error"]["code"]), (400, &json!("bad_query")));
+    server.stop().await;
+}
+
 fn grid(times: &str) -> String {
     json!({"op": "repeat_multiply", "name": "growth",
         "grid": {"initial": 1, "factor": "1.5", "times": times}})

@@ -96,6 +96,14 @@ async fn a_server_tells_the_page_of_itself() {
     let one = get_as(&on_a_network, "/api/join.svg", "192.168.1.5:8765").await;
     let other = get_as(&on_a_network, "/api/join.svg", "192.168.1.6:8765").await;
     assert_ne!(one.text, other.text);
+
+    // What a proxy has put into a folder is joined there.
+    let in_folder = get_as(&on_a_network, "/api/join.svg?path=/tequio/", "192.168.1.5:8765").await;
+    check_code(&in_folder);
+    assert_ne!(in_folder.text, one.text);
+    let bad =
+        get_as(&on_a_network, "/api/join.svg?path=//evil.example/?x", "192.168.1.5:8765").await;
+    assert_eq!(bad.refusal(), (400, "bad_path".to_owned()));
 }
 
 /// It is a square of dark modules on white, with a margin of four modules on each side.

@@ -227,3 +227,31 @@ async fn a_token_that_is_given_is_asked_for_and_not_printed() {
     let unknown = run(&url, &["cancel", "1", "--token", "abracadabra"]).await;
     assert!(unknown.err.contains("There is no job 1."), "{unknown:?}");
 }
+
+/// A browser does not tell a page why a socket of its was refused; a plain request for the same address
+/// does, and says whose page asks.
+#[tokio::test]
+async fn a_page_is_told_why_it_gets_no_socket() {
+    let local = Server::start_for(Who { is_loopback: true, ..Who::default() }).await;
+    let network = Server::start_for(on_a_network()).await;
+    for path in ["/ws", "/echo", "/chat", "/chat/room"] {
+        for (server, origin, status, code) in [
+            (&local, "http://evil.example", 403, "foreign_origin"),
+            (&local, "http://localhost:8080", 426, "not_a_websocket"),
+            (&network, "http://localhost:8080", 403, "foreign_origin"),
+            (&network, server_origin(&network).as_str(), 426, "not_a_websocket"),
+        ] {
+            let asked = format!("{path}?origin={}", origin.replace("://", "%3A%2F%2F"));
+            let answer = Answer::of(server.request(Method::GET, &asked)).await;
+            assert_eq!(answer.refusal(), (status, code.to_owned()), "{asked}");
+        }
+        let unnamed = Answer::of(local.request(Method::GET, path)).await;
+        assert_eq!(unnamed.refusal(), (426, "not_a_websocket".to_owned()), "{path}");
+    }
+    local.stop().await;
+    network.stop().await;
+}
+
+fn server_origin(server: &Server) -> String {
+    format!("http://{}", server.address)
+}

@@ -531,7 +531,26 @@ export const en = {
     result: (id, result) => `Result of task ${id} sent: ${result}`,
   },
 
+  /** @param {string} why */
+  broken: (why) =>
+    `This part cannot be shown (${why}); all else goes on. Reload the page, or try a newer browser.`,
+
+  /** @param {import("../why-not.js").Why} why */
+  whyNot: ({ kind, said }) =>
+    ({
+      away: "",
+      upgrade:
+        "A proxy between this page and the server lets no WebSockets through: it has to pass on the headers Upgrade and Connection.",
+      refused: `The server refuses this page: ${said}`,
+      password: "A proxy before the server wants a password. Reload the page to give it.",
+      moved: "A proxy before the server sends elsewhere, perhaps to log in. Reload the page.",
+      proxy: `Something else answers in the server's place (${said}): a proxy that does not reach it, or lets nobody through.`,
+    })[kind],
+
   error: {
+    /** @param {string} name What the browser has not. */
+    lacking: (name) =>
+      `Nothing can be computed here: this browser has no ${name}, or may not use it. Tequio runs in Chrome and Edge 96, Firefox 114, Safari 15, and newer ones.`,
     /** @param {string} text */
     badServer: (text) =>
       `The address's server=${text} is no server. It should look like server=ws://192.168.1.20:8765`,

@@ -456,7 +456,23 @@ export const es = {
     result: (id, result) => `Se envió el resultado de la tarea ${id}: ${result}`,
   },
 
+  broken: (why) =>
+    `Esta parte no se puede mostrar (${why}); todo lo demás sigue. Recarga la página o prueba un navegador más nuevo.`,
+
+  whyNot: ({ kind, said }) =>
+    ({
+      away: "",
+      upgrade:
+        "Un proxy entre esta página y el servidor no deja pasar WebSockets: tiene que transmitir las cabeceras Upgrade y Connection.",
+      refused: `El servidor rechaza esta página: ${said}`,
+      password: "Un proxy delante del servidor pide una contraseña. Recarga la página para darla.",
+      moved: "Un proxy delante del servidor lleva a otra parte, quizá a iniciar sesión. Recarga la página.",
+      proxy: `Otra cosa responde en lugar del servidor (${said}): un proxy que no llega a él, o que no deja pasar a nadie.`,
+    })[kind],
+
   error: {
+    lacking: (name) =>
+      `Aquí no se puede calcular nada: este navegador no tiene ${name}, o no puede usarlo. Tequio funciona en Chrome y Edge 96, Firefox 114, Safari 15 y posteriores.`,
     badServer: (text) =>
       `El server=${text} de la dirección no es un servidor. Debe ser como server=ws://192.168.1.20:8765`,
     noWorker:

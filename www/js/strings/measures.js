@@ -25,9 +25,10 @@ const UNITS_S = [[24 * 3600, "d"], [3600, "h"], [60, "min"], [1, "s"]];
 /** @param {string} locale */
 export function measures(locale) {
   /** How numbers are written: always in groups of digits, since Intl leaves them out here and there.
-   * @param {Intl.NumberFormatOptions} options @returns {(value: number) => string} */
-  const written = (options) => {
-    const format = new Intl.NumberFormat(locale, { useGrouping: true, ...options });
+   * @param {Intl.NumberFormatOptions} options @param {string} [unit] Behind it, where Intl cannot.
+   * @returns {(value: number) => string} */
+  const written = (options, unit) => {
+    const format = numbers(locale, { useGrouping: true, ...options }, unit);
     return (value) => format.format(value);
   };
   /** @param {number} digits Behind the point. */
@@ -36,19 +37,21 @@ export function measures(locale) {
   const decimals = Array.from({ length: DIGITS_MAX + 1 }, (_, digits) => fixed(digits));
   const [whole] = decimals;
   const rough = written({ maximumSignificantDigits: 3 });
-  const minute = new Intl.DateTimeFormat(locale, {
-    hour: "2-digit",
+  const minute = dates(locale, { hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  const second = dates(locale, {
+    hour: "numeric",
     minute: "2-digit",
+    second: "2-digit",
     hourCycle: "h23",
   });
-  const day = new Intl.DateTimeFormat(locale, { day: "numeric", month: "short" });
+  const day = dates(locale, { day: "numeric", month: "short" });
 
   /** @param {number} value @param {number} digits Behind the point. */
   const decimal = (value, digits) => decimals[digits](value);
 
   /** @param {number} count @param {string} unit */
   const counted = (count, unit) =>
-    written({ style: "unit", unit, unitDisplay: "long" })(count);
+    written({ style: "unit", unit, unitDisplay: "long" }, ` ${unit}`)(count);
 
   return {
     decimal,
@@ -115,7 +118,7 @@ export function measures(locale) {
         : `${whole(Math.floor(hours / 24))} d ${hours % 24} h`;
     },
     /** The time of day, to the second. @param {Date} at */
-    time: (at) => at.toLocaleTimeString(locale, { hourCycle: "h23" }),
+    time: (at) => second.format(at),
     /** @param {Date} at */
     timeToMinute: (at) => minute.format(at),
     /** The same, and the day if it is another one. @param {Date} at @param {Date} now */
@@ -124,4 +127,26 @@ export function measures(locale) {
       return isToday ? minute.format(at) : `${day.format(at)}, ${minute.format(at)}`;
     },
   };
+}
+
+/** As `Intl` writes numbers; plainly, in a browser that cannot.
+ * @param {string} locale @param {Intl.NumberFormatOptions} options
+ * @param {string} unit What is behind a plain number. */
+function numbers(locale, options, unit = "") {
+  try {
+    return new Intl.NumberFormat(locale, options);
+  } catch {
+    const digits = options.maximumFractionDigits ?? 2;
+    return { format: (/** @type {number} */ value) => `${Number(value.toFixed(digits))}${unit}` };
+  }
+}
+
+/** The same of times. @param {string} locale @param {Intl.DateTimeFormatOptions} options */
+function dates(locale, options) {
+  try {
+    return new Intl.DateTimeFormat(locale, options);
+  } catch {
+    const [from, to] = options.day ? [5, 10] : [11, options.second ? 19 : 16];
+    return { format: (/** @type {Date} */ at) => at.toISOString().slice(from, to) };
+  }
 }
