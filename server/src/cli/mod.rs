@@ -21,6 +21,7 @@ mod work;
 use crate::web::Page;
 use anyhow::anyhow;
 use clap::{Parser, Subcommand};
+use futures_util::future::LocalBoxFuture;
 
 /// Turns browser tabs into a compute cluster.
 #[derive(Debug, Parser)]
@@ -66,7 +67,13 @@ enum Command {
 
 impl Cli {
     /// Runs the command to its end. A server shows `page`.
-    pub async fn run(self, page: Page) -> anyhow::Result<()> {
+    ///
+    /// Boxed, so that what runs is compiled here, and not again in each program that calls this.
+    pub fn run(self, page: Page) -> LocalBoxFuture<'static, anyhow::Result<()>> {
+        Box::pin(self.run_here(page))
+    }
+
+    async fn run_here(self, page: Page) -> anyhow::Result<()> {
         // One library for TLS, said once: whoever speaks it finds it here.
         let provider = rustls::crypto::ring::default_provider();
         provider.install_default().map_err(|_| anyhow!("TLS was set up before"))?;

@@ -40,6 +40,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use crowd::Crowd;
 use drafts::Drafts;
+use futures_util::future::BoxFuture;
 use sample::Samples;
 use socket::Sockets;
 use std::net::SocketAddr;
@@ -129,11 +130,21 @@ fn routes(app: App) -> Router {
 /// Serves on `listener` until `stop` ends; then closes every socket with 1001 and returns when all
 /// are gone, or have had their time, and what they sent is recorded.
 ///
-/// Errs where the store cannot be read.
-pub async fn serve(
+/// Returns an error if the store cannot be read.
+///
+/// Boxed, so that what serves is compiled here, and not again in each program and test that calls this.
+pub fn serve(
     listener: TcpListener,
     config: Config,
-    stop: impl Future<Output = ()>,
+    stop: impl Future<Output = ()> + Send + 'static,
+) -> BoxFuture<'static, Result<(), StoreError>> {
+    Box::pin(serve_until(listener, config, Box::pin(stop)))
+}
+
+async fn serve_until(
+    listener: TcpListener,
+    config: Config,
+    stop: BoxFuture<'static, ()>,
 ) -> Result<(), StoreError> {
     let Config { address, welcome, demo, root, page, store, who, seed } = config;
     let metrics = Arc::new(Metrics::default());
