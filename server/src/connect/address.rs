@@ -6,6 +6,7 @@ use base64::prelude::BASE64_STANDARD;
 use hyper::http::HeaderValue;
 use percent_encoding::percent_decode_str;
 use std::fmt;
+use std::net::IpAddr;
 use std::str::FromStr;
 use url::Url;
 
@@ -110,6 +111,14 @@ impl fmt::Debug for Address {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Display::fmt(self, out)
     }
+}
+
+/// Whether `host`, an IPv6 address without its brackets, always means this machine.
+pub(crate) fn is_loopback(host: &str) -> bool {
+    // `*.localhost` is this machine's too (RFC 6761, section 6.3).
+    let is_localhost =
+        host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
+    is_localhost || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())
 }
 
 #[cfg(test)]

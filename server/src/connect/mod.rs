@@ -5,6 +5,7 @@ mod address;
 mod refusal;
 mod route;
 
+pub(crate) use address::is_loopback;
 pub use address::{Address, BadAddress};
 pub(crate) use refusal::Refusal;
 pub(crate) use route::{Cause, NoWay, Proxy, Stream, Use, open};

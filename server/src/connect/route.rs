@@ -1,7 +1,7 @@
 //! The way to a server: through a proxy where the environment names one, over TLS where the address
 //! says so. HTTP and sockets take the same one.
 
-use super::address::Address;
+use super::address::{Address, is_loopback};
 use hyper::client::conn::http1;
 use hyper::http::header::{HOST, PROXY_AUTHORIZATION};
 use hyper::http::{Method, Request, StatusCode, Uri};
@@ -81,7 +81,7 @@ impl Proxy {
     /// own, whatever the environment says.
     pub(crate) fn of(address: &Address) -> Option<Proxy> {
         static MATCHER: OnceLock<Matcher> = OnceLock::new();
-        if is_loopback(address.host()) {
+        if is_here(address.host()) {
             return None;
         }
         let matcher = MATCHER.get_or_init(Matcher::from_env);
@@ -247,12 +247,10 @@ fn roots() -> Arc<ClientConfig> {
     config.clone()
 }
 
-/// Whether a host is this machine, which no proxy stands before.
-fn is_loopback(host: &str) -> bool {
-    let is_localhost =
-        host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
-    let address = host.parse().map(|address: IpAddr| address.to_canonical());
-    is_localhost || address.is_ok_and(|address| address.is_loopback() || address.is_unspecified())
+/// Whether a host is this machine, which no proxy stands before. `0.0.0.0` leads here as well.
+fn is_here(host: &str) -> bool {
+    let is_unspecified = |address: IpAddr| address.to_canonical().is_unspecified();
+    is_loopback(host) || host.parse().is_ok_and(is_unspecified)
 }
 
 #[cfg(test)]
@@ -262,11 +260,11 @@ mod tests {
     #[test]
     fn no_proxy_stands_before_this_machine() {
         for host in ["localhost", "LOCALHOST", "a.localhost", "127.0.0.1", "127.9.9.9", "::1"] {
-            assert!(is_loopback(host), "{host}");
+            assert!(is_here(host), "{host}");
         }
-        assert!(is_loopback("::ffff:127.0.0.1") && is_loopback("0.0.0.0"));
+        assert!(is_here("::ffff:127.0.0.1") && is_here("0.0.0.0"));
         for host in ["lab", "localhost.example", "192.168.1.1", "::2"] {
-            assert!(!is_loopback(host), "{host}");
+            assert!(!is_here(host), "{host}");
         }
     }
 }

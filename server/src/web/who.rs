@@ -10,6 +10,7 @@
 use super::error::ApiError;
 use super::proxy::{self, Prefix};
 use super::{App, socketio, upgrade};
+use crate::connect::is_loopback;
 use axum::extract::{Request, State};
 use axum::http::header::{
     AUTHORIZATION, CONTENT_SECURITY_POLICY, HOST, ORIGIN, X_CONTENT_TYPE_OPTIONS,
@@ -17,7 +18,6 @@ use axum::http::header::{
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use std::net::IpAddr;
 use tequio_protocol::limits::TOKEN_BYTES_MAX;
 use tequio_protocol::text::quote;
 
@@ -225,11 +225,7 @@ pub(super) fn host_of(origin: &str) -> Option<&str> {
 
 /// Whether `host`, with a port or without, always means this machine.
 pub(super) fn is_loopback_name(host: &str) -> bool {
-    let name = name_of(host);
-    // `*.localhost` is this machine's too (RFC 6761, section 6.3).
-    let is_localhost =
-        name.eq_ignore_ascii_case("localhost") || name.to_ascii_lowercase().ends_with(".localhost");
-    is_localhost || name.parse().is_ok_and(|address: IpAddr| address.is_loopback())
+    is_loopback(name_of(host))
 }
 
 /// `host` without its port, and an IPv6 address without its brackets.
