@@ -134,7 +134,10 @@ export class Screen {
       panel.showLending(lending, lent);
       panel.showState(state.state, state.canRetry);
     })();
-    this.#draw();
+    // A page that is hidden is drawn when it is seen again.
+    if (!document.hidden) {
+      this.#draw();
+    }
   }
 
   // ---- The screen -------------------------------------------------------------------------------

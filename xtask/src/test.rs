@@ -20,7 +20,7 @@ const TEST_OPS: [&str; 2] = ["--features", "tequio-server/test-ops"];
 const BROWSERS: u32 = 3;
 
 /// Files in `www/tests` that measure what cores do.
-const MEASURING: [&str; 2] = ["page.test.mjs", "worker.test.mjs"];
+const MEASURING: [&str; 3] = ["charts.test.mjs", "page.test.mjs", "worker.test.mjs"];
 
 /// Every test but those in Firefox.
 pub(crate) fn test() -> Result<()> {
