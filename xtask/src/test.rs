@@ -8,7 +8,7 @@ use crate::serve;
 use crate::tools::{chromium, firefox, node_packages, on_path};
 use anyhow::{Context, Result, ensure};
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -44,14 +44,15 @@ pub(crate) fn test_with_firefox() -> Result<()> {
 fn test_in(browser: &Browser) -> Result<()> {
     // With the ops for tests, as the server that browser tests run against: it is built once.
     step("cargo test", || run(cargo().args(["test", "--workspace"]).args(TEST_OPS)))?;
-    let (alone, beside) = tests_in("www/tests")?.into_iter().partition::<Vec<_>, _>(is_alone);
+    let (alone, beside) =
+        tests_in("www/tests")?.into_iter().partition::<Vec<_>, _>(|file| is_alone(file));
     step("browser tests", || browser.run(&beside, BROWSERS))?;
     step("browser tests that measure", || browser.run(&alone, 1))?;
     step("classroom tests", || browser.run(&tests_in("classroom/tests")?, BROWSERS))
 }
 
 /// Whether a file measures what cores do: then no other may use them meanwhile.
-fn is_alone(file: &PathBuf) -> bool {
+fn is_alone(file: &Path) -> bool {
     MEASURING.iter().any(|name| file.ends_with(name))
 }
 
