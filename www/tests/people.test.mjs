@@ -260,7 +260,7 @@ test("what is to be copied is copied, or selected, on pages that have no clipboa
   await page.locator("#join-closed").waitFor();
   assert.equal(await page.locator("#join-open").isVisible(), false);
   const other = page.locator("#join-closed a");
-  assert.deepEqual([await other.getAttribute("href"), await other.getAttribute("rel")], ["/", "noopener"]);
+  assert.deepEqual([await other.getAttribute("href"), await other.getAttribute("rel")], ["./", "noopener"]);
   const copied = await page.evaluateHandle(() => {
     /** @type {string[]} */
     const copied = [];
