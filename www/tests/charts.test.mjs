@@ -395,6 +395,14 @@ test("the stream shows the bars of each worker, and what one that was killed has
   assert.equal(await page.locator("#stream-tip").isVisible(), false);
 
   await comes(page, "stream", ({ lost }) => lost === "0");
+  // One that is stopped answers nothing, and so has been lent something: a fast one may have nothing for
+  // a moment.
+  native.kill("SIGSTOP");
+  await until("it has been lent something", async () => {
+    /** @type {import("../js/protocol.js").WorkerView[]} */
+    const workers = await (await fetch(`${server.page}api/workers`)).json();
+    return workers.some((worker) => worker.agent?.startsWith("tequio") && worker.leases > 0);
+  });
   native.kill("SIGKILL");
   await once(native, "exit");
   await comes(page, "stream", ({ lost }) => Number(lost) >= 1);

@@ -7,6 +7,9 @@ import { Browser, ENDLESS, PATIENCE_MS, Server, inState, resultsSent } from "./s
 
 const WINDOWS = 10;
 
+/** Axes of a job that is done at once. */
+const FEW = ["--initial", "1", "--factor", "2", "--times", "0..10"];
+
 /** Ten windows at full speed are more than two cores, and what drives the browser sees every frame. */
 const lendLittle = () => localStorage.setItem("tequio-allowance", JSON.stringify({ share: 25 }));
 
@@ -29,19 +32,24 @@ async function openAll(browser, server, prepare = () => {}) {
 }
 
 /** Every window computes, shows what happens while it happens, and has buttons that work.
- * @param {import("playwright-core").Page[]} pages */
-async function allWork(pages) {
+ * @param {Server} server @param {import("playwright-core").Page[]} pages */
+async function allWork(server, pages) {
   for (const page of pages) {
     assert.equal(await page.evaluate(() => document.visibilityState), "visible");
     await inState(page, "connected");
     await resultsSent(page, 1);
   }
+  // From now on there is a job to press buttons of, and nothing to compute: it waits for inputs.
+  await server.run("cancel", "1");
+  const open = `${server.page}api/jobs?op=repeat_multiply&more=true`;
+  const body = '{"initial":1,"factor":2,"times":3}';
+  assert.equal((await fetch(open, { method: "POST", body })).status, 201);
   for (const [nth, page] of pages.entries()) {
     // Each window pauses the job, or lets it go on, and all windows are told of it.
-    await page.locator('#jobs [data-job="1"] .job-turn').click();
+    await page.locator('#jobs [data-job="2"] .job-turn').click();
     const state = nth % 2 === 0 ? "paused" : "running";
     for (const other of pages) {
-      await other.locator(`#jobs [data-job="1"][data-state="${state}"]`).waitFor();
+      await other.locator(`#jobs [data-job="2"][data-state="${state}"]`).waitFor();
     }
   }
 }
@@ -51,11 +59,11 @@ test("ten windows compute, are live, and have buttons that work, also when windo
   await server.run("submit", "repeat_multiply", ...ENDLESS);
   const browser = await Browser.start(t);
   const pages = await openAll(browser, server);
-  await allWork(pages);
+  await allWork(server, pages);
   // The one that reads for all is the one that has been open longest: without it the others go on.
   for (let closed = 0; closed < 2; closed += 1) {
     await pages.shift()?.close();
-    await server.run("submit", "repeat_multiply", ...ENDLESS, "--name", `after ${closed}`);
+    await server.run("submit", "repeat_multiply", ...FEW, "--name", `after ${closed}`);
     for (const page of pages) {
       await page.locator("#jobs").getByText(`after ${closed}`).waitFor();
     }
@@ -70,7 +78,7 @@ test("ten windows that cannot talk to each other compute, are live, and have but
   const pages = await openAll(browser, server, () => {
     Reflect.deleteProperty(globalThis, "BroadcastChannel");
   });
-  await allWork(pages);
+  await allWork(server, pages);
   await browser.close();
 });
 
