@@ -124,8 +124,8 @@ async fn serve(
 
 /// How long a request's body is.
 fn length_of(head: &str) -> usize {
-    let lines = head.lines().filter_map(|line| line.split_once(':'));
-    let length = lines.filter(|(name, _)| name.eq_ignore_ascii_case("content-length")).next_back();
+    let mut lines = head.lines().filter_map(|line| line.split_once(':'));
+    let length = lines.find(|(name, _)| name.eq_ignore_ascii_case("content-length"));
     length.map_or(0, |(_, value)| value.trim().parse().unwrap())
 }
 
