@@ -17,6 +17,8 @@ fn main() {
         op::Op::decl(&config),
         api::ServerView::decl(&config),
         api::GridView::decl(&config),
+        api::GridAxes::decl(&config),
+        api::AxisView::decl(&config),
         api::GridErrors::decl(&config),
         api::WorkerView::decl(&config),
         api::WorkerKind::decl(&config),
