@@ -152,7 +152,8 @@ impl Client {
 
     /// The error of an answer that ends before its time.
     pub(super) fn broken_off(&self) -> RequestError {
-        self.failed(Failure::Broken("the answer broke off".to_owned()))
+        let message = format!("the answer of {} ended too early", self.address);
+        RequestError::NoAnswer { message, may_pass: true }
     }
 
     /// Where a job is.
