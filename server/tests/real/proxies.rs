@@ -92,7 +92,11 @@ async fn serve(
     match decide(&head) {
         Reply::Pass => {
             let mut server = TcpStream::connect(server).await?;
-            server.write_all(&read).await?;
+            // The next request comes on a connection of its own, or it would be passed on unseen.
+            let is_socket = head.to_ascii_lowercase().contains("\r\nupgrade:");
+            let once = head.replacen("\r\n", "\r\nConnection: close\r\n", 1);
+            server.write_all(if is_socket { &head } else { &once }.as_bytes()).await?;
+            server.write_all(&read[head_end..]).await?;
             copy_bidirectional(&mut client, &mut server).await?;
         }
         Reply::Answer(answer) => {
