@@ -101,8 +101,9 @@ for (const { asked } of TRANSPORTS.slice(0, 2)) {
 test("a page sees a job being computed", async (t) => {
   const server = await Server.start(t, { args: ["--no-welcome"] });
   const browser = await Browser.start(t);
-  const page = `${pathToFileURL(pageFiles(t)).href}/socketio.html`;
-  const tab = await browser.open(`${page}?server=${httpAddress(server)}`);
+  // Not from a file: what the server tells of itself is for pages that are somebody's.
+  const { url } = await staticServer(t, pageFiles(t));
+  const tab = await browser.open(`${url}socketio.html?server=${httpAddress(server)}`);
   await tab.getByText("Conectado").waitFor();
   const times = ["--times", "1..=100000"];
   await server.run("submit", "repeat_multiply", "--initial", "1", "--factor", "1.5", ...times);
@@ -110,7 +111,7 @@ test("a page sees a job being computed", async (t) => {
   await tab.getByText("Trabajador 1").waitFor();
   await tab.getByText(/Resultado 1\/\d+/).waitFor();
   await tab.getByText("Trabajo 1: done").waitFor();
-  await browser.close();
+  await browser.close(/favicon\.ico/);
 });
 
 test("a page loads the client library from the server, as tutorials do", async (t) => {
