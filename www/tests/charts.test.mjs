@@ -25,17 +25,7 @@ import {
 } from "../js/throughput-series.js";
 import { violations } from "./axe.mjs";
 import { simulateWorker } from "./simulated-worker.mjs";
-import {
-  Browser,
-  ENDLESS,
-  NO_CONNECTION,
-  Server,
-  WELCOME_RESULT,
-  inState,
-  overflows,
-  until,
-  variable,
-} from "./support.mjs";
+import { Browser, ENDLESS, NO_CONNECTION, Server, WELCOME_RESULT, inState, numberIn, overflows, until, variable } from "./support.mjs";
 
 /** @typedef {import("playwright-core").Page} Page */
 /** @typedef {import("../js/live.js").LiveState["throughput"]} Throughput */
@@ -356,7 +346,7 @@ test("a person chooses how much is shown, zooms, and goes through the seconds", 
   const row = page.locator("#throughput-minutes tr").first();
   await until("the minute is counted", async () => {
     const [, all, native] = await row.locator("th, td").allTextContents();
-    return all === native && Number(all.replaceAll(",", "")) > 0;
+    return all === native && numberIn(all) > 0;
   });
   await browser.close();
 });
