@@ -259,10 +259,8 @@ fn parse_token(text: &str) -> anyhow::Result<Token> {
 pub(super) fn parse_url(text: &str) -> anyhow::Result<Address> {
     let expected = "expected a server such as http://192.168.1.20:8765";
     let mut address: Address = text.parse().map_err(|error| anyhow!("{error}; {expected}"))?;
-    let scheme = if address.is_secure() { "https" } else { "http" };
+    address.set_http();
     address.change(|url| {
-        // Both are schemes of the same kind, so this is possible.
-        url.set_scheme(scheme).ok();
         // The page's address, also where its socket's was copied.
         let path = url.path().trim_end_matches('/');
         let path = path.strip_suffix("/ws").unwrap_or(path).to_owned();

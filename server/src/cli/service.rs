@@ -19,19 +19,16 @@ pub(super) fn parse_socket(text: &str, service: &str) -> anyhow::Result<Address>
          or a socket such as ws://192.168.1.20:8765/{service}"
     );
     let mut address: Address = text.parse().map_err(|error| anyhow!("{error}; {expected}"))?;
-    let scheme = match address.url().scheme() {
-        "http" => "ws",
-        "https" => "wss",
-        _ => return Ok(address),
-    };
+    if matches!(address.url().scheme(), "ws" | "wss") {
+        return Ok(address);
+    }
     let path = parse_url(text)?.url().path().trim_end_matches('/').to_owned();
     // Who copied an address of the service itself, such as a room's, means that one.
     let is_service = path.split('/').any(|part| part == service);
     address.change(|url| {
         url.set_path(&if is_service { path } else { format!("{path}/{service}") });
-        // Both are schemes of the same kind, so this is possible.
-        url.set_scheme(scheme).ok();
     });
+    address.set_ws();
     Ok(address)
 }
 

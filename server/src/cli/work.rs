@@ -45,10 +45,8 @@ impl Work {
 /// Where a page's server listens for workers.
 fn socket_of(page: &Address) -> Address {
     let mut socket = page.clone();
-    let scheme = if page.is_secure() { "wss" } else { "ws" };
+    socket.set_ws();
     socket.change(|url| {
-        // Both are schemes of the same kind, so this is possible.
-        url.set_scheme(scheme).ok();
         let path = format!("{}/ws", url.path().trim_end_matches('/'));
         url.set_path(&path);
     });

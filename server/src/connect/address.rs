@@ -83,6 +83,23 @@ impl Address {
         change(&mut self.url)
     }
 
+    /// Makes it the address of a page, `http(s)://`: over TLS if it was before.
+    pub fn set_http(&mut self) {
+        let scheme = if self.is_secure() { "https" } else { "http" };
+        self.set_scheme(scheme);
+    }
+
+    /// Makes it the address of a socket, `ws(s)://`: over TLS if it was before.
+    pub fn set_ws(&mut self) {
+        let scheme = if self.is_secure() { "wss" } else { "ws" };
+        self.set_scheme(scheme);
+    }
+
+    fn set_scheme(&mut self, scheme: &str) {
+        // All four are schemes of the same kind, so this is possible.
+        self.url.set_scheme(scheme).ok();
+    }
+
     /// Whether it is spoken to over TLS.
     pub fn is_secure(&self) -> bool {
         matches!(self.url.scheme(), "https" | "wss")
