@@ -356,6 +356,8 @@ pub const RATE_WINDOW_S: u64 = 10;
 /// The time that a job must have run for before its end is foretold, in whole seconds.
 pub const RATE_STEADY_S: u64 = 2;
 
+// ---- Trust ----------------------------------------------------------------------------------
+
 // ---- What the page is shown -----------------------------------------------------------------
 
 /// How often pages are told what is new: as often as numbers can be read.
