@@ -13,6 +13,13 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// The longest `agent` that is kept. Real ones are under 300 characters; the rest is cut.
 pub const AGENT_CHARS_MAX: usize = 512;
 
+/// The longest name that a worker says of itself, its session or an op: four times what ours have.
+/// What is said once is kept for as long as a connection lasts.
+pub const NAME_CHARS_MAX: usize = 64;
+
+/// Ops that a worker may say that it knows: many times what there are.
+pub const HELLO_OPS_MAX: usize = 64;
+
 /// The longest piece of a peer's text that a log line or an error quotes.
 pub const QUOTE_CHARS_MAX: usize = 120;
 
@@ -411,6 +418,27 @@ pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Bytes that wait in a socket's write buffer before a write fails. Twice a frame: one being
 /// written, one behind it.
 pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
+
+/// The largest message after which a socket's buffers are kept for the next one. What a connection has
+/// once read or written must not cost for as long as it lives.
+pub const SOCKET_KEPT_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of all messages of WebSockets that are begun and not ended, or still being handled, beyond the
+/// first [`SOCKET_READ_BUFFER_BYTES`] of each: 32 of the longest at once. Where there is no more room,
+/// the slowest one is closed (1013); one that arrives at a line's speed is done before it is that.
+pub const BEGUN_BYTES_MAX: usize = 32 * FRAME_BYTES_MAX;
+
+/// How long a message may take from its first byte to its last: the longest one at 8 kB a second, which
+/// a line has that is good for little else.
+pub const BEGUN_TIME_MAX: Duration = Duration::from_secs(128);
+
+/// The age below which nothing that is begun is given up for others: a few round trips of a home's line.
+pub const BEGUN_GRACE: Duration = Duration::from_millis(100);
+
+/// Bytes of all frames that wait for their peers to take them. Where there are more, the ones that have
+/// waited the longest are closed: a peer that reads takes a frame in less time than others need to fill
+/// this.
+pub const UNREAD_BYTES_MAX: usize = 8 * FRAME_BYTES_MAX;
 
 /// How often the server pings. A frozen tab still answers (the browser does), a pulled cable not.
 pub const PING_INTERVAL: Duration = Duration::from_secs(20);

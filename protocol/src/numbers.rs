@@ -1,6 +1,7 @@
 //! Results of neighbouring tasks, kept as they travel: a server that reads each number and writes it
 //! again spends most of its time on that.
 
+use crate::limits::FRAME_RESULTS_MAX;
 use crate::number::Number;
 use crate::scan::{Scan, Token};
 use serde::de::Deserializer;
@@ -112,6 +113,9 @@ impl Numbers {
             }
             if scan.take(",").is_none() {
                 break;
+            }
+            if starts.len() > FRAME_RESULTS_MAX {
+                return None;
             }
         }
         scan.take("]")?;

@@ -6,15 +6,19 @@ mod crowd;
 mod drafts;
 mod error;
 mod events;
+mod frames;
 mod grid;
 mod gzip;
 mod jobs;
 mod join;
+mod limits;
 mod lines;
+mod link;
 mod listen;
 mod page;
 mod patience;
 mod proxy;
+mod reading;
 mod results;
 mod sample;
 mod socket;
@@ -23,6 +27,7 @@ mod upgrade;
 mod who;
 
 pub use join::{join_link, opening_address};
+pub use limits::Limits;
 pub use page::{Damaged, Page};
 pub use proxy::Prefix;
 pub use socket::Root;
@@ -68,6 +73,8 @@ pub struct Config {
     pub who: Who,
     /// What the choice of tasks to check follows from; nobody else may know it.
     pub seed: u64,
+    /// What peers may hold of it.
+    pub limits: Limits,
 }
 
 /// What handlers share.
@@ -146,12 +153,12 @@ async fn serve_until(
     config: Config,
     stop: BoxFuture<'static, ()>,
 ) -> Result<(), StoreError> {
-    let Config { address, welcome, demo, root, page, store, who, seed } = config;
+    let Config { address, welcome, demo, root, page, store, who, seed, limits } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
         Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
     let (stopping, is_stopping) = watch::channel(false);
-    let (sockets, mut all_closed) = Sockets::new(is_stopping);
+    let (sockets, mut all_closed) = Sockets::new(is_stopping, &limits);
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
     let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone());

@@ -9,7 +9,7 @@
 //! was answered is lost with it. So what the peer sends is read on for a while, and thrown away.
 
 use super::crowd::Place;
-use super::socketio::Frames;
+use super::frames::Frames;
 use crate::connection::{Stopping, stopped};
 use std::fmt;
 use std::io::{Error, ErrorKind, IoSlice, Result};

@@ -26,6 +26,7 @@ mod socketio;
 mod support;
 mod tls;
 mod trouble;
+mod unfinished;
 mod upgrade;
 mod uploads;
 mod who;

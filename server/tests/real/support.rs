@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 use tequio::native::{self, End};
 use tequio::store::{MemoryStore, Store};
-use tequio::web::{self, Config, Page, Root, Who};
+use tequio::web::{self, Config, Limits, Page, Root, Who};
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::op::RepeatMultiply;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
@@ -55,26 +55,43 @@ impl Server {
     }
 
     pub(crate) async fn start_with(welcome: Option<RepeatMultiply>) -> Server {
-        Server::launch(welcome, Arc::new(MemoryStore::new()), on_loopback()).await
+        Server::launch(welcome, Arc::new(MemoryStore::new()), on_loopback(), Limits::default())
+            .await
     }
 
     /// Starts one that keeps its jobs in `store`.
     pub(crate) async fn start_on(store: Arc<dyn Store>) -> Server {
-        Server::launch(RepeatMultiply::new(3.0, 2.0, 10).ok(), store, on_loopback()).await
+        Server::start_within(Limits::default(), store).await
+    }
+
+    /// Starts one whose peers may hold what `limits` say.
+    pub(crate) async fn start_within(limits: Limits, store: Arc<dyn Store>) -> Server {
+        Server::launch(RepeatMultiply::new(3.0, 2.0, 10).ok(), store, on_loopback(), limits).await
+    }
+
+    /// Starts one whose peers may hold what `limits` say.
+    pub(crate) async fn start_limited(limits: Limits) -> Server {
+        Server::start_within(limits, Arc::new(MemoryStore::new())).await
     }
 
     /// Starts one that accepts `who`.
     pub(crate) async fn start_for(who: Who) -> Server {
-        Server::launch(None, Arc::new(MemoryStore::new()), who).await
+        Server::launch(None, Arc::new(MemoryStore::new()), who, Limits::default()).await
     }
 
-    async fn launch(welcome: Option<RepeatMultiply>, store: Arc<dyn Store>, who: Who) -> Server {
+    async fn launch(
+        welcome: Option<RepeatMultiply>,
+        store: Arc<dyn Store>,
+        who: Who,
+        limits: Limits,
+    ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let root = Root::Tasks;
         let page = Page::packed(&PAGE).unwrap();
-        let config = Config { address, welcome, demo: false, root, page, store, who, seed: 1 };
+        let (demo, seed) = (false, 1);
+        let config = Config { address, welcome, demo, root, page, store, who, seed, limits };
         let served = tokio::spawn(async {
             let stopped = async {
                 stopped.await.ok();

@@ -32,10 +32,16 @@ impl Core {
             let message = "hello was said before on this connection".to_owned();
             return self.refuse(id, ErrorCode::BadHello, message, None);
         }
-        hello.agent = printable(&hello.agent, AGENT_CHARS_MAX);
-        worker.peer.agent = Some(hello.agent.clone());
+        let mut agent = printable(&std::mem::take(&mut hello.agent), AGENT_CHARS_MAX);
+        agent.shrink_to_fit();
+        info!("[#{id}] hello slots={} agent={agent}", hello.slots);
+        worker.peer.agent = Some(agent);
         self.live.changed.insert(id);
-        info!("[#{id}] hello slots={} agent={}", hello.slots, hello.agent);
+        // What is kept for as long as it is connected is what somebody asks for.
+        hello.worker = String::new();
+        hello.ops.retain(|op| Op::named(op).is_some());
+        hello.ops.truncate(Op::ALL.len());
+        hello.ops.shrink_to_fit();
         let session = self.scheduler.new_session();
         self.sessions.insert(session, id);
         worker.session = Some(session);

@@ -8,10 +8,7 @@
 
 mod clients;
 mod dashboards;
-mod frames;
 mod view;
-
-pub(super) use frames::Frames;
 
 use super::patience::Patience;
 use super::socket::Sockets;

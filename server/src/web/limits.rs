@@ -1,0 +1,29 @@
+//! What peers may make this server hold, as numbers that a test can make small.
+
+use std::time::Duration;
+use tequio_protocol::limits::{BEGUN_BYTES_MAX, BEGUN_GRACE, BEGUN_TIME_MAX, UNREAD_BYTES_MAX};
+
+/// The bounds of a server. Those that it has by default are told, with their reasons, in
+/// [`tequio_protocol::limits`].
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// See [`BEGUN_BYTES_MAX`].
+    pub begun_bytes_max: usize,
+    /// See [`BEGUN_TIME_MAX`].
+    pub begun_time_max: Duration,
+    /// See [`BEGUN_GRACE`].
+    pub begun_grace: Duration,
+    /// See [`UNREAD_BYTES_MAX`].
+    pub unread_bytes_max: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            begun_bytes_max: BEGUN_BYTES_MAX,
+            begun_time_max: BEGUN_TIME_MAX,
+            begun_grace: BEGUN_GRACE,
+            unread_bytes_max: UNREAD_BYTES_MAX,
+        }
+    }
+}

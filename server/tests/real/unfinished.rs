@@ -1,0 +1,216 @@
+//! Messages that are begun and not ended, and frames that nobody reads: with small bounds.
+
+use crate::support::{Client, Server, until, within};
+use futures_util::{SinkExt, StreamExt};
+use std::time::Duration;
+use tequio::web::Limits;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+
+/// The paths at which a WebSocket can be had.
+const PATHS: [&str; 4] = ["/ws", "/echo", "/chat", "/"];
+
+async fn small() -> Server {
+    let limits = Limits {
+        begun_bytes_max: 64 * 1024,
+        begun_grace: Duration::ZERO,
+        unread_bytes_max: 64 * 1024,
+        ..Limits::default()
+    };
+    Server::start_limited(limits).await
+}
+
+/// A WebSocket whose bytes the test writes itself.
+pub(crate) struct Raw(pub(crate) TcpStream);
+
+impl Raw {
+    pub(crate) async fn open(server: &Server, path: &str) -> Raw {
+        let mut stream = within(TcpStream::connect(server.address)).await.unwrap();
+        let request = format!(
+            "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+             Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n\r\n",
+            server.address
+        );
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            head.push(within(stream.read_u8()).await.unwrap());
+        }
+        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
+        Raw(stream)
+    }
+
+    pub(crate) async fn send(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).await.unwrap();
+    }
+
+    /// The code of the closing frame that comes after whatever else.
+    pub(crate) async fn close_code(&mut self) -> u16 {
+        loop {
+            let first = within(self.0.read_u8()).await.expect("a closing frame");
+            let length = match within(self.0.read_u8()).await.unwrap() {
+                126 => usize::from(self.0.read_u16().await.unwrap()),
+                length => usize::from(length),
+            };
+            let mut content = vec![0; length];
+            within(self.0.read_exact(&mut content)).await.unwrap();
+            if first == 0x88 {
+                return u16::from_be_bytes([content[0], content[1]]);
+            }
+        }
+    }
+}
+
+/// The head of a frame with a mask of zeros.
+pub(crate) fn head(first: u8, length: usize) -> Vec<u8> {
+    let mut head = vec![first];
+    if let Ok(length) = u16::try_from(length) {
+        head.push(0x80 | 126);
+        head.extend(length.to_be_bytes());
+    } else {
+        head.push(0x80 | 127);
+        head.extend((length as u64).to_be_bytes());
+    }
+    head.extend([0; 4]);
+    head
+}
+
+const TEXT: u8 = 0x81;
+const TEXT_BEGINS: u8 = 0x01;
+const GOES_ON: u8 = 0x00;
+const PING: u8 = 0x89;
+
+#[tokio::test]
+async fn the_slowest_of_those_that_have_begun_a_message_makes_room() {
+    let server = small().await;
+    for path in PATHS {
+        // Its first one has stood still for the longest.
+        let mut held = Vec::new();
+        for _ in 0..20 {
+            let mut raw = Raw::open(&server, path).await;
+            // A chat's messages are shorter.
+            let length = if path.starts_with("/chat") { 4096 } else { 20_000 };
+            raw.send(&[head(TEXT, length), vec![b'x'; length - 1]].concat()).await;
+            held.push(raw);
+        }
+        // What a buffer holds in any case costs nothing.
+        if path.starts_with("/chat") {
+            continue;
+        }
+        for mut raw in held.drain(..16) {
+            assert_eq!(raw.close_code().await, 1013, "{path}");
+        }
+        // A whole message finds its way beside them.
+        let mut client = Client::connect_to(&format!("ws://{}/echo", server.address)).await;
+        client.0.send(Message::text("x".repeat(40_000))).await.unwrap();
+        let answer = client.next().await.into_text().unwrap();
+        assert_eq!(answer.len(), "echo: ".len() + 40_000, "{path}");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn fragments_are_one_message_that_is_begun_whatever_comes_between_them() {
+    let server = small().await;
+    let mut raw = Raw::open(&server, "/ws").await;
+    raw.send(&[head(TEXT_BEGINS, 10_000), vec![b'x'; 10_000]].concat()).await;
+    for _ in 0..20 {
+        raw.send(&[head(PING, 0), head(GOES_ON, 10_000), vec![b'x'; 10_000]].concat()).await;
+    }
+    assert_eq!(raw.close_code().await, 1013);
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_message_has_its_time() {
+    let limits = Limits { begun_time_max: Duration::from_millis(50), ..Limits::default() };
+    let server = Server::start_limited(limits).await;
+    for path in PATHS {
+        for begun in [
+            vec![TEXT],
+            head(TEXT, 4000),
+            [head(TEXT, 4000), vec![b'x'; 9]].concat(),
+            [head(TEXT_BEGINS, 3), vec![b'x'; 3], head(PING, 0)].concat(),
+            head(0x02, 0),
+        ] {
+            let mut raw = Raw::open(&server, path).await;
+            raw.send(&begun).await;
+            assert_eq!(raw.close_code().await, 4009, "{path} {begun:?}");
+        }
+    }
+    // Whoever is only silent stays.
+    let mut client = Client::connect_to(&format!("ws://{}/echo", server.address)).await;
+    client.0.send(Message::text("here")).await.unwrap();
+    assert_eq!(client.next().await.into_text().unwrap().as_str(), "echo: here");
+    tokio::time::sleep(Duration::from_millis(120)).await;
+    client.0.send(Message::text("still here")).await.unwrap();
+    assert_eq!(client.next().await.into_text().unwrap().as_str(), "echo: still here");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn what_a_peer_does_not_take_has_a_bound_together() {
+    let server = small().await;
+    // More than a system takes for a socket that is not read.
+    const MESSAGES: usize = 40;
+    let text = "x".repeat(1_000_000);
+    let deaf = async |path: &str| {
+        let mut client = Client::connect_to(&format!("ws://{}{path}", server.address)).await.0;
+        for _ in 0..MESSAGES {
+            // The server reads no more while its answer waits; so sending may wait too.
+            let sent = tokio::time::timeout(Duration::from_secs(1), client.send(Message::text(&text)));
+            if !matches!(sent.await, Ok(Ok(()))) {
+                break;
+            }
+        }
+        client
+    };
+    let (first, mut second) = tokio::join!(deaf("/echo"), deaf("/echo"));
+    // One of the two holds a megabyte, which is more than both may.
+    drop(first);
+    let ended = async {
+        while let Some(Ok(message)) = second.next().await {
+            if message.is_close() {
+                break;
+            }
+        }
+    };
+    within(ended).await;
+    until(async || {
+        let metrics = server.get_text("/metrics").await;
+        let open = metrics.lines().find(|line| {
+            line.starts_with("tequio_service_connections") && line.contains("echo")
+        });
+        open.is_none_or(|line| line.ends_with(" 0")).then_some(())
+    })
+    .await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn many_large_messages_and_small_ones_arrive_whole_and_in_order() {
+    let server = Server::start().await;
+    let mut client = Client::connect_to(&format!("ws://{}/echo?prefix=", server.address)).await;
+    let sizes = [1, 20_000, 3, 0, 1_000_000, 16_384, 16_385, 5000, 70_000, 2];
+    for at_once in [1, 3, sizes.len()] {
+        for sizes in sizes.chunks(at_once) {
+            for size in sizes {
+                client.0.feed(Message::text("x".repeat(*size))).await.unwrap();
+                client.0.feed(Message::Ping(vec![7; 3].into())).await.unwrap();
+            }
+            client.0.flush().await.unwrap();
+            for size in sizes {
+                let text = loop {
+                    match client.next().await {
+                        Message::Text(text) => break text,
+                        Message::Pong(content) => assert_eq!(content.as_ref(), [7; 3]),
+                        other => panic!("{other:?}"),
+                    }
+                };
+                assert_eq!(text.len(), *size);
+            }
+        }
+    }
+    server.stop().await;
+}
