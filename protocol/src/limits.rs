@@ -588,6 +588,34 @@ pub const SCREEN_PATIENCE: Duration = Duration::from_millis(300);
 
 // ---- Socket.IO ------------------------------------------------------------------------------
 
+/// Sessions of Socket.IO that have not connected to the namespace, 10 kB each: some tenths of a second
+/// of a flood of handshakes, so that a client beside one finds its session when it goes on. Beyond it the
+/// oldest is let go of.
+pub const SOCKETIO_OPENING_MAX: usize = 512;
+
+/// Sessions that poll: they have no connection of their own. Beyond it the one goes that asks for nothing
+/// and was silent for the longest.
+pub const SOCKETIO_POLLING_MAX: usize = 512;
+
+/// WebSockets of Socket.IO, 25 kB each: several classrooms, each of whose machines has a few pages open.
+pub const SOCKETIO_SOCKETS_MAX: usize = 512;
+
+/// Sessions that change over to a WebSocket within [`SOCKETIO_PATIENCE`]. What the library keeps of one
+/// that leaves meanwhile it keeps for so long; a client that is refused goes on polling.
+pub const SOCKETIO_CHANGING_MAX: usize = 256;
+
+/// Bytes that a client of Socket.IO may send over its WebSocket before it has connected to the
+/// namespace: the longest token that servers give.
+pub const SOCKETIO_CONNECT_BYTES_MAX: usize = 16 * 1024;
+
+/// What counts for a WebSocket of Socket.IO that takes nothing, among [`UNREAD_BYTES_MAX`]: what the
+/// library puts together before it writes, and twice as much that waits behind it.
+pub const SOCKETIO_UNREAD_BYTES: usize = 256 * 1024;
+
+/// Bytes of all bodies of Socket.IO's requests that are being read: a dozen of the longest. Where there
+/// is no more room, the slowest one is refused.
+pub const SOCKETIO_BODIES_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Packets that wait for one client of Socket.IO: as many as [`OUTBOX_MESSAGES_MAX`]. What exceeds
 /// them is kept back or dropped; a client that takes nothing of them does not answer pings either, and
 /// is given up for that.

@@ -85,6 +85,7 @@ impl Begun {
     }
 
     /// What all together hold.
+    #[cfg(test)]
     pub(crate) fn bytes(&self) -> usize {
         self.lock().bytes
     }

@@ -1,7 +1,10 @@
 //! What peers may make this server hold, as numbers that a test can make small.
 
 use std::time::Duration;
-use tequio_protocol::limits::{BEGUN_BYTES_MAX, BEGUN_GRACE, BEGUN_TIME_MAX, UNREAD_BYTES_MAX};
+use tequio_protocol::limits::{
+    BEGUN_BYTES_MAX, BEGUN_GRACE, BEGUN_TIME_MAX, SOCKETIO_BODIES_BYTES_MAX, SOCKETIO_CHANGING_MAX,
+    SOCKETIO_OPENING_MAX, SOCKETIO_POLLING_MAX, SOCKETIO_SOCKETS_MAX, UNREAD_BYTES_MAX,
+};
 
 /// The bounds of a server. Those that it has by default are told, with their reasons, in
 /// [`tequio_protocol::limits`].
@@ -15,6 +18,16 @@ pub struct Limits {
     pub begun_grace: Duration,
     /// See [`UNREAD_BYTES_MAX`].
     pub unread_bytes_max: usize,
+    /// See [`SOCKETIO_OPENING_MAX`].
+    pub socketio_opening_max: usize,
+    /// See [`SOCKETIO_POLLING_MAX`].
+    pub socketio_polling_max: usize,
+    /// See [`SOCKETIO_SOCKETS_MAX`].
+    pub socketio_sockets_max: usize,
+    /// See [`SOCKETIO_CHANGING_MAX`].
+    pub socketio_changing_max: usize,
+    /// See [`SOCKETIO_BODIES_BYTES_MAX`].
+    pub socketio_bodies_bytes_max: usize,
 }
 
 impl Default for Limits {
@@ -24,6 +37,11 @@ impl Default for Limits {
             begun_time_max: BEGUN_TIME_MAX,
             begun_grace: BEGUN_GRACE,
             unread_bytes_max: UNREAD_BYTES_MAX,
+            socketio_opening_max: SOCKETIO_OPENING_MAX,
+            socketio_polling_max: SOCKETIO_POLLING_MAX,
+            socketio_sockets_max: SOCKETIO_SOCKETS_MAX,
+            socketio_changing_max: SOCKETIO_CHANGING_MAX,
+            socketio_bodies_bytes_max: SOCKETIO_BODIES_BYTES_MAX,
         }
     }
 }

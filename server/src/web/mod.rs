@@ -161,7 +161,8 @@ async fn serve_until(
     let (sockets, mut all_closed) = Sockets::new(is_stopping, &limits);
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
-    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone());
+    let socketio =
+        socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone(), &limits);
     let crowd = Crowd::new(files::limit());
     let drafts = Drafts::new(dispatcher.clone());
     let sweep = tokio::spawn(drafts.clone().sweep());
