@@ -530,7 +530,7 @@ pub const CHAT_NAME_CHARS_MAX: usize = 40;
 pub const CHAT_ROOM_CHARS_MAX: usize = 64;
 
 /// Rooms that are kept at once, beside the one without a name. Of those that nobody is in, the one that
-/// was left first makes place; with [`CHAT_HISTORY_BYTES_MAX`] each, all of them hold 32 MiB.
+/// was left first makes place.
 pub const CHAT_ROOMS_MAX: usize = 256;
 
 /// The last messages of a room, which whoever joins and asked for JSON is sent.
@@ -538,6 +538,15 @@ pub const CHAT_HISTORY_MAX: usize = 50;
 
 /// Bytes of [`CHAT_HISTORY_MAX`] messages that a room keeps, as JSON.
 pub const CHAT_HISTORY_BYTES_MAX: usize = 128 * 1024;
+
+/// Bytes of the histories of all rooms, as JSON: [`CHAT_HISTORY_MAX`] messages of a hundred characters in
+/// each of [`CHAT_ROOMS_MAX`]. Beyond it the room is forgotten first where nothing was said for the longest.
+pub const CHAT_HISTORIES_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Bytes that wait for the members of all rooms, where what waits for several counts once: what fifty
+/// members say at once ([`CHAT_BURST_MAX`] each) to fifty. Beyond it those are dropped first that are the
+/// furthest behind.
+pub const CHAT_OUTBOXES_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// Bytes that wait for one member: what a full classroom says in a burst, many times over. One that
 /// reads slower than that is dropped, so that nobody waits for it. Members share the text that waits.

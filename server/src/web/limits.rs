@@ -1,5 +1,6 @@
 //! What peers may make this server hold, as numbers that a test can make small.
 
+use crate::services::chat::RoomLimits;
 use std::time::Duration;
 use tequio_protocol::limits::{
     BEGUN_BYTES_MAX, BEGUN_GRACE, BEGUN_TIME_MAX, SOCKETIO_BODIES_BYTES_MAX, SOCKETIO_CHANGING_MAX,
@@ -18,6 +19,8 @@ pub struct Limits {
     pub begun_grace: Duration,
     /// See [`UNREAD_BYTES_MAX`].
     pub unread_bytes_max: usize,
+    /// What rooms of the chat may hold.
+    pub chat: RoomLimits,
     /// See [`SOCKETIO_OPENING_MAX`].
     pub socketio_opening_max: usize,
     /// See [`SOCKETIO_POLLING_MAX`].
@@ -37,6 +40,7 @@ impl Default for Limits {
             begun_time_max: BEGUN_TIME_MAX,
             begun_grace: BEGUN_GRACE,
             unread_bytes_max: UNREAD_BYTES_MAX,
+            chat: RoomLimits::default(),
             socketio_opening_max: SOCKETIO_OPENING_MAX,
             socketio_polling_max: SOCKETIO_POLLING_MAX,
             socketio_sockets_max: SOCKETIO_SOCKETS_MAX,

@@ -173,7 +173,7 @@ async fn serve_until(
         drafts: drafts.clone(),
         store,
         samples: Samples::default(),
-        services: Services::new(metrics.clone()),
+        services: Services::within(metrics.clone(), limits.chat),
         metrics,
         sockets,
         root,
