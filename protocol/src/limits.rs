@@ -404,6 +404,15 @@ pub const STREAM_BARS_MAX: usize = 2048;
 /// when they are exceeded, so that it costs others nothing.
 pub const OUTBOX_MESSAGES_MAX: usize = 4096;
 
+/// Messages of one worker that carry no results (heartbeats, progress, slots, pings, what is refused) and
+/// are read at once: all leases of a worker with many slots, given back together.
+pub const ASIDE_BURST_MAX: u32 = 1024;
+
+/// The pace at which a worker is read on that has sent [`ASIDE_BURST_MAX`] of these: what eight hundred
+/// slots say that compute for long ([`PROGRESS_INTERVAL`]). The dispatcher is one, and has time for a
+/// thousand workers that do this.
+pub const ASIDE_PACE: Duration = Duration::from_millis(5);
+
 /// Events of all sessions that wait for the dispatcher. A full queue makes sessions wait, which
 /// stops them reading: the pressure reaches the peer's socket.
 pub const DISPATCHER_EVENTS_MAX: usize = 4096;
@@ -625,10 +634,10 @@ pub const SOCKETIO_UNREAD_BYTES: usize = 256 * 1024;
 /// is no more room, the slowest one is refused.
 pub const SOCKETIO_BODIES_BYTES_MAX: usize = 16 * 1024 * 1024;
 
-/// Packets that wait for one client of Socket.IO: as many as [`OUTBOX_MESSAGES_MAX`]. What exceeds
+/// Packets that wait for one client of Socket.IO: four times what a dashboard is told at once. What exceeds
 /// them is kept back or dropped; a client that takes nothing of them does not answer pings either, and
 /// is given up for that.
-pub const SOCKETIO_WAITING_MAX: usize = 4096;
+pub const SOCKETIO_WAITING_MAX: usize = 1024;
 
 /// Attachments of one event. They wait for each other, and count against [`SOCKETIO_BODY_BYTES_MAX`]
 /// together.
@@ -648,9 +657,13 @@ pub const SOCKETIO_PONG_TIMEOUT: Duration =
     Duration::from_secs(SILENCE_MAX.as_secs() - PING_INTERVAL.as_secs());
 
 /// Events that a dashboard with a WebSocket is sent each [`LIVE_INTERVAL`]: every job that is shown,
-/// and several hundred workers. What is left waits, as its newest state, for the next time; so a
+/// and some workers. What is left waits, as its newest state, for the next time; so a
 /// client fills [`SOCKETIO_WAITING_MAX`] only by not reading for two seconds of it.
-pub const SOCKETIO_TOLD_MAX: usize = 1024;
+pub const SOCKETIO_TOLD_MAX: usize = 256;
+
+/// Things that all dashboards of Socket.IO are still to be told of, 30 bytes each: six that were told
+/// nothing yet, beside ten thousand workers. Beyond it the one is told no more that is owed the most.
+pub const SOCKETIO_OWED_MAX: usize = 65_536;
 
 /// Events that a dashboard that polls is sent for each of its polls. Python's clients take 16 packets in
 /// an answer and break the connection at the next: twice this, for one poll may find what belongs to

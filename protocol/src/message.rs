@@ -131,8 +131,13 @@ pub struct Hello {
     /// others.
     #[serde(deserialize_with = "ops")]
     pub ops: Vec<String>,
-    /// The session that it had on a connection that it lost.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "resume")]
+    /// The session that it had on a connection that it lost. No session's name has more than
+    /// [`NAME_CHARS_MAX`] characters, and no more are read.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "cut_if_any::<NAME_CHARS_MAX, _>"
+    )]
     pub resume: Option<String>,
 }
 
@@ -722,10 +727,6 @@ fn worker<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D
     name("worker", Cut::deserialize(deserializer)?)
 }
 
-fn resume<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
-    Option::deserialize(deserializer)?.map(|text| name("resume", text)).transpose()
-}
-
 fn ops<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
     let First { list, count } = First::<_, HELLO_OPS_MAX>::deserialize(deserializer)?;
     if count > HELLO_OPS_MAX {
@@ -869,7 +870,6 @@ mod tests {
             (format!(r#""worker":"{long}","ops":[]"#), "worker must have at most 64 characters"),
             (format!(r#""worker":"w","ops":["{long}"]"#), "a name in ops must have at most 64"),
             (format!(r#""worker":"w","ops":{}"#, ops(65)), "ops must be at most 64 names, not 65"),
-            (format!(r#""worker":"w","ops":[],"resume":"{long}""#), "resume must have at most 64"),
         ] {
             let error = WorkerMessage::read(&hello(&more)).unwrap_err().to_string();
             assert!(error.contains(reason), "{error}");

@@ -84,12 +84,6 @@ impl Begun {
         Share { begun: self.clone(), number: None }
     }
 
-    /// What all together hold.
-    #[cfg(test)]
-    pub(crate) fn bytes(&self) -> usize {
-        self.lock().bytes
-    }
-
     fn lock(&self) -> MutexGuard<'_, All> {
         self.0.all.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -245,11 +239,16 @@ mod tests {
         assert_eq!(stalled.hold(20, start, at(150), &mut cx()), Poll::Ready(Err(GivenUp)));
         drop(stalled);
         assert_eq!(quick.hold(40, at(10), at(151), &mut cx()), Poll::Ready(Ok(())));
+        // Later the other one is slower: it has sent less in the same time.
+        assert_eq!(slow.hold(61, start, at(9000), &mut cx()), Poll::Pending);
+        assert!(quick.is_given_up());
+        drop(quick);
+        assert_eq!(slow.hold(61, start, at(9000), &mut cx()), Poll::Ready(Ok(())));
         // Whoever asks may be the slowest itself.
-        assert_eq!(slow.hold(61, start, at(9000), &mut cx()), Poll::Ready(Err(GivenUp)));
+        assert_eq!(slow.hold(101, start, at(9000), &mut cx()), Poll::Ready(Err(GivenUp)));
         slow.end();
-        quick.end();
-        assert_eq!((begun.bytes(), begun.lock().leaving, begun.lock().parts.len()), (0, 0, 0));
+        let all = begun.lock();
+        assert_eq!((all.bytes, all.leaving, all.parts.len()), (0, 0, 0));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use crate::services::chat::RoomLimits;
 use std::time::Duration;
 use tequio_protocol::limits::{
     BEGUN_BYTES_MAX, BEGUN_GRACE, BEGUN_TIME_MAX, SOCKETIO_BODIES_BYTES_MAX, SOCKETIO_CHANGING_MAX,
-    SOCKETIO_OPENING_MAX, SOCKETIO_POLLING_MAX, SOCKETIO_SOCKETS_MAX, UNREAD_BYTES_MAX,
+    SOCKETIO_OPENING_MAX, SOCKETIO_OWED_MAX, SOCKETIO_POLLING_MAX, SOCKETIO_SOCKETS_MAX,
+    UNREAD_BYTES_MAX,
 };
 
 /// The bounds of a server. Those that it has by default are told, with their reasons, in
@@ -29,6 +30,8 @@ pub struct Limits {
     pub socketio_sockets_max: usize,
     /// See [`SOCKETIO_CHANGING_MAX`].
     pub socketio_changing_max: usize,
+    /// See [`SOCKETIO_OWED_MAX`].
+    pub socketio_owed_max: usize,
     /// See [`SOCKETIO_BODIES_BYTES_MAX`].
     pub socketio_bodies_bytes_max: usize,
 }
@@ -45,6 +48,7 @@ impl Default for Limits {
             socketio_polling_max: SOCKETIO_POLLING_MAX,
             socketio_sockets_max: SOCKETIO_SOCKETS_MAX,
             socketio_changing_max: SOCKETIO_CHANGING_MAX,
+            socketio_owed_max: SOCKETIO_OWED_MAX,
             socketio_bodies_bytes_max: SOCKETIO_BODIES_BYTES_MAX,
         }
     }

@@ -23,10 +23,16 @@ async fn small() -> Server {
 }
 
 /// A WebSocket whose bytes the test writes itself.
+#[derive(Debug)]
 pub(crate) struct Raw(pub(crate) TcpStream);
 
 impl Raw {
     pub(crate) async fn open(server: &Server, path: &str) -> Raw {
+        Raw::try_open(server, path).await.unwrap()
+    }
+
+    /// Or the status that it is refused with.
+    pub(crate) async fn try_open(server: &Server, path: &str) -> Result<Raw, u16> {
         let mut stream = within(TcpStream::connect(server.address)).await.unwrap();
         let request = format!(
             "GET {path} HTTP/1.1\r\nHost: {}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
@@ -38,8 +44,8 @@ impl Raw {
         while !head.ends_with(b"\r\n\r\n") {
             head.push(within(stream.read_u8()).await.unwrap());
         }
-        assert!(head.starts_with(b"HTTP/1.1 101"), "{}", String::from_utf8_lossy(&head));
-        Raw(stream)
+        let status = std::str::from_utf8(&head[9..12]).unwrap().parse().unwrap();
+        if status == 101 { Ok(Raw(stream)) } else { Err(status) }
     }
 
     pub(crate) async fn send(&mut self, bytes: &[u8]) {
@@ -210,5 +216,137 @@ async fn many_large_messages_and_small_ones_arrive_whole_and_in_order() {
             }
         }
     }
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_socket_of_socketio_that_begins_a_message_makes_room_too() {
+    const PATH: &str = "/socket.io/?EIO=4&transport=websocket";
+    let server = small().await;
+    let (closed, mut closings) = mpsc::unbounded_channel();
+    for _ in 0..20 {
+        let mut raw = Raw::open(&server, PATH).await;
+        raw.send(&[head(TEXT, 2), b"40".to_vec(), head(TEXT, 20_000), vec![b'4'; 19_999]].concat())
+            .await;
+        let closed = closed.clone();
+        tokio::spawn(async move { closed.send(raw.close_code().await) });
+    }
+    for _ in 0..16 {
+        assert_eq!(within(closings.recv()).await, Some(1013));
+    }
+    server.stop().await;
+}
+
+/// What a request over `stream` is answered, its head and its body.
+async fn ask(stream: &mut TcpStream, request: &str) -> (u16, String) {
+    stream.write_all(request.as_bytes()).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(within(stream.read_u8()).await.unwrap());
+    }
+    let head = String::from_utf8(head).unwrap().to_ascii_lowercase();
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.map_or(0, |length| length.parse().unwrap())];
+    within(stream.read_exact(&mut body)).await.unwrap();
+    (head[9..12].parse().unwrap(), String::from_utf8(body).unwrap())
+}
+
+fn polling(method: &str, sid: &str, more: &str) -> String {
+    format!(
+        "{method} /socket.io/?EIO=4&transport=polling{sid} HTTP/1.1\r\nHost: 127.0.0.1\r\n{more}\r\n"
+    )
+}
+
+async fn open_session(stream: &mut TcpStream) -> String {
+    let (status, body) = ask(stream, &polling("GET", "", "")).await;
+    assert_eq!(status, 200, "{body}");
+    let sid = body.split_once("\"sid\":\"").unwrap().1.split_once('"').unwrap().0;
+    format!("&sid={sid}")
+}
+
+#[tokio::test]
+async fn of_handshakes_that_nobody_goes_on_with_the_oldest_are_let_go() {
+    let limits = Limits { socketio_opening_max: 5, socketio_polling_max: 3, ..Limits::default() };
+    let server = Server::start_limited(limits).await;
+    let mut stream = within(TcpStream::connect(server.address)).await.unwrap();
+    let mut sessions = Vec::new();
+    for _ in 0..12 {
+        sessions.push(open_session(&mut stream).await);
+    }
+    // The library has let them go at once, and not after its time.
+    for sid in &sessions[..7] {
+        until(async || (ask(&mut stream, &polling("GET", sid, "")).await.0 == 400).then_some(()))
+            .await;
+    }
+    // Those that go on are in the namespace, of which there are so many.
+    for sid in &sessions[7..] {
+        let body = "Content-Length: 2\r\n";
+        let (status, text) = ask(&mut stream, &(polling("POST", sid, body) + "40")).await;
+        assert_eq!((status, text.as_str()), (200, "ok"));
+    }
+    for sid in &sessions[7..9] {
+        until(async || (ask(&mut stream, &polling("GET", sid, "")).await.0 == 400).then_some(()))
+            .await;
+    }
+    let (status, text) = ask(&mut stream, &polling("GET", &sessions[11], "")).await;
+    assert_eq!(status, 200, "{text}");
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn posts_that_are_not_ended_have_a_bound_together_and_one_a_session() {
+    let limits = Limits {
+        socketio_bodies_bytes_max: 64 * 1024,
+        begun_grace: Duration::ZERO,
+        ..Limits::default()
+    };
+    let server = Server::start_limited(limits).await;
+    let (refused, mut refusals) = mpsc::unbounded_channel();
+    for _ in 0..10 {
+        let mut stream = within(TcpStream::connect(server.address)).await.unwrap();
+        let sid = open_session(&mut stream).await;
+        let post = polling("POST", &sid, "Content-Length: 30000\r\n") + &"4".repeat(20_000);
+        let refused = refused.clone();
+        tokio::spawn(async move { refused.send(ask(&mut stream, &post).await) });
+    }
+    // Three of them fit.
+    for _ in 0..7 {
+        let (status, text) = within(refusals.recv()).await.unwrap();
+        assert_eq!(status, 503, "{text}");
+        assert!(text.contains("unfinished"), "{text}");
+    }
+    // A whole one finds its way beside them; a second one at the same time does not.
+    let mut stream = within(TcpStream::connect(server.address)).await.unwrap();
+    let sid = open_session(&mut stream).await;
+    let mut begun = within(TcpStream::connect(server.address)).await.unwrap();
+    begun
+        .write_all((polling("POST", &sid, "Content-Length: 2\r\n") + "4").as_bytes())
+        .await
+        .unwrap();
+    let post = polling("POST", &sid, "Content-Length: 2\r\n") + "40";
+    until(async || (ask(&mut stream, &post).await.0 == 400).then_some(())).await;
+    let (status, text) = ask(&mut begun, "0").await;
+    assert_eq!((status, text.as_str()), (200, "ok"));
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn sockets_that_leave_before_they_have_connected_leave_nothing() {
+    const PATH: &str = "/socket.io/?EIO=4&transport=websocket";
+    let limits = Limits { socketio_sockets_max: 3, ..Limits::default() };
+    let server = Server::start_limited(limits).await;
+    for rest in [vec![], vec![TEXT], [head(TEXT, 2), b"40".to_vec()].concat()] {
+        for _ in 0..5 {
+            // There is a place again as soon as the last one is gone.
+            let mut raw = until(async || Raw::try_open(&server, PATH).await.ok()).await;
+            raw.send(&rest).await;
+        }
+    }
+    // They are as many as may be.
+    let mut held = Vec::new();
+    for _ in 0..3 {
+        held.push(until(async || Raw::try_open(&server, PATH).await.ok()).await);
+    }
+    assert_eq!(Raw::try_open(&server, PATH).await.err(), Some(503));
     server.stop().await;
 }

@@ -76,6 +76,8 @@ struct Opening {
     bytes: Vec<u8>,
     /// Of these, the ones that are whole messages.
     whole: usize,
+    /// Whether any were handed on.
+    is_answered: bool,
     frames: Frames,
 }
 
@@ -104,7 +106,7 @@ impl Carried {
     /// Over `carrier`, whose client begins a session and is to connect.
     pub(super) fn opening(carrier: Carrier, connecting: Connecting, unread: &Begun) -> Carried {
         let (bytes, frames) = (Vec::new(), Frames::default());
-        let opening = Some(Opening { connecting, bytes, whole: 0, frames });
+        let opening = Some(Opening { connecting, bytes, whole: 0, is_answered: false, frames });
         let mut carried = Carried::over(carrier, unread);
         carried.opening = opening;
         carried
@@ -156,6 +158,7 @@ impl Carried {
                 buffer.put_slice(&opening.bytes[..count]);
                 opening.bytes.drain(..count);
                 opening.whole -= count;
+                opening.is_answered = true;
                 return Poll::Ready(Ok(()));
             }
             match (is_connected, opening.connecting.has_left()) {
@@ -174,13 +177,20 @@ impl Carried {
                 }
                 (false, false) => opening.connecting.0.reader.register(cx.waker()),
             }
+            if opening.bytes.len() > SOCKETIO_CONNECT_BYTES_MAX {
+                // What it has sent may be what connects it.
+                if opening.is_answered && !opening.connecting.is_connected() {
+                    return Poll::Pending;
+                }
+                opening.leave();
+                continue;
+            }
             let mut bytes = [0; 1024];
             let mut read = ReadBuf::new(&mut bytes);
             let end = ready!(self.carrier().poll_read(cx, &mut read));
             let Some(opening) = &mut self.opening else { continue };
             opening.take_in(read.filled());
-            let is_over = end.is_err() || read.filled().is_empty();
-            if is_over || opening.bytes.len() > SOCKETIO_CONNECT_BYTES_MAX + opening.whole {
+            if end.is_err() || read.filled().is_empty() {
                 opening.leave();
             }
         }

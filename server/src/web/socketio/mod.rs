@@ -130,7 +130,7 @@ impl Hub {
         who: Arc<Who>,
         limits: &Limits,
     ) -> Hub {
-        let dashboards = Arc::new(Dashboards::new(tally.clone()));
+        let dashboards = Arc::new(Dashboards::new(tally.clone(), limits.socketio_owed_max));
         let clients = Arc::new(Clients::new(tally));
         let sessions = Sessions::new(limits.socketio_opening_max, limits.socketio_polling_max);
         let (service, io) = builder().build_with_inner_svc(service_fn(not_found));
