@@ -5,6 +5,7 @@
 //! any may read meanwhile. A call that returns `Ok` is durable. One that errs has changed nothing,
 //! and may be made again: it succeeds once what it said is mended.
 
+mod exclusion;
 mod identity;
 mod memory;
 mod sqlite;

@@ -10,6 +10,7 @@
 //! FROM outcome, json_each(outcome.outcomes) AS each WHERE job = 1 ORDER BY task;
 //! ```
 
+use super::exclusion::{Exclusion, FILE_NAME, LOCK_NAME};
 use super::identity::Identity;
 use super::{
     Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob, jumps,
@@ -24,7 +25,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::iter::Peekable;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -48,10 +49,6 @@ const FORMAT: i64 = 1;
 
 /// Marks the file as ours (`PRAGMA application_id`): "Tequ".
 const APPLICATION_ID: i64 = 0x5465_7175;
-
-/// The file in the data folder, and the one that a server locks while it runs.
-const FILE_NAME: &str = "tequio.sqlite";
-const LOCK_NAME: &str = "lock";
 
 /// Inputs of one row. A row is parsed whole, so it is a small part of what a lease takes; and not
 /// one input, since a row's own cost is several of them.
@@ -143,15 +140,7 @@ pub struct SqliteStore {
     own: Identity,
     /// What SQLite keeps beside the database while it is open.
     log: Identity,
-    _locks: Locks,
-}
-
-/// What keeps other servers out of a folder: a lock on a file in it, and one on the folder itself where
-/// a system has that, since somebody may delete the file.
-#[derive(Debug)]
-struct Locks {
-    _file: File,
-    _folder: Option<File>,
+    _exclusion: Exclusion,
 }
 
 /// How a store is opened.
@@ -177,16 +166,17 @@ impl SqliteStore {
     /// Opens the store in `dir` as [`SqliteStore::open`] does, with `options`.
     pub fn open_with(dir: &Path, options: &Options) -> Result<SqliteStore, StoreError> {
         create_folder(dir)?;
-        let lock = lock_folder(dir)?;
-        let path = dir.join(FILE_NAME);
+        let exclusion = Exclusion::of(dir)?;
+        let path = exclusion.path().to_owned();
         let writer = open_writer(&path, options).map_err(|failure| failure.explain(&path))?;
         let reader = open_reader(&path).map_err(|failure| failure.explain(&path))?;
-        let own = [path.clone(), dir.join(LOCK_NAME)];
+        exclusion.check_path()?;
+        let own = [dir.join(FILE_NAME), dir.join(LOCK_NAME)];
         let own = Identity::of(&own).map_err(|error| io(&path, error))?;
-        let log = ["-wal", "-shm"].map(|end| dir.join(format!("{FILE_NAME}{end}")));
+        let log = ["-wal", "-shm"].map(|end| beside(&path, end));
         let log = Identity::of(&log).map_err(|error| io(&path, error))?;
         let (reader, writer) = (Mutex::new(reader), Mutex::new(writer));
-        Ok(SqliteStore { path, reader, writer, own, log, _locks: lock })
+        Ok(SqliteStore { path, reader, writer, own, log, _exclusion: exclusion })
     }
 
     /// Returns an error if the files are not those that were opened: what is written to them now,
@@ -423,24 +413,11 @@ fn create_folder(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The locks end with the files' handles, however the process ends.
-fn lock_folder(dir: &Path) -> Result<Locks, StoreError> {
-    let path = dir.join(LOCK_NAME);
-    let mut options = File::options();
-    let file = options.create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|error| io(&path, error))?;
-    let locked = || StoreError::Locked(dir.display().to_string());
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(locked()),
-        Err(TryLockError::Error(error)) => return Err(io(&path, error)),
-    }
-    // Not every system opens a folder, nor locks one on every disk.
-    let folder = File::open(dir).ok();
-    match folder.as_ref().map(File::try_lock) {
-        Some(Err(TryLockError::WouldBlock)) => Err(locked()),
-        _ => Ok(Locks { _file: file, _folder: folder }),
-    }
+/// A file that SQLite keeps beside a database, under its name and this ending.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 fn open_writer(path: &Path, options: &Options) -> Result<Connection, Failure> {
@@ -598,7 +575,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-fn io(path: &Path, said: impl fmt::Display) -> StoreError {
+pub(super) fn io(path: &Path, said: impl fmt::Display) -> StoreError {
     StoreError::Io(format!("{}: {said}", path.display()))
 }
 
