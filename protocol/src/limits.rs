@@ -215,6 +215,26 @@ pub const PLAIN_REVOKED_MAX: usize = 64;
 /// Tasks in one transaction, about: what waits beyond it is the next one's.
 pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
 
+/// Jobs that are entered in one transaction where many are submitted at once: one sync of the disk for
+/// all of them, and little enough that outcomes do not wait for long before they are recorded.
+pub const COMMIT_SUBMISSIONS_MAX: usize = 64;
+
+/// Changes to jobs that wait for the store's thread, in KiB of what they carry and one more each: several
+/// blocks of inputs, and far more submissions than one machine sends at once. Whoever comes later waits
+/// until there is room.
+pub const WRITES_WAITING_KIB_MAX: usize = 8 * 1024;
+
+/// How long a change to a job may wait for that room before it is refused (503).
+pub const WRITE_ROOM_WAIT: Duration = Duration::from_secs(10);
+
+/// Connections to the store's file that read for whoever asks for results, beside the one that reads what
+/// workers need: as many threads as parse results at once, whoever else waits for his turn.
+pub const STORE_READERS: usize = 2;
+
+/// When a request that was refused for want of room may be sent again (`Retry-After`): what waits then
+/// is mostly done in less.
+pub const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// Rows that are removed at once when a job is: each may hold a frame's results, and the thread that
 /// records waits meanwhile.
 pub const REMOVED_ROWS_MAX: u64 = 32;
