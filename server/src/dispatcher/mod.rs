@@ -28,6 +28,7 @@ use tequio_protocol::limits::{
 use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
@@ -553,10 +554,15 @@ impl State {
 
     fn send(&mut self, worker: WorkerId, outgoing: Outgoing) {
         let Some(outbox) = self.outboxes.get(&worker) else { return };
-        if outbox.try_send(outgoing).is_err() {
-            warn!("[#{worker}] reads nothing: {OUTBOX_MESSAGES_MAX} messages wait for it");
-            // The session reads what fitted, then the outbox's end, and closes.
-            self.outboxes.remove(&worker);
+        match outbox.try_send(outgoing) {
+            Ok(()) => {}
+            // Its session has ended, and says so next.
+            Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(_)) => {
+                warn!("[#{worker}] reads nothing: {OUTBOX_MESSAGES_MAX} messages wait for it");
+                // The session reads what fitted, then the outbox's end, and closes.
+                self.outboxes.remove(&worker);
+            }
         }
     }
 

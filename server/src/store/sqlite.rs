@@ -427,7 +427,7 @@ impl Store for SqliteStore {
         while let Some(index) = sampling.next() {
             let around = self.read(|connection| {
                 let around = select_around(connection, job, index);
-                damage::of_job(job, &outcomes_of(&(index..index + 1)), around)
+                damage::of_job(job, &outcomes_of(&(index..index.saturating_add(1))), around)
             });
             match around? {
                 Around::Recorded(interval) => {
