@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod classroom;
+mod limits;
 mod minify;
 mod page;
 mod run;
@@ -69,6 +70,8 @@ enum Chore {
     Check,
     /// Write the TypeScript declarations of the types that the page shares with the server
     Types,
+    /// Write into docs/limits.md what every limit is and why, from protocol/src/limits.rs
+    Limits,
     /// Leave in `www/vendor` what the page has of others, as trunk needs it
     Vendor,
     /// Leave one file that is all of Tequio: the release server with the page inside
@@ -95,6 +98,7 @@ fn main() -> ExitCode {
         Chore::Trunk => test::trunk(),
         Chore::Check => check::check(),
         Chore::Types => check::write_types(),
+        Chore::Limits => limits::write(),
         Chore::Vendor => vendor::vendor().map(drop),
         Chore::Dist => serve::dist(),
         Chore::Bench { arguments } => bench::bench(&arguments),
