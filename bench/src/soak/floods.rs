@@ -75,7 +75,7 @@ pub(super) const ALL: &[Flood] = &[
     },
     Flood {
         name: "list",
-        what: "400 unread lists of 1,000 workers whose agents are as long as may be",
+        what: "400 unread lists and snapshots of 1,000 workers whose agents are as long as may be",
         beside: Beside::Grid,
         play: |target| Box::pin(unread::list(target)),
     },
@@ -90,6 +90,18 @@ pub(super) const ALL: &[Flood] = &[
         what: "300 rooms of a chat in which seven talk and nobody reads",
         beside: Beside::Grid,
         play: |target| Box::pin(unread::chat(target)),
+    },
+    Flood {
+        name: "echoes",
+        what: "200 messages of 1 MiB after each other whose echoes nobody reads",
+        beside: Beside::Grid,
+        play: |target| Box::pin(unread::echoes(target)),
+    },
+    Flood {
+        name: "dashboards",
+        what: "400 dashboards of Socket.IO that are told of all and read nothing",
+        beside: Beside::Grid,
+        play: |target| Box::pin(unread::dashboards(target)),
     },
     Flood {
         name: "silent",

@@ -52,7 +52,6 @@ const FAULTS_TOLD: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Row {
     pub(super) name: &'static str,
-    pub(super) what: &'static str,
     pub(super) memory_before: u64,
     pub(super) memory_peak: u64,
     /// After all are gone.
@@ -77,7 +76,7 @@ pub(super) struct Row {
 
 impl Row {
     pub(super) fn of(flood: &Flood) -> Row {
-        Row { name: flood.name, what: flood.what, ..Row::default() }
+        Row { name: flood.name, ..Row::default() }
     }
 
     pub(super) fn note_workers(&mut self, met: Met) {

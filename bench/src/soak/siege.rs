@@ -70,6 +70,7 @@ pub(super) fn run(setting: &Setting, soak: &Soak, floods: &[&'static Flood]) -> 
     let mut rows = Vec::new();
     Row::print_head();
     for flood in floods {
+        eprintln!("▸ {}", flood.what);
         let row = match runtime.block_on(play(setting, soak, flood)) {
             Ok(row) => row,
             Err(error) => Row { faults: vec![format!("{error:#}")], ..Row::of(flood) },

@@ -5,7 +5,9 @@ use super::{AGAIN, Target};
 use anyhow::Result;
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
-use tequio_protocol::limits::{AGENT_CHARS_MAX, CHAT_BURST_MAX, CHAT_MESSAGE_BYTES_MAX, CHAT_PACE};
+use tequio_protocol::limits::{
+    AGENT_CHARS_MAX, CHAT_BURST_MAX, CHAT_MESSAGE_BYTES_MAX, CHAT_PACE, FRAME_BYTES_MAX,
+};
 use tequio_protocol::message::WorkerMessage;
 use tokio::time::{sleep, timeout};
 use tokio_tungstenite::tungstenite::Message;
@@ -18,6 +20,9 @@ const MEMBERS: u64 = 7;
 /// How long the workers of a long list have to come before the list is asked for.
 const GATHER: Duration = Duration::from_secs(3);
 
+/// The pause between two messages whose answers are not read.
+const SAY_PAUSE: Duration = Duration::from_millis(50);
+
 pub(super) async fn events(target: Target) -> Result<()> {
     target.beset(400, AGAIN, |target, _| client::unread(target, EVENTS.to_owned())).await
 }
@@ -25,7 +30,9 @@ pub(super) async fn events(target: Target) -> Result<()> {
 pub(super) async fn list(target: Target) -> Result<()> {
     let ask = async {
         sleep(GATHER).await;
-        let ask = |target, _| client::unread(target, "/api/workers".to_owned());
+        let lists = ["/api/workers", "/api/workers", "/api/events?once=true", "/api/jobs"];
+        let ask =
+            move |target, nth: u64| client::unread(target, lists[(nth % 4) as usize].to_owned());
         target.beset(400, AGAIN, ask).await
     };
     tokio::try_join!(target.beset(1000, AGAIN, long_named), ask).map(drop)
@@ -82,6 +89,47 @@ async fn member(target: Target, nth: u64) -> Result<End> {
         }
     }
     Ok(End::Ended)
+}
+
+pub(super) async fn echoes(target: Target) -> Result<()> {
+    let said = "x".repeat(FRAME_BYTES_MAX);
+    let say = move |target, _| {
+        let said = said.clone();
+        say_on(target, "/echo", None, said)
+    };
+    target.beset(200, AGAIN, say).await
+}
+
+pub(super) async fn dashboards(target: Target) -> Result<()> {
+    const PATH: &str = "/socket.io/?EIO=4&transport=websocket";
+    // Each event is acknowledged, and each acknowledgement waits as well.
+    let said = "427[\"hola\"]".to_owned();
+    let join = move |target, _| say_on(target, PATH, Some(["40", "42[\"join\"]"]), said.clone());
+    target.beset(400, AGAIN, join).await
+}
+
+/// Says the same again and again, behind what comes first, and reads nothing.
+async fn say_on(
+    target: Target,
+    path: &'static str,
+    first: Option<[&'static str; 2]>,
+    said: String,
+) -> Result<End> {
+    let mut socket = match client::open(&target, path, Window::Small).await? {
+        Ok(socket) => socket,
+        Err(end) => return Ok(end),
+    };
+    for said in first.into_iter().flatten() {
+        socket.send(Message::text(said)).await?;
+    }
+    loop {
+        match timeout(client::PATIENCE, socket.send(Message::text(said.clone()))).await {
+            // It is as quick as the server reads, but not at the cost of all else here.
+            Ok(Ok(())) => sleep(SAY_PAUSE).await,
+            Ok(Err(_)) => return Ok(End::Ended),
+            Err(_) => sleep(client::PATIENCE).await,
+        }
+    }
 }
 
 pub(super) async fn followers(target: Target) -> Result<()> {
