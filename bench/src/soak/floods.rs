@@ -59,6 +59,8 @@ pub(super) enum Beside {
     Lines,
     /// A grid, by as few and slow ones that each result that is recorded can be looked at.
     Checked,
+    /// A grid, by a few workers, to whom a little of what may be in flight is enough.
+    Few,
     /// A grid; and the server is asked to end while the flood goes on.
     Stopped,
 }
@@ -172,7 +174,7 @@ pub(super) const ALL: &[Flood] = &[
     Flood {
         name: "holders",
         what: "8 guests of 1,024 slots who take all that they may, and say progress",
-        beside: Beside::Grid,
+        beside: Beside::Few,
         play: |target| Box::pin(workers::holders(target)),
     },
     Flood {
@@ -323,6 +325,7 @@ impl Target {
     }
 
     /// So many peers at the target's scale, each of which comes again, after `pause`, when it has ended.
+    /// Returns an error if one panics, and nothing else.
     async fn beset<P, F>(&self, count: u64, pause: Duration, peer: P) -> Result<()>
     where
         P: Fn(Target, u64) -> F + Clone + Send + 'static,
@@ -341,10 +344,7 @@ impl Target {
                 }
             });
         }
-        while let Some(ended) = peers.join_next().await {
-            ended?;
-        }
-        Ok(())
+        peers.join_next().await.map_or(Ok(()), |panicked| Ok(panicked?))
     }
 }
 

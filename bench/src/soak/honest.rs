@@ -36,7 +36,7 @@ pub(super) struct Honest {
 #[derive(Debug, Default)]
 pub(super) struct Waits {
     /// How long each answer took, in ascending order.
-    sorted: Vec<Duration>,
+    pub(super) sorted: Vec<Duration>,
     /// Questions that were not answered as they should be.
     pub(super) faults: usize,
     pub(super) first: Vec<String>,

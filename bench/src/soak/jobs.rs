@@ -27,7 +27,7 @@ const INPUTS: u64 = 200_000;
 const ENDLESS: u64 = 1_000_000_000;
 
 /// Lines of a job beside a flood: its workers do less in the time.
-const LINES: u64 = 2_000_000;
+const LINES: u64 = 4_000_000;
 
 /// Every so many jobs, one is a list; the first is, so that a server knows all of its work early.
 const LIST_EVERY: u64 = 3;

@@ -196,7 +196,7 @@ impl Scene {
         let idle = gather(&server.socket(), soak.idle)?;
         let work = match flood.beside {
             Beside::Lines => Work::lines(),
-            Beside::Grid | Beside::Checked | Beside::Stopped => Work::endless()?,
+            _ => Work::endless()?,
         };
         let job = work.submit(&api, 0).await.context("submitting the honest job")?;
         let workers = Workers::come(address, flood.beside);
@@ -363,7 +363,8 @@ impl Workers {
     fn come(address: SocketAddr, beside: Beside) -> Workers {
         let (count, task_time) = match beside {
             Beside::Grid | Beside::Stopped => (100, Duration::from_micros(50)),
-            Beside::Lines => (100, Duration::from_millis(1)),
+            Beside::Lines => (100, Duration::from_micros(400)),
+            Beside::Few => (20, Duration::from_micros(50)),
             Beside::Checked => (14, Duration::from_micros(100)),
         };
         let (tally, connecting) = (Arc::new(Tally::default()), Arc::new(Semaphore::new(16)));
@@ -372,7 +373,7 @@ impl Workers {
             let (seat, orders) = mpsc::channel(4);
             let (connecting, tally) = (connecting.clone(), tally.clone());
             let worker = Worker::new(address, number, Kind::Leases, orders, connecting, tally);
-            living.spawn(worker.as_quick_as(task_time).live());
+            living.spawn(worker.with_task_time(task_time).live());
             seats.push(seat);
         }
         let seats = Arc::new(seats);

@@ -12,8 +12,14 @@ use tequio_protocol::message::{ServerMessage, WorkerMessage};
 use tokio::time::interval;
 use tokio_tungstenite::tungstenite::Message;
 
-/// Those who ask for a job, or submit one.
+/// Those who ask for a job.
 const ASKING: u64 = 60;
+
+/// Those who submit jobs.
+const SUBMITTING: u64 = 500;
+
+/// Slots of a guest who answers nothing.
+const IDLER_SLOTS: u32 = 64;
 
 /// Jobs that are submitted.
 const SUBMITTED_MAX: u64 = 5000;
@@ -37,7 +43,7 @@ async fn idler(target: Target, nth: u64) -> Result<End> {
         Ok(socket) => socket,
         Err(end) => return Ok(end),
     };
-    let hello = WorkerMessage::Hello(client::hello(format!("idler{nth}"), 4));
+    let hello = WorkerMessage::Hello(client::hello(format!("idler{nth}"), IDLER_SLOTS));
     socket.send(Message::text(hello.write())).await?;
     let mut heartbeat = interval(HEARTBEAT);
     loop {
@@ -85,7 +91,7 @@ pub(super) async fn submissions(target: Target) -> Result<()> {
             .await
         }
     };
-    target.beset(ASKING, Duration::ZERO, submit).await
+    target.beset(SUBMITTING, Duration::ZERO, submit).await
 }
 
 fn asking(target: &Target, path: &str) -> (reqwest::Client, String) {

@@ -13,7 +13,7 @@ use tokio::time::sleep;
 const LEFT_BYTES: usize = 1024;
 
 /// What is written at once.
-const WRITE_BYTES: usize = 64 * 1024;
+static BLOCK: [u8; 64 * 1024] = [b' '; 64 * 1024];
 
 /// How often those that do not stand still send one more byte.
 const TRICKLE: Duration = Duration::from_secs(1);
@@ -132,9 +132,8 @@ async fn stand_still(mut stream: TcpStream, nth: u64, bytes: usize) -> Result<En
 }
 
 async fn write(stream: &mut TcpStream, mut bytes: usize) -> std::io::Result<()> {
-    let block = [b' '; WRITE_BYTES];
     while bytes > 0 {
-        bytes -= stream.write(&block[..bytes.min(WRITE_BYTES)]).await?;
+        bytes -= stream.write(&BLOCK[..bytes.min(BLOCK.len())]).await?;
     }
     Ok(())
 }

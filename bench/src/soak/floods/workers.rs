@@ -16,7 +16,7 @@ use tokio::time::{Instant, interval, sleep};
 use tokio_tungstenite::tungstenite::Message;
 
 /// For how long a holder answers, as if it were quick, so that it is lent more.
-const GROWING: Duration = Duration::from_secs(4);
+const GROWING: Duration = Duration::from_secs(8);
 
 /// The share of a liar's results that are wrong.
 const LIES: f64 = 0.05;
