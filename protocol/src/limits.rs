@@ -437,6 +437,10 @@ pub const ASIDE_PACE: Duration = Duration::from_millis(5);
 /// stops them reading: the pressure reaches the peer's socket.
 pub const DISPATCHER_EVENTS_MAX: usize = 4096;
 
+/// Bytes of all results among these, in messages beyond [`SOCKET_READ_BUFFER_BYTES`]: sixteen of the
+/// longest, which the dispatcher handles in a few milliseconds. Whoever has more to tell waits.
+pub const DISPATCHER_EVENTS_BYTES_MAX: usize = 16 * FRAME_BYTES_MAX;
+
 /// Events that the dispatcher takes at once. What they lead to is decided together: more makes fewer
 /// turns, and whoever asks for something small waits for longer.
 pub const DISPATCHER_BATCH: usize = 64;

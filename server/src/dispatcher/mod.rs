@@ -22,14 +22,14 @@ use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX, WRITE_ROOM_WAIT,
-    WRITES_WAITING_KIB_MAX,
+    DISPATCHER_BATCH, DISPATCHER_EVENTS_BYTES_MAX, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX,
+    SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
 };
 use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
 use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 use writer::{Queued, Write};
@@ -54,6 +54,8 @@ pub struct Dispatcher {
     writes: sync_mpsc::Sender<Queued>,
     /// For what may wait to be written, in KiB.
     room: Arc<Semaphore>,
+    /// For large messages of workers that wait to be handled, in KiB.
+    heard_room: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -66,6 +68,8 @@ enum Event {
     Heard {
         worker: WorkerId,
         message: Box<FromWorker>,
+        /// What it takes of the room for large ones.
+        room: Option<OwnedSemaphorePermit>,
     },
     Disconnected {
         worker: WorkerId,
@@ -194,8 +198,9 @@ impl Dispatcher {
         };
         let task = tokio::spawn(state.run(inbox, reported));
         let room = Arc::new(Semaphore::new(WRITES_WAITING_KIB_MAX));
+        let heard_room = Arc::new(Semaphore::new(DISPATCHER_EVENTS_BYTES_MAX / 1024));
         Ok((
-            Dispatcher { events, writes, room },
+            Dispatcher { events, writes, room, heard_room },
             Ended { task, threads: vec![writer, inputs_thread] },
         ))
     }
@@ -220,7 +225,16 @@ impl Dispatcher {
         worker: WorkerId,
         message: FromWorker,
     ) -> impl Future<Output = Result<(), Stopped>> + '_ {
-        self.send(Event::Heard { worker, message: Box::new(message) })
+        let message = Box::new(message);
+        async move {
+            // Boxed for the same reason: most messages are small.
+            let room = match large_kib(&message) {
+                Some(kib) => Some(Box::pin(self.heard_room.clone().acquire_many_owned(kib)).await),
+                None => None,
+            };
+            let room = room.transpose().map_err(|_| Stopped)?;
+            self.send(Event::Heard { worker, message, room }).await
+        }
     }
 
     /// A connection has ended, for `reason` (as the console prints it).
@@ -378,6 +392,14 @@ impl Dispatcher {
     }
 }
 
+/// The KiB that a message needs room for, if it is a large one.
+fn large_kib(message: &FromWorker) -> Option<u32> {
+    let FromWorker::Results(results) = message else { return None };
+    let bytes = results.results.bytes();
+    let kib = bytes.min(DISPATCHER_EVENTS_BYTES_MAX).div_ceil(1024) as u32;
+    (bytes > SOCKET_READ_BUFFER_BYTES).then_some(kib)
+}
+
 struct State {
     core: Core,
     outboxes: HashMap<WorkerId, mpsc::Sender<Outgoing>>,
@@ -439,7 +461,10 @@ impl State {
     fn handle(&mut self, event: Event, now: Now) {
         match event {
             Event::Connected { peer, joined } => self.connected(peer, joined, now),
-            Event::Heard { worker, message } => self.core.heard(worker, *message, now),
+            Event::Heard { worker, message, room } => {
+                self.core.heard(worker, *message, now);
+                drop(room);
+            }
             Event::Disconnected { worker, reason, how } => {
                 self.outboxes.remove(&worker);
                 self.core.disconnected(worker, &reason, how, now);

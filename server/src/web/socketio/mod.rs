@@ -25,7 +25,7 @@ use crate::bounds::{Bound, Full, Origin};
 use crate::connection::{PeerAddress, Stopping, stopped};
 use crate::dispatcher::Dispatcher;
 use crate::metrics::Tally;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -213,8 +213,9 @@ impl Hub {
                     if body.len() > SOCKETIO_BODY_BYTES_MAX {
                         excess.note("request", SOCKETIO_BODY_BYTES_MAX);
                     }
-                    *request.body_mut() = Body::from(body);
-                    held = Some(share);
+                    let body = Bytes::from(body);
+                    *request.body_mut() = Body::from(body.clone());
+                    held = Some((body, share));
                 }
                 Err(refusal) => return refusal.into_response(),
             }
@@ -225,7 +226,13 @@ impl Hub {
             Ok(response) = self.service.clone().oneshot(request) => response,
             () = stopped(&mut stopping) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         };
-        drop((asking, held));
+        drop(asking);
+        if let (Some(sid), Some((body, share))) = (asked.sid, held)
+            && response.status() == StatusCode::OK
+        {
+            let time_max = self.bodies.time_max;
+            self.sessions.sent(sid, &body, share, time_max, Instant::now());
+        }
         if asked.sid.is_none() { self.note_session(response, asked).await } else { response }
     }
 
@@ -280,6 +287,7 @@ impl Hub {
         let sid = asked.sid;
         tokio::spawn(async move {
             let Ok(carrier) = carrier.await else { return };
+            let carrier = carrier.with_attachments();
             let carried = match sid {
                 Some(sid) => Carried::changing(carrier, sessions, sid, &unread),
                 None => Carried::opening(carrier, connecting, &unread),
