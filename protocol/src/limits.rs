@@ -219,6 +219,14 @@ pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
 /// all of them, and little enough that outcomes do not wait for long before they are recorded.
 pub const COMMIT_SUBMISSIONS_MAX: usize = 64;
 
+/// Jobs that a server keeps, those that are over included: the list of all of them is some 15 MB, and each
+/// start reads them all. Beyond it no job is submitted until some are removed.
+pub const JOBS_MAX: usize = 50_000;
+
+/// What the grids of jobs that are not over hold in memory, in bytes: a grid of three full lists
+/// ([`AXIS_VALUES_MAX`]) has 24 kB, one of ranges 0.1 kB. Beyond it no grid is submitted until a job is over.
+pub const GRIDS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Changes to jobs that wait for the store's thread, in KiB of what they carry and one more each: several
 /// blocks of inputs, and far more submissions than one machine sends at once. Whoever comes later waits
 /// until there is room.

@@ -17,13 +17,14 @@ use crate::wall_clock;
 use core::{Core, Effect, Now, Recorded};
 use feed::Feed;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc as sync_mpsc};
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX, WRITE_ROOM_WAIT,
-    WRITES_WAITING_KIB_MAX,
+    DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, GRIDS_BYTES_MAX, JOBS_MAX, OUTBOX_MESSAGES_MAX,
+    WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
 };
 use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
@@ -54,6 +55,16 @@ pub struct Dispatcher {
     writes: sync_mpsc::Sender<Queued>,
     /// For what may wait to be written, in KiB.
     room: Arc<Semaphore>,
+    kept: Arc<Kept>,
+    jobs_max: usize,
+    grids_bytes_max: usize,
+}
+
+/// What jobs hold, as the dispatcher's task last said.
+#[derive(Debug, Default)]
+struct Kept {
+    jobs: AtomicUsize,
+    grids_bytes: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -130,6 +141,12 @@ pub enum ChangeError {
     /// The job is not there, or not in a state for it.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// There are as many jobs as the server keeps.
+    #[error("{0} jobs are kept, and no more; remove some that are over")]
+    TooManyJobs(usize),
+    /// The grids of jobs that are not over hold as much as they may.
+    #[error("jobs that are not over hold as much as they may; try again when one is over")]
+    TooManyGrids,
     /// Too much waits to be written.
     #[error("too many changes to jobs wait to be written; try again")]
     Busy,
@@ -179,6 +196,7 @@ impl Dispatcher {
             .map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))?;
         let (inputs, inputs_thread) = inputs::start(store, reports.clone())
             .map_err(|error| StoreError::Io(format!("no thread for inputs: {error}")))?;
+        let kept = Arc::new(Kept::default());
         let origin = Instant::now();
         let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
         let state = State {
@@ -190,12 +208,15 @@ impl Dispatcher {
             metrics,
             feed: Feed::new(origin),
             origin,
+            kept: kept.clone(),
             is_stopping: false,
         };
+        state.tell_kept();
         let task = tokio::spawn(state.run(inbox, reported));
         let room = Arc::new(Semaphore::new(WRITES_WAITING_KIB_MAX));
+        let (jobs_max, grids_bytes_max) = (JOBS_MAX, GRIDS_BYTES_MAX);
         Ok((
-            Dispatcher { events, writes, room },
+            Dispatcher { events, writes, room, kept, jobs_max, grids_bytes_max },
             Ended { task, threads: vec![writer, inputs_thread] },
         ))
     }
@@ -270,11 +291,13 @@ impl Dispatcher {
     /// Enters a job of a grid, which is computed from now on.
     pub async fn submit(&self, job: NewJob) -> Result<JobId, ChangeError> {
         let bytes = job.grid.as_ref().map_or(0, Grid::bytes);
+        self.check_jobs(bytes)?;
         self.write(bytes, |reply| Write::Submit(job, reply)).await
     }
 
     /// Enters a job as a draft, for inputs to be appended.
     pub async fn create_job(&self, job: NewJob) -> Result<JobId, ChangeError> {
+        self.check_jobs(0)?;
         self.write(0, |reply| Write::CreateJob(job, reply)).await
     }
 
@@ -351,6 +374,19 @@ impl Dispatcher {
         self.write(0, |reply| Write::Remove(id, reply)).await
     }
 
+    /// Returns an error where there is no place for one more job, whose grid has so many bytes. Those that
+    /// are on their way are not counted: they are few.
+    fn check_jobs(&self, grid_bytes: usize) -> Result<(), ChangeError> {
+        if self.kept.jobs.load(Ordering::Relaxed) >= self.jobs_max {
+            return Err(ChangeError::TooManyJobs(self.jobs_max));
+        }
+        let bytes = self.kept.grids_bytes.load(Ordering::Relaxed);
+        if grid_bytes > 0 && bytes + grid_bytes > self.grids_bytes_max {
+            return Err(ChangeError::TooManyGrids);
+        }
+        Ok(())
+    }
+
     /// Has something written that carries so many bytes, and waits until it is on disk.
     async fn write<T>(
         &self,
@@ -388,6 +424,7 @@ struct State {
     metrics: Arc<Metrics>,
     feed: Feed,
     origin: Instant,
+    kept: Arc<Kept>,
     is_stopping: bool,
 }
 
@@ -426,6 +463,7 @@ impl State {
                 }
             }
             self.carry_out(now);
+            self.tell_kept();
             self.feed.tell_if_due(&mut self.core, now);
         }
         self.write(Write::Stop);
@@ -433,6 +471,11 @@ impl State {
 
     fn now(&self) -> Now {
         Now { at: self.origin.elapsed(), unix_ms: wall_clock::unix_ms() }
+    }
+
+    fn tell_kept(&self) {
+        self.kept.jobs.store(self.core.jobs_kept(), Ordering::Relaxed);
+        self.kept.grids_bytes.store(self.core.grids_bytes(), Ordering::Relaxed);
     }
 
     /// Answers go to whoever asked; who has left meanwhile does not miss them.
@@ -458,6 +501,7 @@ impl State {
                 let id = job.id;
                 self.core.add_job(*job, now);
                 self.carry_out(now);
+                self.tell_kept();
                 drop(entered.send(Ok(id)));
             }
             Event::Grown(id, total, is_open, grown) => {
@@ -474,6 +518,7 @@ impl State {
             Event::Removed(id, removed) => {
                 self.core.forget_job(id);
                 self.followers.remove(&id);
+                self.tell_kept();
                 drop(removed.send(Ok(())));
             }
             Event::Health(health) => {
@@ -590,5 +635,75 @@ async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+    use tequio_protocol::api::JobState;
+    use tequio_protocol::grid::Axis;
+    use tequio_protocol::op::Op;
+
+    async fn start() -> (Dispatcher, Ended) {
+        let store = Arc::new(MemoryStore::new());
+        Dispatcher::start(None, store, Arc::new(Metrics::default()), 1).await.unwrap()
+    }
+
+    /// A job of a grid whose first axis lists so many values.
+    fn job(values: u32) -> NewJob {
+        let one = || Axis::value_of(1.0).unwrap();
+        let list = Axis::list((0..values).map(f64::from).collect()).unwrap();
+        let grid = Some(Grid::new(list, one(), one()).unwrap());
+        NewJob {
+            name: String::new(),
+            op: Op::RepeatMultiply,
+            priority: 0,
+            grid,
+            submitted_at_ms: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn jobs_have_a_bound_and_make_room_when_they_are_removed() {
+        let (mut dispatcher, _ended) = start().await;
+        dispatcher.jobs_max = 2;
+        let first = dispatcher.submit(job(1)).await.unwrap();
+        dispatcher.submit(job(1)).await.unwrap();
+        let refused = dispatcher.submit(job(1)).await;
+        assert!(matches!(refused, Err(ChangeError::TooManyJobs(2))), "{refused:?}");
+        assert!(dispatcher.create_job(NewJob { grid: None, ..job(1) }).await.is_err());
+        dispatcher.control(first, Control::Cancel).await.unwrap();
+        dispatcher.remove(first).await.unwrap();
+        dispatcher.submit(job(1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn grids_have_a_bound_until_their_jobs_are_over() {
+        let (mut dispatcher, _ended) = start().await;
+        dispatcher.grids_bytes_max = 3000;
+        let first = dispatcher.submit(job(200)).await.unwrap();
+        let refused = dispatcher.submit(job(200)).await;
+        assert!(matches!(refused, Err(ChangeError::TooManyGrids)), "{refused:?}");
+        dispatcher.submit(job(2)).await.unwrap();
+        dispatcher.control(first, Control::Cancel).await.unwrap();
+        let second = dispatcher.submit(job(200)).await.unwrap();
+        assert_eq!(dispatcher.job(second).await.unwrap().unwrap().state, JobState::Running);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_to_be_written_has_a_bound_and_gives_it_back() {
+        let (dispatcher, _ended) = start().await;
+        for _ in 0..10 {
+            dispatcher.submit(job(1000)).await.unwrap();
+        }
+        assert_eq!(dispatcher.room.available_permits(), WRITES_WAITING_KIB_MAX);
+        let all = dispatcher.room.clone().acquire_many_owned(WRITES_WAITING_KIB_MAX as u32);
+        let all = all.await.unwrap();
+        let refused = dispatcher.submit(job(1)).await;
+        assert!(matches!(refused, Err(ChangeError::Busy)), "{refused:?}");
+        drop(all);
+        dispatcher.submit(job(1)).await.unwrap();
     }
 }
