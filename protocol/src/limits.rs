@@ -433,6 +433,10 @@ pub const DISPATCHER_EVENTS_MAX: usize = 4096;
 /// turns, and whoever asks for something small waits for longer.
 pub const DISPATCHER_BATCH: usize = 64;
 
+/// Questions (what a job is, who is connected, what pages are told) that are answered between two such
+/// batches: however many ask, what workers send is not crowded out.
+pub const DISPATCHER_QUESTIONS: usize = 16;
+
 /// The read buffer of a socket. tungstenite's default of 128 KiB is paid for by every idle tab.
 pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
 

@@ -23,8 +23,8 @@ use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, GRIDS_BYTES_MAX, JOBS_MAX, OUTBOX_MESSAGES_MAX,
-    WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
+    DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, DISPATCHER_QUESTIONS, GRIDS_BYTES_MAX, JOBS_MAX,
+    OUTBOX_MESSAGES_MAX, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
 };
 use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
@@ -52,6 +52,8 @@ pub enum Outgoing {
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     events: mpsc::Sender<Event>,
+    /// What somebody asks, beside what happens.
+    questions: mpsc::Sender<Event>,
     writes: sync_mpsc::Sender<Queued>,
     /// For what may wait to be written, in KiB.
     room: Arc<Semaphore>,
@@ -190,6 +192,7 @@ impl Dispatcher {
             .await
             .map_err(|error| StoreError::Io(format!("the store failed: {error}")))??;
         let (events, inbox) = mpsc::channel(DISPATCHER_EVENTS_MAX);
+        let (questions, asked) = mpsc::channel(DISPATCHER_EVENTS_MAX);
         let (reports, reported) = mpsc::unbounded_channel();
         let (writes, written) = sync_mpsc::channel();
         let writer = writer::start(store.clone(), written, reports.clone(), metrics.clone())
@@ -212,11 +215,11 @@ impl Dispatcher {
             is_stopping: false,
         };
         state.tell_kept();
-        let task = tokio::spawn(state.run(inbox, reported));
+        let task = tokio::spawn(state.run(inbox, asked, reported));
         let room = Arc::new(Semaphore::new(WRITES_WAITING_KIB_MAX));
         let (jobs_max, grids_bytes_max) = (JOBS_MAX, GRIDS_BYTES_MAX);
         Ok((
-            Dispatcher { events, writes, room, kept, jobs_max, grids_bytes_max },
+            Dispatcher { events, questions, writes, room, kept, jobs_max, grids_bytes_max },
             Ended { task, threads: vec![writer, inputs_thread] },
         ))
     }
@@ -258,32 +261,32 @@ impl Dispatcher {
 
     /// Who is connected, in the order of arrival.
     pub async fn list_workers(&self) -> Result<Vec<WorkerView>, Stopped> {
-        self.ask(Event::ListWorkers).await
+        self.look(Event::ListWorkers).await
     }
 
     /// All jobs, in the order of submission.
     pub async fn list_jobs(&self) -> Result<Vec<JobView>, Stopped> {
-        self.ask(Event::ListJobs).await
+        self.look(Event::ListJobs).await
     }
 
     /// One job.
     pub async fn job(&self, id: JobId) -> Result<Option<JobView>, Stopped> {
-        self.ask(|job| Event::Job(id, job)).await
+        self.look(|job| Event::Job(id, job)).await
     }
 
     /// How far a job is on disk, now and whenever that changes.
     pub async fn follow(&self, id: JobId) -> Result<Option<watch::Receiver<Progress>>, Stopped> {
-        self.ask(|progress| Event::Follow(id, progress)).await
+        self.look(|progress| Event::Follow(id, progress)).await
     }
 
     /// How the server is. Also brings the gauges of its metrics up to date.
     pub async fn health(&self) -> Result<Health, Stopped> {
-        self.ask(Event::Health).await
+        self.look(Event::Health).await
     }
 
     /// How everything is, and then what is new.
     pub async fn watch(&self) -> Result<Watch, Stopped> {
-        self.ask(Event::Watch).await
+        self.look(Event::Watch).await
     }
 
     // ---- Changing jobs ----------------------------------------------------------------------
@@ -409,6 +412,13 @@ impl Dispatcher {
         answer.await.map_err(|_| Stopped)
     }
 
+    /// As [`Dispatcher::ask`] does, where nothing changes: workers' messages go first.
+    async fn look<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.questions.send(event(reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
     async fn send(&self, event: Event) -> Result<(), Stopped> {
         self.events.send(event).await.map_err(|_| Stopped)
     }
@@ -432,11 +442,12 @@ impl State {
     async fn run(
         mut self,
         mut inbox: mpsc::Receiver<Event>,
+        mut asked: mpsc::Receiver<Event>,
         mut reported: mpsc::UnboundedReceiver<Event>,
     ) {
         let mut now = self.now();
         self.carry_out(now);
-        let (mut reports, mut events) = (Vec::new(), Vec::new());
+        let (mut reports, mut events, mut questions) = (Vec::new(), Vec::new(), Vec::new());
         while !self.is_stopping {
             let timeout = self.core.next_timeout(now.at).map(|at| self.origin + at);
             let timeout = [timeout, self.feed.next_at()].into_iter().flatten().min();
@@ -449,6 +460,7 @@ impl State {
                     self.is_stopping = count == 0;
                     false
                 }
+                _ = asked.recv_many(&mut questions, DISPATCHER_QUESTIONS) => false,
                 () = sleep_until(timeout) => true,
             };
             self.metrics.events.set(inbox.len() as i64);
@@ -463,6 +475,15 @@ impl State {
                 }
             }
             self.carry_out(now);
+            // They come behind what has happened, and have their turn also where that never ends.
+            while questions.len() < DISPATCHER_QUESTIONS
+                && let Ok(question) = asked.try_recv()
+            {
+                questions.push(question);
+            }
+            for question in questions.drain(..) {
+                self.handle(question, now);
+            }
             self.tell_kept();
             self.feed.tell_if_due(&mut self.core, now);
         }

@@ -354,6 +354,8 @@ impl Writer {
                 }
             }
             Err(StoreError::Missing(_)) => {}
+            // Nobody sees it any more, and the rest of it is in nobody's way.
+            Err(error @ StoreError::Damaged { .. }) => error!("it stays in the file: {error}"),
             Err(error) => {
                 self.removing.push_front(job);
                 self.fail(&error);

@@ -630,6 +630,9 @@ impl Failure {
             Failure::Store(error) => error,
             Failure::Unreadable(said) => io(path, said),
             Failure::Unusable(what) => damage::unusable(path, &what),
+            Failure::Sqlite(error) if let Some(what) = damage::of(&error) => {
+                damage::unusable(path, &what)
+            }
             Failure::Sqlite(error) => match error.sqlite_error() {
                 // The code is what a search for help finds; "disk I/O error" says little.
                 Some(code) => io(path, format!("{error} (SQLite error {})", code.extended_code)),

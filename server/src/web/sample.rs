@@ -286,4 +286,17 @@ mod tests {
         assert_eq!(kept.0.len(), SAMPLES_KEPT_MAX);
         assert_eq!(kept.sample(job, LARGE).read.len(), 0, "others were asked for since");
     }
+
+    #[test]
+    fn whoever_waited_while_somebody_looked_anew_is_answered_with_that() {
+        let (store, id) = store_with(5);
+        let mut kept = Kept::default();
+        let before = Instant::now();
+        assert!(kept.looked_since(before, id, 5).is_none());
+        let view = kept.sample(id, 5).look(&store, SAMPLE_TASKS_MAX).unwrap();
+        assert_eq!(kept.looked_since(before, id, 5), Some(view));
+        assert!(kept.looked_since(before, id, 6).is_none(), "it has grown");
+        let after = Instant::now() + std::time::Duration::from_nanos(1);
+        assert!(kept.looked_since(after, id, 5).is_none(), "there may be more by now");
+    }
 }
