@@ -272,6 +272,14 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// all are or none.
 pub const APPEND_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Inputs that one such body adds: three times what a command sends at once ([`UPLOAD_BYTES_MAX`]), and
+/// 6 MB in memory. A line of CSV may have six bytes.
+pub const APPEND_INPUTS_MAX: usize = 1 << 18;
+
+/// What all such bodies hold together, in KiB, from when their lines are read until they are written. Beyond
+/// it a request gets 503 and may be sent again.
+pub const APPENDS_KIB_MAX: usize = 12 * 1024;
+
 /// How long a job waits for more inputs. One that nobody has appended to for so long was left behind,
 /// by a command that was killed or a machine that went down; it is closed with what it has.
 pub const OPEN_IDLE_MAX: Duration = Duration::from_secs(24 * 3600);

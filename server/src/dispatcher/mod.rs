@@ -341,11 +341,12 @@ impl Dispatcher {
         &self,
         id: JobId,
         first: u64,
-        inputs: Vec<RepeatMultiply>,
+        inputs: impl Into<Arc<Vec<RepeatMultiply>>>,
         lines: Vec<LineRun>,
         is_open: bool,
     ) -> Result<(), ChangeError> {
-        let bytes = size_of_val(&*inputs) + size_of_val(&*lines);
+        let inputs = inputs.into();
+        let bytes = size_of_val(&**inputs) + size_of_val(&*lines);
         self.write(bytes, |reply| Write::Grow(id, first, inputs, lines, is_open, reply)).await
     }
 

@@ -1,6 +1,7 @@
 //! Everything that speaks HTTP. All routes are in [`routes`].
 
 mod api;
+mod appends;
 mod assets;
 mod crowd;
 mod drafts;
@@ -34,6 +35,7 @@ use crate::files;
 use crate::metrics::{Metrics, Service};
 use crate::services::Services;
 use crate::store::{Store, StoreError};
+use appends::Appends;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -79,6 +81,7 @@ struct App {
     drafts: Drafts,
     store: Arc<dyn Store>,
     samples: Samples,
+    appends: Appends,
     metrics: Arc<Metrics>,
     sockets: Sockets,
     services: Services,
@@ -165,6 +168,7 @@ async fn serve_until(
         drafts: drafts.clone(),
         store,
         samples: Samples::default(),
+        appends: Appends::default(),
         services: Services::new(metrics.clone()),
         metrics,
         sockets,
