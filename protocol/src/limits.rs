@@ -363,7 +363,7 @@ pub const RATE_STEADY_S: u64 = 2;
 pub const AUDITED_FIRST: u64 = 1024;
 
 /// Of the results of a worker that has shown the most, one in so many is audited. A thinner audit
-/// would save nothing: this one costs 3 ns a task, beside 40 for reading and recording it.
+/// would save nothing: this one costs 5 ns a task, beside 40 for reading it.
 pub const AUDIT_EVERY_MAX: u64 = 32;
 
 /// Results of a message that are audited at the least. Smaller messages cost more to read than that.

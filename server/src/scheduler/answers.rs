@@ -86,13 +86,15 @@ impl Scheduler {
     /// A worker has shown something, and may be lent more.
     fn add_credit(&mut self, id: WorkerId, audited: u64, taken: u64) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        let was_newcomer = worker.is_newcomer();
+        let (was_newcomer, had_all) = (worker.is_newcomer(), worker.may_hold_all());
         worker.memory.credit.audited += audited;
         worker.memory.credit.add_taken(taken);
         if was_newcomer {
             self.no_newcomer_any_more(id);
         }
-        self.refresh_worker(id);
+        if !had_all {
+            self.refresh_worker(id);
+        }
     }
 
     /// A worker says that it could not compute the task at its lease's front. Where the server can, its

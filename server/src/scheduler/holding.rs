@@ -53,8 +53,18 @@ impl Worker {
         if self.mode == Mode::Plain {
             return 1;
         }
+        (self.slots * LEASES_PER_SLOT).min(self.leases_shown())
+    }
+
+    /// How many leases it may hold for what it has shown.
+    fn leases_shown(&self) -> u32 {
         let shown = u32::try_from(self.memory.credit.standing).unwrap_or(u32::MAX);
-        (self.slots * LEASES_PER_SLOT).min(NEWCOMER_LEASES.saturating_add(shown))
+        NEWCOMER_LEASES.saturating_add(shown)
+    }
+
+    /// Whether it may hold as many leases as its slots could take, and would gain nothing by more results.
+    pub(super) fn may_hold_all(&self) -> bool {
+        !self.is_newcomer() && self.leases_shown() >= self.slots * LEASES_PER_SLOT
     }
 
     /// Whether it takes more, and how much it needs that.
