@@ -5,6 +5,7 @@ use super::print;
 pub(super) use super::stop::stop_signal;
 use crate::console::Console;
 use crate::files;
+use crate::scheduler::{Failures, Trust};
 use crate::store::{MemoryStore, SqliteStore, Store};
 use crate::wall_clock::{self, LogTime};
 use crate::web::{self, Config, Page, Prefix, Root, Who, is_local, join_link, opening_address};
@@ -84,7 +85,8 @@ impl Serve {
         let stop = stop_signal().context("signals cannot be listened for")?;
         let welcome = (!self.no_welcome).then_some(self.welcome);
         let (demo, root) = (self.demo, self.root);
-        let config = Config { address, welcome, demo, root, page, store, who, seed: random()? };
+        let trust = Trust { seed: random_bytes()?, failures: Failures::Judged };
+        let config = Config { address, welcome, demo, root, page, store, who, trust };
         web::serve(listener, config, stop).await?;
         info!("Stopped");
         Ok(())
@@ -143,7 +145,13 @@ fn listening(who: &Who, address: SocketAddr) -> String {
 }
 
 pub(super) fn random() -> anyhow::Result<u64> {
-    SysRng.try_next_u64().context("the system has no random numbers")
+    random_bytes().map(u64::from_ne_bytes)
+}
+
+fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).context("the system has no random numbers")?;
+    Ok(bytes)
 }
 
 /// The user's own folder for the data of programs.

@@ -32,6 +32,7 @@ use crate::demo;
 use crate::dispatcher::Dispatcher;
 use crate::files;
 use crate::metrics::{Metrics, Service};
+use crate::scheduler::Trust;
 use crate::services::Services;
 use crate::store::{Store, StoreError};
 use axum::Router;
@@ -66,8 +67,8 @@ pub struct Config {
     pub store: Arc<dyn Store>,
     /// Whom it accepts.
     pub who: Who,
-    /// What the choice of tasks to check follows from; nobody else may know it.
-    pub seed: u64,
+    /// What it believes of its workers.
+    pub trust: Trust,
 }
 
 /// What handlers share.
@@ -146,10 +147,10 @@ async fn serve_until(
     config: Config,
     stop: BoxFuture<'static, ()>,
 ) -> Result<(), StoreError> {
-    let Config { address, welcome, demo, root, page, store, who, seed } = config;
+    let Config { address, welcome, demo, root, page, store, who, trust } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
-        Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
+        Dispatcher::start(welcome, store.clone(), metrics.clone(), trust).await?;
     let (stopping, is_stopping) = watch::channel(false);
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);

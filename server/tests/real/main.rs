@@ -19,6 +19,7 @@ mod plain;
 mod proxies;
 mod proxy;
 mod refusals;
+mod saboteurs;
 mod sample;
 mod services;
 mod services_cli;
