@@ -444,8 +444,7 @@ pub const REFUSALS_MAX: u64 = 1000;
 /// Connections that the console's list names; the rest are counted.
 pub const CONNECTIONS_LISTED_MAX: usize = 40;
 
-/// The longest host and port that a join link takes over from a request: a name in the DNS has 253
-/// characters.
+/// The longest host and port that a request may name: a name in the DNS has 253 characters.
 pub const HOST_BYTES_MAX: usize = 260;
 
 /// The longest path that a join link takes over from a page, which may be in a proxy's folder: far

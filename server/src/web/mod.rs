@@ -12,6 +12,7 @@ mod jobs;
 mod join;
 mod lines;
 mod listen;
+mod names;
 mod page;
 mod patience;
 mod proxy;
@@ -23,10 +24,11 @@ mod upgrade;
 mod who;
 
 pub use join::{join_link, opening_address};
+pub use names::{BadHost, BadOrigin, HostPort, PageOrigin};
 pub use page::{Damaged, Page};
 pub use proxy::Prefix;
 pub use socket::Root;
-pub use who::{Who, is_local, parse_origin, parse_token};
+pub use who::{Who, parse_token};
 
 use crate::demo;
 use crate::dispatcher::Dispatcher;
@@ -154,7 +156,7 @@ async fn serve_until(
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
-    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone());
+    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
     let crowd = Crowd::new(files::limit());
     let drafts = Drafts::new(dispatcher.clone());
     let sweep = tokio::spawn(drafts.clone().sweep());

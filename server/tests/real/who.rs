@@ -1,6 +1,6 @@
 //! Who may work, look and change, as browsers and commands meet it.
 
-use crate::support::{Answer, Client, Server, Tequio, run, within};
+use crate::support::{Answer, Client, Server, Tequio, http, run, within};
 use reqwest::Method;
 use serde_json::{Value, json};
 use tequio::web::Who;
@@ -129,11 +129,40 @@ async fn a_server_on_loopback_is_asked_for_by_a_loopback_name() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_for_a_network_is_asked_for_by_its_names() {
+    let own = nix::unistd::gethostname().unwrap().into_string().unwrap();
+    let label = own.split('.').next().unwrap();
+    let arguments = ["--memory", "--listen", "0.0.0.0:0", "--host", "tunnel.example"];
+    let tequio = Tequio::start(&arguments).await;
+    let port = tequio.address().port();
+    for (host, status) in [
+        (format!("127.0.0.1:{port}"), 200),
+        ("192.168.1.5".to_owned(), 200),
+        (format!("localhost:{port}"), 200),
+        (format!("{own}:{port}"), 200),
+        (format!("{label}.local:{port}"), 200),
+        ("tunnel.example".to_owned(), 200),
+        (format!("evil.example:{port}"), 403),
+        (format!("{label}.evil.example"), 403),
+    ] {
+        let asked = http().get(format!("http://127.0.0.1:{port}/api/jobs")).header("Host", &host);
+        let answer = Answer::of(asked).await;
+        assert_eq!(answer.status, status, "{host}: {}", answer.text);
+        if status == 403 {
+            let message = answer.message();
+            assert!(message.contains(&format!("--host {host}")), "{message}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn whose_pages_may_open_a_socket() {
     let local = Server::start().await;
     let network = Server::start_for(on_a_network()).await;
-    let lab = Who { allowed_origins: vec!["https://lab.example".to_owned()], ..on_a_network() };
+    let lab =
+        Who { allowed_origins: vec!["https://lab.example".parse().unwrap()], ..on_a_network() };
     let lab = Server::start_for(lab).await;
     for (server, origin, may) in [
         (&local, None, true),
@@ -144,6 +173,7 @@ async fn whose_pages_may_open_a_socket() {
         (&local, Some("http://[::1]:5500".to_owned()), true),
         (&local, Some("https://evil.example".to_owned()), false),
         (&local, Some("http://localhost.evil.example".to_owned()), false),
+        (&local, Some("http://127.0.0.1:1.evil.example".to_owned()), false),
         (&network, None, true),
         (&network, Some(network.url()), true),
         (&network, Some("null".to_owned()), false),
