@@ -20,6 +20,7 @@ mod results;
 mod sample;
 mod socket;
 mod socketio;
+mod tries;
 mod upgrade;
 mod who;
 
@@ -51,6 +52,8 @@ use tequio_protocol::limits::CLOSE_TIMEOUT;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tries::Tries;
 
 /// What a server does.
 pub struct Config {
@@ -87,6 +90,7 @@ struct App {
     root: Root,
     socketio: socketio::Hub,
     who: Arc<Who>,
+    tries: Tries,
     crowd: Crowd,
 }
 
@@ -173,6 +177,7 @@ async fn serve_until(
         root,
         socketio,
         who,
+        tries: Tries::new(Instant::now()),
         crowd: crowd.clone(),
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));

@@ -86,7 +86,7 @@ pub(super) async fn check(State(app): State<App>, mut request: Request, next: Ne
             next.run(request).await
         }
         Err(No::Because(refusal)) => refusal.into_response(),
-        Err(No::WrongToken) => wrong_token().into_response(),
+        Err(No::WrongToken) => app.tries.answer(peer, app.sockets.stopping()).await,
     };
     harden(response.headers_mut());
     response
@@ -181,11 +181,6 @@ impl Who {
         self.allowed_origins.iter().any(|origin| !origin.is_local())
             || (self.is_loopback && self.names.iter().any(|name| !name.is_loopback()))
     }
-}
-
-fn wrong_token() -> ApiError {
-    let message = "This is not the operator token that the server printed when it started.";
-    ApiError::new(StatusCode::UNAUTHORIZED, "unauthorized", message)
 }
 
 /// The host that a request is for. A client that is not of 1999 says it once (RFC 9112, section 3.2), and

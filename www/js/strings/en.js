@@ -365,6 +365,7 @@ export const en = {
     refused: {
       no_answer: "The server does not answer.",
       unauthorized: "The operator token is needed.",
+      too_many_tries: "Too many wrong tokens were tried, and this is another. Wait a moment before the next.",
       unknown_job: "The server does not have this job.",
       job_over: "The job is over already.",
       job_not_open: "The job waits for no more inputs.",

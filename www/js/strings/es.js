@@ -321,6 +321,7 @@ export const es = {
     stale: "El servidor ya no acepta la clave que diste. Cada vez que arranca muestra la que vale.",
     refused: {
       no_answer: "El servidor no responde.",
+      too_many_tries: "Se probaron demasiadas claves equivocadas, y esta es otra. Espera un poco antes de la siguiente.",
       unauthorized: "Hace falta la clave de operador.",
       unknown_job: "El servidor no tiene este trabajo.",
       job_over: "El trabajo ya no está en marcha.",
