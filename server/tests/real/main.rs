@@ -5,6 +5,7 @@
 mod cli;
 mod console;
 mod events;
+mod every_way_in;
 mod folder;
 mod foreign_files;
 mod jobs;
