@@ -348,6 +348,16 @@ export const en = {
     },
   },
 
+  /** Before the tab computes for a server that a link has named. */
+  otherServer: {
+    /** @param {string} host */
+    text: (host) => `Compute for ${host}?`,
+    means:
+      "The link that you followed names this server, and it is not the one that the page comes from. It would use what this device lends, and see its address. You are asked once.",
+    yes: "Compute for it",
+    no: "Stay with this page's server",
+  },
+
   operator: {
     ask: "I run this server",
     forget: "Forget the token",

@@ -306,6 +306,14 @@ export const es = {
     },
   },
 
+  otherServer: {
+    text: (host) => `¿Calcular para ${host}?`,
+    means:
+      "El enlace que seguiste nombra este servidor, que no es del que viene la página. Usaría lo que presta este equipo, y vería su dirección. Se te pregunta una vez.",
+    yes: "Calcular para él",
+    no: "Quedarse con el de esta página",
+  },
+
   operator: {
     ask: "Yo administro este servidor",
     forget: "Olvidar la clave",
