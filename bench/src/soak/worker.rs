@@ -135,6 +135,12 @@ impl Worker {
         }
     }
 
+    /// A worker that takes so long for a task at its quickest; the slowest takes four times as long.
+    pub(super) fn with_task_time(mut self, task_time_min: Duration) -> Worker {
+        self.task_time = task_time_min.mul_f64(self.task_time.div_duration_f64(TASK_TIME_MIN));
+        self
+    }
+
     /// Comes, works and leaves as it is told. Errs where the server does what no honest worker has
     /// deserved.
     pub(super) async fn live(mut self) -> Result<()> {

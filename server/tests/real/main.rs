@@ -4,6 +4,7 @@
 
 mod cli;
 mod console;
+mod damage;
 mod events;
 mod every_way_in;
 mod folder;
