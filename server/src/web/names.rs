@@ -56,7 +56,7 @@ fn parse_host(text: &str) -> Result<Host<String>, BadHost> {
     }
     match Host::parse(text).map_err(|_| BadHost)? {
         Host::Domain(name) => match name.strip_suffix('.').unwrap_or(&name) {
-            "" => Err(BadHost),
+            name if name.split('.').any(str::is_empty) => Err(BadHost),
             name => Ok(Host::Domain(name.to_owned())),
         },
         address => Ok(address),
@@ -259,6 +259,8 @@ mod tests {
         for text in [
             "",
             ".",
+            ".local",
+            "a..b",
             "?",
             "*",
             "*.example",
