@@ -215,6 +215,26 @@ pub const PLAIN_REVOKED_MAX: usize = 64;
 /// Tasks in one transaction, about: what waits beyond it is the next one's.
 pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
 
+/// Jobs that are entered in one transaction where many are submitted at once: one sync of the disk for
+/// all of them, and little enough that outcomes do not wait for long before they are recorded.
+pub const COMMIT_SUBMISSIONS_MAX: usize = 64;
+
+/// Changes to jobs that wait for the store's thread, in KiB of what they carry and one more each: several
+/// blocks of inputs, and far more submissions than one machine sends at once. Whoever comes later waits
+/// until there is room.
+pub const WRITES_WAITING_KIB_MAX: usize = 8 * 1024;
+
+/// How long a change to a job may wait for that room before it is refused (503).
+pub const WRITE_ROOM_WAIT: Duration = Duration::from_secs(10);
+
+/// Connections to the store's file that read for whoever asks for results, beside the one that reads what
+/// workers need: as many threads as parse results at once, whoever else waits for his turn.
+pub const STORE_READERS: usize = 2;
+
+/// When a request that was refused for want of room may be sent again (`Retry-After`): what waits then
+/// is mostly done in less.
+pub const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
+
 /// Rows that are removed at once when a job is: each may hold a frame's results, and the thread that
 /// records waits meanwhile.
 pub const REMOVED_ROWS_MAX: u64 = 32;
@@ -441,8 +461,38 @@ pub const NOISE_LOGGED_MAX: u64 = 10;
 /// closed. Messages that are only ignored do not count.
 pub const REFUSALS_MAX: u64 = 1000;
 
-/// Connections that the console's list names; the rest are counted.
-pub const CONNECTIONS_LISTED_MAX: usize = 40;
+/// Connections that the console's list names; the rest are counted. The list is written each time that
+/// somebody comes or goes: this many names are some 300 bytes.
+pub const CONNECTIONS_LISTED_MAX: usize = 12;
+
+/// Lines that each place in the program may write to the console at once. What exceeds them, and
+/// [`CONSOLE_LINE_PACE`] after them, is counted, and the newest of it is written at that pace: whatever
+/// peers do, and whichever line it leads to, it does not fill a disk.
+pub const CONSOLE_LINES_BURST: u32 = 200;
+
+/// See [`CONSOLE_LINES_BURST`].
+pub const CONSOLE_LINE_PACE: Duration = Duration::from_secs(1);
+
+/// What all lines of the console together may have at once, in bytes, and how many a second after that:
+/// 350 MB a day. Each place may write one line in [`CONSOLE_SURE_PACE`] beside it, so that a flood of one
+/// line does not hide the others.
+pub const CONSOLE_BYTES_BURST: u32 = 512 * 1024;
+
+/// See [`CONSOLE_BYTES_BURST`].
+pub const CONSOLE_BYTES_PER_S: u32 = 4 * 1024;
+
+/// See [`CONSOLE_BYTES_BURST`].
+pub const CONSOLE_SURE_PACE: Duration = Duration::from_secs(10);
+
+/// The longest line of the console: what is longer was somebody's text.
+pub const CONSOLE_LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes of lines that wait for whatever reads the console, a terminal that stands still or a pipe. Beyond
+/// it they are dropped and counted: the server does not wait for who reads its lines.
+pub const CONSOLE_WAITING_BYTES_MAX: usize = 256 * 1024;
+
+/// How long a program that ends waits for its last lines to be taken.
+pub const CONSOLE_END_PATIENCE: Duration = Duration::from_secs(1);
 
 /// The longest host and port that a join link takes over from a request: a name in the DNS has 253
 /// characters.

@@ -440,6 +440,7 @@ impl Simulation {
             done: 0,
             failed: 0,
             recorded: Vec::new(),
+            trouble: None,
         };
         let now = self.wall();
         self.with_core(|core| core.add_job(stored, now));

@@ -3,6 +3,7 @@
 use super::listen::Listen;
 use super::print;
 pub(super) use super::stop::stop_signal;
+use crate::console::Console;
 use crate::files;
 use crate::store::{MemoryStore, SqliteStore, Store};
 use crate::wall_clock::{self, LogTime};
@@ -71,7 +72,7 @@ pub(super) struct Serve {
 
 impl Serve {
     pub(super) async fn run(self, page: Page) -> anyhow::Result<()> {
-        write_log_lines()?;
+        let _console = write_log_lines()?;
         wall_clock::check().map_err(anyhow::Error::msg)?;
         files::raise_limit();
         let given_token = self.given_token()?;
@@ -160,19 +161,22 @@ fn default_data() -> Option<PathBuf> {
     data.map(|data| data.join("tequio"))
 }
 
-/// Log lines on stderr, `RUST_LOG` choosing which: `warn`, or `info,tequio::web=debug`.
-pub(super) fn write_log_lines() -> anyhow::Result<()> {
+/// Log lines on stderr, `RUST_LOG` choosing which: `warn`, or `info,tequio::web=debug`. What is given is to
+/// be kept until no more lines are written.
+pub(super) fn write_log_lines() -> anyhow::Result<Console> {
     let chosen = env::var("RUST_LOG").unwrap_or_else(|_| "info".to_owned());
     let levels: Targets = chosen.parse().with_context(|| format!("RUST_LOG={chosen}"))?;
+    let console = Console::start(io::stderr()).context("no thread for the console")?;
+    let lines_to = console.lines();
     let lines = tracing_subscriber::fmt::layer()
         .with_target(false)
         .with_timer(LogTime)
         .with_ansi(io::stderr().is_terminal())
         // Said to stderr, which may be what is full.
         .log_internal_errors(false)
-        .with_writer(io::stderr);
+        .with_writer(lines_to.clone());
     tracing_subscriber::registry().with(lines.with_filter(levels)).init();
-    Ok(())
+    Ok(console)
 }
 
 fn parse_welcome(text: &str) -> Result<RepeatMultiply, String> {

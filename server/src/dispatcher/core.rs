@@ -16,7 +16,7 @@ use crate::scheduler::PLAIN_TOLERANCE;
 use crate::scheduler::{
     Accepted, Grant, Inputs, Intervals, JobSpec, Refusal, RefusalReason, Scheduler, Session,
 };
-use crate::store::{NewJob, Recording, StoredJob};
+use crate::store::{NewJob, Recording, StoredJob, job_named};
 use crate::wall_clock::rfc3339;
 use live::Live;
 pub use live::Sampled;
@@ -139,6 +139,8 @@ pub struct Progress {
     pub is_open: bool,
     /// Where the job is.
     pub state: JobState,
+    /// Whether it is set aside: nothing more comes of it while this server runs.
+    pub is_set_aside: bool,
 }
 
 /// What a person does to a job.
@@ -179,6 +181,9 @@ pub enum ControlError {
     /// The job is not over.
     #[error("job {0} is {state}", state = .1.name())]
     NotOver(JobId, JobState),
+    /// A part of the job cannot be read.
+    #[error("job {0} is set aside, since a part of it cannot be read")]
+    SetAside(JobId),
 }
 
 /// The state of a server.
@@ -284,6 +289,8 @@ struct Job {
     failed: u64,
     durable: Intervals,
     rate: Rate,
+    /// What of it cannot be read.
+    trouble: Option<String>,
 }
 
 impl Recorded {
@@ -826,7 +833,15 @@ impl Core {
         }
     }
 
-    /// The inputs that [`Effect::ReadInputs`] asked for are there, or cannot be read.
+    /// The inputs that [`Effect::ReadInputs`] asked for are damaged, or gone: their job is set aside, and
+    /// the others go on.
+    pub fn inputs_damaged(&mut self, lease: LeaseId, what: String) {
+        if let Some(grant) = self.reading.remove(&lease) {
+            self.set_aside(grant.job, what, 0);
+        }
+    }
+
+    /// The inputs that [`Effect::ReadInputs`] asked for are there, or cannot be read now.
     pub fn inputs_read(
         &mut self,
         lease: LeaseId,
@@ -901,14 +916,16 @@ impl Core {
     pub fn add_job(&mut self, stored: StoredJob, now: Now) {
         let StoredJob { id, mut job, total, is_open, mut state, done, failed, recorded, .. } =
             stored;
+        let trouble = stored.trouble;
         let noted_ms = stored.appended_at_ms;
         let durable: Intervals = recorded.into_iter().collect();
         let grid = job.grid.take().map(Arc::new);
-        if !state.is_over() && !is_open && durable.len() == total {
+        let is_set_aside = trouble.is_some() && !state.is_over();
+        if !state.is_over() && !is_open && !is_set_aside && durable.len() == total {
             state = JobState::Done;
             self.effects.push(Effect::SetState(id, state));
         }
-        if !state.is_over() {
+        if !state.is_over() && !is_set_aside {
             let lease_tasks_max = if grid.is_some() { LEASE_TASKS_MAX } else { LEASE_INPUTS_MAX };
             let spec = JobSpec {
                 op: job.op,
@@ -935,11 +952,30 @@ impl Core {
             failed,
             durable,
             rate,
+            trouble,
         };
-        info!("Job {id} {}: {} of {total} tasks done", state.name(), done + failed);
+        match &job.trouble {
+            None => info!("Job {id} {}: {} of {total} tasks done", state.name(), done + failed),
+            Some(what) => warn_of_trouble(id, &job, what),
+        }
         self.jobs.insert(id, job);
         self.wait_since(id, noted_ms, now);
         self.progressed.insert(id);
+    }
+
+    /// Hands out no more of a job of which a part cannot be read, or be written; `lost` outcomes of it
+    /// that were taken are not recorded. It is as it was when the server is started again.
+    pub fn set_aside(&mut self, id: JobId, what: String, lost: u64) {
+        self.uncommitted -= lost;
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        if job.trouble.is_some() || job.state.is_over() {
+            return;
+        }
+        warn_of_trouble(id, job, &what);
+        job.trouble = Some(what);
+        self.scheduler.remove_job(id);
+        self.progressed.insert(id);
+        self.wait_for_inputs(id, Duration::ZERO);
     }
 
     fn resize_job(&mut self, id: JobId, total: u64, is_open: bool) {
@@ -975,7 +1011,8 @@ impl Core {
 
     fn finish_if_complete(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        if job.is_open || job.state.is_over() || job.durable.len() < job.total {
+        let may_go_on = job.is_open || job.trouble.is_some();
+        if may_go_on || job.state.is_over() || job.durable.len() < job.total {
             return;
         }
         info!("Job {id} done: {} results, {} errors", job.done, job.failed);
@@ -996,6 +1033,9 @@ impl Core {
     /// Pauses, resumes or cancels a job. Doing it twice does no harm.
     pub fn control(&mut self, id: JobId, control: Control) -> Result<(), ControlError> {
         let job = self.jobs.get_mut(&id).ok_or(ControlError::Unknown(id))?;
+        if job.is_set_aside() {
+            return Err(ControlError::SetAside(id));
+        }
         let state = match control {
             Control::Pause => JobState::Paused,
             Control::Resume => JobState::Running,
@@ -1021,10 +1061,14 @@ impl Core {
         Ok(())
     }
 
-    /// Errs where a job is not over, or not there.
+    /// Returns an error where a job is neither over nor set aside, or not there.
     pub fn check_over(&self, id: JobId) -> Result<(), ControlError> {
         let job = self.jobs.get(&id).ok_or(ControlError::Unknown(id))?;
-        if job.state.is_over() { Ok(()) } else { Err(ControlError::NotOver(id, job.state)) }
+        if job.state.is_over() || job.is_set_aside() {
+            Ok(())
+        } else {
+            Err(ControlError::NotOver(id, job.state))
+        }
     }
 
     /// Forgets a job that is over, which the store has not any more.
@@ -1047,13 +1091,14 @@ impl Core {
     fn job_view(&self, id: JobId, job: &Job, now: Duration) -> JobView {
         let lent = self.scheduler.lent(id);
         let rate = job.rate.per_second(now);
-        let left = job.total - job.done - job.failed;
-        let moves = rate > 0.0 && job.rate.is_steady(now) && job.state == JobState::Running;
+        let left = job.total.saturating_sub(job.done + job.failed);
+        let state = if job.is_set_aside() { JobState::Paused } else { job.state };
+        let moves = rate > 0.0 && job.rate.is_steady(now) && state == JobState::Running;
         JobView {
             id,
             name: job.job.name.clone(),
             op: job.job.op,
-            state: job.state,
+            state,
             open: job.is_open && !job.state.is_over(),
             total: job.total,
             done: job.done,
@@ -1063,6 +1108,7 @@ impl Core {
             rate,
             eta_s: moves.then(|| left as f64 / rate),
             submitted_at: rfc3339(job.job.submitted_at_ms),
+            trouble: job.trouble.clone(),
         }
     }
 
@@ -1140,8 +1186,26 @@ impl Job {
             total: self.total,
             is_open: self.is_open,
             state: self.state,
+            is_set_aside: self.is_set_aside(),
         }
     }
+
+    /// Whether nothing of it is computed since a part of it cannot be read.
+    fn is_set_aside(&self) -> bool {
+        self.trouble.is_some() && !self.state.is_over()
+    }
+}
+
+/// Says of which job what cannot be read, and what to do about it.
+fn warn_of_trouble(id: JobId, job: &Job, what: &str) {
+    let named = job_named(id, &job.job.name);
+    if job.state.is_over() {
+        return warn!("{named}: {what}; its other results can be read");
+    }
+    warn!(
+        "{named} is set aside: {what}. The others go on; `tequio results {id}` gives what can be read \
+         of it, `tequio remove {id}` removes it, and a copy of the file of before has it whole"
+    );
 }
 
 impl Rate {

@@ -4,6 +4,7 @@
 
 pub mod core;
 mod feed;
+mod inputs;
 mod writer;
 
 pub use core::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled};
@@ -16,18 +17,22 @@ use crate::wall_clock;
 use core::{Core, Effect, Now, Recorded};
 use feed::Feed;
 use std::collections::HashMap;
-use std::ops::Range;
 use std::sync::{Arc, mpsc as sync_mpsc};
 use tequio_protocol::api::{JobView, WorkerView};
+use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::{DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX};
+use tequio_protocol::limits::{
+    DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX, WRITE_ROOM_WAIT,
+    WRITES_WAITING_KIB_MAX,
+};
 use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
-use writer::Write;
+use writer::{Queued, Write};
 
 /// What a session receives, in order. It ends when the dispatcher gives the connection up because
 /// the outbox was full.
@@ -46,7 +51,9 @@ pub enum Outgoing {
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     events: mpsc::Sender<Event>,
-    writes: sync_mpsc::Sender<Write>,
+    writes: sync_mpsc::Sender<Queued>,
+    /// For what may wait to be written, in KiB.
+    room: Arc<Semaphore>,
 }
 
 #[derive(Debug)]
@@ -84,7 +91,13 @@ enum Event {
     StoreFails(Option<String>),
     InputsRead {
         lease: LeaseId,
-        inputs: Result<Vec<RepeatMultiply>, String>,
+        inputs: Result<Vec<RepeatMultiply>, StoreError>,
+    },
+    /// A job cannot be written to; so many outcomes of it that were taken are lost.
+    SetAside {
+        job: JobId,
+        what: String,
+        lost: u64,
     },
 }
 
@@ -117,13 +130,16 @@ pub enum ChangeError {
     /// The job is not there, or not in a state for it.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// Too much waits to be written.
+    #[error("too many changes to jobs wait to be written; try again")]
+    Busy,
 }
 
 /// Waits for the dispatcher's end, and for all that was taken to be on disk.
 #[derive(Debug)]
 pub struct Ended {
     task: tokio::task::JoinHandle<()>,
-    writer: std::thread::JoinHandle<()>,
+    threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Ended {
@@ -132,9 +148,10 @@ impl Ended {
         if let Err(error) = self.task.await {
             error!("the dispatcher failed: {error}");
         }
-        let writer = tokio::task::spawn_blocking(|| self.writer.join()).await;
-        if !matches!(writer, Ok(Ok(()))) {
-            error!("the store's thread failed");
+        let join_all = || self.threads.into_iter().try_for_each(std::thread::JoinHandle::join);
+        let ended = tokio::task::spawn_blocking(join_all).await;
+        if !matches!(ended, Ok(Ok(()))) {
+            error!("a thread of the store failed");
         }
     }
 }
@@ -160,22 +177,27 @@ impl Dispatcher {
         let (writes, written) = sync_mpsc::channel();
         let writer = writer::start(store.clone(), written, reports.clone(), metrics.clone())
             .map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))?;
+        let (inputs, inputs_thread) = inputs::start(store, reports.clone())
+            .map_err(|error| StoreError::Io(format!("no thread for inputs: {error}")))?;
         let origin = Instant::now();
         let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
         let state = State {
             core: Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics.clone(), now),
             outboxes: HashMap::new(),
             followers: HashMap::new(),
-            store,
+            inputs,
             writes: writes.clone(),
-            reports,
             metrics,
             feed: Feed::new(origin),
             origin,
             is_stopping: false,
         };
         let task = tokio::spawn(state.run(inbox, reported));
-        Ok((Dispatcher { events, writes }, Ended { task, writer }))
+        let room = Arc::new(Semaphore::new(WRITES_WAITING_KIB_MAX));
+        Ok((
+            Dispatcher { events, writes, room },
+            Ended { task, threads: vec![writer, inputs_thread] },
+        ))
     }
 
     /// Lets the task end; what it was told before is recorded, and what follows is
@@ -247,12 +269,13 @@ impl Dispatcher {
 
     /// Enters a job of a grid, which is computed from now on.
     pub async fn submit(&self, job: NewJob) -> Result<JobId, ChangeError> {
-        self.write(|reply| Write::Submit(job, reply)).await
+        let bytes = job.grid.as_ref().map_or(0, Grid::bytes);
+        self.write(bytes, |reply| Write::Submit(job, reply)).await
     }
 
     /// Enters a job as a draft, for inputs to be appended.
     pub async fn create_job(&self, job: NewJob) -> Result<JobId, ChangeError> {
-        self.write(|reply| Write::CreateJob(job, reply)).await
+        self.write(0, |reply| Write::CreateJob(job, reply)).await
     }
 
     /// Appends inputs, which come from `lines`, behind the `first` that a draft has.
@@ -263,14 +286,15 @@ impl Dispatcher {
         inputs: Vec<RepeatMultiply>,
         lines: Vec<LineRun>,
     ) -> Result<(), ChangeError> {
-        self.write(|reply| Write::AppendInputs(id, first, inputs, lines, reply)).await
+        let bytes = size_of_val(&*inputs) + size_of_val(&*lines);
+        self.write(bytes, |reply| Write::AppendInputs(id, first, inputs, lines, reply)).await
     }
 
     /// Removes a draft, now or as soon as the store's thread comes to it.
     pub fn discard(&self, id: JobId) {
         // Nobody waits for the answer: a draft that stays is discarded when the store is loaded.
         let (reply, _) = oneshot::channel();
-        self.writes.send(Write::Discard(id, reply)).ok();
+        self.writes.send(Write::Discard(id, reply).into()).ok();
     }
 
     /// Makes a draft of `total` tasks a running job, to which inputs may be added if `is_open`.
@@ -282,7 +306,7 @@ impl Dispatcher {
         is_open: bool,
     ) -> Result<(), ChangeError> {
         let stored = StoredJob::new(id, job, total, is_open);
-        self.write(|reply| Write::Publish(Box::new(stored), reply)).await.map(drop)
+        self.write(0, |reply| Write::Publish(Box::new(stored), reply)).await.map(drop)
     }
 
     /// Appends inputs, which come from `lines`, behind the `first` that an open job has, and closes
@@ -295,13 +319,14 @@ impl Dispatcher {
         lines: Vec<LineRun>,
         is_open: bool,
     ) -> Result<(), ChangeError> {
-        self.write(|reply| Write::Grow(id, first, inputs, lines, is_open, reply)).await
+        let bytes = size_of_val(&*inputs) + size_of_val(&*lines);
+        self.write(bytes, |reply| Write::Grow(id, first, inputs, lines, is_open, reply)).await
     }
 
     /// Closes an open job with the inputs that it has. One without any is done then.
     pub async fn close(&self, id: JobId) -> Result<(), ChangeError> {
         self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
-        match self.write(|reply| Write::Close(id, reply)).await {
+        match self.write(0, |reply| Write::Close(id, reply)).await {
             // Somebody else was faster.
             Err(ChangeError::Store(StoreError::Missing(_))) => {
                 self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
@@ -323,15 +348,22 @@ impl Dispatcher {
     /// Removes a job that is over, with all that is recorded of it.
     pub async fn remove(&self, id: JobId) -> Result<(), ChangeError> {
         self.ask(|is_over| Event::IsOver(id, is_over)).await??;
-        self.write(|reply| Write::Remove(id, reply)).await
+        self.write(0, |reply| Write::Remove(id, reply)).await
     }
 
+    /// Has something written that carries so many bytes, and waits until it is on disk.
     async fn write<T>(
         &self,
+        bytes: usize,
         write: impl FnOnce(writer::Reply<T>) -> Write,
     ) -> Result<T, ChangeError> {
+        let kib = (1 + bytes / 1024).min(WRITES_WAITING_KIB_MAX) as u32;
+        let room = timeout(WRITE_ROOM_WAIT, self.room.clone().acquire_many_owned(kib)).await;
+        // It is never closed.
+        let room = room.ok().and_then(Result::ok).ok_or(ChangeError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        self.writes.send(write(reply)).map_err(|_| Stopped)?;
+        let queued = Queued { write: write(reply), room: Some(room) };
+        self.writes.send(queued).map_err(|_| Stopped)?;
         Ok(answer.await.map_err(|_| Stopped)??)
     }
 
@@ -351,9 +383,8 @@ struct State {
     outboxes: HashMap<WorkerId, mpsc::Sender<Outgoing>>,
     /// One a job that was followed or may be.
     followers: HashMap<JobId, watch::Sender<Progress>>,
-    store: Arc<dyn Store>,
-    writes: sync_mpsc::Sender<Write>,
-    reports: writer::Report,
+    inputs: sync_mpsc::Sender<inputs::Wanted>,
+    writes: sync_mpsc::Sender<Queued>,
     metrics: Arc<Metrics>,
     feed: Feed,
     origin: Instant,
@@ -375,7 +406,7 @@ impl State {
             let is_late = tokio::select! {
                 // What is on disk first: it makes room.
                 biased;
-                // There is always one who may report: this itself.
+                // There is always one who may report: the thread that this has inputs read by.
                 _ = reported.recv_many(&mut reports, DISPATCHER_BATCH) => false,
                 count = inbox.recv_many(&mut events, DISPATCHER_BATCH) => {
                     self.is_stopping = count == 0;
@@ -460,7 +491,24 @@ impl State {
             }
             Event::StoreFails(error) => self.core.set_store_error(error),
             Event::Stop => self.is_stopping = true,
-            Event::InputsRead { lease, inputs } => self.core.inputs_read(lease, inputs, now),
+            Event::InputsRead { lease, inputs } => self.inputs_read(lease, inputs, now),
+            Event::SetAside { job, what, lost } => self.core.set_aside(job, what, lost),
+        }
+    }
+
+    fn inputs_read(
+        &mut self,
+        lease: LeaseId,
+        inputs: Result<Vec<RepeatMultiply>, StoreError>,
+        now: Now,
+    ) {
+        match inputs {
+            Ok(inputs) => self.core.inputs_read(lease, Ok(inputs), now),
+            Err(StoreError::Damaged { what, .. }) => self.core.inputs_damaged(lease, what),
+            Err(StoreError::Missing(_)) => {
+                self.core.inputs_damaged(lease, "inputs of it are missing".to_owned());
+            }
+            Err(error) => self.core.inputs_read(lease, Err(error.to_string()), now),
         }
     }
 
@@ -483,7 +531,9 @@ impl State {
                     self.send(worker, Outgoing::Message(Box::new(message)));
                 }
                 Effect::Close(worker, close) => self.send(worker, Outgoing::Close(Box::new(close))),
-                Effect::ReadInputs { lease, job, range } => self.read_inputs(lease, job, range),
+                Effect::ReadInputs { lease, job, range } => {
+                    self.read_inputs(inputs::Wanted { lease, job, range });
+                }
                 Effect::Record(recording) => self.write(Write::Record(recording)),
                 Effect::SetState(job, state) => {
                     let (reply, answer) = oneshot::channel();
@@ -504,26 +554,28 @@ impl State {
 
     fn send(&mut self, worker: WorkerId, outgoing: Outgoing) {
         let Some(outbox) = self.outboxes.get(&worker) else { return };
-        if outbox.try_send(outgoing).is_err() {
-            warn!("[#{worker}] reads nothing: {OUTBOX_MESSAGES_MAX} messages wait for it");
-            // The session reads what fitted, then the outbox's end, and closes.
-            self.outboxes.remove(&worker);
+        match outbox.try_send(outgoing) {
+            Ok(()) => {}
+            // Its session has ended, and says so next.
+            Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(_)) => {
+                warn!("[#{worker}] reads nothing: {OUTBOX_MESSAGES_MAX} messages wait for it");
+                // The session reads what fitted, then the outbox's end, and closes.
+                self.outboxes.remove(&worker);
+            }
         }
     }
 
     fn write(&self, write: Write) {
-        if self.writes.send(write).is_err() {
+        if self.writes.send(write.into()).is_err() {
             error!("the store's thread is gone; outcomes are no longer recorded");
         }
     }
 
-    fn read_inputs(&self, lease: LeaseId, job: JobId, range: Range<u64>) {
-        let (store, reports) = (self.store.clone(), self.reports.clone());
-        tokio::task::spawn_blocking(move || {
-            let inputs = store.inputs(job, range).map_err(|error| error.to_string());
-            // Without a dispatcher nobody waits for them.
-            reports.send(Event::InputsRead { lease, inputs }).ok();
-        });
+    fn read_inputs(&self, wanted: inputs::Wanted) {
+        if self.inputs.send(wanted).is_err() {
+            error!("the thread that reads inputs is gone; jobs of inputs are no longer lent");
+        }
     }
 
     fn progress(&mut self, job: JobId, progress: Progress) {

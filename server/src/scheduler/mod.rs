@@ -9,6 +9,7 @@
 //! What is settled here is not yet durable: the caller records it, and reports it after that.
 
 mod families;
+mod holders;
 mod ids_hash;
 mod intervals;
 mod sessions;
@@ -21,6 +22,7 @@ pub use intervals::Intervals;
 pub use sessions::Session;
 
 use families::Families;
+use holders::Holders;
 use ids_hash::IdMap;
 use intervals::count;
 use rand::rngs::StdRng;
@@ -227,6 +229,8 @@ struct Job {
     attempts: BTreeMap<u64, Attempts>,
     /// What is out.
     families: Families,
+    /// Who has that.
+    holders: Holders,
     task_s: Option<f64>,
     turn: u64,
     is_ready: bool,
@@ -310,6 +314,7 @@ impl Scheduler {
             retry: BTreeSet::new(),
             attempts: BTreeMap::new(),
             families: Families::default(),
+            holders: Holders::default(),
             task_s: None,
             turn: self.turn,
             is_ready: false,
@@ -367,12 +372,10 @@ impl Scheduler {
         self.jobs.get(&id).is_some_and(Job::is_settled)
     }
 
-    /// What is out of a job.
+    /// What is out of a job. It costs no more where much is: whoever looks at a job asks.
     pub fn lent(&self, id: JobId) -> Lent {
         let Some(job) = self.jobs.get(&id) else { return Lent::default() };
-        let holders: BTreeSet<WorkerId> =
-            job.families.leases().map(|lease| self.leases[&lease].worker).collect();
-        Lent { tasks: job.lent(), workers: holders.len() as u32 }
+        Lent { tasks: job.lent(), workers: job.holders.len() as u32 }
     }
 
     // ---- Workers ----------------------------------------------------------------------------
@@ -587,6 +590,7 @@ impl Scheduler {
         };
         let job = self.jobs.get_mut(&job_id).expect("the job was looked up");
         job.families.join(lease.family, id);
+        job.holders.join(worker_id);
         self.leases.insert(id, lease);
         self.deadlines.insert((deadline, id));
         let worker = self.workers.get_mut(&worker_id).expect("the worker was looked up");
@@ -1091,6 +1095,7 @@ impl Scheduler {
         self.deadlines.remove(&(lease.deadline, id));
         if let Some(job) = self.jobs.get_mut(&lease.job) {
             job.families.leave(lease.family, id);
+            job.holders.leave(lease.worker);
         }
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
             if let Ok(at) = worker.leases.binary_search(&id) {
@@ -1169,6 +1174,7 @@ impl Scheduler {
         for (id, job) in &self.jobs {
             let mut out = Intervals::default();
             job.families.assert_consistent();
+            job.holders.assert_counts(job.families.leases().map(|id| self.leases[&id].worker));
             for (root, members) in job.families.iter() {
                 assert!(!members.is_empty() && members.len() <= LEASE_COPIES_MAX + 1, "{root}");
                 let holders: BTreeSet<_> = members.iter().map(|l| self.leases[l].worker).collect();

@@ -4,6 +4,7 @@
 
 mod cli;
 mod console;
+mod damage;
 mod events;
 mod folder;
 mod foreign_files;

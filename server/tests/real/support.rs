@@ -285,6 +285,12 @@ impl Client {
         assert_eq!(self.receive().await["type"], "welcome");
     }
 
+    /// Goes over to leases at a server with a welcome task, and waits until it has.
+    pub(crate) async fn hello_after_its_task(&mut self) {
+        assert_eq!(self.receive().await["type"], "task");
+        self.hello().await;
+    }
+
     /// Says of every task of every lease that it fails, for `error`.
     pub(crate) async fn fail_everything(&mut self, error: &str) -> Infallible {
         loop {
