@@ -12,6 +12,7 @@ pub use feed::{Telling, Watch};
 
 use crate::connection::{Close, Peer};
 use crate::metrics::Metrics;
+use crate::scheduler::Trust;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
 use crate::wall_clock;
 use core::{Core, Effect, Now, Recorded};
@@ -180,12 +181,12 @@ pub type Started = Result<(Dispatcher, Ended), StoreError>;
 
 impl Dispatcher {
     /// Starts the task and the store's thread. `welcome` is the input of the task that everyone
-    /// gets on connecting; which tasks are checked follows from `seed`, and what sessions are called.
+    /// gets on connecting; `trust` decides what is believed of workers.
     pub async fn start(
         welcome: Option<RepeatMultiply>,
         store: Arc<dyn Store>,
         metrics: Arc<Metrics>,
-        seed: u64,
+        trust: impl Into<Trust>,
     ) -> Started {
         let loading = store.clone();
         let loaded = tokio::task::spawn_blocking(move || loading.load())
@@ -203,7 +204,7 @@ impl Dispatcher {
         let origin = Instant::now();
         let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
         let state = State {
-            core: Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics.clone(), now),
+            core: Core::new(welcome, loaded.epoch, loaded.jobs, trust, metrics.clone(), now),
             outboxes: HashMap::new(),
             followers: HashMap::new(),
             inputs,

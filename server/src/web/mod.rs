@@ -13,6 +13,7 @@ mod jobs;
 mod join;
 mod lines;
 mod listen;
+mod names;
 mod page;
 mod patience;
 mod proxy;
@@ -20,19 +21,22 @@ mod results;
 mod sample;
 mod socket;
 mod socketio;
+mod tries;
 mod upgrade;
 mod who;
 
 pub use join::{join_link, opening_address};
+pub use names::{BadHost, BadOrigin, HostPort, PageOrigin};
 pub use page::{Damaged, Page};
 pub use proxy::Prefix;
 pub use socket::Root;
-pub use who::{Who, is_local, parse_origin, parse_token};
+pub use who::{Who, parse_token};
 
 use crate::demo;
 use crate::dispatcher::Dispatcher;
 use crate::files;
 use crate::metrics::{Metrics, Service};
+use crate::scheduler::Trust;
 use crate::services::Services;
 use crate::store::{Store, StoreError};
 use appends::Appends;
@@ -51,6 +55,8 @@ use tequio_protocol::limits::CLOSE_TIMEOUT;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tries::Tries;
 
 /// What a server does.
 pub struct Config {
@@ -68,8 +74,8 @@ pub struct Config {
     pub store: Arc<dyn Store>,
     /// Whom it accepts.
     pub who: Who,
-    /// What the choice of tasks to check follows from; nobody else may know it.
-    pub seed: u64,
+    /// What it believes of its workers.
+    pub trust: Trust,
 }
 
 /// What handlers share.
@@ -88,6 +94,7 @@ struct App {
     root: Root,
     socketio: socketio::Hub,
     who: Arc<Who>,
+    tries: Tries,
     crowd: Crowd,
 }
 
@@ -149,15 +156,15 @@ async fn serve_until(
     config: Config,
     stop: BoxFuture<'static, ()>,
 ) -> Result<(), StoreError> {
-    let Config { address, welcome, demo, root, page, store, who, seed } = config;
+    let Config { address, welcome, demo, root, page, store, who, trust } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
-        Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
+        Dispatcher::start(welcome, store.clone(), metrics.clone(), trust).await?;
     let (stopping, is_stopping) = watch::channel(false);
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
-    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone());
+    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
     let crowd = Crowd::new(files::limit());
     let drafts = Drafts::new(dispatcher.clone());
     let sweep = tokio::spawn(drafts.clone().sweep());
@@ -175,6 +182,7 @@ async fn serve_until(
         root,
         socketio,
         who,
+        tries: Tries::new(Instant::now()),
         crowd: crowd.clone(),
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));

@@ -11,6 +11,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tempfile::TempDir;
 use tequio::native::{self, End};
+use tequio::scheduler::{Failures, Trust};
 use tequio::store::{MemoryStore, Store};
 use tequio::web::{self, Config, Page, Root, Who};
 use tequio_protocol::api::{JobView, WorkerView};
@@ -68,13 +69,29 @@ impl Server {
         Server::launch(None, Arc::new(MemoryStore::new()), who).await
     }
 
+    /// Starts one that believes what is said to have failed, and has no welcome task.
+    pub(crate) async fn that_believes_failures() -> Server {
+        Server::launch_with(None, Arc::new(MemoryStore::new()), on_loopback(), Failures::Believed)
+            .await
+    }
+
     async fn launch(welcome: Option<RepeatMultiply>, store: Arc<dyn Store>, who: Who) -> Server {
+        Server::launch_with(welcome, store, who, Failures::Judged).await
+    }
+
+    async fn launch_with(
+        welcome: Option<RepeatMultiply>,
+        store: Arc<dyn Store>,
+        who: Who,
+        failures: Failures,
+    ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let root = Root::Tasks;
         let page = Page::packed(&PAGE).unwrap();
-        let config = Config { address, welcome, demo: false, root, page, store, who, seed: 1 };
+        let trust = Trust { failures, ..Trust::from(1) };
+        let config = Config { address, welcome, demo: false, root, page, store, who, trust };
         let served = tokio::spawn(async {
             let stopped = async {
                 stopped.await.ok();
@@ -274,6 +291,22 @@ impl Client {
                 other => panic!("expected text, got {other:?}"),
             }
         }
+    }
+
+    /// The next text frame, as JSON; `None` once the connection is over.
+    pub(crate) async fn heard(&mut self) -> Option<Value> {
+        loop {
+            match self.0.next().await? {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Sends what nobody may read any more.
+    pub(crate) async fn try_send(&mut self, message: &Value) {
+        self.0.send(Message::text(message.to_string())).await.ok();
     }
 
     /// Goes over to leases, and waits until it has.
