@@ -1,5 +1,5 @@
 //! Twenty workers on virtual time, six of which are saboteurs: what they get recorded, and what they
-//! cost. The real core of the dispatcher judges them; each comes back under a new name as soon as
+//! cost. The real core of the dispatcher judges them; each comes back under a new name a moment after
 //! it was turned away.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers as well")]
@@ -31,7 +31,7 @@ const TASKS: u64 = 200_000;
 const TASK: Duration = Duration::from_millis(1);
 /// Tasks of which a worker sends the results together.
 const PIECE: u64 = 250;
-const AWAY: Duration = Duration::from_millis(1);
+const AWAY: Duration = Duration::from_millis(100);
 /// As many results as a server audits of a newcomer, at the least.
 const AUDITED_FIRST: u64 = 1024;
 const JOB: JobId = JobId(1);
