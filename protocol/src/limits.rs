@@ -216,6 +216,14 @@ pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
 /// all of them, and little enough that outcomes do not wait for long before they are recorded.
 pub const COMMIT_SUBMISSIONS_MAX: usize = 64;
 
+/// Jobs that a server keeps, those that are over included: the list of all of them is some 15 MB, and each
+/// start reads them all. Beyond it no job is submitted until some are removed.
+pub const JOBS_MAX: usize = 50_000;
+
+/// What the grids of jobs that are not over hold in memory, in bytes: a grid of three full lists
+/// ([`AXIS_VALUES_MAX`]) has 24 kB, one of ranges 0.1 kB. Beyond it no grid is submitted until a job is over.
+pub const GRIDS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Changes to jobs that wait for the store's thread, in KiB of what they carry and one more each: several
 /// blocks of inputs, and far more submissions than one machine sends at once. Whoever comes later waits
 /// until there is room.
@@ -461,6 +469,10 @@ pub const DISPATCHER_EVENTS_MAX: usize = 4096;
 /// turns, and whoever asks for something small waits for longer.
 pub const DISPATCHER_BATCH: usize = 64;
 
+/// Questions (what a job is, who is connected, what pages are told) that are answered between two such
+/// batches: however many ask, what workers send is not crowded out.
+pub const DISPATCHER_QUESTIONS: usize = 16;
+
 /// The read buffer of a socket. tungstenite's default of 128 KiB is paid for by every idle tab.
 pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
 
@@ -530,8 +542,7 @@ pub const CONSOLE_WAITING_BYTES_MAX: usize = 256 * 1024;
 /// How long a program that ends waits for its last lines to be taken.
 pub const CONSOLE_END_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The longest host and port that a join link takes over from a request: a name in the DNS has 253
-/// characters.
+/// The longest host and port that a request may name: a name in the DNS has 253 characters.
 pub const HOST_BYTES_MAX: usize = 260;
 
 /// The longest path that a join link takes over from a page, which may be in a proxy's folder: far
@@ -569,6 +580,32 @@ pub const LOG_CALM: Duration = Duration::from_secs(60);
 
 /// The longest operator token: it has to fit into a header.
 pub const TOKEN_BYTES_MAX: usize = 1024;
+
+/// Wrong operator tokens that an address may show at once and be answered at once: more than people
+/// mistype.
+pub const TOKEN_TRIES_MAX: u32 = 20;
+
+/// After how long an address may show one more wrong token and be answered at once.
+pub const TOKEN_TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Wrong operator tokens that all addresses together may show at once and be answered at once: as many as
+/// ten that each show all theirs.
+pub const TOKEN_TRIES_ALL_MAX: u32 = 200;
+
+/// After how long all addresses together may show one more wrong token and be answered at once.
+pub const TOKEN_TRY_EVERY_ALL: Duration = Duration::from_millis(100);
+
+/// How long the answer to a wrong token is kept back where too many were shown before: with each try a
+/// connection waits so long, or is lost.
+pub const TOKEN_TRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Answers to wrong tokens that are kept back at once: each is a connection and a few kB. Further ones are
+/// given at once, and their connections closed.
+pub const TOKEN_TRIES_WAITING_MAX: usize = 256;
+
+/// Paces of wrong tokens that are kept, about 50 bytes each, for all addresses that there may be. Two that
+/// share one are kept back a little earlier.
+pub const TOKEN_PACES: usize = 1024;
 
 // ---- Echo and chat --------------------------------------------------------------------------
 

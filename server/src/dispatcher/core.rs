@@ -221,6 +221,8 @@ pub struct Core {
     live: Live,
     /// Open jobs by when they have waited long enough.
     waiting: BTreeSet<(Duration, JobId)>,
+    /// What the grids of jobs that are not over hold.
+    grids_bytes: usize,
     /// Jobs whose followers are to be told, once for all that happened.
     progressed: BTreeSet<JobId>,
     /// What the console says of workers' failures and faults.
@@ -369,6 +371,7 @@ impl Core {
             looks: owed::Looks::default(),
             live: Live::default(),
             waiting: BTreeSet::new(),
+            grids_bytes: 0,
             progressed: BTreeSet::new(),
             complaints: Complaints::new(now.at),
             effects: Vec::new(),
@@ -970,7 +973,7 @@ impl Core {
         let trouble = stored.trouble;
         let noted_ms = stored.appended_at_ms;
         let durable: Intervals = recorded.into_iter().collect();
-        let grid = job.grid.take().map(Arc::new);
+        let mut grid = job.grid.take().map(Arc::new);
         let is_set_aside = trouble.is_some() && !state.is_over();
         if !state.is_over() && !is_open && !is_set_aside && durable.len() == total {
             state = JobState::Done;
@@ -989,6 +992,11 @@ impl Core {
             };
             self.scheduler.add_job(id, spec);
         }
+        if state.is_over() {
+            // Nothing of it is lent any more.
+            grid = None;
+        }
+        self.grids_bytes += grid.as_ref().map_or(0, |grid| grid.bytes());
         let rate = Rate::default();
         let waits_until = None;
         let job = Job {
@@ -1073,6 +1081,7 @@ impl Core {
     fn end_job(&mut self, id: JobId, state: JobState) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.state = state;
+        self.grids_bytes -= job.grid.take().map_or(0, |grid| grid.bytes());
         self.scheduler.remove_job(id);
         self.effects.push(Effect::SetState(id, state));
         self.effects.push(Effect::Progress(id, job.progress()));
@@ -1126,7 +1135,8 @@ impl Core {
     pub fn forget_job(&mut self, id: JobId) {
         info!("Job {id} removed");
         self.wait_for_inputs(id, Duration::ZERO);
-        self.jobs.remove(&id);
+        let job = self.jobs.remove(&id);
+        self.grids_bytes -= job.and_then(|job| job.grid).map_or(0, |grid| grid.bytes());
     }
 
     /// One job.
@@ -1161,6 +1171,16 @@ impl Core {
             submitted_at: rfc3339(job.job.submitted_at_ms),
             trouble: job.trouble.clone(),
         }
+    }
+
+    /// How many jobs there are.
+    pub fn jobs_kept(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// What the grids of jobs that are not over hold.
+    pub fn grids_bytes(&self) -> usize {
+        self.grids_bytes
     }
 
     // ---- The store's health -----------------------------------------------------------------

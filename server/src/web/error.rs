@@ -164,6 +164,18 @@ impl From<ChangeError> for ApiError {
             ChangeError::Stopped(stopped) => stopped.into(),
             ChangeError::Store(error) => error.into(),
             ChangeError::Control(error) => error.into(),
+            ChangeError::TooManyJobs(jobs) => {
+                let message = format!(
+                    "The server keeps {jobs} jobs, and no more: remove some that are over first \
+                     (`tequio remove ID`, DELETE /api/jobs/ID)."
+                );
+                ApiError::new(StatusCode::CONFLICT, "too_many_jobs", message)
+            }
+            ChangeError::TooManyGrids => ApiError::busy(
+                "too_many_grids",
+                "The lists of values of jobs that are not over hold as much memory as they may: try \
+                 again when one of them is over, or give the values as ranges.",
+            ),
             ChangeError::Busy => ApiError::busy(
                 "busy",
                 "More changes to jobs wait to be written than the server keeps: try again.",

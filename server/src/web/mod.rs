@@ -12,6 +12,7 @@ mod jobs;
 mod join;
 mod lines;
 mod listen;
+mod names;
 mod page;
 mod patience;
 mod proxy;
@@ -19,14 +20,16 @@ mod results;
 mod sample;
 mod socket;
 mod socketio;
+mod tries;
 mod upgrade;
 mod who;
 
 pub use join::{join_link, opening_address};
+pub use names::{BadHost, BadOrigin, HostPort, PageOrigin};
 pub use page::{Damaged, Page};
 pub use proxy::Prefix;
 pub use socket::Root;
-pub use who::{Who, is_local, parse_origin, parse_token};
+pub use who::{Who, parse_token};
 
 use crate::demo;
 use crate::dispatcher::Dispatcher;
@@ -50,6 +53,8 @@ use tequio_protocol::limits::CLOSE_TIMEOUT;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tries::Tries;
 
 /// What a server does.
 pub struct Config {
@@ -86,6 +91,7 @@ struct App {
     root: Root,
     socketio: socketio::Hub,
     who: Arc<Who>,
+    tries: Tries,
     crowd: Crowd,
 }
 
@@ -155,7 +161,7 @@ async fn serve_until(
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
-    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone());
+    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
     let crowd = Crowd::new(files::limit());
     let drafts = Drafts::new(dispatcher.clone());
     let sweep = tokio::spawn(drafts.clone().sweep());
@@ -172,6 +178,7 @@ async fn serve_until(
         root,
         socketio,
         who,
+        tries: Tries::new(Instant::now()),
         crowd: crowd.clone(),
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));

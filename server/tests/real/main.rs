@@ -6,6 +6,7 @@ mod cli;
 mod console;
 mod damage;
 mod events;
+mod every_way_in;
 mod folder;
 mod foreign_files;
 mod jobs;
