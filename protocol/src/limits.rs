@@ -415,6 +415,17 @@ pub const STRIKES_MAX: u32 = 3;
 /// Such a failure costs nobody a second attempt, since the server's result is recorded.
 pub const REFUTED_MAX: u64 = 16;
 
+/// How long a newcomer waits for its first lease where somebody was turned away for wrong results within
+/// [`SUSPICION`]. Without it six of twenty workers that only lie, and come back at once, waste a third
+/// of what all compute. Honest people at the same address wait for a second, once.
+pub const NEWCOMER_PAUSE: Duration = Duration::from_secs(1);
+
+/// See [`NEWCOMER_PAUSE`].
+pub const SUSPICION: Duration = Duration::from_secs(60);
+
+/// Addresses that are remembered for [`SUSPICION`], at 100 bytes each. Beyond it no more are added.
+pub const SUSPECTS_MAX: usize = 4096;
+
 /// Leases that a newcomer is lent at once, whatever number of slots it claims; each result that is
 /// taken makes it one more, up to [`LEASES_PER_SLOT`]. So a machine of 64 cores is busy after some
 /// round trips, and a thousand guests that answer nothing hold little.
