@@ -6,7 +6,9 @@ pub(super) use super::stop::stop_signal;
 use crate::files;
 use crate::store::{MemoryStore, SqliteStore, Store};
 use crate::wall_clock::{self, LogTime};
-use crate::web::{self, Config, Page, Prefix, Root, Who, is_local, join_link, opening_address};
+use crate::web::{
+    self, Config, Limits, Page, Prefix, Root, Who, is_local, join_link, opening_address,
+};
 use anyhow::Context;
 use clap::Args;
 use rand::TryRng;
@@ -83,7 +85,8 @@ impl Serve {
         let stop = stop_signal().context("signals cannot be listened for")?;
         let welcome = (!self.no_welcome).then_some(self.welcome);
         let (demo, root) = (self.demo, self.root);
-        let config = Config { address, welcome, demo, root, page, store, who, seed: random()? };
+        let (seed, limits) = (random()?, Limits::default());
+        let config = Config { address, welcome, demo, root, page, store, who, seed, limits };
         web::serve(listener, config, stop).await?;
         info!("Stopped");
         Ok(())

@@ -4,9 +4,10 @@ use crate::dispatcher::{ChangeError, ControlError, Stopped};
 use crate::store::StoreError;
 use axum::Json;
 use axum::http::StatusCode;
-use axum::http::header::{CONNECTION, WWW_AUTHENTICATE};
+use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
 use axum::response::{IntoResponse, Response};
 use tequio_protocol::api::{ErrorBody, ErrorDetail};
+use tequio_protocol::limits::RETRY_AFTER_S;
 use tequio_protocol::text::quote;
 use tracing::error;
 
@@ -62,13 +63,15 @@ impl IntoResponse for ApiError {
         }
         if self.code == FULL {
             // Whoever is turned away for want of places keeps none.
-            return (self.status, [(CONNECTION, "close")], body).into_response();
+            let headers =
+                [(CONNECTION, "close".to_owned()), (RETRY_AFTER, RETRY_AFTER_S.to_string())];
+            return (self.status, headers, body).into_response();
         }
         (self.status, body).into_response()
     }
 }
 
-/// The code of a server that has no place for another connection.
+/// The code of a server that has no place or no room for more.
 pub(super) const FULL: &str = "full";
 
 impl From<Stopped> for ApiError {

@@ -2,6 +2,7 @@
 
 mod api;
 mod assets;
+mod bodies;
 mod crowd;
 mod drafts;
 mod error;
@@ -10,11 +11,15 @@ mod grid;
 mod gzip;
 mod jobs;
 mod join;
+mod limits;
+mod line;
 mod lines;
+mod list;
 mod listen;
 mod page;
 mod patience;
 mod proxy;
+mod readers;
 mod results;
 mod sample;
 mod socket;
@@ -23,6 +28,7 @@ mod upgrade;
 mod who;
 
 pub use join::{join_link, opening_address};
+pub use limits::Limits;
 pub use page::{Damaged, Page};
 pub use proxy::Prefix;
 pub use socket::Root;
@@ -40,7 +46,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use crowd::Crowd;
 use drafts::Drafts;
+use events::Told;
 use futures_util::future::BoxFuture;
+use readers::Readers;
 use sample::Samples;
 use socket::Sockets;
 use std::net::SocketAddr;
@@ -49,6 +57,7 @@ use tequio_protocol::limits::CLOSE_TIMEOUT;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 /// What a server does.
 pub struct Config {
@@ -68,6 +77,8 @@ pub struct Config {
     pub who: Who,
     /// What the choice of tasks to check follows from; nobody else may know it.
     pub seed: u64,
+    /// What peers may hold of it.
+    pub limits: Limits,
 }
 
 /// What handlers share.
@@ -78,6 +89,8 @@ struct App {
     dispatcher: Dispatcher,
     drafts: Drafts,
     store: Arc<dyn Store>,
+    readers: Readers,
+    told: Told,
     samples: Samples,
     metrics: Arc<Metrics>,
     sockets: Sockets,
@@ -146,7 +159,7 @@ async fn serve_until(
     config: Config,
     stop: BoxFuture<'static, ()>,
 ) -> Result<(), StoreError> {
-    let Config { address, welcome, demo, root, page, store, who, seed } = config;
+    let Config { address, welcome, demo, root, page, store, who, seed, limits } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
         Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
@@ -155,7 +168,7 @@ async fn serve_until(
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
     let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone());
-    let crowd = Crowd::new(files::limit());
+    let crowd = Crowd::new(files::limit(), limits);
     let drafts = Drafts::new(dispatcher.clone());
     let sweep = tokio::spawn(drafts.clone().sweep());
     let app = App {
@@ -163,6 +176,8 @@ async fn serve_until(
         page: Arc::new(page),
         dispatcher: dispatcher.clone(),
         drafts: drafts.clone(),
+        readers: Readers::new(store.clone()),
+        told: Told::new(crowd.limits().events_bytes_max),
         store,
         samples: Samples::default(),
         services: Services::new(metrics.clone()),
@@ -174,16 +189,20 @@ async fn serve_until(
         crowd: crowd.clone(),
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));
+    let mut until = Instant::now();
     listen::accept(listener, routes(app), &crowd, stop, || {
         stopping.send_replace(true);
+        until = Instant::now() + CLOSE_TIMEOUT;
+        until
     })
     .await;
     sweep.abort();
     if let Some(demo) = demo {
         demo.abort();
     }
-    // A peer that does not answer its close in time is dropped with the process.
-    tokio::time::timeout(CLOSE_TIMEOUT, all_closed.wait()).await.ok();
+    // A peer that does not answer its close in time is dropped with the process. Requests and sockets
+    // have this time together.
+    tokio::time::timeout_at(until, all_closed.wait()).await.ok();
     dispatcher.stop().await;
     ended.wait().await;
     Ok(())
