@@ -206,6 +206,8 @@ struct Asked {
     held: Option<Held>,
     /// What it holds at the most: of others each part is kept until the end.
     held_max: usize,
+    /// As long as it says that it is, or as is thought.
+    expected: usize,
     /// What came of it.
     came: usize,
     /// A part of it for which there is no room yet.
@@ -228,7 +230,9 @@ pub(super) fn asked(
         if inner.is_end_stream() {
             return Body::empty();
         }
+        let expected = inner.size_hint().exact().map_or(BODY_BLOCK_BYTES, |size| size as usize);
         Body::new(Asked {
+            expected,
             inner,
             line: line.clone(),
             crowd: crowd.clone(),
@@ -246,11 +250,13 @@ pub(super) fn asked(
 impl Asked {
     /// Whether there is room for what came, which may take a while.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
-        let amount = self.came.min(self.held_max);
+        // All at once: whoever waits for room holds none that others wait for.
+        let whole = self.came.max(self.expected);
+        let amount = whole.min(self.held_max);
         let taken = match &mut self.held {
             Some(held) if held.amount() >= amount => Ok(()),
             Some(held) => held.resize(amount),
-            None if amount <= ANSWER_BYTES_MIN => Ok(()),
+            None if self.came <= ANSWER_BYTES_MIN => Ok(()),
             None => self.crowd.bodies().take(self.origin, amount).map(|held| {
                 self.held = Some(held);
             }),
