@@ -41,6 +41,17 @@ impl Process {
         resident_peak(self.0.id())
     }
 
+    /// Begins to look for [`Process::resident_peak`] anew.
+    pub(crate) fn forget_peak(&self) -> Result<()> {
+        // proc(5): 5 resets the peak of the resident set.
+        let path = format!("/proc/{}/clear_refs", self.0.id());
+        fs::write(&path, "5").with_context(|| format!("writing {path}"))
+    }
+
+    pub(crate) fn id(&self) -> u32 {
+        self.0.id()
+    }
+
     pub(crate) fn child(&mut self) -> &mut Child {
         &mut self.0
     }
@@ -51,13 +62,22 @@ pub(crate) fn resident_peak(process: u32) -> Result<u64> {
     status_bytes(process, "VmHWM:")
 }
 
+/// Bytes of memory that a process has in use, and how many threads it has.
+pub(crate) fn memory_and_threads(process: u32) -> Result<(u64, u64)> {
+    Ok((status_bytes(process, "VmRSS:")?, status_figure(process, "Threads:")?))
+}
+
 fn status_bytes(process: u32, field: &str) -> Result<u64> {
+    Ok(status_figure(process, field)? * 1024)
+}
+
+fn status_figure(process: u32, field: &str) -> Result<u64> {
     let path = format!("/proc/{process}/status");
     let status = fs::read_to_string(&path)
         .with_context(|| format!("memory is measured where there is {path}"))?;
     let line = status.lines().find(|line| line.starts_with(field)).context("no such field")?;
-    let kib = line.split_whitespace().nth(1).context("no figure")?;
-    Ok(kib.parse::<u64>()? * 1024)
+    let figure = line.split_whitespace().nth(1).context("no figure")?;
+    Ok(figure.parse()?)
 }
 
 impl Drop for Process {

@@ -1,12 +1,16 @@
 //! Workers that come and go by the hundred while jobs run, for minutes, against a release server that
-//! keeps its jobs on disk: `cargo xtask soak --load`.
+//! keeps its jobs on disk: `cargo xtask soak --load`. After it come the floods of strangers.
 //!
 //! It is a test, and fails where something is lost, left behind or slower and slower. [`crowd`] brings
 //! the workers and takes them away, [`jobs`] sees to it that there is always work and reads what came
 //! of it, [`watch`] looks at the server meanwhile, and [`verdict`] says whether all of that is well.
 
 mod crowd;
+mod floods;
+mod honest;
 mod jobs;
+mod row;
+mod siege;
 mod verdict;
 mod watch;
 mod worker;
@@ -30,11 +34,13 @@ use verdict::Verdict;
 use watch::{Samples, Watch};
 use worker::Tally;
 
+pub(crate) use floods::play as play_flood;
+
 /// How a soak is.
 #[derive(Debug, Args)]
 pub(crate) struct Soak {
-    /// For how long workers come and go
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    /// For how long workers come and go; 0 leaves that out
+    #[arg(long, default_value_t = 10)]
     minutes: u32,
 
     /// Workers that are there at once
@@ -45,6 +51,22 @@ pub(crate) struct Soak {
     // Sessions of more than these would be forgotten before their workers are back.
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=200))]
     churn: u32,
+
+    /// Floods that are played after it: all, none, or their names with commas
+    #[arg(long, default_value = "all")]
+    floods: String,
+
+    /// For how long each flood is looked at
+    #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..))]
+    flood_seconds: u64,
+
+    /// What the numbers of the floods are multiplied by
+    #[arg(long, default_value_t = 1.0)]
+    flood_scale: f64,
+
+    /// Idle workers that are connected beside each flood
+    #[arg(long, default_value_t = 10_000)]
+    idle: u32,
 }
 
 /// How long the last jobs may take to end once nothing more is submitted: a lease that nobody answers
@@ -62,7 +84,19 @@ const COMPLAINTS_KEPT: usize = 10;
 
 /// Runs it, and errs where not all is well.
 pub(crate) fn run(setting: &Setting, soak: &Soak) -> Result<()> {
+    let floods = floods::named(&soak.floods)?;
     check_descriptors(soak)?;
+    if soak.minutes > 0 {
+        run_churn(setting, soak)?;
+    }
+    if !floods.is_empty() {
+        siege::run(setting, soak, &floods)?;
+    }
+    Ok(())
+}
+
+/// Lets workers come and go.
+fn run_churn(setting: &Setting, soak: &Soak) -> Result<()> {
     let folder = setting.folder()?;
     let complaints = Complaints::default();
     let hear = |complaints: &Complaints| {
@@ -87,12 +121,16 @@ fn check_descriptors(soak: &Soak) -> Result<()> {
         .context("a soak reads how the server is in /proc, which this system has not")?;
     let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
     let soft = line.and_then(|line| line.split_whitespace().next()).context("no limit of files")?;
-    let needed = u64::from(soak.workers) + OTHER_DESCRIPTORS;
+    let flood = (floods::DESCRIPTORS_MAX as f64 * soak.flood_scale) as u64;
+    let needed = match (soak.minutes, soak.floods.as_str()) {
+        (_, "none") => u64::from(soak.workers),
+        (0, _) => u64::from(soak.idle) + flood,
+        _ => u64::from(soak.workers).max(u64::from(soak.idle) + flood),
+    } + OTHER_DESCRIPTORS;
     ensure!(
         soft.parse().is_ok_and(|soft: u64| soft >= needed) || soft == "unlimited",
-        "{} workers need {needed} open files, and a process may have {soft} here: raise that \
-         (`ulimit -n {needed}`), or ask for fewer --workers",
-        soak.workers,
+        "so many workers need {needed} open files, and a process may have {soft} here: raise that \
+         (`ulimit -n {needed}`), or ask for fewer --workers or --idle"
     );
     Ok(())
 }

@@ -203,6 +203,11 @@ pub struct JobView {
     pub eta_s: Option<f64>,
     /// When it was submitted: RFC 3339, UTC.
     pub submitted_at: String,
+    /// What of it the server cannot read: which part, and what is wrong with it. Unless it is over, such
+    /// a job is set aside: it says that it is paused, nothing of it is computed, and it may be removed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub trouble: Option<String>,
 }
 
 /// A job that is not submitted to its end: what `POST /api/jobs?draft=true` answers, and

@@ -103,6 +103,15 @@ impl Grid {
         rows.flat_map(move |(row, times)| times.map(move |times| self.input_of(row, times)))
     }
 
+    /// The memory that it takes, about.
+    pub fn bytes(&self) -> usize {
+        let listed = |axis: &Axis| match &axis.0 {
+            Values::List(values) => size_of_val(&**values),
+            Values::Range { .. } => 0,
+        };
+        size_of::<Grid>() + listed(&self.initial) + listed(&self.factor) + listed(&self.times)
+    }
+
     /// Whether every result is finite for certain; false where some may be finite or not.
     pub fn is_surely_finite(&self) -> bool {
         let magnitude = |axis: &Axis| axis.extremes().into_iter().map(f64::abs).fold(0.0, f64::max);

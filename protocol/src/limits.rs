@@ -77,17 +77,6 @@ pub const TASK_ATTEMPTS_MAX: usize = 3;
 /// slow gets its time so (10 s, 40 s, 160 s), one that never ends costs as many attempts.
 pub const RETRY_PATIENCE_FACTOR: u32 = 4;
 
-/// Results of a message that the server computes itself, drawn after they came, and one more for
-/// each [`SAMPLE_EVERY`]; a message that has no more is computed whole. All of `n` samples miss a
-/// worker that falsifies a share `f` of its results with a probability of `(1 - f)^n`.
-pub const SAMPLES_MIN: u64 = 4;
-
-/// See [`SAMPLES_MIN`].
-pub const SAMPLE_EVERY: u64 = 1024;
-
-/// Strikes (results that are wrong, or for what it does not hold) before a worker is turned away.
-pub const STRIKES_MAX: u32 = 3;
-
 /// Leases of one worker that are remembered after they ended, so that what is late or sent twice
 /// is told from what is invented.
 pub const PAST_LEASES_MAX: usize = 64;
@@ -97,12 +86,16 @@ pub const PAST_LEASES_MAX: usize = 64;
 pub const SESSION_KEPT: Duration = Duration::from_secs(60);
 
 /// Workers that are remembered after they lost their connections: more tabs than hang on one access
-/// point. Beyond it the oldest are forgotten, and come back as newcomers.
+/// point. Beyond it some are forgotten, and come back as newcomers: of the address that has the most
+/// of them, the one with the fewest results.
 pub const SESSIONS_KEPT_MAX: usize = 1024;
 
-/// What these cost, in tasks whose inputs are kept at 24 bytes each, a lease counting as one more:
-/// half of what may be in flight, so that workers that come and go do not fill the memory.
-pub const SESSIONS_KEPT_TASKS_MAX: u64 = IN_FLIGHT_TASKS_MAX / 2;
+/// What these cost, in bytes. Workers that come and go must not fill the memory.
+pub const SESSIONS_KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The inputs that one of these keeps, in bytes: 43,690 tasks of lists, ten leases of
+/// [`LEASE_INPUTS_MAX`]. Results of older leases no longer count, and their tasks are computed anew.
+pub const SESSION_INPUTS_BYTES_MAX: usize = 1024 * 1024;
 
 /// Candidates looked at for one grant (jobs, workers, tasks to retry, leases to copy) where the
 /// first ones do not fit: a bound on the cost of one grant, whatever has piled up.
@@ -125,7 +118,9 @@ pub const PIECE: Duration = Duration::from_millis(250);
 /// below [`DEADLINE_MIN`], so that a long task is not given to others while it is computed.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
 
-/// How long `progress` alone keeps a lease: a worker whose op hangs says it for ever.
+/// How long `progress` alone keeps a task: a worker whose op hangs says it for ever. What lies behind
+/// that task in its lease goes back at the usual deadline, and from then on whoever has nothing else
+/// to do is lent the task as well.
 pub const HOLD_MAX: Duration = Duration::from_secs(600);
 
 /// Jobs whose speed a worker remembers.
@@ -211,6 +206,8 @@ pub const IN_FLIGHT_TASKS_MAX: u64 = 1 << 21;
 
 /// Tasks that one worker holds at the most, shared among its leases: a quarter of
 /// [`IN_FLIGHT_TASKS_MAX`], so that one that never answers does not keep the others from working.
+/// It is also no more than half of what others leave free, so that there is always room, and no more
+/// than [`LEASE_GROWTH`] times what it has answered: what a worker may hold is what it has shown.
 pub const WORKER_TASKS_MAX: u64 = IN_FLIGHT_TASKS_MAX / 4;
 
 /// Revoked tasks of a plain client that are remembered: it knows no revoking, and answers them.
@@ -218,6 +215,34 @@ pub const PLAIN_REVOKED_MAX: usize = 64;
 
 /// Tasks in one transaction, about: what waits beyond it is the next one's.
 pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
+
+/// Jobs that are entered in one transaction where many are submitted at once: one sync of the disk for
+/// all of them, and little enough that outcomes do not wait for long before they are recorded.
+pub const COMMIT_SUBMISSIONS_MAX: usize = 64;
+
+/// Jobs that a server keeps, those that are over included: the list of all of them is some 15 MB, and each
+/// start reads them all. Beyond it no job is submitted until some are removed.
+pub const JOBS_MAX: usize = 50_000;
+
+/// What the grids of jobs that are not over hold in memory, in bytes: a grid of three full lists
+/// ([`AXIS_VALUES_MAX`]) has 24 kB, one of ranges 0.1 kB. Beyond it no grid is submitted until a job is over.
+pub const GRIDS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Changes to jobs that wait for the store's thread, in KiB of what they carry and one more each: several
+/// blocks of inputs, and far more submissions than one machine sends at once. Whoever comes later waits
+/// until there is room.
+pub const WRITES_WAITING_KIB_MAX: usize = 8 * 1024;
+
+/// How long a change to a job may wait for that room before it is refused (503).
+pub const WRITE_ROOM_WAIT: Duration = Duration::from_secs(10);
+
+/// Connections to the store's file that read for whoever asks for results, beside the one that reads what
+/// workers need: as many threads as parse results at once, whoever else waits for his turn.
+pub const STORE_READERS: usize = 2;
+
+/// When a request that was refused for want of room may be sent again (`Retry-After`): what waits then
+/// is mostly done in less.
+pub const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
 
 /// Rows that are removed at once when a job is: each may hold a frame's results, and the thread that
 /// records waits meanwhile.
@@ -387,6 +412,45 @@ pub const RATE_STEADY_S: u64 = 2;
 
 // ---- Trust ----------------------------------------------------------------------------------
 
+/// A newcomer's first results that are new, which the server audits all: it computes them itself and
+/// compares. After them it audits one in 2 until so many more were found right, then one in 3, and so
+/// on. Whoever lies while one in `k` is audited gets `k - 1` lies recorded on average, and had
+/// `1024 × k × (k - 1) / 2` results recorded before. So whatever it does, fewer than one in 1024 of its
+/// results are wrong. Who is turned away and comes back is a newcomer again.
+pub const AUDITED_FIRST: u64 = 1024;
+
+/// Of the results of a worker that has shown the most, one in so many is audited. A thinner audit
+/// would save nothing: this one costs 5 ns a task, beside 40 for reading it.
+pub const AUDIT_EVERY_MAX: u64 = 32;
+
+/// Results of a message that are audited at the least. Smaller messages cost more to read than that.
+pub const AUDITED_MIN: u64 = 4;
+
+/// Strikes (answers out of shape, or about what it does not hold) before a worker is turned away; of
+/// a plain client, wrong results as well, since programs of beginners have faults and the server
+/// computes each of their results in any case. A wrong result in lease mode needs no second one.
+pub const STRIKES_MAX: u32 = 3;
+
+/// Failures that a worker may report of tasks that the server then computes: each slot of a machine
+/// that runs out of memory loses a task at once. One is forgotten for each [`AUDITED_FIRST`] results.
+/// Such a failure costs nobody a second attempt, since the server's result is recorded.
+pub const REFUTED_MAX: u64 = 16;
+
+/// Leases that a newcomer is lent at once, whatever number of slots it claims; each result that is
+/// taken makes it one more, up to [`LEASES_PER_SLOT`]. So a machine of 64 cores is busy after some
+/// round trips, and a thousand guests that answer nothing hold little.
+pub const NEWCOMER_LEASES: u32 = 4;
+
+/// Leases that are out at once, about 350 bytes each in memory: one for each slot of 8,000 laptops.
+pub const LEASES_OUT_MAX: usize = 1 << 16;
+
+/// Lines of the console about failures, wrong results and who is turned away for them, of all workers
+/// together, that are written at once; beyond it one each [`COMPLAINT_LINE_PACE`]. The others are counted.
+pub const COMPLAINT_LINES_BURST: u32 = 100;
+
+/// See [`COMPLAINT_LINES_BURST`]: a day of it is 20 MB.
+pub const COMPLAINT_LINE_PACE: Duration = Duration::from_secs(1);
+
 // ---- What the page is shown -----------------------------------------------------------------
 
 /// How often pages are told what is new: as often as numbers can be read.
@@ -433,6 +497,10 @@ pub const DISPATCHER_EVENTS_MAX: usize = 4096;
 /// Events that the dispatcher takes at once. What they lead to is decided together: more makes fewer
 /// turns, and whoever asks for something small waits for longer.
 pub const DISPATCHER_BATCH: usize = 64;
+
+/// Questions (what a job is, who is connected, what pages are told) that are answered between two such
+/// batches: however many ask, what workers send is not crowded out.
+pub const DISPATCHER_QUESTIONS: usize = 16;
 
 /// The read buffer of a socket. tungstenite's default of 128 KiB is paid for by every idle tab.
 pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -507,9 +575,6 @@ pub const ROOM_WAIT: Duration = Duration::from_secs(2);
 /// How often whoever waits for room looks for it.
 pub const ROOM_LOOK: Duration = Duration::from_millis(10);
 
-/// What a client is told to wait (`Retry-After`) that was refused for want of room, in seconds.
-pub const RETRY_AFTER_S: u64 = 2;
-
 /// How long a body may stand still: so long it may take for each [`BODY_BYTES_MIN`] of it, or for its
 /// end. Our commands send whole blocks; whoever pipes something slow into a request is as slow as a line
 /// each second at the least.
@@ -546,11 +611,40 @@ pub const NOISE_LOGGED_MAX: u64 = 10;
 /// closed. Messages that are only ignored do not count.
 pub const REFUSALS_MAX: u64 = 1000;
 
-/// Connections that the console's list names; the rest are counted.
-pub const CONNECTIONS_LISTED_MAX: usize = 40;
+/// Connections that the console's list names; the rest are counted. The list is written each time that
+/// somebody comes or goes: this many names are some 300 bytes.
+pub const CONNECTIONS_LISTED_MAX: usize = 12;
 
-/// The longest host and port that a join link takes over from a request: a name in the DNS has 253
-/// characters.
+/// Lines that each place in the program may write to the console at once. What exceeds them, and
+/// [`CONSOLE_LINE_PACE`] after them, is counted, and the newest of it is written at that pace: whatever
+/// peers do, and whichever line it leads to, it does not fill a disk.
+pub const CONSOLE_LINES_BURST: u32 = 200;
+
+/// See [`CONSOLE_LINES_BURST`].
+pub const CONSOLE_LINE_PACE: Duration = Duration::from_secs(1);
+
+/// What all lines of the console together may have at once, in bytes, and how many a second after that:
+/// 350 MB a day. Each place may write one line in [`CONSOLE_SURE_PACE`] beside it, so that a flood of one
+/// line does not hide the others.
+pub const CONSOLE_BYTES_BURST: u32 = 512 * 1024;
+
+/// See [`CONSOLE_BYTES_BURST`].
+pub const CONSOLE_BYTES_PER_S: u32 = 4 * 1024;
+
+/// See [`CONSOLE_BYTES_BURST`].
+pub const CONSOLE_SURE_PACE: Duration = Duration::from_secs(10);
+
+/// The longest line of the console: what is longer was somebody's text.
+pub const CONSOLE_LINE_BYTES_MAX: usize = 8 * 1024;
+
+/// Bytes of lines that wait for whatever reads the console, a terminal that stands still or a pipe. Beyond
+/// it they are dropped and counted: the server does not wait for who reads its lines.
+pub const CONSOLE_WAITING_BYTES_MAX: usize = 256 * 1024;
+
+/// How long a program that ends waits for its last lines to be taken.
+pub const CONSOLE_END_PATIENCE: Duration = Duration::from_secs(1);
+
+/// The longest host and port that a request may name: a name in the DNS has 253 characters.
 pub const HOST_BYTES_MAX: usize = 260;
 
 /// The longest path that a join link takes over from a page, which may be in a proxy's folder: far
@@ -584,6 +678,32 @@ pub const LOG_CALM: Duration = Duration::from_secs(60);
 
 /// The longest operator token: it has to fit into a header.
 pub const TOKEN_BYTES_MAX: usize = 1024;
+
+/// Wrong operator tokens that an address may show at once and be answered at once: more than people
+/// mistype.
+pub const TOKEN_TRIES_MAX: u32 = 20;
+
+/// After how long an address may show one more wrong token and be answered at once.
+pub const TOKEN_TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Wrong operator tokens that all addresses together may show at once and be answered at once: as many as
+/// ten that each show all theirs.
+pub const TOKEN_TRIES_ALL_MAX: u32 = 200;
+
+/// After how long all addresses together may show one more wrong token and be answered at once.
+pub const TOKEN_TRY_EVERY_ALL: Duration = Duration::from_millis(100);
+
+/// How long the answer to a wrong token is kept back where too many were shown before: with each try a
+/// connection waits so long, or is lost.
+pub const TOKEN_TRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Answers to wrong tokens that are kept back at once: each is a connection and a few kB. Further ones are
+/// given at once, and their connections closed.
+pub const TOKEN_TRIES_WAITING_MAX: usize = 256;
+
+/// Paces of wrong tokens that are kept, about 50 bytes each, for all addresses that there may be. Two that
+/// share one are kept back a little earlier.
+pub const TOKEN_PACES: usize = 1024;
 
 // ---- Echo and chat --------------------------------------------------------------------------
 

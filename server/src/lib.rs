@@ -11,7 +11,7 @@
 //!
 //! [`metrics`] is filled by all of them; [`native`] is a worker without a browser; [`agent`] reads
 //! what workers say that they are; [`demo`] submits jobs to look at; [`files`] is the limit of open ones;
-//! [`wall_clock`] is for people;
+//! [`wall_clock`] is for people, and [`console`] is what they read lines on;
 //! [`connect`] is how a worker and the commands come to a server's socket, `pace` how often something
 //! may happen, `bounds` what peers may hold.
 
@@ -20,6 +20,7 @@ mod bounds;
 pub mod cli;
 pub mod connect;
 pub mod connection;
+pub mod console;
 pub mod demo;
 pub mod dispatcher;
 pub mod files;

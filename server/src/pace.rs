@@ -29,6 +29,11 @@ where
         if self.full_at <= now + self.ahead { now } else { self.full_at - self.ahead }
     }
 
+    /// Lets `count` go together, whether or not they may: what follows waits for longer.
+    pub(crate) fn take_many(&mut self, count: u32, now: T) {
+        self.full_at = self.full_at.max(now) + self.each * count;
+    }
+
     /// Lets one go, if it may.
     pub(crate) fn take(&mut self, now: T) -> bool {
         let may = self.next_at(now) <= now;

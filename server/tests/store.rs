@@ -105,6 +105,7 @@ fn jobs_are_kept_as_entered_oldest_first(store: &dyn Store) {
         done: 0,
         failed: 0,
         recorded: vec![],
+        trouble: None,
     };
     let jobs = store.load().unwrap().jobs;
     assert_eq!(jobs[0], expected);
@@ -1026,8 +1027,8 @@ fn a_row_that_somebody_broke_is_an_error_that_names_it() {
         shell.execute(update, [broken]).unwrap();
         let error = store.outcomes(job, 0..1000, 1000).unwrap_err();
         let text = error.to_string();
-        assert!(matches!(error, StoreError::Io(_)), "{error:?}");
-        assert!(text.contains("job 1") && text.contains("first is 20"), "{text}");
+        assert!(matches!(error, StoreError::Damaged { job: JobId(1), .. }), "{error:?}");
+        assert!(text.contains("job 1 (grid)") && text.contains("tasks 20..22"), "{text}");
         let error = store.sample(job, &[10, 20, 21], 1000).unwrap_err();
         assert_eq!(error.to_string(), text);
         assert_eq!(store.outcomes(job, 0..20, 1000).unwrap(), [run(10..12)]);

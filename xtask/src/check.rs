@@ -1,5 +1,6 @@
 //! What can be checked without running anything.
 
+use crate::limits;
 use crate::page::Page;
 use crate::run::{cargo, command, output, root, run, step};
 use crate::tools::{WASM_TARGET, node_packages, npx, wasm_target};
@@ -36,6 +37,7 @@ pub(crate) fn check() -> Result<()> {
         ensure!(written == types()?, "{TYPES} is out of date: run `cargo xtask types`");
         Ok(())
     })?;
+    step("the list of limits", limits::check)?;
     node_packages()?;
     step("types of the page and of its tests", || {
         let tsc = |folder: &str| {

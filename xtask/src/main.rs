@@ -6,6 +6,7 @@
 mod bench;
 mod check;
 mod classroom;
+mod limits;
 mod minify;
 mod page;
 mod run;
@@ -15,6 +16,7 @@ mod tools;
 mod vendor;
 mod weight;
 
+use bench::Load;
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -41,7 +43,7 @@ enum Chore {
         firefox: bool,
     },
     /// Run the simulation of the whole system for many seeds, new ones each time; or, with --load, the
-    /// release server itself under workers that come and go
+    /// release server itself under workers that come and go, and under the floods of strangers
     Soak {
         /// How many
         #[arg(long, default_value_t = 1000)]
@@ -50,18 +52,11 @@ enum Chore {
         #[arg(long)]
         first: Option<u64>,
         /// Check that thousands of workers that come and go cost a server no result, no memory and no
-        /// file
+        /// file; and that nothing that strangers do takes what honest people need
         #[arg(long, conflicts_with_all = ["seeds", "first"])]
         load: bool,
-        /// For how long, with --load
-        #[arg(long, default_value_t = 10, requires = "load")]
-        minutes: u32,
-        /// Workers that are there at once, with --load
-        #[arg(long, default_value_t = 2000, requires = "load")]
-        workers: u32,
-        /// Workers that come each second, as many others leaving, with --load
-        #[arg(long, default_value_t = 100, requires = "load")]
-        churn: u32,
+        #[command(flatten)]
+        how: Load,
     },
     /// Run the page under `trunk serve` in a real browser (needs trunk and wasm-bindgen-cli)
     Trunk,
@@ -69,6 +64,8 @@ enum Chore {
     Check,
     /// Write the TypeScript declarations of the types that the page shares with the server
     Types,
+    /// Write into docs/limits.md what every limit is and why, from protocol/src/limits.rs
+    Limits,
     /// Leave in `www/vendor` what the page has of others, as trunk needs it
     Vendor,
     /// Leave one file that is all of Tequio: the release server with the page inside
@@ -89,12 +86,11 @@ fn main() -> ExitCode {
         Chore::Test { firefox: false } => test::test(),
         Chore::Test { firefox: true } => test::test_with_firefox(),
         Chore::Soak { load: false, seeds, first, .. } => test::soak(seeds, first),
-        Chore::Soak { load: true, minutes, workers, churn, .. } => {
-            bench::soak(minutes, workers, churn)
-        }
+        Chore::Soak { load: true, how, .. } => bench::soak(&how),
         Chore::Trunk => test::trunk(),
         Chore::Check => check::check(),
         Chore::Types => check::write_types(),
+        Chore::Limits => limits::write(),
         Chore::Vendor => vendor::vendor().map(drop),
         Chore::Dist => serve::dist(),
         Chore::Bench { arguments } => bench::bench(&arguments),

@@ -37,6 +37,9 @@ pub(super) const MEASURE: Measure = Measure {
 
 const WORKERS: usize = 10_000;
 
+/// Slots of each, where nothing else is asked for.
+const SLOTS: u32 = 4;
+
 /// Their tries at once: more than a listener keeps waiting would be refused.
 const CONNECTING: usize = 64;
 
@@ -82,12 +85,14 @@ fn crowd(url: &str, workers: usize) -> Result<Process> {
     Ok(process)
 }
 
-/// Connects so many workers that say hello, answer the welcome task and then nothing but heartbeats.
+/// Connects so many workers that say hello, answer the welcome task and then nothing but heartbeats; of
+/// as many slots each as it is told behind that.
 pub(super) fn gather(url: &str) -> Result<()> {
     let workers: usize = std::env::args().nth(3).context("it is told how many")?.parse()?;
+    let slots: u32 = std::env::args().nth(4).map_or(Ok(SLOTS), |slots| slots.parse())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
-        let come = futures_util::stream::iter(0..workers).map(|nth| one(url, nth));
+        let come = futures_util::stream::iter(0..workers).map(|nth| one(url, nth, slots));
         let mut sockets = Vec::new();
         let mut come = come.buffer_unordered(CONNECTING);
         while let Some(socket) = come.next().await {
@@ -108,11 +113,11 @@ pub(super) fn gather(url: &str) -> Result<()> {
 type Socket =
     tokio_tungstenite::WebSocketStream<tokio_tungstenite::MaybeTlsStream<tokio::net::TcpStream>>;
 
-async fn one(url: &str, nth: usize) -> Result<Socket> {
+async fn one(url: &str, nth: usize, slots: u32) -> Result<Socket> {
     let (mut socket, _) = connect_async(url).await?;
     let agent = "tequio-bench";
     let hello = json!({
-        "type": "hello", "protocol": 1, "agent": agent, "slots": 4,
+        "type": "hello", "protocol": 1, "agent": agent, "slots": slots,
         "worker": format!("{nth:016x}"), "ops": ["repeat_multiply"],
     });
     socket.send(Message::text(hello.to_string())).await?;

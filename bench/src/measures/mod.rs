@@ -55,8 +55,15 @@ pub(crate) fn part_of_this() -> Option<Result<()>> {
         ("simulate", Some(tasks)) => Some(sizes::simulate(&tasks)),
         ("bare-socket", Some(_)) => Some(idle::bare()),
         ("crowd", Some(url)) => Some(idle::gather(&url)),
+        (part::FLOOD, Some(name)) => Some(crate::soak::play_flood(&name)),
         _ => None,
     }
+}
+
+/// Names of parts that others start.
+pub(crate) mod part {
+    /// A flood of the soak.
+    pub(crate) const FLOOD: &str = "flood";
 }
 
 /// The input of task `index` of every measure that makes its inputs: results of all 17 digits.

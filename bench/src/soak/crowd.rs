@@ -73,7 +73,7 @@ pub(super) async fn one(server: &Server, tally: &Arc<Tally>, number: u64) -> Res
     one.await?
 }
 
-fn address(server: &Server) -> Result<SocketAddr> {
+pub(super) fn address(server: &Server) -> Result<SocketAddr> {
     let address = server.url.strip_prefix("http://").context("it is served without TLS")?;
     Ok(address.parse()?)
 }

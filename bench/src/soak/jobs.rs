@@ -23,6 +23,12 @@ const GRID: [u64; 3] = [4, 2, 62_500];
 /// Inputs of a job that is a list.
 const INPUTS: u64 = 200_000;
 
+/// Values of the longest axis of a grid that is not done before its server is.
+const ENDLESS: u64 = 1_000_000_000;
+
+/// Lines of a job beside a flood: its workers do less in the time.
+const LINES: u64 = 4_000_000;
+
 /// Every so many jobs, one is a list; the first is, so that a server knows all of its work early.
 const LIST_EVERY: u64 = 3;
 
@@ -50,10 +56,13 @@ pub(super) struct Finished {
 
 /// What a job computes.
 #[derive(Clone, Debug)]
-enum Work {
+pub(super) enum Work {
     Grid(Grid),
-    /// The start of its inputs' `initial`.
-    List(f64),
+    List {
+        /// The start of its inputs' `initial`.
+        initial: f64,
+        count: u64,
+    },
 }
 
 impl Jobs {
@@ -142,7 +151,7 @@ impl Work {
     fn nth(nth: u64) -> Result<Work> {
         let initial = 1.0 + nth as f64 / 1024.0;
         if nth.is_multiple_of(LIST_EVERY) {
-            return Ok(Work::List(initial));
+            return Ok(Work::List { initial, count: INPUTS });
         }
         let [initials, factors, times] = GRID;
         let initial = Axis::range(initial, 0.25, initials)?;
@@ -150,23 +159,35 @@ impl Work {
         Ok(Work::Grid(Grid::new(initial, factor, Axis::range(0.0, 1.0, times)?)?))
     }
 
+    /// A grid that lasts for hours.
+    pub(super) fn endless() -> Result<Work> {
+        let initial = Axis::range(1.0, 0.25, 4)?;
+        let factor = Axis::range(1.000_000_43, 0.000_000_01, 2)?;
+        Ok(Work::Grid(Grid::new(initial, factor, Axis::range(0.0, 1.0, ENDLESS)?)?))
+    }
+
+    /// Lines that last for as long as a flood.
+    pub(super) fn lines() -> Work {
+        Work::List { initial: 1.0, count: LINES }
+    }
+
     fn total(&self) -> u64 {
         match self {
             Work::Grid(grid) => grid.total(),
-            Work::List(_) => INPUTS,
+            Work::List { count, .. } => *count,
         }
     }
 
     fn input(&self, index: u64) -> Result<RepeatMultiply> {
         match self {
             Work::Grid(grid) => Ok(grid.input(index)),
-            Work::List(initial) => {
+            Work::List { initial, .. } => {
                 Ok(RepeatMultiply::new(initial + index as f64 / 1e6, 1.000_000_43, index)?)
             }
         }
     }
 
-    async fn submit(&self, api: &Api, priority: i32) -> Result<JobView> {
+    pub(super) async fn submit(&self, api: &Api, priority: i32) -> Result<JobView> {
         let to = format!("{}/api/jobs", api.url);
         let request = match self {
             Work::Grid(grid) => {
@@ -174,7 +195,7 @@ impl Work {
                 let job = NewJob { op: Op::RepeatMultiply, grid, name: None, priority };
                 api.client.post(to).json(&job)
             }
-            Work::List(_) => {
+            Work::List { .. } => {
                 let mut lines = String::new();
                 for index in 0..self.total() {
                     writeln!(lines, "{}", serde_json::to_string(&self.input(index)?)?)?;
@@ -202,6 +223,27 @@ impl Work {
         ensure!(rest.is_empty(), "they end in the middle of a line");
         ensure!(next == self.total(), "there are {next}, and not {}", self.total());
         Ok(())
+    }
+
+    /// Looks at every result that is recorded of a job; gives how many are wrong, and how many there are.
+    pub(super) async fn wrong_results(&self, api: &Api, id: JobId) -> Result<(u64, u64)> {
+        let mut answer = api.response(&format!("/api/jobs/{id}/results")).await?;
+        let (mut rest, mut wrong, mut all) = (Vec::new(), 0, 0);
+        while let Some(chunk) = answer.chunk().await? {
+            rest.extend_from_slice(&chunk);
+            let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+            for line in rest[..whole].split_inclusive(|byte| *byte == b'\n') {
+                all += 1;
+                let Ok(Line { index, result }) = serde_json::from_slice(line) else {
+                    wrong += 1;
+                    continue;
+                };
+                let right = Number(Op::RepeatMultiply.compute(&self.input(index)?));
+                wrong += u64::from(!result.same_bits(right));
+            }
+            rest.drain(..whole);
+        }
+        Ok((wrong, all))
     }
 
     fn check_line(&self, index: u64, line: &[u8]) -> Result<()> {

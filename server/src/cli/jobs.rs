@@ -114,6 +114,16 @@ fn show(job: &JobView, as_json: bool) -> anyhow::Result<()> {
     if !job.name.is_empty() {
         lines.insert(1, format!("  name       {}", job.name));
     }
+    if let Some(trouble) = &job.trouble {
+        lines.push(format!("  damaged    {trouble}"));
+        if !job.state.is_over() {
+            lines.push(format!(
+                "             nothing more of it is computed; `tequio results {id}` gives what can be \
+                 read of it, `tequio remove {id}` removes it",
+                id = job.id
+            ));
+        }
+    }
     if job.open {
         lines.push(format!(
             "  open       it waits for inputs; `tequio close {}` ends it with those that it has",
@@ -133,6 +143,9 @@ fn show(job: &JobView, as_json: bool) -> anyhow::Result<()> {
 
 /// A job's state, for a table.
 fn state(job: &JobView) -> String {
+    if job.trouble.is_some() {
+        return format!("{},damaged", job.state.name());
+    }
     match job.open {
         true => format!("{},open", job.state.name()),
         false => job.state.name().to_owned(),
@@ -169,6 +182,12 @@ pub(super) async fn wait(client: &Client, id: JobId, as_json: bool) -> anyhow::R
         }
         if job.state.is_over() {
             break job;
+        }
+        if let Some(trouble) = &job.trouble {
+            bar.end();
+            anyhow::bail!(
+                "job {id} is set aside: {trouble}; `tequio results {id}` gives what can be read of it"
+            );
         }
         tokio::time::sleep(tequio_protocol::limits::CLIENT_POLL).await;
     };

@@ -153,6 +153,7 @@ mod tests {
             rate: 0.0,
             eta_s: None,
             submitted_at: String::new(),
+            trouble: None,
         }
     }
 

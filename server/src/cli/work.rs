@@ -25,7 +25,7 @@ pub(super) struct Work {
 
 impl Work {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        write_log_lines()?;
+        let _console = write_log_lines()?;
         let cores = std::thread::available_parallelism().map_or(1, |cores| cores.get() as u32);
         let slots = self.slots.unwrap_or(cores.min(SLOTS_MAX));
         let server = socket_of(&self.url);

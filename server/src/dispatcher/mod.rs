@@ -4,6 +4,7 @@
 
 pub mod core;
 mod feed;
+mod inputs;
 mod writer;
 
 pub use core::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled};
@@ -11,23 +12,29 @@ pub use feed::{Telling, Watch};
 
 use crate::connection::{Close, Peer};
 use crate::metrics::Metrics;
+use crate::scheduler::Trust;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
 use crate::wall_clock;
 use core::{Core, Effect, Now, Recorded};
 use feed::Feed;
 use std::collections::HashMap;
-use std::ops::Range;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc as sync_mpsc};
 use tequio_protocol::api::{JobView, WorkerView};
+use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::{DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX};
+use tequio_protocol::limits::{
+    DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, DISPATCHER_QUESTIONS, GRIDS_BYTES_MAX, JOBS_MAX,
+    OUTBOX_MESSAGES_MAX, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
+};
 use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::time::Instant;
+use tokio::sync::mpsc::error::TrySendError;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
-use writer::Write;
+use writer::{Queued, Write};
 
 /// What a session receives, in order. It ends when the dispatcher gives the connection up because
 /// the outbox was full.
@@ -46,7 +53,21 @@ pub enum Outgoing {
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     events: mpsc::Sender<Event>,
-    writes: sync_mpsc::Sender<Write>,
+    /// What somebody asks, beside what happens.
+    questions: mpsc::Sender<Event>,
+    writes: sync_mpsc::Sender<Queued>,
+    /// For what may wait to be written, in KiB.
+    room: Arc<Semaphore>,
+    kept: Arc<Kept>,
+    jobs_max: usize,
+    grids_bytes_max: usize,
+}
+
+/// What jobs hold, as the dispatcher's task last said.
+#[derive(Debug, Default)]
+struct Kept {
+    jobs: AtomicUsize,
+    grids_bytes: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -84,7 +105,13 @@ enum Event {
     StoreFails(Option<String>),
     InputsRead {
         lease: LeaseId,
-        inputs: Result<Vec<RepeatMultiply>, String>,
+        inputs: Result<Vec<RepeatMultiply>, StoreError>,
+    },
+    /// A job cannot be written to; so many outcomes of it that were taken are lost.
+    SetAside {
+        job: JobId,
+        what: String,
+        lost: u64,
     },
 }
 
@@ -117,13 +144,22 @@ pub enum ChangeError {
     /// The job is not there, or not in a state for it.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// There are as many jobs as the server keeps.
+    #[error("{0} jobs are kept, and no more; remove some that are over")]
+    TooManyJobs(usize),
+    /// The grids of jobs that are not over hold as much as they may.
+    #[error("jobs that are not over hold as much as they may; try again when one is over")]
+    TooManyGrids,
+    /// Too much waits to be written.
+    #[error("too many changes to jobs wait to be written; try again")]
+    Busy,
 }
 
 /// Waits for the dispatcher's end, and for all that was taken to be on disk.
 #[derive(Debug)]
 pub struct Ended {
     task: tokio::task::JoinHandle<()>,
-    writer: std::thread::JoinHandle<()>,
+    threads: Vec<std::thread::JoinHandle<()>>,
 }
 
 impl Ended {
@@ -132,9 +168,10 @@ impl Ended {
         if let Err(error) = self.task.await {
             error!("the dispatcher failed: {error}");
         }
-        let writer = tokio::task::spawn_blocking(|| self.writer.join()).await;
-        if !matches!(writer, Ok(Ok(()))) {
-            error!("the store's thread failed");
+        let join_all = || self.threads.into_iter().try_for_each(std::thread::JoinHandle::join);
+        let ended = tokio::task::spawn_blocking(join_all).await;
+        if !matches!(ended, Ok(Ok(()))) {
+            error!("a thread of the store failed");
         }
     }
 }
@@ -144,38 +181,48 @@ pub type Started = Result<(Dispatcher, Ended), StoreError>;
 
 impl Dispatcher {
     /// Starts the task and the store's thread. `welcome` is the input of the task that everyone
-    /// gets on connecting; which tasks are checked follows from `seed`, and what sessions are called.
+    /// gets on connecting; `trust` decides what is believed of workers.
     pub async fn start(
         welcome: Option<RepeatMultiply>,
         store: Arc<dyn Store>,
         metrics: Arc<Metrics>,
-        seed: u64,
+        trust: impl Into<Trust>,
     ) -> Started {
         let loading = store.clone();
         let loaded = tokio::task::spawn_blocking(move || loading.load())
             .await
             .map_err(|error| StoreError::Io(format!("the store failed: {error}")))??;
         let (events, inbox) = mpsc::channel(DISPATCHER_EVENTS_MAX);
+        let (questions, asked) = mpsc::channel(DISPATCHER_EVENTS_MAX);
         let (reports, reported) = mpsc::unbounded_channel();
         let (writes, written) = sync_mpsc::channel();
         let writer = writer::start(store.clone(), written, reports.clone(), metrics.clone())
             .map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))?;
+        let (inputs, inputs_thread) = inputs::start(store, reports.clone())
+            .map_err(|error| StoreError::Io(format!("no thread for inputs: {error}")))?;
+        let kept = Arc::new(Kept::default());
         let origin = Instant::now();
         let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
         let state = State {
-            core: Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics.clone(), now),
+            core: Core::new(welcome, loaded.epoch, loaded.jobs, trust, metrics.clone(), now),
             outboxes: HashMap::new(),
             followers: HashMap::new(),
-            store,
+            inputs,
             writes: writes.clone(),
-            reports,
             metrics,
             feed: Feed::new(origin),
             origin,
+            kept: kept.clone(),
             is_stopping: false,
         };
-        let task = tokio::spawn(state.run(inbox, reported));
-        Ok((Dispatcher { events, writes }, Ended { task, writer }))
+        state.tell_kept();
+        let task = tokio::spawn(state.run(inbox, asked, reported));
+        let room = Arc::new(Semaphore::new(WRITES_WAITING_KIB_MAX));
+        let (jobs_max, grids_bytes_max) = (JOBS_MAX, GRIDS_BYTES_MAX);
+        Ok((
+            Dispatcher { events, questions, writes, room, kept, jobs_max, grids_bytes_max },
+            Ended { task, threads: vec![writer, inputs_thread] },
+        ))
     }
 
     /// Lets the task end; what it was told before is recorded, and what follows is
@@ -224,7 +271,7 @@ impl Dispatcher {
         last: Option<WorkerId>,
         count: usize,
     ) -> Result<Vec<WorkerView>, Stopped> {
-        self.ask(|list| Event::ListWorkers(last, count, list)).await
+        self.look(|list| Event::ListWorkers(last, count, list)).await
     }
 
     /// The first `count` jobs, in the order of submission, of those that came after the job `last`.
@@ -233,39 +280,42 @@ impl Dispatcher {
         last: Option<JobId>,
         count: usize,
     ) -> Result<Vec<JobView>, Stopped> {
-        self.ask(|list| Event::ListJobs(last, count, list)).await
+        self.look(|list| Event::ListJobs(last, count, list)).await
     }
 
     /// One job.
     pub async fn job(&self, id: JobId) -> Result<Option<JobView>, Stopped> {
-        self.ask(|job| Event::Job(id, job)).await
+        self.look(|job| Event::Job(id, job)).await
     }
 
     /// How far a job is on disk, now and whenever that changes.
     pub async fn follow(&self, id: JobId) -> Result<Option<watch::Receiver<Progress>>, Stopped> {
-        self.ask(|progress| Event::Follow(id, progress)).await
+        self.look(|progress| Event::Follow(id, progress)).await
     }
 
     /// How the server is. Also brings the gauges of its metrics up to date.
     pub async fn health(&self) -> Result<Health, Stopped> {
-        self.ask(Event::Health).await
+        self.look(Event::Health).await
     }
 
     /// How everything is, and then what is new.
     pub async fn watch(&self) -> Result<Watch, Stopped> {
-        self.ask(Event::Watch).await
+        self.look(Event::Watch).await
     }
 
     // ---- Changing jobs ----------------------------------------------------------------------
 
     /// Enters a job of a grid, which is computed from now on.
     pub async fn submit(&self, job: NewJob) -> Result<JobId, ChangeError> {
-        self.write(|reply| Write::Submit(job, reply)).await
+        let bytes = job.grid.as_ref().map_or(0, Grid::bytes);
+        self.check_jobs(bytes)?;
+        self.write(bytes, |reply| Write::Submit(job, reply)).await
     }
 
     /// Enters a job as a draft, for inputs to be appended.
     pub async fn create_job(&self, job: NewJob) -> Result<JobId, ChangeError> {
-        self.write(|reply| Write::CreateJob(job, reply)).await
+        self.check_jobs(0)?;
+        self.write(0, |reply| Write::CreateJob(job, reply)).await
     }
 
     /// Appends inputs, which come from `lines`, behind the `first` that a draft has.
@@ -276,14 +326,15 @@ impl Dispatcher {
         inputs: Vec<RepeatMultiply>,
         lines: Vec<LineRun>,
     ) -> Result<(), ChangeError> {
-        self.write(|reply| Write::AppendInputs(id, first, inputs, lines, reply)).await
+        let bytes = size_of_val(&*inputs) + size_of_val(&*lines);
+        self.write(bytes, |reply| Write::AppendInputs(id, first, inputs, lines, reply)).await
     }
 
     /// Removes a draft, now or as soon as the store's thread comes to it.
     pub fn discard(&self, id: JobId) {
         // Nobody waits for the answer: a draft that stays is discarded when the store is loaded.
         let (reply, _) = oneshot::channel();
-        self.writes.send(Write::Discard(id, reply)).ok();
+        self.writes.send(Write::Discard(id, reply).into()).ok();
     }
 
     /// Makes a draft of `total` tasks a running job, to which inputs may be added if `is_open`.
@@ -295,7 +346,7 @@ impl Dispatcher {
         is_open: bool,
     ) -> Result<(), ChangeError> {
         let stored = StoredJob::new(id, job, total, is_open);
-        self.write(|reply| Write::Publish(Box::new(stored), reply)).await.map(drop)
+        self.write(0, |reply| Write::Publish(Box::new(stored), reply)).await.map(drop)
     }
 
     /// Appends inputs, which come from `lines`, behind the `first` that an open job has, and closes
@@ -308,13 +359,14 @@ impl Dispatcher {
         lines: Vec<LineRun>,
         is_open: bool,
     ) -> Result<(), ChangeError> {
-        self.write(|reply| Write::Grow(id, first, inputs, lines, is_open, reply)).await
+        let bytes = size_of_val(&*inputs) + size_of_val(&*lines);
+        self.write(bytes, |reply| Write::Grow(id, first, inputs, lines, is_open, reply)).await
     }
 
     /// Closes an open job with the inputs that it has. One without any is done then.
     pub async fn close(&self, id: JobId) -> Result<(), ChangeError> {
         self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
-        match self.write(|reply| Write::Close(id, reply)).await {
+        match self.write(0, |reply| Write::Close(id, reply)).await {
             // Somebody else was faster.
             Err(ChangeError::Store(StoreError::Missing(_))) => {
                 self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
@@ -336,21 +388,48 @@ impl Dispatcher {
     /// Removes a job that is over, with all that is recorded of it.
     pub async fn remove(&self, id: JobId) -> Result<(), ChangeError> {
         self.ask(|is_over| Event::IsOver(id, is_over)).await??;
-        self.write(|reply| Write::Remove(id, reply)).await
+        self.write(0, |reply| Write::Remove(id, reply)).await
     }
 
+    /// Returns an error where there is no place for one more job, whose grid has so many bytes. Those that
+    /// are on their way are not counted: they are few.
+    fn check_jobs(&self, grid_bytes: usize) -> Result<(), ChangeError> {
+        if self.kept.jobs.load(Ordering::Relaxed) >= self.jobs_max {
+            return Err(ChangeError::TooManyJobs(self.jobs_max));
+        }
+        let bytes = self.kept.grids_bytes.load(Ordering::Relaxed);
+        if grid_bytes > 0 && bytes + grid_bytes > self.grids_bytes_max {
+            return Err(ChangeError::TooManyGrids);
+        }
+        Ok(())
+    }
+
+    /// Has something written that carries so many bytes, and waits until it is on disk.
     async fn write<T>(
         &self,
+        bytes: usize,
         write: impl FnOnce(writer::Reply<T>) -> Write,
     ) -> Result<T, ChangeError> {
+        let kib = (1 + bytes / 1024).min(WRITES_WAITING_KIB_MAX) as u32;
+        let room = timeout(WRITE_ROOM_WAIT, self.room.clone().acquire_many_owned(kib)).await;
+        // It is never closed.
+        let room = room.ok().and_then(Result::ok).ok_or(ChangeError::Busy)?;
         let (reply, answer) = oneshot::channel();
-        self.writes.send(write(reply)).map_err(|_| Stopped)?;
+        let queued = Queued { write: write(reply), room: Some(room) };
+        self.writes.send(queued).map_err(|_| Stopped)?;
         Ok(answer.await.map_err(|_| Stopped)??)
     }
 
     async fn ask<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Stopped> {
         let (reply, answer) = oneshot::channel();
         self.send(event(reply)).await?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// As [`Dispatcher::ask`] does, where nothing changes: workers' messages go first.
+    async fn look<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.questions.send(event(reply)).await.map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
     }
 
@@ -364,12 +443,12 @@ struct State {
     outboxes: HashMap<WorkerId, mpsc::Sender<Outgoing>>,
     /// One a job that was followed or may be.
     followers: HashMap<JobId, watch::Sender<Progress>>,
-    store: Arc<dyn Store>,
-    writes: sync_mpsc::Sender<Write>,
-    reports: writer::Report,
+    inputs: sync_mpsc::Sender<inputs::Wanted>,
+    writes: sync_mpsc::Sender<Queued>,
     metrics: Arc<Metrics>,
     feed: Feed,
     origin: Instant,
+    kept: Arc<Kept>,
     is_stopping: bool,
 }
 
@@ -377,23 +456,25 @@ impl State {
     async fn run(
         mut self,
         mut inbox: mpsc::Receiver<Event>,
+        mut asked: mpsc::Receiver<Event>,
         mut reported: mpsc::UnboundedReceiver<Event>,
     ) {
         let mut now = self.now();
         self.carry_out(now);
-        let (mut reports, mut events) = (Vec::new(), Vec::new());
+        let (mut reports, mut events, mut questions) = (Vec::new(), Vec::new(), Vec::new());
         while !self.is_stopping {
             let timeout = self.core.next_timeout(now.at).map(|at| self.origin + at);
             let timeout = [timeout, self.feed.next_at()].into_iter().flatten().min();
             let is_late = tokio::select! {
                 // What is on disk first: it makes room.
                 biased;
-                // There is always one who may report: this itself.
+                // There is always one who may report: the thread that this has inputs read by.
                 _ = reported.recv_many(&mut reports, DISPATCHER_BATCH) => false,
                 count = inbox.recv_many(&mut events, DISPATCHER_BATCH) => {
                     self.is_stopping = count == 0;
                     false
                 }
+                _ = asked.recv_many(&mut questions, DISPATCHER_QUESTIONS) => false,
                 () = sleep_until(timeout) => true,
             };
             self.metrics.events.set(inbox.len() as i64);
@@ -408,6 +489,16 @@ impl State {
                 }
             }
             self.carry_out(now);
+            // They come behind what has happened, and have their turn also where that never ends.
+            while questions.len() < DISPATCHER_QUESTIONS
+                && let Ok(question) = asked.try_recv()
+            {
+                questions.push(question);
+            }
+            for question in questions.drain(..) {
+                self.handle(question, now);
+            }
+            self.tell_kept();
             self.feed.tell_if_due(&mut self.core, now);
         }
         self.write(Write::Stop);
@@ -415,6 +506,11 @@ impl State {
 
     fn now(&self) -> Now {
         Now { at: self.origin.elapsed(), unix_ms: wall_clock::unix_ms() }
+    }
+
+    fn tell_kept(&self) {
+        self.kept.jobs.store(self.core.jobs_kept(), Ordering::Relaxed);
+        self.kept.grids_bytes.store(self.core.grids_bytes(), Ordering::Relaxed);
     }
 
     /// Answers go to whoever asked; who has left meanwhile does not miss them.
@@ -444,6 +540,7 @@ impl State {
                 let id = job.id;
                 self.core.add_job(*job, now);
                 self.carry_out(now);
+                self.tell_kept();
                 drop(entered.send(Ok(id)));
             }
             Event::Grown(id, total, is_open, grown) => {
@@ -460,6 +557,7 @@ impl State {
             Event::Removed(id, removed) => {
                 self.core.forget_job(id);
                 self.followers.remove(&id);
+                self.tell_kept();
                 drop(removed.send(Ok(())));
             }
             Event::Health(health) => {
@@ -477,7 +575,24 @@ impl State {
             }
             Event::StoreFails(error) => self.core.set_store_error(error),
             Event::Stop => self.is_stopping = true,
-            Event::InputsRead { lease, inputs } => self.core.inputs_read(lease, inputs, now),
+            Event::InputsRead { lease, inputs } => self.inputs_read(lease, inputs, now),
+            Event::SetAside { job, what, lost } => self.core.set_aside(job, what, lost),
+        }
+    }
+
+    fn inputs_read(
+        &mut self,
+        lease: LeaseId,
+        inputs: Result<Vec<RepeatMultiply>, StoreError>,
+        now: Now,
+    ) {
+        match inputs {
+            Ok(inputs) => self.core.inputs_read(lease, Ok(inputs), now),
+            Err(StoreError::Damaged { what, .. }) => self.core.inputs_damaged(lease, what),
+            Err(StoreError::Missing(_)) => {
+                self.core.inputs_damaged(lease, "inputs of it are missing".to_owned());
+            }
+            Err(error) => self.core.inputs_read(lease, Err(error.to_string()), now),
         }
     }
 
@@ -500,7 +615,9 @@ impl State {
                     self.send(worker, Outgoing::Message(Box::new(message)));
                 }
                 Effect::Close(worker, close) => self.send(worker, Outgoing::Close(Box::new(close))),
-                Effect::ReadInputs { lease, job, range } => self.read_inputs(lease, job, range),
+                Effect::ReadInputs { lease, job, range } => {
+                    self.read_inputs(inputs::Wanted { lease, job, range });
+                }
                 Effect::Record(recording) => self.write(Write::Record(recording)),
                 Effect::SetState(job, state) => {
                     let (reply, answer) = oneshot::channel();
@@ -521,26 +638,28 @@ impl State {
 
     fn send(&mut self, worker: WorkerId, outgoing: Outgoing) {
         let Some(outbox) = self.outboxes.get(&worker) else { return };
-        if outbox.try_send(outgoing).is_err() {
-            warn!("[#{worker}] reads nothing: {OUTBOX_MESSAGES_MAX} messages wait for it");
-            // The session reads what fitted, then the outbox's end, and closes.
-            self.outboxes.remove(&worker);
+        match outbox.try_send(outgoing) {
+            Ok(()) => {}
+            // Its session has ended, and says so next.
+            Err(TrySendError::Closed(_)) => {}
+            Err(TrySendError::Full(_)) => {
+                warn!("[#{worker}] reads nothing: {OUTBOX_MESSAGES_MAX} messages wait for it");
+                // The session reads what fitted, then the outbox's end, and closes.
+                self.outboxes.remove(&worker);
+            }
         }
     }
 
     fn write(&self, write: Write) {
-        if self.writes.send(write).is_err() {
+        if self.writes.send(write.into()).is_err() {
             error!("the store's thread is gone; outcomes are no longer recorded");
         }
     }
 
-    fn read_inputs(&self, lease: LeaseId, job: JobId, range: Range<u64>) {
-        let (store, reports) = (self.store.clone(), self.reports.clone());
-        tokio::task::spawn_blocking(move || {
-            let inputs = store.inputs(job, range).map_err(|error| error.to_string());
-            // Without a dispatcher nobody waits for them.
-            reports.send(Event::InputsRead { lease, inputs }).ok();
-        });
+    fn read_inputs(&self, wanted: inputs::Wanted) {
+        if self.inputs.send(wanted).is_err() {
+            error!("the thread that reads inputs is gone; jobs of inputs are no longer lent");
+        }
     }
 
     fn progress(&mut self, job: JobId, progress: Progress) {
@@ -555,5 +674,75 @@ async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+    use tequio_protocol::api::JobState;
+    use tequio_protocol::grid::Axis;
+    use tequio_protocol::op::Op;
+
+    async fn start() -> (Dispatcher, Ended) {
+        let store = Arc::new(MemoryStore::new());
+        Dispatcher::start(None, store, Arc::new(Metrics::default()), 1).await.unwrap()
+    }
+
+    /// A job of a grid whose first axis lists so many values.
+    fn job(values: u32) -> NewJob {
+        let one = || Axis::value_of(1.0).unwrap();
+        let list = Axis::list((0..values).map(f64::from).collect()).unwrap();
+        let grid = Some(Grid::new(list, one(), one()).unwrap());
+        NewJob {
+            name: String::new(),
+            op: Op::RepeatMultiply,
+            priority: 0,
+            grid,
+            submitted_at_ms: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn jobs_have_a_bound_and_make_room_when_they_are_removed() {
+        let (mut dispatcher, _ended) = start().await;
+        dispatcher.jobs_max = 2;
+        let first = dispatcher.submit(job(1)).await.unwrap();
+        dispatcher.submit(job(1)).await.unwrap();
+        let refused = dispatcher.submit(job(1)).await;
+        assert!(matches!(refused, Err(ChangeError::TooManyJobs(2))), "{refused:?}");
+        assert!(dispatcher.create_job(NewJob { grid: None, ..job(1) }).await.is_err());
+        dispatcher.control(first, Control::Cancel).await.unwrap();
+        dispatcher.remove(first).await.unwrap();
+        dispatcher.submit(job(1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn grids_have_a_bound_until_their_jobs_are_over() {
+        let (mut dispatcher, _ended) = start().await;
+        dispatcher.grids_bytes_max = 3000;
+        let first = dispatcher.submit(job(200)).await.unwrap();
+        let refused = dispatcher.submit(job(200)).await;
+        assert!(matches!(refused, Err(ChangeError::TooManyGrids)), "{refused:?}");
+        dispatcher.submit(job(2)).await.unwrap();
+        dispatcher.control(first, Control::Cancel).await.unwrap();
+        let second = dispatcher.submit(job(200)).await.unwrap();
+        assert_eq!(dispatcher.job(second).await.unwrap().unwrap().state, JobState::Running);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_to_be_written_has_a_bound_and_gives_it_back() {
+        let (dispatcher, _ended) = start().await;
+        for _ in 0..10 {
+            dispatcher.submit(job(1000)).await.unwrap();
+        }
+        assert_eq!(dispatcher.room.available_permits(), WRITES_WAITING_KIB_MAX);
+        let all = dispatcher.room.clone().acquire_many_owned(WRITES_WAITING_KIB_MAX as u32);
+        let all = all.await.unwrap();
+        let refused = dispatcher.submit(job(1)).await;
+        assert!(matches!(refused, Err(ChangeError::Busy)), "{refused:?}");
+        drop(all);
+        dispatcher.submit(job(1)).await.unwrap();
     }
 }

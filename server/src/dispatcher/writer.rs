@@ -1,5 +1,8 @@
 //! The one thread that writes to the store. Outcomes that wait are recorded together (group
 //! commit); what fails is tried again until it succeeds, and nothing is said to be recorded before.
+//!
+//! Outcomes and all else take turns: what waits of outcomes is one transaction, then one of all else is
+//! done, or one group of submissions. However many submit, recording waits for one of them.
 
 use super::Event;
 use super::core::Recorded;
@@ -14,11 +17,12 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
-    COMMIT_BUSY, COMMIT_GATHER, COMMIT_TASKS_MAX, STATES_WAIT, STORE_CHECK, STORE_RETRY,
+    COMMIT_BUSY, COMMIT_GATHER, COMMIT_SUBMISSIONS_MAX, COMMIT_TASKS_MAX, STATES_WAIT, STORE_CHECK,
+    STORE_RETRY,
 };
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
-use tokio::sync::oneshot;
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tracing::error;
 
 /// The answer to one write.
@@ -49,6 +53,20 @@ pub(super) enum Write {
     Stop,
 }
 
+/// A write on its way, and the room that it takes until it is done.
+#[derive(Debug)]
+pub(super) struct Queued {
+    pub(super) write: Write,
+    pub(super) room: Option<OwnedSemaphorePermit>,
+}
+
+impl From<Write> for Queued {
+    /// A write that nobody outside can ask for at will.
+    fn from(write: Write) -> Queued {
+        Queued { write, room: None }
+    }
+}
+
 /// Tells the dispatcher what became of its recordings. Never waits: the dispatcher waits for the
 /// writer's replies in places, and two that wait for each other wait for ever.
 pub(super) type Report = tokio::sync::mpsc::UnboundedSender<Event>;
@@ -56,7 +74,7 @@ pub(super) type Report = tokio::sync::mpsc::UnboundedSender<Event>;
 /// Starts the thread; it ends at [`Write::Stop`], with all written that can be.
 pub(super) fn start(
     store: Arc<dyn Store>,
-    writes: Receiver<Write>,
+    writes: Receiver<Queued>,
     report: Report,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<JoinHandle<()>> {
@@ -66,6 +84,9 @@ pub(super) fn start(
         metrics,
         waiting: VecDeque::new(),
         states: BTreeMap::new(),
+        states_since: None,
+        settings: Vec::new(),
+        others: VecDeque::new(),
         removing: VecDeque::new(),
         failed_at: None,
         gather_until: None,
@@ -82,6 +103,12 @@ struct Writer {
     waiting: VecDeque<Recording>,
     /// States that are not written yet, which jobs are in all the same.
     states: BTreeMap<JobId, JobState>,
+    /// Since when.
+    states_since: Option<Instant>,
+    /// States that somebody waits for.
+    settings: Vec<(JobId, JobState, Reply<()>)>,
+    /// What else is to be written, in order.
+    others: VecDeque<Queued>,
     /// Jobs of which a part is left to be removed.
     removing: VecDeque<JobId>,
     /// When writing failed last, while it does.
@@ -92,103 +119,175 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(mut self, writes: &mpsc::Receiver<Write>) {
+    fn run(mut self, writes: &mpsc::Receiver<Queued>) {
         loop {
-            // States alone wait for something that is written anyway, for a while.
-            let mut is_due = self.failed_at.is_some();
-            let next = match self.failed_at {
-                Some(failed_at) => {
-                    writes.recv_timeout(STORE_RETRY.saturating_sub(failed_at.elapsed()))
-                }
-                None if !self.states.is_empty() => writes.recv_timeout(STATES_WAIT),
-                // What is removed is in nobody's way: whatever else there is comes first.
-                None if !self.removing.is_empty() => writes.recv_timeout(Duration::ZERO),
-                None => writes.recv_timeout(STORE_CHECK),
-            };
-            match next {
-                Ok(write) => {
-                    self.write(write);
+            match writes.recv_timeout(self.patience()) {
+                Ok(queued) => {
+                    self.take(queued);
                     self.gather(writes);
                     self.drain(writes);
                 }
-                Err(RecvTimeoutError::Timeout) if !self.states.is_empty() => is_due = true,
+                Err(RecvTimeoutError::Timeout) if self.is_busy() => {}
                 Err(RecvTimeoutError::Timeout) if !self.removing.is_empty() => self.remove_part(),
                 Err(RecvTimeoutError::Timeout) => self.check(),
                 Err(RecvTimeoutError::Disconnected) => self.is_stopping = true,
             }
             let is_last = self.is_stopping;
-            is_due |= is_last || !self.waiting.is_empty();
+            // States alone wait for something that is written anyway, for a while.
+            let is_late = self.states_since.is_some_and(|since| since.elapsed() >= STATES_WAIT);
+            let is_due = is_last || is_late || self.failed_at.is_some() || !self.waiting.is_empty();
             if is_due && self.failed_at.is_none_or(|at| is_last || at.elapsed() >= STORE_RETRY) {
                 self.record_all();
             }
+            self.take_turn();
             if is_last {
+                while self.is_busy() {
+                    self.take_turn();
+                }
                 return self.give_up();
             }
         }
     }
 
+    /// Whether something waits for its turn.
+    fn is_busy(&self) -> bool {
+        !self.others.is_empty() || !self.settings.is_empty()
+    }
+
+    /// How long there is nothing to do unless something comes.
+    fn patience(&self) -> Duration {
+        let left = |since: Instant, wait: Duration| wait.saturating_sub(since.elapsed());
+        match (self.failed_at, self.states_since) {
+            _ if self.is_busy() => Duration::ZERO,
+            (Some(failed_at), _) => left(failed_at, STORE_RETRY),
+            (None, Some(since)) => left(since, STATES_WAIT),
+            // What is removed is in nobody's way: whatever else there is comes first.
+            (None, None) if !self.removing.is_empty() => Duration::ZERO,
+            (None, None) => STORE_CHECK,
+        }
+    }
+
     /// Where outcomes come by the dozen, waits for some more: a sync of the disk for each handful costs
     /// more than all else. Who sends so much does not wait for it.
-    fn gather(&mut self, writes: &mpsc::Receiver<Write>) {
+    fn gather(&mut self, writes: &mpsc::Receiver<Queued>) {
         let Some(until) = self.gather_until.take() else { return };
         while !self.is_stopping
             && let left = until.saturating_duration_since(Instant::now())
             && !left.is_zero()
-            && let Ok(write) = writes.recv_timeout(left)
+            && !self.is_busy()
+            && let Ok(queued) = writes.recv_timeout(left)
         {
-            let is_awaited = !matches!(write, Write::Record(_));
-            self.write(write);
-            if is_awaited {
-                return;
-            }
+            self.take(queued);
         }
     }
 
     /// Takes what else waits, up to a transaction's worth.
-    fn drain(&mut self, writes: &mpsc::Receiver<Write>) {
+    fn drain(&mut self, writes: &mpsc::Receiver<Queued>) {
         let mut tasks = 0;
         while tasks < COMMIT_TASKS_MAX && !self.is_stopping {
             // That nobody can send any more is seen by the next wait.
-            let Ok(write) = writes.try_recv() else { return };
-            tasks += if let Write::Record(r) = &write { r.outcomes.len() } else { 1 };
-            self.write(write);
+            let Ok(queued) = writes.try_recv() else { return };
+            tasks += if let Write::Record(r) = &queued.write { r.outcomes.len() } else { 1 };
+            self.take(queued);
         }
     }
 
-    fn write(&mut self, write: Write) {
-        match write {
+    /// Puts a write where it waits for its turn.
+    fn take(&mut self, queued: Queued) {
+        match queued.write {
             Write::Record(recording) => self.waiting.push_back(recording),
             Write::SetState(job, JobState::Done, reply) => {
                 // It follows from what is recorded, and is found to be so when a store is loaded: no
                 // sync of the disk is spent on it alone as long as there is something to do.
                 self.states.insert(job, JobState::Done);
+                self.states_since.get_or_insert_with(Instant::now);
                 answer(reply, Ok(()));
             }
-            Write::SetState(job, state, reply) => {
-                // What was taken before is recorded before.
-                if self.failed_at.is_none() {
-                    self.record_all();
+            Write::SetState(job, state, reply) => self.settings.push((job, state, reply)),
+            Write::Stop => self.is_stopping = true,
+            _ => self.others.push_back(queued),
+        }
+    }
+
+    /// Writes a part of what waits beside outcomes: all states, and then one write, or as many
+    /// submissions as one transaction takes.
+    fn take_turn(&mut self) {
+        if !self.settings.is_empty() {
+            self.set_states();
+        }
+        let is_submission = |queued: &&Queued| matches!(queued.write, Write::Submit(..));
+        let submissions = self.others.iter().take(COMMIT_SUBMISSIONS_MAX);
+        match submissions.take_while(is_submission).count() {
+            0 => {
+                if let Some(Queued { write, room: _room }) = self.others.pop_front() {
+                    self.write(write);
                 }
-                let done = self.store.set_state(job, state);
-                match &done {
-                    // One that was removed meanwhile has no state.
-                    Ok(()) | Err(StoreError::Missing(_)) => drop(self.states.remove(&job)),
-                    Err(error) => {
-                        error!("job {job} is {}, which is not on disk yet: {error}", state.name());
-                        self.states.insert(job, state);
-                        self.fail(error);
-                    }
-                }
-                answer(reply, done);
             }
-            Write::Submit(job, reply) => match self.store.submit(&job) {
-                Ok(id) => {
+            count => self.submit(count),
+        }
+    }
+
+    /// Writes the states that somebody waits for, all together.
+    fn set_states(&mut self) {
+        // What was taken before is recorded before.
+        if self.failed_at.is_none() {
+            self.record_all();
+        }
+        let settings = std::mem::take(&mut self.settings);
+        let states = settings.iter().map(|(job, state, _)| (*job, *state)).collect();
+        match self.store.commit(&[], &states) {
+            Ok(()) => {
+                for (job, _, reply) in settings {
+                    self.states.remove(&job);
+                    answer(reply, Ok(()));
+                }
+                if self.states.is_empty() {
+                    self.states_since = None;
+                }
+            }
+            Err(error) => {
+                error!("the states of {} jobs are not on disk yet: {error}", states.len());
+                self.states.extend(states);
+                self.states_since.get_or_insert_with(Instant::now);
+                self.fail(&error);
+                for (_, _, reply) in settings {
+                    answer(reply, Err(StoreError::Io(error.to_string())));
+                }
+            }
+        }
+    }
+
+    /// Enters the next `count` of what waits, which are submissions, in one transaction.
+    fn submit(&mut self, count: usize) {
+        let mut rooms = Vec::with_capacity(count);
+        let (mut jobs, mut replies) = (Vec::with_capacity(count), Vec::with_capacity(count));
+        for queued in self.others.drain(..count) {
+            if let Write::Submit(job, reply) = queued.write {
+                jobs.push(job);
+                replies.push(reply);
+                rooms.push(queued.room);
+            }
+        }
+        match self.store.submit_all(&jobs) {
+            Ok(ids) => {
+                for ((id, job), reply) in ids.into_iter().zip(jobs).zip(replies) {
                     let total = job.grid.as_ref().map_or(0, Grid::total);
                     let stored = StoredJob::new(id, job, total, false);
                     self.tell(Event::Published(Box::new(stored), reply));
                 }
-                Err(error) => answer(reply, Err(error)),
-            },
+            }
+            Err(error) => {
+                for reply in replies {
+                    answer(reply, Err(StoreError::Io(error.to_string())));
+                }
+            }
+        }
+    }
+
+    fn write(&mut self, write: Write) {
+        match write {
+            // These have their own places, see `take`.
+            Write::Record(_) | Write::SetState(..) | Write::Submit(..) | Write::Stop => {}
             Write::CreateJob(job, reply) => answer(reply, self.store.create_job(&job)),
             Write::AppendInputs(job, first, inputs, lines, reply) => {
                 answer(reply, self.store.append_lines(job, first, &inputs, &lines));
@@ -220,7 +319,6 @@ impl Writer {
             },
             Write::Discard(job, reply) => answer(reply, self.store.discard(job)),
             Write::Remove(job, reply) => self.remove(job, reply),
-            Write::Stop => self.is_stopping = true,
         }
     }
 
@@ -256,6 +354,8 @@ impl Writer {
                 }
             }
             Err(StoreError::Missing(_)) => {}
+            // Nobody sees it any more, and the rest of it is in nobody's way.
+            Err(error @ StoreError::Damaged { .. }) => error!("it stays in the file: {error}"),
             Err(error) => {
                 self.removing.push_front(job);
                 self.fail(&error);
@@ -269,10 +369,11 @@ impl Writer {
             return;
         }
         let began = Instant::now();
-        match self.store.commit(self.waiting.make_contiguous(), &self.states) {
+        match self.commit() {
             Ok(()) => {
                 self.metrics.commit.observe(began.elapsed().as_secs_f64());
                 self.states.clear();
+                self.states_since = None;
                 self.recover();
                 self.gather_until =
                     (self.waiting.len() >= COMMIT_BUSY).then(|| began + COMMIT_GATHER);
@@ -280,6 +381,25 @@ impl Writer {
                 self.tell(Event::Recorded(recorded));
             }
             Err(error) => self.fail(&error),
+        }
+    }
+
+    /// Commits what waits. A job that is damaged where its outcomes belong is set aside: the others need
+    /// not wait for it.
+    fn commit(&mut self) -> Result<(), StoreError> {
+        loop {
+            match self.store.commit(self.waiting.make_contiguous(), &self.states) {
+                Err(StoreError::Damaged { job, what, .. })
+                    if self.waiting.iter().any(|recording| recording.job == job) =>
+                {
+                    let is_of_it = |recording: &&Recording| recording.job == job;
+                    let lost = self.waiting.iter().filter(is_of_it);
+                    let lost = lost.map(|recording| recording.outcomes.len()).sum();
+                    self.waiting.retain(|recording| recording.job != job);
+                    self.tell(Event::SetAside { job, what, lost });
+                }
+                done => return done,
+            }
         }
     }
 
@@ -322,4 +442,203 @@ impl Writer {
 fn answer<T>(reply: Reply<T>, done: Result<T, StoreError>) {
     // Whoever asked may have left; what is written stays written.
     reply.send(done).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Loaded, MemoryStore, Run, Sample};
+    use std::ops::Range;
+    use std::sync::Mutex;
+    use tequio_protocol::grid::Axis;
+    use tequio_protocol::ids::WorkerId;
+    use tequio_protocol::number::Number;
+    use tequio_protocol::op::Op;
+    use tequio_protocol::outcome::Outcome;
+
+    /// A store that notes its transactions.
+    #[derive(Default)]
+    struct Noting {
+        store: MemoryStore,
+        notes: Mutex<Vec<String>>,
+        /// What the first commits fail with.
+        failing: Mutex<Vec<StoreError>>,
+    }
+
+    impl Noting {
+        fn note(&self, note: String) {
+            self.notes.lock().unwrap().push(note);
+        }
+    }
+
+    impl Store for Noting {
+        fn load(&self) -> Result<Loaded, StoreError> {
+            self.store.load()
+        }
+
+        fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError> {
+            self.note("create".to_owned());
+            self.store.create_job(job)
+        }
+
+        fn submit_all(&self, jobs: &[NewJob]) -> Result<Vec<JobId>, StoreError> {
+            self.note(format!("submit {}", jobs.len()));
+            self.store.submit_all(jobs)
+        }
+
+        fn append_lines(
+            &self,
+            job: JobId,
+            first: u64,
+            inputs: &[RepeatMultiply],
+            lines: &[LineRun],
+        ) -> Result<(), StoreError> {
+            self.store.append_lines(job, first, inputs, lines)
+        }
+
+        fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError> {
+            self.store.publish(job, is_open)
+        }
+
+        fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
+            self.store.note_appended(job, at_ms)
+        }
+
+        fn discard(&self, job: JobId) -> Result<(), StoreError> {
+            self.store.discard(job)
+        }
+
+        fn remove(&self, job: JobId) -> Result<bool, StoreError> {
+            self.store.remove(job)
+        }
+
+        fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError> {
+            self.store.set_state(job, state)
+        }
+
+        fn commit(
+            &self,
+            recordings: &[Recording],
+            states: &BTreeMap<JobId, JobState>,
+        ) -> Result<(), StoreError> {
+            self.note(format!("commit {} {}", recordings.len(), states.len()));
+            match self.failing.lock().unwrap().pop() {
+                Some(error) => Err(error),
+                None => self.store.commit(recordings, states),
+            }
+        }
+
+        fn outcomes(
+            &self,
+            job: JobId,
+            range: Range<u64>,
+            max: u64,
+        ) -> Result<Vec<Run>, StoreError> {
+            self.store.outcomes(job, range, max)
+        }
+
+        fn sample(&self, job: JobId, indices: &[u64], max: u64) -> Result<Sample, StoreError> {
+            self.store.sample(job, indices, max)
+        }
+
+        fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
+            self.store.inputs(job, range)
+        }
+
+        fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
+            self.store.lines(job, range)
+        }
+    }
+
+    fn job() -> NewJob {
+        let one = || Axis::value_of(1.0).unwrap();
+        let times = Axis::range(0.0, 1.0, 100).unwrap();
+        let grid = Some(Grid::new(one(), one(), times).unwrap());
+        NewJob {
+            name: String::new(),
+            op: Op::RepeatMultiply,
+            priority: 0,
+            grid,
+            submitted_at_ms: 0,
+        }
+    }
+
+    fn record(job: JobId, first: u64) -> Write {
+        Write::Record(Recording {
+            job,
+            first,
+            outcomes: [Outcome::Result(Number(1.0))].into_iter().collect(),
+            worker: WorkerId(1),
+            agent: String::new(),
+            duration_ms: None,
+            recorded_at_ms: 0,
+        })
+    }
+
+    /// What becomes of writes that all wait when the thread starts, and what the dispatcher is told.
+    fn written(store: Arc<Noting>, writes: Vec<Write>) -> (Vec<String>, Vec<Event>) {
+        let (queue, queued) = mpsc::channel();
+        for write in writes.into_iter().chain([Write::Stop]) {
+            queue.send(Queued::from(write)).unwrap();
+        }
+        let (report, mut reports) = tokio::sync::mpsc::unbounded_channel();
+        let metrics = Arc::new(Metrics::default());
+        start(store.clone(), queued, report, metrics).unwrap().join().unwrap();
+        let mut told = Vec::new();
+        while let Ok(event) = reports.try_recv() {
+            told.push(event);
+        }
+        let notes = std::mem::take(&mut *store.notes.lock().unwrap());
+        (notes, told)
+    }
+
+    fn reply<T>() -> Reply<T> {
+        oneshot::channel().0
+    }
+
+    #[test]
+    fn outcomes_do_not_wait_for_submissions_and_these_are_entered_in_groups() {
+        let store = Arc::new(Noting::default());
+        let id = store.store.submit(&job()).unwrap();
+        let submissions = 2 * COMMIT_SUBMISSIONS_MAX + 5;
+        let mut writes: Vec<Write> =
+            (0..submissions).map(|_| Write::Submit(job(), reply())).collect();
+        writes.push(record(id, 0));
+        let (notes, told) = written(store, writes);
+        let all = format!("submit {COMMIT_SUBMISSIONS_MAX}");
+        assert_eq!(notes, ["commit 1 0", &all, &all, "submit 5"]);
+        assert!(matches!(told[0], Event::Recorded(_)), "{:?}", told[0]);
+        assert_eq!(told.len(), 1 + submissions, "each of them is told of");
+    }
+
+    #[test]
+    fn states_that_wait_are_written_together_behind_what_was_taken_before() {
+        let store = Arc::new(Noting::default());
+        let id = store.store.submit(&job()).unwrap();
+        let states = [JobState::Paused, JobState::Running].into_iter().cycle().take(1000);
+        let mut writes: Vec<Write> =
+            states.map(|state| Write::SetState(id, state, reply())).collect();
+        writes.insert(500, record(id, 0));
+        let (notes, _) = written(store.clone(), writes);
+        assert_eq!(notes, ["commit 1 0", "commit 0 1"]);
+        assert_eq!(store.load().unwrap().jobs[0].state, JobState::Running, "the last one stands");
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_written_to_does_not_keep_others_from_being_recorded() {
+        let store = Arc::new(Noting::default());
+        let [damaged, whole] = [(); 2].map(|()| store.store.submit(&job()).unwrap());
+        let what = "a page is damaged".to_owned();
+        let error = StoreError::Damaged { job: damaged, name: String::new(), what: what.clone() };
+        store.failing.lock().unwrap().push(error);
+        let writes = vec![record(damaged, 0), record(whole, 0), record(damaged, 1)];
+        let (notes, told) = written(store, writes);
+        assert_eq!(notes, ["commit 3 0", "commit 1 0"]);
+        let is_aside = |event: &Event| match event {
+            Event::SetAside { job, what: said, lost: 2 } => *job == damaged && *said == what,
+            _ => false,
+        };
+        assert!(is_aside(&told[0]), "{:?}", told[0]);
+        assert!(matches!(&told[1], Event::Recorded(recorded) if recorded[0].job == whole));
+    }
 }

@@ -105,8 +105,9 @@ impl Store for MemoryStore {
         Ok(self.lock().enter(job, None))
     }
 
-    fn submit(&self, job: &NewJob) -> Result<JobId, StoreError> {
-        Ok(self.lock().enter(job, Some(JobState::Running)))
+    fn submit_all(&self, jobs: &[NewJob]) -> Result<Vec<JobId>, StoreError> {
+        let mut state = self.lock();
+        Ok(jobs.iter().map(|job| state.enter(job, Some(JobState::Running))).collect())
     }
 
     fn append_lines(
@@ -333,6 +334,7 @@ impl Job {
             done: tasks - failed as u64,
             failed: failed as u64,
             recorded,
+            trouble: None,
         })
     }
 

@@ -5,6 +5,7 @@
 //! any may read meanwhile. A call that returns `Ok` is durable. One that errs has changed nothing,
 //! and may be made again: it succeeds once what it said is mended.
 
+mod exclusion;
 mod identity;
 mod memory;
 mod sqlite;
@@ -21,6 +22,7 @@ use tequio_protocol::limits::JOB_TASKS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::text::quote;
 
 /// What keeps jobs. Every implementation passes one conformance suite (`tests/store.rs`).
 ///
@@ -34,7 +36,9 @@ pub trait Store: Send + Sync {
     }
 
     /// What is there, when a server starts: drafts are discarded, and the epoch is raised, so that
-    /// no two servers of one store ever have the same.
+    /// no two servers of one store ever have the same. Jobs of which a part cannot be read are set aside
+    /// ([`StoredJob::trouble`]): they take no inputs any more, and [`Store::remove`] removes them
+    /// whatever their state is.
     fn load(&self) -> Result<Loaded, StoreError>;
 
     /// Enters a job as a draft, which [`Store::load`] discards unless it is published before.
@@ -42,7 +46,14 @@ pub trait Store: Send + Sync {
 
     /// Enters a job of a grid as a running one, as [`Store::create_job`] and [`Store::publish`] do in
     /// two steps: nobody waits for two syncs of the disk where one is enough.
-    fn submit(&self, job: &NewJob) -> Result<JobId, StoreError>;
+    fn submit(&self, job: &NewJob) -> Result<JobId, StoreError> {
+        let ids = self.submit_all(std::slice::from_ref(job))?;
+        ids.first().copied().ok_or_else(|| StoreError::Io("a job got no number".to_owned()))
+    }
+
+    /// Enters several jobs of grids, all or none, as [`Store::submit`] does one: in one transaction, so that
+    /// many who submit at once cost one sync of the disk.
+    fn submit_all(&self, jobs: &[NewJob]) -> Result<Vec<JobId>, StoreError>;
 
     /// Adds inputs as [`Store::append_lines`] does, whose lines are unknown, or go on where the last
     /// ones are known.
@@ -86,7 +97,7 @@ pub trait Store: Send + Sync {
     /// further calls: it may be larger than one transaction should be. The first call makes it
     /// missing to all others; what is left when a server ends is removed by [`Store::load`].
     ///
-    /// Errs with [`StoreError::Missing`] where the job is not over.
+    /// Errs with [`StoreError::Missing`] where the job is neither over nor set aside.
     fn remove(&self, job: JobId) -> Result<bool, StoreError>;
 
     /// Sets a job's state.
@@ -177,6 +188,9 @@ pub struct StoredJob {
     /// The intervals that have outcomes, in order, neighbours joined; left empty where the state
     /// is over, since nobody asks then.
     pub recorded: Vec<Range<u64>>,
+    /// What of it cannot be read. It is not computed then, and what is said here of the rest may be
+    /// nothing.
+    pub trouble: Option<String>,
 }
 
 /// Outcomes of one interval, and where they come from.
@@ -253,9 +267,30 @@ pub enum StoreError {
     /// There is no such job, or no such inputs of it.
     #[error("job {0} is not there, or lacks what was asked for")]
     Missing(JobId),
+    /// A part of a job cannot be read, or be written to. The rest of the file may be whole.
+    #[error("{}: {what}", job_named(*.job, .name))]
+    Damaged {
+        /// The job.
+        job: JobId,
+        /// Its name, empty where it has none or that cannot be read.
+        name: String,
+        /// Which part, and what is wrong with it.
+        what: String,
+    },
+    /// The file cannot be read as a whole: which it is, what is wrong with it, and what to do.
+    #[error("{0}")]
+    Unusable(String),
     /// The disk is full, or fails: the file, and what the system said.
     #[error("{0}")]
     Io(String),
+}
+
+/// A job as sentences name it: `job 3 (sweep)`.
+pub(crate) fn job_named(id: JobId, name: &str) -> String {
+    match name {
+        "" => format!("job {id}"),
+        name => format!("job {id} ({})", quote(name)),
+    }
 }
 
 impl StoredJob {
@@ -271,6 +306,7 @@ impl StoredJob {
             done: 0,
             failed: 0,
             recorded: Vec::new(),
+            trouble: None,
         }
     }
 }

@@ -1,7 +1,8 @@
 //! A store in one SQLite file. Every SQL statement of the server is here.
 //!
-//! Two connections: one writes and one reads, and with a write-ahead log (WAL) neither waits for
-//! the other. A commit is one `fsync` of the log (`synchronous=FULL`).
+//! One connection writes, one reads the inputs that leases need, and a few read for everybody else; with
+//! a write-ahead log (WAL) none of these kinds waits for another. A commit is one `fsync` of the log
+//! (`synchronous=FULL`).
 //!
 //! Whoever opens the file with the `sqlite3` shell finds one row a recorded interval:
 //!
@@ -10,11 +11,16 @@
 //! FROM outcome, json_each(outcome.outcomes) AS each WHERE job = 1 ORDER BY task;
 //! ```
 
+mod damage;
+mod load;
+mod pool;
+
+use super::exclusion::{Exclusion, FILE_NAME, LOCK_NAME};
 use super::identity::Identity;
 use super::{
-    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob, jumps,
-    push_joined, runs_within,
+    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, jumps, runs_within,
 };
+use pool::Pool;
 use rusqlite::config::DbConfig;
 use rusqlite::{
     CachedStatement, Connection, ErrorCode, OpenFlags, OptionalExtension, Row, Transaction,
@@ -22,9 +28,9 @@ use rusqlite::{
 };
 use serde::Deserialize;
 use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs::{self, File};
 use std::iter::Peekable;
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -35,8 +41,8 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::inputs;
-use tequio_protocol::limits::REMOVED_ROWS_MAX;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::limits::{REMOVED_ROWS_MAX, STORE_READERS};
+use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::reader::LineRun;
 
@@ -49,10 +55,6 @@ const FORMAT: i64 = 1;
 /// Marks the file as ours (`PRAGMA application_id`): "Tequ".
 const APPLICATION_ID: i64 = 0x5465_7175;
 
-/// The file in the data folder, and the one that a server locks while it runs.
-const FILE_NAME: &str = "tequio.sqlite";
-const LOCK_NAME: &str = "lock";
-
 /// Inputs of one row. A row is parsed whole, so it is a small part of what a lease takes; and not
 /// one input, since a row's own cost is several of them.
 const BLOCK_INPUTS_MAX: usize = 1024;
@@ -60,6 +62,9 @@ const BLOCK_INPUTS_MAX: usize = 1024;
 /// How long a call waits for somebody else's lock on the file: a person with a `sqlite3` shell,
 /// since servers exclude each other.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// What a connection that reads keeps of the file in memory: rows are long, and mostly read once.
+const READER_CACHE_KIB: i64 = 512;
 
 /// The statements that a connection keeps prepared: more than there are in this file.
 const STATEMENTS_MAX: usize = 64;
@@ -136,22 +141,19 @@ const SCHEMA: &str = "
 pub struct SqliteStore {
     path: PathBuf,
     // In the order in which they are dropped: the writer last of the connections, since it tidies
-    // the log away, and the lock behind both.
-    reader: Mutex<Connection>,
+    // the log away, and the lock behind all.
+    readers: Pool,
+    /// Whoever reads results does not keep workers from their inputs.
+    inputs: Mutex<Connection>,
     writer: Mutex<Connection>,
     /// The database and the lock: what makes the folder this server's.
     own: Identity,
     /// What SQLite keeps beside the database while it is open.
     log: Identity,
-    _locks: Locks,
-}
-
-/// What keeps other servers out of a folder: a lock on a file in it, and one on the folder itself where
-/// a system has that, since somebody may delete the file.
-#[derive(Debug)]
-struct Locks {
-    _file: File,
-    _folder: Option<File>,
+    /// Jobs that were set aside when the store was loaded: nothing is added to them, and they may be
+    /// removed whatever their state is.
+    aside: Mutex<BTreeSet<JobId>>,
+    _exclusion: Exclusion,
 }
 
 /// How a store is opened.
@@ -177,16 +179,29 @@ impl SqliteStore {
     /// Opens the store in `dir` as [`SqliteStore::open`] does, with `options`.
     pub fn open_with(dir: &Path, options: &Options) -> Result<SqliteStore, StoreError> {
         create_folder(dir)?;
-        let lock = lock_folder(dir)?;
-        let path = dir.join(FILE_NAME);
+        let exclusion = Exclusion::of(dir)?;
+        let path = exclusion.path().to_owned();
         let writer = open_writer(&path, options).map_err(|failure| failure.explain(&path))?;
-        let reader = open_reader(&path).map_err(|failure| failure.explain(&path))?;
-        let own = [path.clone(), dir.join(LOCK_NAME)];
+        let open_reader = || open_reader(&path).map_err(|failure| failure.explain(&path));
+        let inputs = Mutex::new(open_reader()?);
+        let readers = (0..STORE_READERS).map(|_| open_reader());
+        let readers = Pool::new(readers.collect::<Result<_, _>>()?);
+        exclusion.check_path()?;
+        let own = [dir.join(FILE_NAME), dir.join(LOCK_NAME)];
         let own = Identity::of(&own).map_err(|error| io(&path, error))?;
-        let log = ["-wal", "-shm"].map(|end| dir.join(format!("{FILE_NAME}{end}")));
+        let log = ["-wal", "-shm"].map(|end| beside(&path, end));
         let log = Identity::of(&log).map_err(|error| io(&path, error))?;
-        let (reader, writer) = (Mutex::new(reader), Mutex::new(writer));
-        Ok(SqliteStore { path, reader, writer, own, log, _locks: lock })
+        let writer = Mutex::new(writer);
+        Ok(SqliteStore {
+            path,
+            readers,
+            inputs,
+            writer,
+            own,
+            log,
+            aside: Mutex::default(),
+            _exclusion: exclusion,
+        })
     }
 
     /// Returns an error if the files are not those that were opened: what is written to them now,
@@ -207,6 +222,15 @@ impl SqliteStore {
         &self,
         change: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
+        self.write_or(change, Err)
+    }
+
+    /// As [`SqliteStore::write`] does, and `otherwise` where that fails.
+    fn write_or<T>(
+        &self,
+        change: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
+        otherwise: impl FnOnce(Failure) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
         let writer = &mut *lock(&self.writer);
         let change = |tx: &Transaction<'_>| {
             let changed = change(tx)?;
@@ -218,7 +242,8 @@ impl SqliteStore {
         if written.is_err() {
             self.rescue(writer);
         }
-        written.map_err(|failure| failure.explain(&self.path))
+        let written = written.or_else(otherwise);
+        written.map_err(|failure| damage::with_name(writer, failure).explain(&self.path))
     }
 
     /// Where the log alone is lost, brings what is in it into the file, as far as it is not there: after
@@ -230,12 +255,29 @@ impl SqliteStore {
         }
     }
 
+    fn aside(&self) -> MutexGuard<'_, BTreeSet<JobId>> {
+        self.aside.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns an error if a job was set aside: it is as if it took no inputs any more.
+    fn check_not_aside(&self, job: JobId) -> Result<(), StoreError> {
+        if self.aside().contains(&job) { Err(StoreError::Missing(job)) } else { Ok(()) }
+    }
+
     /// Does `query` on what was committed last.
     fn read<T>(
         &self,
         query: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        query(&lock(&self.reader)).map_err(|failure| failure.explain(&self.path))
+        self.read_from(&self.readers.lend(), query)
+    }
+
+    fn read_from<T>(
+        &self,
+        reader: &Connection,
+        query: impl FnOnce(&Connection) -> Result<T, Failure>,
+    ) -> Result<T, StoreError> {
+        query(reader).map_err(|failure| damage::with_name(reader, failure).explain(&self.path))
     }
 }
 
@@ -261,27 +303,27 @@ impl Store for SqliteStore {
     }
 
     fn load(&self) -> Result<Loaded, StoreError> {
-        self.write(|tx| {
-            delete_drafts(tx)?;
-            let epoch = raise_epoch(tx)?;
-            let mut jobs = select_jobs(tx)?;
-            for job in &mut jobs {
-                add_recorded(tx, job)?;
-            }
-            add_appended(tx, &mut jobs)?;
-            Ok(Loaded { epoch, jobs })
-        })
+        let epoch = self.write(load::begin)?;
+        self.write_or(load::tidy, load::pass_over)?;
+        let loaded =
+            self.read_from(&lock(&self.writer), |connection| load::load(connection, epoch))?;
+        let aside = loaded.jobs.iter().filter(|job| job.trouble.is_some()).map(|job| job.id);
+        *self.aside() = aside.collect();
+        Ok(loaded)
     }
 
     fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError> {
         self.write(|tx| insert_draft(tx, job))
     }
 
-    fn submit(&self, job: &NewJob) -> Result<JobId, StoreError> {
+    fn submit_all(&self, jobs: &[NewJob]) -> Result<Vec<JobId>, StoreError> {
         self.write(|tx| {
-            let id = insert_draft(tx, job)?;
-            update_published(tx, id, false)?;
-            Ok(id)
+            let submit = |job: &NewJob| {
+                let id = insert_draft(tx, job)?;
+                update_published(tx, id, false)?;
+                Ok(id)
+            };
+            jobs.iter().map(submit).collect()
         })
     }
 
@@ -292,6 +334,7 @@ impl Store for SqliteStore {
         inputs: &[RepeatMultiply],
         lines: &[LineRun],
     ) -> Result<(), StoreError> {
+        self.check_not_aside(job)?;
         self.write(|tx| {
             let has_grid = select_growing(tx, job)?;
             let end = select_inputs_end(tx, job)?;
@@ -309,6 +352,7 @@ impl Store for SqliteStore {
     }
 
     fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError> {
+        self.check_not_aside(job)?;
         self.write(|tx| {
             select_growing(tx, job)?;
             update_published(tx, job, is_open)
@@ -328,7 +372,14 @@ impl Store for SqliteStore {
     }
 
     fn remove(&self, job: JobId) -> Result<bool, StoreError> {
-        self.write(|tx| if hide_job(tx, job)? { Ok(true) } else { delete_part(tx, job) })
+        let is_aside = self.aside().contains(&job);
+        let is_left = self.write(|tx| {
+            let is_hidden = if is_aside { hide_any(tx, job)? } else { hide_job(tx, job)? };
+            let removed = if is_hidden { Ok(true) } else { delete_part(tx, job) };
+            damage::of_job(job, "a part of it that is to be removed", removed)
+        })?;
+        self.aside().remove(&job);
+        Ok(is_left)
     }
 
     fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError> {
@@ -348,8 +399,9 @@ impl Store for SqliteStore {
                 }
             }
             for of_job in recordings.chunk_by(|one, next| one.job == next.job) {
-                select_published(tx, of_job[0].job)?;
-                insert_recordings(tx, of_job)?;
+                let job = of_job[0].job;
+                select_published(tx, job)?;
+                damage::of_job(job, "what is recorded of it", insert_recordings(tx, of_job))?;
             }
             Ok(())
         })
@@ -363,7 +415,8 @@ impl Store for SqliteStore {
     ) -> Result<Vec<Run>, StoreError> {
         self.read(|connection| {
             select_published(connection, job)?;
-            select_outcomes(connection, job, &range, tasks_max)
+            let outcomes = select_outcomes(connection, job, &range, tasks_max);
+            damage::of_job(job, &outcomes_of(&range), outcomes)
         })
     }
 
@@ -372,11 +425,17 @@ impl Store for SqliteStore {
         let mut sampling = Sampling::new(indices, tasks_max);
         // Each interval is a query of its own, so that others who read come in between.
         while let Some(index) = sampling.next() {
-            match self.read(|connection| select_around(connection, job, index))? {
+            let around = self.read(|connection| {
+                let around = select_around(connection, job, index);
+                damage::of_job(job, &outcomes_of(&(index..index.saturating_add(1))), around)
+            });
+            match around? {
                 Around::Recorded(interval) => {
                     let Some(wanted) = sampling.wanted_of(&interval) else { break };
                     let outcomes = self.read(|connection| {
-                        select_single_outcomes(connection, job, interval.start, wanted)
+                        let outcomes =
+                            select_single_outcomes(connection, job, interval.start, wanted);
+                        damage::of_job(job, &outcomes_of(&interval), outcomes)
                     })?;
                     sampling.add(wanted, outcomes);
                 }
@@ -387,13 +446,14 @@ impl Store for SqliteStore {
     }
 
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
-        self.read(|connection| {
+        self.read_from(&lock(&self.inputs), |connection| {
             select_any(connection, job)?;
             // Asked first, so that a range that reaches too far costs nothing.
             if !range.is_empty() && range.end > select_inputs_end(connection, job)? {
                 return Err(StoreError::Missing(job).into());
             }
-            select_inputs(connection, job, &range)
+            let part = format!("its inputs of tasks {}..{}", range.start, range.end);
+            damage::of_job(job, &part, select_inputs(connection, job, &range))
         })
     }
 
@@ -403,7 +463,9 @@ impl Store for SqliteStore {
             if find(connection.prepare_cached(has_grid)?, job, |row| row.get(0))? {
                 return Ok(None);
             }
-            Ok(Some(runs_within(&select_lines(connection, job, &range)?, &range)))
+            let lines = select_lines(connection, job, &range);
+            let lines = damage::of_job(job, "which lines its inputs come from", lines)?;
+            Ok(Some(runs_within(&lines, &range)))
         })
     }
 }
@@ -423,24 +485,11 @@ fn create_folder(dir: &Path) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// The locks end with the files' handles, however the process ends.
-fn lock_folder(dir: &Path) -> Result<Locks, StoreError> {
-    let path = dir.join(LOCK_NAME);
-    let mut options = File::options();
-    let file = options.create(true).truncate(false).write(true).open(&path);
-    let file = file.map_err(|error| io(&path, error))?;
-    let locked = || StoreError::Locked(dir.display().to_string());
-    match file.try_lock() {
-        Ok(()) => {}
-        Err(TryLockError::WouldBlock) => return Err(locked()),
-        Err(TryLockError::Error(error)) => return Err(io(&path, error)),
-    }
-    // Not every system opens a folder, nor locks one on every disk.
-    let folder = File::open(dir).ok();
-    match folder.as_ref().map(File::try_lock) {
-        Some(Err(TryLockError::WouldBlock)) => Err(locked()),
-        _ => Ok(Locks { _file: file, _folder: folder }),
-    }
+/// A file that SQLite keeps beside a database, under its name and this ending.
+fn beside(path: &Path, end: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(end);
+    name.into()
 }
 
 fn open_writer(path: &Path, options: &Options) -> Result<Connection, Failure> {
@@ -483,6 +532,7 @@ fn open_reader(path: &Path) -> Result<Connection, Failure> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let reader = Connection::open_with_flags(path, flags)?;
     set_up(&reader)?;
+    reader.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     open_log(&reader)?;
     Ok(reader)
 }
@@ -568,8 +618,10 @@ fn commit<T>(
 enum Failure {
     Sqlite(rusqlite::Error),
     Store(StoreError),
-    /// What is wrong with the file.
+    /// What this disk or system lacks, or what could not be written.
     Unreadable(String),
+    /// What is wrong with the file, such that nothing can be done with it.
+    Unusable(String),
 }
 
 impl Failure {
@@ -577,6 +629,10 @@ impl Failure {
         match self {
             Failure::Store(error) => error,
             Failure::Unreadable(said) => io(path, said),
+            Failure::Unusable(what) => damage::unusable(path, &what),
+            Failure::Sqlite(error) if let Some(what) = damage::of(&error) => {
+                damage::unusable(path, &what)
+            }
             Failure::Sqlite(error) => match error.sqlite_error() {
                 // The code is what a search for help finds; "disk I/O error" says little.
                 Some(code) => io(path, format!("{error} (SQLite error {})", code.extended_code)),
@@ -598,7 +654,7 @@ impl From<StoreError> for Failure {
     }
 }
 
-fn io(path: &Path, said: impl fmt::Display) -> StoreError {
+pub(super) fn io(path: &Path, said: impl fmt::Display) -> StoreError {
     StoreError::Io(format!("{}: {said}", path.display()))
 }
 
@@ -627,6 +683,12 @@ fn insert_draft(tx: &Transaction<'_>, job: &NewJob) -> Result<JobId, Failure> {
 fn hide_job(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
     let hide = "UPDATE job SET state = 'draft', total = -1
         WHERE id = ?1 AND state IN ('done', 'cancelled')";
+    Ok(tx.prepare_cached(hide)?.execute([int(job.0)])? > 0)
+}
+
+/// As [`hide_job`], whatever the job's state is.
+fn hide_any(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
+    let hide = "UPDATE job SET state = 'draft', total = -1 WHERE id = ?1 AND total IS NOT -1";
     Ok(tx.prepare_cached(hide)?.execute([int(job.0)])? > 0)
 }
 
@@ -687,7 +749,7 @@ fn select_any(connection: &Connection, job: JobId) -> Result<(), Failure> {
 
 /// Errs where the job is not there, or a draft.
 fn select_published(connection: &Connection, job: JobId) -> Result<(), Failure> {
-    let published = "SELECT 1 FROM job WHERE id = ?1 AND state <> 'draft'";
+    let published = "SELECT 1 FROM job WHERE id = ?1 AND state IS NOT 'draft'";
     find(connection.prepare_cached(published)?, job, |_| Ok(()))
 }
 
@@ -722,7 +784,7 @@ fn update_state(tx: &Transaction<'_>, job: JobId, state: JobState) -> Result<(),
     }
 }
 
-fn has_appended(tx: &Transaction<'_>) -> Result<bool, Failure> {
+fn has_appended(tx: &Connection) -> Result<bool, Failure> {
     let table = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'appended'";
     Ok(tx.query_row(table, [], |row| row.get::<_, u64>(0))? > 0)
 }
@@ -732,69 +794,6 @@ fn upsert_appended(tx: &Transaction<'_>, job: JobId, at_ms: u64) -> Result<(), F
         ON CONFLICT (job) DO UPDATE SET at_ms = excluded.at_ms";
     tx.prepare_cached(upsert)?.execute([int(job.0), int(at_ms)])?;
     Ok(())
-}
-
-/// [`StoredJob::appended_at_ms`] of the jobs that something is noted of.
-fn add_appended(tx: &Transaction<'_>, jobs: &mut [StoredJob]) -> Result<(), Failure> {
-    if !has_appended(tx)? {
-        return Ok(());
-    }
-    let mut statement = tx.prepare("SELECT job, at_ms FROM appended")?;
-    let noted =
-        statement.query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;
-    let noted = noted.collect::<Result<BTreeMap<u64, u64>, _>>()?;
-    for job in jobs {
-        if let Some(at_ms) = noted.get(&job.id.0) {
-            job.appended_at_ms = *at_ms;
-        }
-    }
-    Ok(())
-}
-
-/// The epoch before it was raised.
-fn raise_epoch(tx: &Transaction<'_>) -> Result<u64, Failure> {
-    let raise = "UPDATE meta SET epoch = epoch + 1 RETURNING epoch - 1";
-    Ok(tx.query_row(raise, [], |row| row.get(0))?)
-}
-
-/// Every job but drafts, without what is recorded of it.
-fn select_jobs(tx: &Transaction<'_>) -> Result<Vec<StoredJob>, Failure> {
-    let mut statement = tx.prepare(
-        "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state
-         FROM job WHERE state <> 'draft' ORDER BY id",
-    )?;
-    let mut rows = statement.query([])?;
-    let mut jobs = Vec::new();
-    while let Some(row) = rows.next()? {
-        jobs.push(to_job(row)?);
-    }
-    Ok(jobs)
-}
-
-fn to_job(row: &Row<'_>) -> Result<StoredJob, Failure> {
-    let id = JobId(row.get(0)?);
-    let unreadable = |said: String| Failure::Unreadable(format!("job {id}: {said}"));
-    let op = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-    let op = Op::named(op);
-    let op = op.ok_or_else(|| unreadable("its op is unknown to this tequio".to_owned()))?;
-    let grid: Option<String> = row.get(4)?;
-    let grid = grid.map(|json| serde_json::from_str(&json)).transpose();
-    let grid = grid.map_err(|error| unreadable(format!("its grid: {error}")))?;
-    let state = row.get_ref(8)?.as_str().map_err(rusqlite::Error::from)?;
-    let state = to_state(state).ok_or_else(|| unreadable(format!("its state is {state:?}")))?;
-    let job =
-        NewJob { name: row.get(1)?, op, priority: row.get(3)?, grid, submitted_at_ms: row.get(5)? };
-    Ok(StoredJob {
-        id,
-        appended_at_ms: job.submitted_at_ms,
-        job,
-        total: row.get(6)?,
-        is_open: row.get(7)?,
-        state,
-        done: 0,
-        failed: 0,
-        recorded: Vec::new(),
-    })
 }
 
 fn to_state(name: &str) -> Option<JobState> {
@@ -842,44 +841,6 @@ fn insert_recordings(tx: &Transaction<'_>, recordings: &[Recording]) -> Result<(
     Ok(())
 }
 
-/// What [`StoredJob`] has of outcomes. `INDEXED BY` fails, rather than be slow, should the index
-/// ever lack what is read.
-fn add_recorded(tx: &Transaction<'_>, job: &mut StoredJob) -> Result<(), Failure> {
-    let (tasks, failed) = if job.state.is_over() {
-        let mut statement = tx.prepare_cached(
-            "SELECT coalesce(sum(count), 0), coalesce(sum(failed), 0)
-             FROM outcome INDEXED BY outcome_extent WHERE job = ?1",
-        )?;
-        statement.query_row([int(job.id.0)], |row| Ok((row.get(0)?, row.get(1)?)))?
-    } else {
-        select_recorded(tx, job.id, &mut job.recorded)?
-    };
-    job.failed = failed;
-    job.done = u64::saturating_sub(tasks, failed);
-    Ok(())
-}
-
-/// Fills `recorded`; gives the number of its tasks, and how many of them failed.
-fn select_recorded(
-    tx: &Transaction<'_>,
-    job: JobId,
-    recorded: &mut Vec<Range<u64>>,
-) -> Result<(u64, u64), Failure> {
-    let mut statement = tx.prepare_cached(
-        "SELECT first, count, failed FROM outcome INDEXED BY outcome_extent
-         WHERE job = ?1 ORDER BY first",
-    )?;
-    let mut rows = statement.query([int(job.0)])?;
-    let (mut tasks, mut failed) = (0, 0);
-    while let Some(row) = rows.next()? {
-        let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
-        push_joined(recorded, first..first + count);
-        tasks += count;
-        failed += row.get::<_, u64>(2)?;
-    }
-    Ok((tasks, failed))
-}
-
 fn select_outcomes(
     connection: &Connection,
     job: JobId,
@@ -917,9 +878,9 @@ fn select_around(connection: &Connection, job: JobId, index: u64) -> Result<Arou
     let interval = |row: &Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?));
     let before = before.query_row([int(job.0), int(index)], interval).optional()?;
     if let Some((first, count)) = before
-        && index < first + count
+        && index < first.saturating_add(count)
     {
-        return Ok(Around::Recorded(first..first + count));
+        return Ok(Around::Recorded(first..first.saturating_add(count)));
     }
     let mut behind = connection.prepare_cached(
         "SELECT first FROM outcome INDEXED BY outcome_extent
@@ -1052,8 +1013,12 @@ fn select_lines(
 fn read_lines(row: &Row<'_>, job: JobId) -> Result<Vec<LineRun>, Failure> {
     let first: u64 = row.get(0)?;
     let json = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-    let pairs: Vec<(u64, u64)> =
-        serde_json::from_str(json).map_err(|error| unreadable_row(job, first, error))?;
+    let pairs: Vec<(u64, u64)> = serde_json::from_str(json).map_err(|error| {
+        damage::damaged(
+            job,
+            format!("the lines of inputs from task {first} on cannot be read ({error})"),
+        )
+    })?;
     Ok(pairs.into_iter().map(|(first, line)| LineRun { first, line }).collect())
 }
 
@@ -1072,7 +1037,7 @@ impl Block {
     fn of(row: &Row<'_>, range: &Range<u64>) -> Result<Block, Failure> {
         let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
         let skip = range.start.saturating_sub(first);
-        let take = range.end.min(first + count).saturating_sub(first + skip);
+        let take = range.end.min(first.saturating_add(count)).saturating_sub(first + skip);
         Ok(Block { first, skip: skip as usize, take: take as usize })
     }
 
@@ -1098,18 +1063,28 @@ impl Block {
 fn read_inputs(row: &Row<'_>, job: JobId) -> Result<Vec<RepeatMultiply>, Failure> {
     let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
     let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-    let inputs = inputs::read(json).map_err(|error| unreadable_row(job, first, error))?;
+    let tasks = first..first.saturating_add(count);
+    let unreadable = |said: String| unreadable_row(job, "the inputs", tasks.clone(), said);
+    let inputs = inputs::read(json);
+    let inputs = inputs.map_err(|error| unreadable(format!("they are no inputs ({error})")))?;
     let length = inputs.len();
     if length as u64 != count {
-        let said = format!("invalid length {length}, expected an array of {count}");
-        return Err(unreadable_row(job, first, said));
+        return Err(unreadable(format!("there are {length} of them")));
     }
     Ok(inputs)
 }
 
-/// A row names itself by its job and the first of its tasks.
-fn unreadable_row(job: JobId, first: u64, said: impl fmt::Display) -> Failure {
-    Failure::Unreadable(format!("job {job}, the row whose first is {first}: {said}"))
+/// A row names itself by its job and its tasks.
+fn unreadable_row(job: JobId, what: &str, tasks: Range<u64>, said: impl fmt::Display) -> Failure {
+    let Range { start, end } = tasks;
+    damage::damaged(job, format!("{what} of tasks {start}..{end} cannot be read: {said}"))
+}
+
+fn outcomes_of(range: &Range<u64>) -> String {
+    match range.end {
+        u64::MAX => format!("its outcomes from task {} on", range.start),
+        end => format!("its outcomes within tasks {}..{end}", range.start),
+    }
 }
 
 /// The elements at `places`, which ascend, of the array of a row `(first, count, array)`; the others
@@ -1124,9 +1099,10 @@ fn parse_places<T: for<'de> Deserialize<'de>>(
     let mut deserializer = serde_json::Deserializer::from_str(json);
     let elements = Elements { count: count as usize, places: places.peekable(), of: PhantomData };
     let elements = deserializer.deserialize_seq(elements);
-    elements
-        .and_then(|elements| deserializer.end().map(|()| elements))
-        .map_err(|error| unreadable_row(job, first, error))
+    elements.and_then(|elements| deserializer.end().map(|()| elements)).map_err(|error| {
+        let tasks = first..first.saturating_add(count);
+        unreadable_row(job, "the outcomes", tasks, format_args!("they are no outcomes ({error})"))
+    })
 }
 
 struct Elements<P: Iterator, T> {
@@ -1139,7 +1115,7 @@ impl<'de, P: Iterator<Item = usize>, T: Deserialize<'de>> Visitor<'de> for Eleme
     type Value = Vec<T>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "an array of {}", self.count)
+        write!(f, "a list of {}", self.count)
     }
 
     fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Vec<T>, A::Error> {
@@ -1160,7 +1136,8 @@ impl<'de, P: Iterator<Item = usize>, T: Deserialize<'de>> Visitor<'de> for Eleme
         if length == self.count {
             Ok(elements)
         } else {
-            Err(serde::de::Error::invalid_length(length, &self))
+            let said = format!("there are {length} of them, not {}", self.count);
+            Err(serde::de::Error::custom(said))
         }
     }
 }
@@ -1183,4 +1160,26 @@ fn int(value: u64) -> i64 {
 
 fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| Failure::Unreadable(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tequio_protocol::op::Op;
+
+    #[test]
+    fn inputs_are_read_while_all_others_read_results() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path()).unwrap();
+        let (name, op) = (String::new(), Op::RepeatMultiply);
+        let job = NewJob { name, op, priority: 0, grid: None, submitted_at_ms: 0 };
+        let id = store.create_job(&job).unwrap();
+        let inputs = [RepeatMultiply::new(1.0, 2.0, 3).unwrap()];
+        store.append_inputs(id, 0, &inputs).unwrap();
+        let lent: Vec<_> = (0..STORE_READERS).map(|_| store.readers.lend()).collect();
+        assert_eq!(store.inputs(id, 0..1).unwrap(), inputs);
+        drop(lent);
+        store.publish(id, false).unwrap();
+        assert_eq!(store.outcomes(id, 0..1, 1).unwrap(), []);
+    }
 }

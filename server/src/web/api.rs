@@ -4,13 +4,14 @@ use super::App;
 use super::error::{ApiError, STORE_FAILING};
 use super::join;
 use super::list::list;
+use super::names::HostPort;
 use crate::metrics::Metrics;
-use axum::Json;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::http::{Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tequio_protocol::api::{ServerView, WorkerView};
@@ -90,11 +91,14 @@ pub(super) async fn metrics(State(app): State<App>) -> Result<impl IntoResponse,
 }
 
 /// `GET /api/server`
-pub(super) async fn server(State(app): State<App>, headers: HeaderMap) -> Json<ServerView> {
+pub(super) async fn server(
+    State(app): State<App>,
+    Extension(asked): Extension<HostPort>,
+) -> Json<ServerView> {
     Json(ServerView {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         needs_token: app.who.operator_token.is_some(),
-        join: join::link(&app, &headers),
+        join: join::link(&app, &asked),
     })
 }
 

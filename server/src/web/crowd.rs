@@ -13,7 +13,7 @@ use axum::http::StatusCode;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tequio_protocol::limits::{FILES_RESERVED, LOG_CALM, RETRY_AFTER_S, ROOM_LOOK, STALLED_MIN};
+use tequio_protocol::limits::{BUSY_RETRY_AFTER, FILES_RESERVED, LOG_CALM, ROOM_LOOK, STALLED_MIN};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
@@ -316,7 +316,8 @@ impl Crowd {
 /// 503: others hold all that there is, and use it.
 pub(super) fn no_room() -> ApiError {
     let message = format!(
-        "This server writes and reads as much at once as it may; try again in {RETRY_AFTER_S} s."
+        "This server writes and reads as much at once as it may; try again in {} s.",
+        BUSY_RETRY_AFTER.as_secs()
     );
     ApiError::new(StatusCode::SERVICE_UNAVAILABLE, FULL, message)
 }

@@ -72,7 +72,7 @@ impl Drafts {
             return Ok(());
         }
         let message = format!("{DRAFTS_MAX} jobs are being submitted already: try again later.");
-        Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "too_many_drafts", message))
+        Err(ApiError::busy("too_many_drafts", message))
     }
 
     /// Keeps a draft of `total` inputs that the store has.

@@ -3,11 +3,12 @@
 use crate::dispatcher::{ChangeError, ControlError, Stopped};
 use crate::store::StoreError;
 use axum::Json;
-use axum::http::StatusCode;
 use axum::http::header::{CONNECTION, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
+use std::time::Duration;
 use tequio_protocol::api::{ErrorBody, ErrorDetail};
-use tequio_protocol::limits::RETRY_AFTER_S;
+use tequio_protocol::limits::BUSY_RETRY_AFTER;
 use tequio_protocol::text::quote;
 use tracing::error;
 
@@ -20,6 +21,8 @@ pub(super) struct ApiError {
     status: StatusCode,
     code: &'static str,
     message: String,
+    /// When the same request may be answered.
+    retry_after: Option<Duration>,
 }
 
 impl ApiError {
@@ -28,7 +31,13 @@ impl ApiError {
         code: &'static str,
         message: impl Into<String>,
     ) -> ApiError {
-        ApiError { status, code, message: message.into() }
+        ApiError { status, code, message: message.into(), retry_after: None }
+    }
+
+    /// 503: there is no room now; who asks again after `Retry-After` may be answered.
+    pub(super) fn busy(code: &'static str, message: impl Into<String>) -> ApiError {
+        let error = ApiError::new(StatusCode::SERVICE_UNAVAILABLE, code, message);
+        ApiError { retry_after: Some(BUSY_RETRY_AFTER), ..error }
     }
 
     /// 400: the request is wrong in itself.
@@ -63,9 +72,15 @@ impl IntoResponse for ApiError {
         }
         if self.code == FULL {
             // Whoever is turned away for want of places keeps none.
-            let headers =
-                [(CONNECTION, "close".to_owned()), (RETRY_AFTER, RETRY_AFTER_S.to_string())];
+            let headers = [
+                (CONNECTION, "close".to_owned()),
+                (RETRY_AFTER, BUSY_RETRY_AFTER.as_secs().to_string()),
+            ];
             return (self.status, headers, body).into_response();
+        }
+        if let Some(pause) = self.retry_after {
+            let seconds = HeaderValue::from(pause.as_secs());
+            return (self.status, [(RETRY_AFTER, seconds)], body).into_response();
         }
         (self.status, body).into_response()
     }
@@ -84,6 +99,16 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> ApiError {
         match error {
             StoreError::Missing(job) => ApiError::unknown_job(&job.to_string()),
+            StoreError::Damaged { job, .. } => {
+                let said = error.to_string();
+                error!("{said}");
+                let message = format!(
+                    "{}. What is before and behind it may be whole: ask for it with `first` and \
+                     `count`. DELETE /api/jobs/{job} removes the job once it is over or set aside.",
+                    capitalized(&said)
+                );
+                ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "job_damaged", message)
+            }
             // A path and what the system said are the operator's business.
             error => {
                 error!("the store failed: {error}");
@@ -91,6 +116,12 @@ impl From<StoreError> for ApiError {
             }
         }
     }
+}
+
+/// A text as a sentence begins.
+fn capitalized(text: &str) -> String {
+    let mut chars = text.chars();
+    chars.next().map_or_else(String::new, |first| first.to_uppercase().chain(chars).collect())
 }
 
 /// What the outside is told of a store that cannot write.
@@ -116,6 +147,13 @@ impl From<ControlError> for ApiError {
                 );
                 ApiError::new(StatusCode::CONFLICT, "job_not_open", message)
             }
+            ControlError::SetAside(job) => {
+                let message = format!(
+                    "Job {job} is set aside, since a part of it cannot be read: GET /api/jobs/{job} says \
+                     which. Its other results can be read, and DELETE /api/jobs/{job} removes it."
+                );
+                ApiError::new(StatusCode::CONFLICT, "job_set_aside", message)
+            }
             ControlError::NotOver(job, state) => {
                 let message = format!("Job {job} is {}; cancel it first.", state.name());
                 ApiError::new(StatusCode::CONFLICT, "job_not_over", message)
@@ -130,6 +168,22 @@ impl From<ChangeError> for ApiError {
             ChangeError::Stopped(stopped) => stopped.into(),
             ChangeError::Store(error) => error.into(),
             ChangeError::Control(error) => error.into(),
+            ChangeError::TooManyJobs(jobs) => {
+                let message = format!(
+                    "The server keeps {jobs} jobs, and no more: remove some that are over first \
+                     (`tequio remove ID`, DELETE /api/jobs/ID)."
+                );
+                ApiError::new(StatusCode::CONFLICT, "too_many_jobs", message)
+            }
+            ChangeError::TooManyGrids => ApiError::busy(
+                "too_many_grids",
+                "The lists of values of jobs that are not over hold as much memory as they may: try \
+                 again when one of them is over, or give the values as ranges.",
+            ),
+            ChangeError::Busy => ApiError::busy(
+                "busy",
+                "More changes to jobs wait to be written than the server keeps: try again.",
+            ),
         }
     }
 }

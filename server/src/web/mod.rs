@@ -16,6 +16,7 @@ mod line;
 mod lines;
 mod list;
 mod listen;
+mod names;
 mod page;
 mod patience;
 mod proxy;
@@ -24,20 +25,23 @@ mod results;
 mod sample;
 mod socket;
 mod socketio;
+mod tries;
 mod upgrade;
 mod who;
 
 pub use join::{join_link, opening_address};
 pub use limits::Limits;
+pub use names::{BadHost, BadOrigin, HostPort, PageOrigin};
 pub use page::{Damaged, Page};
 pub use proxy::Prefix;
 pub use socket::Root;
-pub use who::{Who, is_local, parse_origin, parse_token};
+pub use who::{Who, parse_token};
 
 use crate::demo;
 use crate::dispatcher::Dispatcher;
 use crate::files;
 use crate::metrics::{Metrics, Service};
+use crate::scheduler::Trust;
 use crate::services::Services;
 use crate::store::{Store, StoreError};
 use axum::Router;
@@ -58,6 +62,7 @@ use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
+use tries::Tries;
 
 /// What a server does.
 pub struct Config {
@@ -75,8 +80,8 @@ pub struct Config {
     pub store: Arc<dyn Store>,
     /// Whom it accepts.
     pub who: Who,
-    /// What the choice of tasks to check follows from; nobody else may know it.
-    pub seed: u64,
+    /// What it believes of its workers.
+    pub trust: Trust,
     /// What peers may hold of it.
     pub limits: Limits,
 }
@@ -98,6 +103,7 @@ struct App {
     root: Root,
     socketio: socketio::Hub,
     who: Arc<Who>,
+    tries: Tries,
     crowd: Crowd,
 }
 
@@ -159,15 +165,15 @@ async fn serve_until(
     config: Config,
     stop: BoxFuture<'static, ()>,
 ) -> Result<(), StoreError> {
-    let Config { address, welcome, demo, root, page, store, who, seed, limits } = config;
+    let Config { address, welcome, demo, root, page, store, who, trust, limits } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
-        Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
+        Dispatcher::start(welcome, store.clone(), metrics.clone(), trust).await?;
     let (stopping, is_stopping) = watch::channel(false);
     let (sockets, mut all_closed) = Sockets::new(is_stopping);
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
-    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone());
+    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
     let crowd = Crowd::new(files::limit(), limits);
     let drafts = Drafts::new(dispatcher.clone());
     let sweep = tokio::spawn(drafts.clone().sweep());
@@ -186,6 +192,7 @@ async fn serve_until(
         root,
         socketio,
         who,
+        tries: Tries::new(Instant::now()),
         crowd: crowd.clone(),
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));

@@ -7,7 +7,7 @@ use super::events::UNBUFFERED;
 use super::jobs::parse_id;
 use super::readers::{Block, Piece, Readers, Turn};
 use crate::connection::{Stopping, stopped};
-use crate::dispatcher::{Progress, Stopped};
+use crate::dispatcher::{ControlError, Progress, Stopped};
 use crate::store::{Run, Store, StoreError, push_joined};
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
@@ -74,6 +74,9 @@ pub(super) async fn get(
             return Err(nobody_sees_its_end());
         }
     }
+    if wanted.follow && progress.borrow().is_set_aside {
+        return Err(ControlError::SetAside(job).into());
+    }
     let mut results = Results::new(&app, job, progress, &wanted).await?;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(wanted.format.content_type()));
@@ -84,6 +87,8 @@ pub(super) async fn get(
     if is_bare {
         let bytes = results.measure().await?;
         headers.insert(CONTENT_LENGTH, bytes.into());
+    } else {
+        results.begin().await?;
     }
     Ok((headers, Body::from_stream(results.stream())).into_response())
 }
@@ -118,6 +123,8 @@ struct Results {
     measured: Option<(VecDeque<Range<u64>>, u64)>,
     format: Format,
     header: Option<&'static str>,
+    /// The first lines, if they were read before the answer began.
+    begun: Option<Bytes>,
     /// Results sent so far.
     sent: u64,
     /// Whether a line that counts them is still to come.
@@ -130,6 +137,8 @@ enum Broken {
     Store(#[from] StoreError),
     #[error("the server stops")]
     Stopping,
+    #[error("job {0} was set aside, since a part of it cannot be read")]
+    SetAside(JobId),
     #[error("{0} of the bytes that were measured before are not there")]
     Short(u64),
 }
@@ -139,6 +148,7 @@ impl From<Broken> for ApiError {
         match broken {
             Broken::Store(error) => error.into(),
             Broken::Stopping => Stopped.into(),
+            Broken::SetAside(job) => ControlError::SetAside(job).into(),
             broken => StoreError::Io(broken.to_string()).into(),
         }
     }
@@ -167,6 +177,7 @@ impl Results {
             measured: None,
             format: wanted.format,
             header: wanted.format.header(has_lines),
+            begun: None,
             sent: 0,
             counts: wanted.end,
         })
@@ -235,14 +246,26 @@ impl Results {
         Ok(chunk)
     }
 
+    /// Reads the first lines that are there, so that what cannot be read is an error of the answer while
+    /// it has not begun, and not one that breaks it off.
+    async fn begin(&mut self) -> Result<(), Broken> {
+        if self.next < self.end_of_readable()? {
+            self.begun = self.next_lines().await?;
+        }
+        Ok(())
+    }
+
     async fn next_lines(&mut self) -> Result<Option<Bytes>, Broken> {
+        if let Some(begun) = self.begun.take() {
+            return Ok(Some(begun));
+        }
         if let Some(block) = self.take_tail()
             && let Some(text) = self.next_piece(block)
         {
             return Ok(Some(text));
         }
         loop {
-            let end = self.end_of_readable();
+            let end = self.end_of_readable()?;
             let block = if self.next < end { self.read(end).await? } else { Block::default() };
             if let Some(text) = self.next_piece(block) {
                 return Ok(Some(text));
@@ -288,15 +311,18 @@ impl Results {
     }
 
     /// The index behind the last that may be read now.
-    fn end_of_readable(&mut self) -> u64 {
-        let Some(progress) = &mut self.progress else { return self.end };
+    fn end_of_readable(&mut self) -> Result<u64, Broken> {
+        let Some(progress) = &mut self.progress else { return Ok(self.end) };
         let seen = *progress.borrow_and_update();
         if seen.state.is_over() {
             // Nothing more follows: what is there is all, with its gaps.
             self.progress = None;
-            return self.end;
+            return Ok(self.end);
         }
-        self.end.min(seen.prefix)
+        if seen.is_set_aside && self.next >= seen.prefix {
+            return Err(Broken::SetAside(self.job));
+        }
+        Ok(self.end.min(seen.prefix))
     }
 
     /// Some lines; none where there are no more.
@@ -612,6 +638,7 @@ mod tests {
             end: u64::MAX,
             measured: None,
             format: Format::Csv,
+            begun: None,
             header: Some("index,result,error\n"),
             sent: 0,
             counts: false,

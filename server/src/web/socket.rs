@@ -1,7 +1,9 @@
 //! WebSockets: who is served what, and the socket as a connection's link.
 
 use super::api::Params;
+use super::names::HostPort;
 use super::upgrade::{Handshake, Socket, is_wanted};
+use super::who::may_watch;
 use super::{App, assets, error::ApiError};
 use crate::connection::{Close, Connection, Frame, Link, LinkError, Peer, Stopping};
 use crate::metrics::Service;
@@ -91,7 +93,7 @@ impl FromRequestParts<App> for Caller {
         let handshake = Handshake::read(parts).map_err(|refusal| no_socket(refusal, parts, app))?;
         app.crowd.admit()?;
         // What was said is for those who were there, and for pages that are somebody's.
-        let may_watch = app.who.may_watch(&parts.headers);
+        let may_watch = may_watch(&parts.headers);
         let before = if may_watch { Before::Told } else { Before::Untold };
         let agent = parts.headers.get(USER_AGENT);
         let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
@@ -252,7 +254,9 @@ struct Asker {
 fn no_socket(refusal: ApiError, parts: &Parts, app: &App) -> ApiError {
     let asker = Query::<Asker>::try_from_uri(&parts.uri).ok();
     let origin = asker.and_then(|Query(asker)| asker.origin);
-    origin.and_then(|origin| app.who.refusal_of_socket(&origin, &parts.headers)).unwrap_or(refusal)
+    let asked = parts.extensions.get::<HostPort>();
+    let refused = origin.zip(asked);
+    refused.and_then(|(origin, asked)| app.who.refusal_of_socket(&origin, asked)).unwrap_or(refusal)
 }
 
 impl Link for Socket {

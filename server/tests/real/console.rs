@@ -1,6 +1,6 @@
 //! The binary as a person runs it: what its console says, and how it ends.
 
-use crate::support::{Client, Tequio, Worker, binary};
+use crate::support::{Answer, Client, Tequio, Worker, binary, http, interrupt, until, within};
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 #[tokio::test]
@@ -55,6 +55,80 @@ async fn a_demo_goes_on_for_as_long_as_somebody_computes() {
     }
     tequio.line_with(" done: ").await;
     worker.stop().await;
+}
+
+/// A server whose console is a file, and where clients connect.
+async fn serve_to_file(file: &std::path::Path) -> (tokio::process::Child, String) {
+    let mut command = binary();
+    command.args(["serve", "--memory", "--listen", "127.0.0.1:0"]);
+    let child = command.stderr(std::fs::File::create(file).unwrap()).spawn().unwrap();
+    let url = until(async || {
+        let said = std::fs::read_to_string(file).unwrap();
+        let (_, behind) = said.split_once("Listening on ")?;
+        behind.split_once(" · ").map(|(url, _)| url.to_owned())
+    });
+    let url = url.await;
+    (child, url)
+}
+
+/// What a console has in the end.
+async fn console_of(mut child: tokio::process::Child, file: &std::path::Path) -> String {
+    interrupt(&mut child).await;
+    assert_eq!(within(child.wait()).await.unwrap().code(), Some(0));
+    std::fs::read_to_string(file).unwrap()
+}
+
+#[tokio::test]
+async fn clients_that_come_and_go_do_not_fill_a_disk_with_lines() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (child, url) = serve_to_file(file.path()).await;
+    // Some stay: each of them is named each time.
+    let mut staying = Vec::new();
+    for _ in 0..50 {
+        staying.push(Client::connect_to(&url).await);
+    }
+    for _ in 0..2000 {
+        Client::connect_to(&url).await.0.close(None).await.unwrap();
+    }
+    drop(staying);
+    let said = console_of(child, file.path()).await;
+    assert!(said.len() < 300_000, "{} bytes, which were 9 million", said.len());
+    assert!(said.contains("more like this before)"), "what is left out is counted");
+    assert!(said.contains("INFO Stopped") && said.contains("INFO Connected (0)"), "{said}");
+    let longest = said.lines().map(str::len).max();
+    assert!(longest < Some(500), "{longest:?}");
+}
+
+#[tokio::test]
+async fn rubbish_does_not_fill_a_disk_with_lines() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let (child, url) = serve_to_file(file.path()).await;
+    for _ in 0..40 {
+        let mut client = Client::connect_to(&url).await;
+        client.hello_after_its_task().await;
+        for nth in 0..100 {
+            client
+                .send(&format!(r#"{{"type":"failed","lease":{nth},"index":1,"error":"x"}}"#))
+                .await;
+            client.send(&format!("rubbish {nth}")).await;
+        }
+        client.0.close(None).await.unwrap();
+    }
+    let said = console_of(child, file.path()).await;
+    assert!(said.len() < 300_000, "{} bytes", said.len());
+}
+
+#[tokio::test]
+async fn a_console_that_nobody_reads_holds_up_nobody() {
+    // Far more lines than a pipe takes, and nobody at its other end.
+    let tequio = Tequio::serve(&[]).await;
+    for _ in 0..400 {
+        let mut client = Client::connect_to(&tequio.url).await;
+        client.send("rubbish").await;
+        client.0.close(None).await.unwrap();
+    }
+    let health = Answer::of(http().get(format!("{}/healthz", tequio.page))).await;
+    assert_eq!(health.status, 200);
 }
 
 #[tokio::test]

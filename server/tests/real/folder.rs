@@ -7,7 +7,8 @@ use crate::support::{
     until,
 };
 use std::fs;
-use std::path::Path;
+use std::os::unix::fs::symlink;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use tempfile::TempDir;
 
@@ -88,6 +89,104 @@ async fn a_second_server_that_has_a_folder_of_the_same_name_is_left_alone() {
     assert_eq!(jobs.matches("\"submitted_at\"").count(), 2, "{jobs}");
 }
 
+/// No server starts on a folder: another has it, or its database.
+async fn assert_in_use(folder: &Path, case: &str) {
+    let mut second = binary();
+    second.args(["serve", "--data"]).arg(folder).args(["--listen", "127.0.0.1:0"]);
+    second.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let second = ended(second.spawn().unwrap()).await;
+    assert_eq!(second.code, Some(1), "{case}: {second:?}");
+    assert!(second.err.contains("is in use by another tequio"), "{case}: {second:?}");
+}
+
+/// Whatever is done to the files around it, a database has one server.
+#[tokio::test]
+async fn a_database_has_one_server_wherever_it_is_and_whatever_is_deleted() {
+    let renamed = |folder: &Path, other: &Path| {
+        // The folder's name is another folder's now, which has the files of before but for the lock.
+        fs::rename(folder, other).unwrap();
+        fs::create_dir(folder).unwrap();
+        for name in ["tequio.sqlite", "tequio.sqlite-wal", "tequio.sqlite-shm"] {
+            fs::rename(other.join(name), folder.join(name)).unwrap();
+        }
+        folder.to_owned()
+    };
+    let moved = |folder: &Path, other: &Path| {
+        fs::create_dir(other).unwrap();
+        fs::rename(folder.join("tequio.sqlite"), other.join("tequio.sqlite")).unwrap();
+        other.to_owned()
+    };
+    let linked_hard = |folder: &Path, other: &Path| {
+        fs::create_dir(other).unwrap();
+        fs::hard_link(folder.join("tequio.sqlite"), other.join("tequio.sqlite")).unwrap();
+        other.to_owned()
+    };
+    let linked = |folder: &Path, other: &Path| {
+        fs::create_dir(other).unwrap();
+        symlink(folder.join("tequio.sqlite"), other.join("tequio.sqlite")).unwrap();
+        other.to_owned()
+    };
+    let by_another_path = |folder: &Path, other: &Path| {
+        symlink(folder, other).unwrap();
+        fs::remove_file(folder.join("lock")).unwrap();
+        other.to_owned()
+    };
+    let all_but_the_database_deleted = |folder: &Path, _: &Path| {
+        for name in ["lock", "tequio.sqlite-wal", "tequio.sqlite-shm"] {
+            fs::remove_file(folder.join(name)).unwrap();
+        }
+        folder.to_owned()
+    };
+    type Way<'a> = &'a dyn Fn(&Path, &Path) -> PathBuf;
+    let ways: [(&str, Way<'_>); 6] = [
+        ("renamed", &renamed),
+        ("moved", &moved),
+        ("linked hard", &linked_hard),
+        ("linked", &linked),
+        ("by another path", &by_another_path),
+        ("all but the database deleted", &all_but_the_database_deleted),
+    ];
+    for (case, way) in ways {
+        let (parent, folder) = folder();
+        let server = serve(&folder).await;
+        assert!(submits(&server).await, "{case}");
+        let other = way(&folder, &parent.path().join("other"));
+        assert_in_use(&other, case).await;
+        server.kill().await;
+        // It is free once that server is gone.
+        let second = serve(&other).await;
+        assert_eq!(health(&second).await, 200, "{case}");
+    }
+}
+
+/// Those of before lock the file `lock` and nothing else.
+#[tokio::test]
+async fn a_folder_of_an_older_server_is_in_use() {
+    let (_parent, folder) = folder();
+    fs::create_dir(&folder).unwrap();
+    let lock = fs::File::create(folder.join("lock")).unwrap();
+    lock.try_lock().unwrap();
+    assert_in_use(&folder, "an older server").await;
+    drop(lock);
+}
+
+#[tokio::test]
+async fn a_database_behind_a_link_is_one_of_its_folder() {
+    let (parent, folder) = folder();
+    let server = serve(&folder).await;
+    assert!(submits(&server).await);
+    server.kill().await;
+    let other = parent.path().join("other");
+    fs::create_dir(&other).unwrap();
+    symlink(folder.join("tequio.sqlite"), other.join("tequio.sqlite")).unwrap();
+    let mut linked = serve(&other).await;
+    assert_in_use(&folder, "the folder itself").await;
+    let jobs = run(&linked.page, &["jobs", "--json"]).await.out;
+    assert_eq!(jobs.matches("\"submitted_at\"").count(), 1, "what was in the log is there: {jobs}");
+    assert_eq!(linked.interrupt().await.code(), Some(0));
+    assert!(!folder.join("tequio.sqlite-wal").exists(), "it is tidied away");
+}
+
 #[tokio::test]
 async fn a_file_that_is_not_the_one_that_was_opened_takes_nothing() {
     let copied = |folder: &Path, name: &str| {
@@ -115,12 +214,7 @@ async fn a_file_that_is_not_the_one_that_was_opened_takes_nothing() {
         assert!(line.contains(name), "{line}");
         assert!(!submits(&server).await, "{name}");
         // Nobody else gets the folder meanwhile.
-        let mut second = binary();
-        second.args(["serve", "--data"]).arg(&folder).args(["--listen", "127.0.0.1:0"]);
-        second.stdout(Stdio::piped()).stderr(Stdio::piped());
-        let second = ended(second.spawn().unwrap()).await;
-        assert_eq!(second.code, Some(1), "{name}: {second:?}");
-        assert!(second.err.contains("in use"), "{name}: {second:?}");
+        assert_in_use(&folder, name).await;
         if name.starts_with("tequio.sqlite-") {
             // What was in the log is in the file by now.
             server.kill().await;

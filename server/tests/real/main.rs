@@ -4,7 +4,9 @@
 
 mod cli;
 mod console;
+mod damage;
 mod events;
+mod every_way_in;
 mod folder;
 mod foreign_files;
 mod idle;
@@ -19,6 +21,7 @@ mod plain;
 mod proxies;
 mod proxy;
 mod refusals;
+mod saboteurs;
 mod sample;
 mod services;
 mod services_cli;

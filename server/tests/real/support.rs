@@ -11,6 +11,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tempfile::TempDir;
 use tequio::native::{self, End};
+use tequio::scheduler::{Failures, Trust};
 use tequio::store::{MemoryStore, Store};
 use tequio::web::{self, Config, Limits, Page, Root, Who};
 use tequio_protocol::api::{JobView, WorkerView};
@@ -72,7 +73,8 @@ impl Server {
         socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
         let listener = socket.listen(1024).unwrap();
         let welcome = RepeatMultiply::new(3.0, 2.0, 10).ok();
-        Server::launch_on(listener, welcome, store, on_loopback(), limits)
+        let failures = Failures::Judged;
+        Server::launch_on(listener, welcome, store, on_loopback(), failures, limits)
     }
 
     /// Starts one that accepts `who`.
@@ -80,9 +82,24 @@ impl Server {
         Server::launch(None, Arc::new(MemoryStore::new()), who).await
     }
 
+    /// Starts one that believes what is said to have failed, and has no welcome task.
+    pub(crate) async fn that_believes_failures() -> Server {
+        Server::launch_with(None, Arc::new(MemoryStore::new()), on_loopback(), Failures::Believed)
+            .await
+    }
+
     async fn launch(welcome: Option<RepeatMultiply>, store: Arc<dyn Store>, who: Who) -> Server {
+        Server::launch_with(welcome, store, who, Failures::Judged).await
+    }
+
+    async fn launch_with(
+        welcome: Option<RepeatMultiply>,
+        store: Arc<dyn Store>,
+        who: Who,
+        failures: Failures,
+    ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        Server::launch_on(listener, welcome, store, who, Limits::default())
+        Server::launch_on(listener, welcome, store, who, failures, Limits::default())
     }
 
     fn launch_on(
@@ -90,14 +107,16 @@ impl Server {
         welcome: Option<RepeatMultiply>,
         store: Arc<dyn Store>,
         who: Who,
+        failures: Failures,
         limits: Limits,
     ) -> Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let root = Root::Tasks;
         let page = Page::packed(&PAGE).unwrap();
-        let (demo, seed) = (false, 1);
-        let config = Config { address, welcome, demo, root, page, store, who, seed, limits };
+        let trust = Trust { failures, ..Trust::from(1) };
+        let demo = false;
+        let config = Config { address, welcome, demo, root, page, store, who, trust, limits };
         let served = tokio::spawn(async {
             let stopped = async {
                 stopped.await.ok();
@@ -299,6 +318,22 @@ impl Client {
         }
     }
 
+    /// The next text frame, as JSON; `None` once the connection is over.
+    pub(crate) async fn heard(&mut self) -> Option<Value> {
+        loop {
+            match self.0.next().await? {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Sends what nobody may read any more.
+    pub(crate) async fn try_send(&mut self, message: &Value) {
+        self.0.send(Message::text(message.to_string())).await.ok();
+    }
+
     /// Goes over to leases, and waits until it has.
     pub(crate) async fn hello(&mut self) {
         self.send(
@@ -306,6 +341,12 @@ impl Client {
         )
         .await;
         assert_eq!(self.receive().await["type"], "welcome");
+    }
+
+    /// Goes over to leases at a server with a welcome task, and waits until it has.
+    pub(crate) async fn hello_after_its_task(&mut self) {
+        assert_eq!(self.receive().await["type"], "task");
+        self.hello().await;
     }
 
     /// Says of every task of every lease that it fails, for `error`.

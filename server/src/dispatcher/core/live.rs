@@ -237,6 +237,7 @@ mod tests {
             done: 0,
             failed: 0,
             recorded: Vec::new(),
+            trouble: None,
         };
         core.add_job(job, at(0));
     }

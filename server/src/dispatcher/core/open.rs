@@ -24,6 +24,9 @@ impl Core {
     /// Errs where a job does not wait for inputs, or is not there.
     pub fn check_open(&self, id: JobId) -> Result<(), ControlError> {
         let job = self.jobs.get(&id).ok_or(ControlError::Unknown(id))?;
+        if job.is_set_aside() {
+            return Err(ControlError::SetAside(id));
+        }
         let is_open = job.is_open && !job.state.is_over();
         if is_open { Ok(()) } else { Err(ControlError::NotOpen(id, job.state)) }
     }
@@ -50,7 +53,7 @@ impl Core {
         if let Some(until) = job.waits_until.take() {
             self.waiting.remove(&(until, id));
         }
-        if job.is_open && !job.state.is_over() {
+        if job.is_open && job.trouble.is_none() && !job.state.is_over() {
             job.waits_until = Some(until);
             self.waiting.insert((until, id));
         }

@@ -16,7 +16,7 @@ pub(super) use frames::Frames;
 use super::patience::Patience;
 use super::socket::Sockets;
 use super::upgrade;
-use super::who::Who;
+use super::who::may_watch;
 use super::{App, assets};
 use crate::connection::{Stopping, stopped};
 use crate::dispatcher::Dispatcher;
@@ -51,7 +51,7 @@ pub(super) const PATHS: [&str; 2] = ["/socket.io/", "/socket.io"];
 
 /// What a page of nobody's is answered that wants to be told of jobs.
 const NO_DASHBOARD: &str = "a page of the origin null (a file's, or one in a sandboxed frame) is told \
-    of no jobs, workers and results: open it from a server, or start this one with --allow-origin null";
+    of no jobs, workers and results: open it from a server";
 
 /// The one namespace.
 const ROOT: &str = "/";
@@ -99,19 +99,14 @@ pub(super) async fn script(
 
 impl Hub {
     /// Starts to take clients, until `sockets` says that the server stops.
-    pub(super) fn start(
-        dispatcher: Dispatcher,
-        sockets: Sockets,
-        tally: Tally,
-        who: Arc<Who>,
-    ) -> Hub {
+    pub(super) fn start(dispatcher: Dispatcher, sockets: Sockets, tally: Tally) -> Hub {
         let dashboards = Arc::new(Dashboards::new(tally.clone()));
         let clients = Arc::new(Clients::new(tally));
         let (service, io) = builder().build_with_inner_svc(service_fn(not_found));
         let (all, told, stopping) = (clients.clone(), dashboards.clone(), sockets.stopping());
         // Before the client knows that it is connected, so that nothing that it sends is missed.
         let welcome = async move |socket: SocketRef| {
-            attend(&socket, &all, &told, &stopping, &who);
+            attend(&socket, &all, &told, &stopping);
             Ok::<(), Infallible>(())
         };
         io.ns(ROOT, (async || {}).with(welcome));
@@ -214,7 +209,6 @@ fn attend(
     clients: &Arc<Clients>,
     dashboards: &Arc<Dashboards>,
     stopping: &Stopping,
-    who: &Who,
 ) {
     let seat = Arc::new(Seat::enter(clients, socket));
     let on = |take: fn(&Dashboards, &SocketRef)| {
@@ -222,7 +216,7 @@ fn attend(
         OnEvent::new(seat, move |socket| take(&dashboards, socket))
     };
     socket.on("message", on(|_, _| {}));
-    if who.may_watch(&socket.req_parts().headers) {
+    if may_watch(&socket.req_parts().headers) {
         socket.on("join", on(Dashboards::join));
     } else {
         socket.on("join", OnEvent::refused(seat.clone(), NO_DASHBOARD));
