@@ -86,8 +86,8 @@ enum Event {
         reason: String,
         how: HowLeft,
     },
-    ListWorkers(oneshot::Sender<Vec<WorkerView>>),
-    ListJobs(oneshot::Sender<Vec<JobView>>),
+    ListWorkers(Option<WorkerId>, usize, oneshot::Sender<Vec<WorkerView>>),
+    ListJobs(Option<JobId>, usize, oneshot::Sender<Vec<JobView>>),
     Job(JobId, oneshot::Sender<Option<JobView>>),
     Follow(JobId, oneshot::Sender<Option<watch::Receiver<Progress>>>),
     Control(JobId, Control, oneshot::Sender<Result<Option<OnDisk>, ControlError>>),
@@ -262,12 +262,25 @@ impl Dispatcher {
 
     /// Who is connected, in the order of arrival.
     pub async fn list_workers(&self) -> Result<Vec<WorkerView>, Stopped> {
-        self.look(Event::ListWorkers).await
+        self.list_workers_behind(None, usize::MAX).await
     }
 
-    /// All jobs, in the order of submission.
-    pub async fn list_jobs(&self) -> Result<Vec<JobView>, Stopped> {
-        self.look(Event::ListJobs).await
+    /// The first `count` who are connected, of those that came after the worker `last`.
+    pub async fn list_workers_behind(
+        &self,
+        last: Option<WorkerId>,
+        count: usize,
+    ) -> Result<Vec<WorkerView>, Stopped> {
+        self.look(|list| Event::ListWorkers(last, count, list)).await
+    }
+
+    /// The first `count` jobs, in the order of submission, of those that came after the job `last`.
+    pub async fn list_jobs_behind(
+        &self,
+        last: Option<JobId>,
+        count: usize,
+    ) -> Result<Vec<JobView>, Stopped> {
+        self.look(|list| Event::ListJobs(last, count, list)).await
     }
 
     /// One job.
@@ -510,8 +523,12 @@ impl State {
                 self.outboxes.remove(&worker);
                 self.core.disconnected(worker, &reason, how, now);
             }
-            Event::ListWorkers(list) => drop(list.send(self.core.workers(now.at))),
-            Event::ListJobs(list) => drop(list.send(self.core.jobs(now.at))),
+            Event::ListWorkers(last, count, list) => {
+                drop(list.send(self.core.workers_behind(last, count, now.at)));
+            }
+            Event::ListJobs(last, count, list) => {
+                drop(list.send(self.core.jobs_behind(last, count, now.at)));
+            }
             Event::Job(id, job) => drop(job.send(self.core.job(id, now.at))),
             Event::Follow(id, progress) => {
                 drop(progress.send(self.followers.get(&id).map(watch::Sender::subscribe)));
