@@ -18,7 +18,7 @@ use super::limits::Limits;
 use super::patience::Patience;
 use super::socket::Sockets;
 use super::upgrade::Handshake;
-use super::who::Who;
+use super::who::may_watch;
 use super::{App, assets};
 use crate::begun::Begun;
 use crate::bounds::{Bound, Full, Origin};
@@ -60,7 +60,7 @@ pub(super) const PATHS: [&str; 2] = ["/socket.io/", "/socket.io"];
 
 /// What a page of nobody's is answered that wants to be told of jobs.
 const NO_DASHBOARD: &str = "a page of the origin null (a file's, or one in a sandboxed frame) is told \
-    of no jobs, workers and results: open it from a server, or start this one with --allow-origin null";
+    of no jobs, workers and results: open it from a server";
 
 /// The one namespace.
 const ROOT: &str = "/";
@@ -127,7 +127,6 @@ impl Hub {
         dispatcher: Dispatcher,
         sockets: Sockets,
         tally: Tally,
-        who: Arc<Who>,
         limits: &Limits,
     ) -> Hub {
         let dashboards = Arc::new(Dashboards::new(tally.clone(), limits.socketio_owed_max));
@@ -139,7 +138,7 @@ impl Hub {
         // Before the client knows that it is connected, so that nothing that it sends is missed.
         let welcome = async move |socket: SocketRef| {
             if !is_let_go(&socket, &known) {
-                attend(&socket, &all, &told, &known, &stopping, &who);
+                attend(&socket, &all, &told, &known, &stopping);
             }
             Ok::<(), Infallible>(())
         };
@@ -415,7 +414,6 @@ fn attend(
     dashboards: &Arc<Dashboards>,
     sessions: &Sessions,
     stopping: &Stopping,
-    who: &Who,
 ) {
     let seat = Arc::new(Seat::enter(clients, socket));
     let on = |take: fn(&Dashboards, &SocketRef)| {
@@ -423,7 +421,7 @@ fn attend(
         OnEvent::new(seat, move |socket| take(&dashboards, socket))
     };
     socket.on("message", on(|_, _| {}));
-    if who.may_watch(&socket.req_parts().headers) {
+    if may_watch(&socket.req_parts().headers) {
         socket.on("join", on(Dashboards::join));
     } else {
         socket.on("join", OnEvent::refused(seat.clone(), NO_DASHBOARD));
