@@ -5,13 +5,16 @@
 pub mod core;
 mod feed;
 mod inputs;
+mod outgoing;
 mod writer;
 
 pub use core::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled};
 pub use feed::{Telling, Watch};
+pub use outgoing::{Outbox, Outgoing};
 
-use crate::connection::{Close, Peer};
+use crate::connection::Peer;
 use crate::metrics::Metrics;
+use crate::outbox::NotPut;
 use crate::scheduler::Trust;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
 use crate::wall_clock;
@@ -25,30 +28,14 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
     DISPATCHER_BATCH, DISPATCHER_EVENTS_BYTES_MAX, DISPATCHER_EVENTS_MAX, DISPATCHER_QUESTIONS,
-    GRIDS_BYTES_MAX, JOBS_MAX, OUTBOX_MESSAGES_MAX, SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT,
-    WRITES_WAITING_KIB_MAX,
+    GRIDS_BYTES_MAX, JOBS_MAX, SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
 };
-use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 use writer::{Queued, Write};
-
-/// What a session receives, in order. It ends when the dispatcher gives the connection up because
-/// the outbox was full.
-pub type Outbox = mpsc::Receiver<Outgoing>;
-
-/// What a session is to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outgoing {
-    /// Send this. Boxed: an outbox keeps room for many, and is empty mostly.
-    Message(Box<ServerMessage>),
-    /// Close the connection.
-    Close(Box<Close>),
-}
 
 /// The way to the dispatcher, one clone a session. The dispatcher ends when all are gone.
 #[derive(Clone, Debug)]
@@ -211,6 +198,7 @@ impl Dispatcher {
         let state = State {
             core: Core::new(welcome, loaded.epoch, loaded.jobs, trust, metrics.clone(), now),
             outboxes: HashMap::new(),
+            all_outboxes: outgoing::All::new(),
             followers: HashMap::new(),
             inputs,
             writes: writes.clone(),
@@ -473,7 +461,8 @@ fn large_kib(message: &FromWorker) -> Option<u32> {
 
 struct State {
     core: Core,
-    outboxes: HashMap<WorkerId, mpsc::Sender<Outgoing>>,
+    outboxes: HashMap<WorkerId, outgoing::Sender>,
+    all_outboxes: outgoing::All,
     /// One a job that was followed or may be.
     followers: HashMap<JobId, watch::Sender<Progress>>,
     inputs: sync_mpsc::Sender<inputs::Wanted>,
@@ -633,7 +622,7 @@ impl State {
     }
 
     fn connected(&mut self, peer: Peer, joined: oneshot::Sender<(WorkerId, Outbox)>, now: Now) {
-        let (outbox, messages) = mpsc::channel(OUTBOX_MESSAGES_MAX);
+        let (outbox, messages) = self.all_outboxes.open();
         let id = self.core.connected(peer, now);
         self.outboxes.insert(id, outbox);
         if joined.send((id, messages)).is_err() {
@@ -648,9 +637,11 @@ impl State {
         for effect in self.core.effects(now) {
             match effect {
                 Effect::Send(worker, message) => {
-                    self.send(worker, Outgoing::Message(Box::new(message)));
+                    self.send(worker, Outgoing::Message(Box::new(message)), now);
                 }
-                Effect::Close(worker, close) => self.send(worker, Outgoing::Close(Box::new(close))),
+                Effect::Close(worker, close) => {
+                    self.send(worker, Outgoing::Close(Box::new(close)), now);
+                }
                 Effect::ReadInputs { lease, job, range } => {
                     self.read_inputs(inputs::Wanted { lease, job, range });
                 }
@@ -672,15 +663,15 @@ impl State {
         on_disk
     }
 
-    fn send(&mut self, worker: WorkerId, outgoing: Outgoing) {
+    fn send(&mut self, worker: WorkerId, outgoing: Outgoing, now: Now) {
         let Some(outbox) = self.outboxes.get(&worker) else { return };
-        match outbox.try_send(outgoing) {
+        match self.all_outboxes.send(outbox, outgoing, now.unix_ms) {
             Ok(()) => {}
             // Its session has ended, and says so next.
-            Err(TrySendError::Closed(_)) => {}
-            Err(TrySendError::Full(_)) => {
-                warn!("[#{worker}] reads nothing: {OUTBOX_MESSAGES_MAX} messages wait for it");
-                // The session reads what fitted, then the outbox's end, and closes.
+            Err(NotPut::Gone) => {}
+            Err(NotPut::Overfull) => {
+                warn!("[#{worker}] reads nothing: too many messages wait for it");
+                // The session reads what there is, then the outbox's end, and closes.
                 self.outboxes.remove(&worker);
             }
         }
