@@ -13,6 +13,10 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// The longest `agent` that is kept. Real ones are under 300 characters; the rest is cut.
 pub const AGENT_CHARS_MAX: usize = 512;
 
+/// The longest `agent` that is kept, in bytes: real ones are ASCII. Four bytes for each of
+/// [`AGENT_CHARS_MAX`] characters would make the list of workers four times as long.
+pub const AGENT_BYTES_MAX: usize = 512;
+
 /// The longest name that a worker says of itself, its session or an op: four times what ours have.
 /// What is said once is kept for as long as a connection lasts.
 pub const NAME_CHARS_MAX: usize = 64;
@@ -80,17 +84,6 @@ pub const TASK_ATTEMPTS_MAX: usize = 3;
 /// slow gets its time so (10 s, 40 s, 160 s), one that never ends costs as many attempts.
 pub const RETRY_PATIENCE_FACTOR: u32 = 4;
 
-/// Results of a message that the server computes itself, drawn after they came, and one more for
-/// each [`SAMPLE_EVERY`]; a message that has no more is computed whole. All of `n` samples miss a
-/// worker that falsifies a share `f` of its results with a probability of `(1 - f)^n`.
-pub const SAMPLES_MIN: u64 = 4;
-
-/// See [`SAMPLES_MIN`].
-pub const SAMPLE_EVERY: u64 = 1024;
-
-/// Strikes (results that are wrong, or for what it does not hold) before a worker is turned away.
-pub const STRIKES_MAX: u32 = 3;
-
 /// Leases of one worker that are remembered after they ended, so that what is late or sent twice
 /// is told from what is invented.
 pub const PAST_LEASES_MAX: usize = 64;
@@ -100,12 +93,16 @@ pub const PAST_LEASES_MAX: usize = 64;
 pub const SESSION_KEPT: Duration = Duration::from_secs(60);
 
 /// Workers that are remembered after they lost their connections: more tabs than hang on one access
-/// point. Beyond it the oldest are forgotten, and come back as newcomers.
+/// point. Beyond it some are forgotten, and come back as newcomers: of the address that has the most
+/// of them, the one with the fewest results.
 pub const SESSIONS_KEPT_MAX: usize = 1024;
 
-/// What these cost, in tasks whose inputs are kept at 24 bytes each, a lease counting as one more:
-/// half of what may be in flight, so that workers that come and go do not fill the memory.
-pub const SESSIONS_KEPT_TASKS_MAX: u64 = IN_FLIGHT_TASKS_MAX / 2;
+/// What these cost, in bytes. Workers that come and go must not fill the memory.
+pub const SESSIONS_KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// The inputs that one of these keeps, in bytes: 43,690 tasks of lists, ten leases of
+/// [`LEASE_INPUTS_MAX`]. Results of older leases no longer count, and their tasks are computed anew.
+pub const SESSION_INPUTS_BYTES_MAX: usize = 1024 * 1024;
 
 /// Candidates looked at for one grant (jobs, workers, tasks to retry, leases to copy) where the
 /// first ones do not fit: a bound on the cost of one grant, whatever has piled up.
@@ -128,7 +125,9 @@ pub const PIECE: Duration = Duration::from_millis(250);
 /// below [`DEADLINE_MIN`], so that a long task is not given to others while it is computed.
 pub const PROGRESS_INTERVAL: Duration = Duration::from_secs(4);
 
-/// How long `progress` alone keeps a lease: a worker whose op hangs says it for ever.
+/// How long `progress` alone keeps a task: a worker whose op hangs says it for ever. What lies behind
+/// that task in its lease goes back at the usual deadline, and from then on whoever has nothing else
+/// to do is lent the task as well.
 pub const HOLD_MAX: Duration = Duration::from_secs(600);
 
 /// Jobs whose speed a worker remembers.
@@ -214,6 +213,8 @@ pub const IN_FLIGHT_TASKS_MAX: u64 = 1 << 21;
 
 /// Tasks that one worker holds at the most, shared among its leases: a quarter of
 /// [`IN_FLIGHT_TASKS_MAX`], so that one that never answers does not keep the others from working.
+/// It is also no more than half of what others leave free, so that there is always room, and no more
+/// than [`LEASE_GROWTH`] times what it has answered: what a worker may hold is what it has shown.
 pub const WORKER_TASKS_MAX: u64 = IN_FLIGHT_TASKS_MAX / 4;
 
 /// Revoked tasks of a plain client that are remembered: it knows no revoking, and answers them.
@@ -225,6 +226,14 @@ pub const COMMIT_TASKS_MAX: u64 = 1 << 17;
 /// Jobs that are entered in one transaction where many are submitted at once: one sync of the disk for
 /// all of them, and little enough that outcomes do not wait for long before they are recorded.
 pub const COMMIT_SUBMISSIONS_MAX: usize = 64;
+
+/// Jobs that a server keeps, those that are over included: the list of all of them is some 15 MB, and each
+/// start reads them all. Beyond it no job is submitted until some are removed.
+pub const JOBS_MAX: usize = 50_000;
+
+/// What the grids of jobs that are not over hold in memory, in bytes: a grid of three full lists
+/// ([`AXIS_VALUES_MAX`]) has 24 kB, one of ranges 0.1 kB. Beyond it no grid is submitted until a job is over.
+pub const GRIDS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Changes to jobs that wait for the store's thread, in KiB of what they carry and one more each: several
 /// blocks of inputs, and far more submissions than one machine sends at once. Whoever comes later waits
@@ -270,6 +279,14 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// The longest body that adds inputs to a job. Its lines are read before the first is kept, so that
 /// all are or none.
 pub const APPEND_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// Inputs that one such body adds: three times what a command sends at once ([`UPLOAD_BYTES_MAX`]), and
+/// 6 MB in memory. A line of CSV may have six bytes.
+pub const APPEND_INPUTS_MAX: usize = 1 << 18;
+
+/// What all such bodies hold together, in KiB, from when their lines are read until they are written. Beyond
+/// it a request gets 503 and may be sent again.
+pub const APPENDS_KIB_MAX: usize = 12 * 1024;
 
 /// How long a job waits for more inputs. One that nobody has appended to for so long was left behind,
 /// by a command that was killed or a machine that went down; it is closed with what it has.
@@ -325,8 +342,29 @@ pub const SKIPPED_NAMED_MAX: usize = 10;
 /// Inputs that are handed to the store at once while a job is being submitted.
 pub const INPUTS_BLOCK: usize = 16_384;
 
-/// Results that are read from the store at once for one answer.
-pub const RESULTS_BLOCK: u64 = 8192;
+/// Results that are read from the store for an answer that has just begun: what a person looks at, and
+/// little to wait for behind others. Each further block has four times as many, up to
+/// [`RESULTS_BLOCK_MAX`], as long as the blocks before were read to their ends.
+pub const RESULTS_BLOCK_MIN: u64 = 512;
+
+/// Results that are read from the store at once for one answer: a row of the most, as 1 MiB of text.
+pub const RESULTS_BLOCK_MAX: u64 = FRAME_RESULTS_MAX as u64;
+
+/// Rows that are read from the store at once for one answer: each may be an error of 2 kB.
+pub const RESULTS_ROWS_MAX: u64 = 2048;
+
+/// Reads of the store for answers that have just begun, at once; and as many for those that go on. A few
+/// are as fast as many, since they share one connection; beyond them readers wait for their turn, in the
+/// order of their questions, and no thread waits with them.
+pub const READERS_MAX: usize = 2;
+
+/// What was read of results and is not sent yet, of all answers together. Beyond it the answer that was
+/// asked for least recently reads its block once more: a download that nobody reads keeps none.
+pub const TAILS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Rows of a list (of workers, of jobs) that an answer is made of at once: a piece of some 16 KiB, so
+/// that a list of any length costs no more for each of its readers.
+pub const LIST_ROWS: usize = 32;
 
 /// Places of a job whose results its chart shows: more than a chart of some 600 pixels has columns.
 pub const SAMPLE_POINTS: u64 = 1000;
@@ -352,6 +390,10 @@ pub const MAP_BLOCK_WAIT: Duration = Duration::from_millis(100);
 
 /// What a command reads of a file at once.
 pub const READ_BYTES: usize = 64 * 1024;
+
+/// How long whoever reads a command's output has to stand still so that the command goes on by itself
+/// where its answer was broken off meanwhile: a quarter of [`ANSWER_PATIENCE`].
+pub const CLIENT_PAUSED: Duration = Duration::from_secs(30);
 
 /// How long a command waits for a server to take its connection.
 pub const CLIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -384,6 +426,56 @@ pub const RATE_WINDOW_S: u64 = 10;
 pub const RATE_STEADY_S: u64 = 2;
 
 // ---- Trust ----------------------------------------------------------------------------------
+
+/// A newcomer's first results that are new, which the server audits all: it computes them itself and
+/// compares. After them it audits one in 2 until so many more were found right, then one in 3, and so
+/// on. Whoever lies while one in `k` is audited gets `k - 1` lies recorded on average, and had
+/// `1024 × k × (k - 1) / 2` results recorded before. So whatever it does, fewer than one in 1024 of its
+/// results are wrong. Who is turned away and comes back is a newcomer again.
+pub const AUDITED_FIRST: u64 = 1024;
+
+/// Of the results of a worker that has shown the most, one in so many is audited. A thinner audit
+/// would save nothing: this one costs 5 ns a task, beside 40 for reading it.
+pub const AUDIT_EVERY_MAX: u64 = 32;
+
+/// Results of a message that are audited at the least. Smaller messages cost more to read than that.
+pub const AUDITED_MIN: u64 = 4;
+
+/// Strikes (answers out of shape, or about what it does not hold) before a worker is turned away; of
+/// a plain client, wrong results as well, since programs of beginners have faults and the server
+/// computes each of their results in any case. A wrong result in lease mode needs no second one.
+pub const STRIKES_MAX: u32 = 3;
+
+/// Failures that a worker may report of tasks that the server then computes: each slot of a machine
+/// that runs out of memory loses a task at once. One is forgotten for each [`AUDITED_FIRST`] results.
+/// Such a failure costs nobody a second attempt, since the server's result is recorded.
+pub const REFUTED_MAX: u64 = 16;
+
+/// How long a newcomer waits for its first lease where somebody was turned away for wrong results within
+/// [`SUSPICION`]. Without it six of twenty workers that only lie, and come back at once, waste a third
+/// of what all compute. Honest people at the same address wait for a second, once.
+pub const NEWCOMER_PAUSE: Duration = Duration::from_secs(1);
+
+/// See [`NEWCOMER_PAUSE`].
+pub const SUSPICION: Duration = Duration::from_secs(60);
+
+/// Addresses that are remembered for [`SUSPICION`], at 100 bytes each. Beyond it no more are added.
+pub const SUSPECTS_MAX: usize = 4096;
+
+/// Leases that a newcomer is lent at once, whatever number of slots it claims; each result that is
+/// taken makes it one more, up to [`LEASES_PER_SLOT`]. So a machine of 64 cores is busy after some
+/// round trips, and a thousand guests that answer nothing hold little.
+pub const NEWCOMER_LEASES: u32 = 4;
+
+/// Leases that are out at once, about 350 bytes each in memory: one for each slot of 8,000 laptops.
+pub const LEASES_OUT_MAX: usize = 1 << 16;
+
+/// Lines of the console about failures, wrong results and who is turned away for them, of all workers
+/// together, that are written at once; beyond it one each [`COMPLAINT_LINE_PACE`]. The others are counted.
+pub const COMPLAINT_LINES_BURST: u32 = 100;
+
+/// See [`COMPLAINT_LINES_BURST`]: a day of it is 20 MB.
+pub const COMPLAINT_LINE_PACE: Duration = Duration::from_secs(1);
 
 // ---- What the page is shown -----------------------------------------------------------------
 
@@ -433,13 +525,26 @@ pub const ASIDE_BURST_MAX: u32 = 1024;
 /// thousand workers that do this.
 pub const ASIDE_PACE: Duration = Duration::from_millis(5);
 
+/// Bytes of all messages that wait for workers to take them: every lease of a worker with 64 slots, of
+/// which each has as many inputs as may be ([`LEASE_INPUTS_MAX`]). Beyond it the connections are given up
+/// that are the furthest behind.
+pub const OUTBOXES_BYTES_MAX: usize = 14 * 1024 * 1024;
+
 /// Events of all sessions that wait for the dispatcher. A full queue makes sessions wait, which
 /// stops them reading: the pressure reaches the peer's socket.
 pub const DISPATCHER_EVENTS_MAX: usize = 4096;
 
+/// Bytes of all results among these, in messages beyond [`SOCKET_READ_BUFFER_BYTES`]: sixteen of the
+/// longest, which the dispatcher handles in a few milliseconds. Whoever has more to tell waits.
+pub const DISPATCHER_EVENTS_BYTES_MAX: usize = 16 * FRAME_BYTES_MAX;
+
 /// Events that the dispatcher takes at once. What they lead to is decided together: more makes fewer
 /// turns, and whoever asks for something small waits for longer.
 pub const DISPATCHER_BATCH: usize = 64;
+
+/// Questions (what a job is, who is connected, what pages are told) that are answered between two such
+/// batches: however many ask, what workers send is not crowded out.
+pub const DISPATCHER_QUESTIONS: usize = 16;
 
 /// The read buffer of a socket. tungstenite's default of 128 KiB is paid for by every idle tab.
 pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
@@ -493,8 +598,81 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a peer may take to answer a close, and all of them together when the server stops.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a client may take to send the headers of a request (slow headers hold a socket).
+/// How long a connection may say nothing at first; how long it may take from its first byte on for the
+/// headers of a request; and how long it may take between two requests for the next one's headers, its
+/// silence included. Whatever it sends meanwhile, it holds an open file.
 pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest headers of a request. Addresses have up to 64 KiB (see [`AXIS_BYTES_MAX`]), and what is
+/// not whole yet is held in memory.
+pub const HEADERS_BYTES_MAX: usize = 96 * 1024;
+
+/// What a connection may hold of headers that are not whole before it has to ask for room: as much as
+/// browsers send, cookies included. What is longer counts among [`BODIES_BYTES_MAX`].
+pub const HEADERS_BYTES_FREE: usize = 16 * 1024;
+
+/// Connections that have not said anything yet, 2 kB each. Beyond it the one that is silent the longest
+/// is closed. Ten thousand clients that come at once say something within a moment.
+pub const CONNECTIONS_SILENT_MAX: usize = 8192;
+
+/// Connections on which no request is under way, 10 kB each: whose headers are not whole, or that are
+/// kept for another request. Beyond it the one that waits the longest is closed; browsers keep six, and
+/// open another where one was closed.
+pub const CONNECTIONS_IDLE_MAX: usize = 1024;
+
+/// How long a client may take nothing of an answer. A person who pauses a download, or looks at a page
+/// of a pager, is back by then or can ask again (`first=`); and nobody else waits, for what such an answer
+/// holds is little ([`ANSWER_PIECE_BYTES`]), and goes first when room runs short.
+pub const ANSWER_PATIENCE: Duration = Duration::from_secs(120);
+
+/// What of an answer is handed to its connection at once. The next piece is made when the system has
+/// taken the last: so an answer that nobody reads holds one piece, however long it is.
+pub const ANSWER_PIECE_BYTES: usize = 32 * 1024;
+
+/// What an answer holds while none of it is under way: its task and its buffers. Answers of no more
+/// than this are given without asking for room.
+pub const ANSWER_BYTES_MIN: usize = 4 * 1024;
+
+/// What all answers together hold that are being written: some 700 pieces. Beyond it the answer of which
+/// nothing was taken for the longest time is broken off; where all are read, others wait or get 503.
+pub const ANSWERS_BYTES_MAX: usize = 24 * 1024 * 1024;
+
+/// What stands still for so long may be broken off when its room is wanted; the longest first.
+pub const STALLED_MIN: Duration = Duration::from_millis(100);
+
+/// How long somebody waits for room before it is refused: enough for what stands still to go.
+pub const ROOM_WAIT: Duration = Duration::from_secs(2);
+
+/// How often whoever waits for room looks for it.
+pub const ROOM_LOOK: Duration = Duration::from_millis(10);
+
+/// How long a body may stand still: so long it may take for each [`BODY_BYTES_MIN`] of it, or for its
+/// end. Our commands send whole blocks; whoever pipes something slow into a request is as slow as a line
+/// each second at the least.
+pub const BODY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// See [`BODY_PATIENCE`].
+pub const BODY_BYTES_MIN: usize = 1024;
+
+/// What all requests together hold whose headers or bodies are being read. Beyond it the one that stands
+/// still the longest is broken off; where none does, others wait or get 503.
+pub const BODIES_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What a body holds that becomes a job while it is read: a block ([`INPUTS_BLOCK`]), and what was read
+/// of the next.
+pub const BODY_BLOCK_BYTES: usize = 640 * 1024;
+
+/// Streams of events, 16 kB each. A browser keeps one for all of its tabs. Beyond it the one of which
+/// nothing was taken for the longest time is ended; where all are read, others get 503 and ask again.
+pub const EVENT_STREAMS_MAX: usize = 512;
+
+/// What streams of events hold together of what they are told; all share one copy of each telling.
+/// Beyond it the streams that are behind the most are ended, and begin with a new snapshot when they
+/// come back. A snapshot of 10,000 workers has 4 MB.
+pub const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long an answer may take nothing when the server stops.
+pub const STOP_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Ignored or refused messages of one connection that are logged one by one; after them, each
 /// time that their number has doubled. A flood must not fill a disk with log.
@@ -537,8 +715,7 @@ pub const CONSOLE_WAITING_BYTES_MAX: usize = 256 * 1024;
 /// How long a program that ends waits for its last lines to be taken.
 pub const CONSOLE_END_PATIENCE: Duration = Duration::from_secs(1);
 
-/// The longest host and port that a join link takes over from a request: a name in the DNS has 253
-/// characters.
+/// The longest host and port that a request may name: a name in the DNS has 253 characters.
 pub const HOST_BYTES_MAX: usize = 260;
 
 /// The longest path that a join link takes over from a page, which may be in a proxy's folder: far
@@ -566,16 +743,38 @@ pub const LINGER_READ_BYTES: usize = 16 * 1024;
 /// and as many connections that only short requests may be.
 pub const FILES_RESERVED: usize = 64;
 
-/// How long a client may take for its headers, or be silent between two requests, when connections
-/// have run out.
-pub const HEADERS_TIMEOUT_TIGHT: Duration = Duration::from_secs(1);
-
 /// What goes on and on is logged once, and then each time that it has happened twice as often; after so
 /// long without it, it is said again.
 pub const LOG_CALM: Duration = Duration::from_secs(60);
 
 /// The longest operator token: it has to fit into a header.
 pub const TOKEN_BYTES_MAX: usize = 1024;
+
+/// Wrong operator tokens that an address may show at once and be answered at once: more than people
+/// mistype.
+pub const TOKEN_TRIES_MAX: u32 = 20;
+
+/// After how long an address may show one more wrong token and be answered at once.
+pub const TOKEN_TRY_EVERY: Duration = Duration::from_secs(1);
+
+/// Wrong operator tokens that all addresses together may show at once and be answered at once: as many as
+/// ten that each show all theirs.
+pub const TOKEN_TRIES_ALL_MAX: u32 = 200;
+
+/// After how long all addresses together may show one more wrong token and be answered at once.
+pub const TOKEN_TRY_EVERY_ALL: Duration = Duration::from_millis(100);
+
+/// How long the answer to a wrong token is kept back where too many were shown before: with each try a
+/// connection waits so long, or is lost.
+pub const TOKEN_TRY_DELAY: Duration = Duration::from_secs(1);
+
+/// Answers to wrong tokens that are kept back at once: each is a connection and a few kB. Further ones are
+/// given at once, and their connections closed.
+pub const TOKEN_TRIES_WAITING_MAX: usize = 256;
+
+/// Paces of wrong tokens that are kept, about 50 bytes each, for all addresses that there may be. Two that
+/// share one are kept back a little earlier.
+pub const TOKEN_PACES: usize = 1024;
 
 // ---- Echo and chat --------------------------------------------------------------------------
 

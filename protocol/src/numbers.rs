@@ -27,6 +27,11 @@ impl Numbers {
         self.starts.len()
     }
 
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        self.json.len() + self.starts.len() * size_of::<u32>()
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.starts.is_empty()

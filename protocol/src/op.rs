@@ -69,7 +69,7 @@ impl Op {
 
     /// Gives the results of tasks one after the other, the same as [`Op::compute`] does. Of those
     /// that follow each other with the same factor, what they have in common is computed once.
-    pub(crate) fn computer(self) -> impl FnMut(&RepeatMultiply) -> f64 {
+    pub fn computer(self) -> impl FnMut(&RepeatMultiply) -> f64 {
         let mut known = Power::of(1.0);
         move |input| match self {
             Op::RepeatMultiply => {

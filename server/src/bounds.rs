@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 /// Who shares in a bound: an address of IPv4, or a network of IPv6, since a home or a machine there has
 /// 2^64 addresses to choose from (RFC 6177).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub(crate) struct Origin(IpAddr);
+pub struct Origin(IpAddr);
 
 impl From<IpAddr> for Origin {
     fn from(ip: IpAddr) -> Origin {
@@ -82,11 +82,13 @@ impl Bound {
     }
 
     /// What all together hold.
+    #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {
         self.lock().all
     }
 
     /// What one origin holds.
+    #[cfg(test)]
     pub(crate) fn taken_by(&self, origin: Origin) -> usize {
         self.lock().each.get(&origin).copied().unwrap_or(0)
     }

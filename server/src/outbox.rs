@@ -91,9 +91,14 @@ pub(crate) struct Outbox<T> {
     number: u64,
 }
 
-/// What waits is not taken, or nobody is there.
+/// Why a message was not put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Overfull;
+pub(crate) enum NotPut {
+    /// What waits is not taken.
+    Overfull,
+    /// Nobody is there who would take it.
+    Gone,
+}
 
 impl<T: Waits> Outboxes<T> {
     pub(crate) fn new(bounds: Bounds) -> Outboxes<T> {
@@ -161,15 +166,18 @@ impl<T: Waits> Outboxes<T> {
 
 impl<T: Waits> Inlet<T> {
     /// Puts a message behind the others.
-    pub(crate) fn put(&self, message: T) -> Result<(), Overfull> {
+    pub(crate) fn put(&self, message: T) -> Result<(), NotPut> {
         let Shared { bounds, bytes: all, .. } = &*self.outboxes.0;
         let bytes = message.bytes();
         let mut waiting = lock(&self.queue.waiting);
-        if waiting.is_closed
+        if waiting.is_closed && !waiting.is_given_up {
+            return Err(NotPut::Gone);
+        }
+        if waiting.is_given_up
             || waiting.messages.len() >= bounds.each_max
             || waiting.bytes + bytes > bounds.each_bytes_max
         {
-            return Err(Overfull);
+            return Err(NotPut::Overfull);
         }
         waiting.messages.push_back(message);
         waiting.bytes += bytes;
@@ -252,6 +260,13 @@ impl<T> Drop for Outbox<T> {
     }
 }
 
+impl Counted {
+    /// How many.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+}
+
 impl Drop for Counted {
     fn drop(&mut self) {
         self.all.fetch_sub(self.bytes, Ordering::Relaxed);
@@ -298,13 +313,13 @@ mod tests {
         assert_eq!(outboxes.0.bytes.load(Ordering::Relaxed), 800 + 3 * SLOT_BYTES);
         to_c.put(message(5, 300)).unwrap();
         assert!(b.is_given_up() && b.has_ended());
-        assert!(to_b.put(message(6, 1)).is_err());
+        assert_eq!(to_b.put(message(6, 1)), Err(NotPut::Overfull));
         assert_eq!((a.take_all().len(), c.take_all().len()), (1, 2));
         drop(to_a);
         assert!(a.has_ended() && !a.is_given_up());
         to_c.put(message(7, 9)).unwrap();
         drop(c);
-        assert!(to_c.put(message(8, 9)).is_err());
+        assert_eq!(to_c.put(message(8, 9)), Err(NotPut::Gone));
         drop((a, b));
         assert_eq!(outboxes.0.bytes.load(Ordering::Relaxed), 0);
         assert!(lock(&outboxes.0.open).all.is_empty());
@@ -317,10 +332,10 @@ mod tests {
         let message = |bytes| Message(1, bytes, outboxes.count(bytes));
         let (inlet, mut outbox) = outboxes.open();
         inlet.put(message(90)).unwrap();
-        assert_eq!(inlet.put(message(11)), Err(Overfull));
+        assert_eq!(inlet.put(message(11)), Err(NotPut::Overfull));
         inlet.put(message(5)).unwrap();
         inlet.put(message(5)).unwrap();
-        assert_eq!(inlet.put(message(0)), Err(Overfull));
+        assert_eq!(inlet.put(message(0)), Err(NotPut::Overfull));
         assert_eq!(outbox.take_all().len(), 3);
     }
 }

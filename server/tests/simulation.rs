@@ -19,7 +19,7 @@ use tequio::connection::Peer;
 use tequio::dispatcher::core::{Core, Effect, Now, Recorded};
 use tequio::dispatcher::{Control, HowLeft, Progress};
 use tequio::metrics::Metrics;
-use tequio::scheduler::Intervals;
+use tequio::scheduler::{Failures, Intervals, Trust};
 use tequio::session::{Heard, hear};
 use tequio::store::{MemoryStore, NewJob, Recording, Store, StoredJob};
 use tequio_protocol::api::JobState;
@@ -108,6 +108,8 @@ struct Simulation {
     chaos_ends: Duration,
     /// Plain clients that left so far, each perhaps without an answer.
     plain_left: u64,
+    /// What is made of what tabs say to have failed.
+    failures: Failures,
     last: VecDeque<String>,
 }
 
@@ -244,6 +246,7 @@ impl Simulation {
     fn new(seed: u64) -> Simulation {
         let mut random = StdRng::seed_from_u64(seed);
         let jobs_left = random.random_range(1..=3);
+        let failures = if random.random_bool(0.5) { Failures::Believed } else { Failures::Judged };
         let mut simulation = Simulation {
             random,
             now: Duration::ZERO,
@@ -259,6 +262,7 @@ impl Simulation {
             jobs_left,
             chaos_ends: CHAOS,
             plain_left: 0,
+            failures,
             last: VecDeque::new(),
         };
         simulation.rise();
@@ -416,7 +420,8 @@ impl Simulation {
         }
         self.store.publish(id, is_open).unwrap();
         let all = 0..inputs.len() as u64;
-        let impossible = match self.chance(0.3) {
+        // What the server computes itself is possible.
+        let impossible = match self.failures == Failures::Believed && self.chance(0.3) {
             true => (0..3).map(|_| self.random.random_range(all.clone())).collect(),
             false => BTreeSet::new(),
         };
@@ -514,10 +519,10 @@ impl Simulation {
             assert_eq!(stored.done + stored.failed, job.durable.len(), "all that was durable is");
         }
         let welcome = RepeatMultiply::new(1.0000054, 1.00000043, 1_000_000).ok();
-        let seed = self.random.random();
+        let trust = Trust { seed: self.random.random(), failures: self.failures };
         let metrics = Arc::new(Metrics::default());
         let now = self.wall();
-        let core = Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics, now);
+        let core = Core::new(welcome, loaded.epoch, loaded.jobs, trust, metrics, now);
         self.server = Some(Server {
             core,
             number: self.servers,
@@ -1131,6 +1136,9 @@ impl Simulation {
             let may_fail = has_flaky || self.plain_left >= TASK_ATTEMPTS_MAX as u64;
             if !may_fail && job.impossible.is_empty() && !self.has_impossible_twins(job) {
                 assert_eq!(job.failed, 0, "{TASK_ATTEMPTS_MAX} attempts failed for no reason");
+            }
+            if self.failures == Failures::Judged {
+                assert_eq!(job.failed, 0, "every task has a result");
             }
         }
     }

@@ -355,7 +355,12 @@ eta_s: number | null,
 /**
  * When it was submitted: RFC 3339, UTC.
  */
-submitted_at: string, };
+submitted_at: string, 
+/**
+ * What of it the server cannot read: which part, and what is wrong with it. Unless it is over, such
+ * a job is set aside: it says that it is paused, nothing of it is computed, and it may be removed.
+ */
+trouble?: string, };
 
 export type JobState = "running" | "paused" | "done" | "cancelled";
 

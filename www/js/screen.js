@@ -4,6 +4,7 @@
 import { element } from "./dom.js";
 import * as languageSwitch from "./language-switch.js";
 import { whileVisible } from "./lifecycle.js";
+import { OtherServer } from "./other-server.js";
 import * as panel from "./panel.js";
 import { begin, guarded } from "./part.js";
 import { serviceUrl } from "./server-url.js";
@@ -23,6 +24,8 @@ const RENDER_INTERVAL_MS = 500;
 export class Screen {
   /** @type {Work | null} */
   #work = null;
+  /** Asks about a server that a link has named. @type {OtherServer | null} */
+  #other = null;
   #whyNot = new WhyNot(() => this.changed());
   #tab;
   #draw = guarded("tab", () => this.#render());
@@ -32,7 +35,7 @@ export class Screen {
     this.#tab = tab;
     languageSwitch.setUp();
     panel.setUp(tab.lending, {
-      start: () => tab.choose("start"),
+      start: () => (tab.isToAsk ? this.#other?.ask() : tab.choose("start")),
       pause: () => tab.choose("pause"),
       finish: () => tab.choose("finish"),
       retryNow: () => tab.retryNow(),
@@ -46,6 +49,7 @@ export class Screen {
     this.#beginParts();
     onLanguage(() => this.#renderWords());
     this.#renderWords();
+    this.#other?.ask();
     whileVisible(RENDER_INTERVAL_MS, this.#draw);
   }
 
@@ -64,7 +68,16 @@ export class Screen {
       void begin("chat", () => import("./chat.js"), ({ setUp }) => setUp(chat, ofBrowser));
     }
     const echo = serviceUrl(server, "echo");
-    void begin("echo", () => import("./echo.js"), ({ setUp }) => setUp(echo, server.isOwn));
+    const beginEcho = () =>
+      void begin("echo", () => import("./echo.js"), ({ setUp }) => setUp(echo, server.isOwn));
+    if (this.#tab.isToAsk) {
+      this.#other = new OtherServer(server.url, () => {
+        this.#tab.agree();
+        beginEcho();
+      });
+    } else {
+      beginEcho();
+    }
   }
 
   // ---- What the tab says ------------------------------------------------------------------------
@@ -148,6 +161,9 @@ export class Screen {
     showWords();
     if (!("bad" in server)) {
       panel.showServer(server.url);
+    }
+    if (this.#tab.isToAsk) {
+      this.#other?.show();
     }
     view.redraw();
     this.changed();

@@ -4,15 +4,21 @@
 /** Where Tequio's own servers listen for tabs; theirs are told that the tab takes leases. */
 const SOCKET_PATH = "/ws";
 
+/** Names of this machine on every machine, as a `URL` has them, which writes `127.1` out. */
+const LOOPBACK = /^(localhost|.+\.localhost|127\.[\d.]+|\[::1\])\.?$/;
+
+/** `url` is the socket's address. `takesLeases` says whether it is a Tequio's, `isOwn` whether that is where
+ * the page itself came from, and `isForeign` whether somebody else may run it: it is neither below the page's
+ * own folder nor on this machine.
+ * @typedef {{ url: string, takesLeases: boolean, isOwn: boolean, isForeign: boolean }} Server */
+
 /**
  * The socket's address. `?server=` may be written with http or https, which names a Tequio's page by
  * the folder that it is in, or with ws or wss, with or without a path; without one it is asked for `/`, where every
  * classroom server listens.
  *
  * @param {Location | URL} page The page's own address.
- * @returns {{ url: string, takesLeases: boolean, isOwn: boolean } | { bad: string }} The address,
- * whether it is a Tequio's, and whether that is where the page itself came from; or what was given
- * and is none.
+ * @returns {Server | { bad: string }} What was given and is no server.
  */
 export function serverUrl(page) {
   const own = new URL(".", page.href);
@@ -28,10 +34,12 @@ export function serverUrl(page) {
   const path = isPage ? `${url.pathname.slice(0, -1)}${SOCKET_PATH}` : url.pathname;
   const ownScheme = schemes[/** @type {keyof typeof schemes} */ (page.protocol)];
   const ownPath = `${own.pathname.slice(0, -1)}${SOCKET_PATH}`;
+  const isSameHost = url.host === page.host && scheme === ownScheme;
   return {
     url: `${scheme}//${url.host}${path}${url.search}`,
     takesLeases: path.endsWith(SOCKET_PATH),
-    isOwn: path === ownPath && url.host === page.host && scheme === ownScheme,
+    isOwn: isSameHost && path === ownPath,
+    isForeign: !(isSameHost && path.startsWith(own.pathname)) && !LOOPBACK.test(url.hostname),
   };
 }
 

@@ -6,6 +6,7 @@
 import { Activity } from "./activity.js";
 import { browserId, randomHex } from "./browser-id.js";
 import { Choice } from "./choice.js";
+import { agree, isAgreed } from "./consent.js";
 import { keeper } from "./keep.js";
 import { ALLOWANCE_KEY, Lending } from "./lending.js";
 import { onLifecycle, sayBye } from "./lifecycle.js";
@@ -39,6 +40,8 @@ export class Tab {
   server = serverUrl(location);
   id = randomHex(TAB_ID_LENGTH);
   ofBrowser = keeper("localStorage");
+  /** Whether its person has yet to say that it may compute for its server, which a link has named. */
+  isToAsk = !isAgreed(this.server, this.ofBrowser);
   totals = new Totals(this.ofBrowser);
   activity = new Activity();
   /** What the coordinator has said last, of what is not counted elsewhere. */
@@ -103,8 +106,20 @@ export class Tab {
     screen.changed();
   }
 
+  /** Its person has said that it may compute for its server. */
+  agree() {
+    if (!("bad" in this.server)) {
+      agree(this.server, this.ofBrowser);
+    }
+    this.isToAsk = false;
+    this.choose("start");
+  }
+
   /** What a person wants from now on. @param {"start" | "pause" | "finish"} word */
   choose(word) {
+    if (this.isToAsk) {
+      return;
+    }
     this.#choice.keep(word === "start" ? "yes" : "no");
     this.state[word]();
     this.#screen?.changed();
@@ -115,7 +130,7 @@ export class Tab {
   }
 
   #firstWish() {
-    if (new URL(location.href).searchParams.get("auto") === "0") {
+    if (this.isToAsk || new URL(location.href).searchParams.get("auto") === "0") {
       return "ready";
     }
     return this.#choice.isToRun ? "running" : "paused";

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import { Activity, BUSY_WINDOW_MS, SILENCE_MS_MAX, SPEED_WINDOW_MS } from "../js/activity.js";
 import { browserId, randomHex } from "../js/browser-id.js";
 import { Choice } from "../js/choice.js";
+import { agree, isAgreed } from "../js/consent.js";
 import { ALLOWANCE_KEY, Lending } from "../js/lending.js";
 import { serverUrl, serviceUrl } from "../js/server-url.js";
 import { LANGUAGES } from "../js/strings.js";
@@ -246,6 +247,73 @@ test("a server is the page's own by its name, its port and its path", () => {
   for (const other of ["https://tequio.example:8765", "http://tequio.example", "ws://tequio.example:8765"]) {
     assert.equal(isOwn(`?server=${other}`), false, other);
   }
+});
+
+test("a server is foreign if it is neither the page's own nor on this machine", () => {
+  /** @param {string} given @param {string} [folder] */
+  const isForeign = (given, folder = "") => {
+    const page = `http://tequio.example:8765/${folder}`;
+    const server = serverUrl(new URL(`${page}?server=${encodeURIComponent(given)}`));
+    assert.ok("isForeign" in server, given);
+    return server.isForeign;
+  };
+  const own = serverUrl(new URL("http://tequio.example:8765/"));
+  assert.ok("isForeign" in own && !own.isForeign);
+  for (const near of [
+    "ws://localhost:8765",
+    "ws://LOCALHOST:1",
+    "ws://localhost.:1",
+    "wss://me.localhost",
+    "http://127.0.0.1:9000",
+    "ws://127.1",
+    "ws://0x7f.1:1/ws",
+    "ws://[::1]:8765",
+    "ws://tequio.example:8765",
+    "ws://tequio.example:8765/echo",
+    "http://tequio.example:8765/room/",
+  ]) {
+    assert.equal(isForeign(near), false, near);
+  }
+  for (const foreign of [
+    "ws://192.168.1.20:8765",
+    "ws://localhost.evil.example",
+    "ws://127.0.0.1.evil.example",
+    "ws://localhost@evil.example",
+    "http://127.evil.example",
+    "ws://evil-localhost",
+    "ws://0.0.0.0:8765",
+    "ws://[::2]",
+    "ws://tequio.example:8766",
+    "wss://tequio.example:8765",
+    "ws://sub.tequio.example:8765",
+  ]) {
+    assert.equal(isForeign(foreign), true, foreign);
+  }
+  // One host, and behind its proxy a server of each person's.
+  assert.equal(isForeign("http://tequio.example:8765/ana/tequio/", "ana/tequio/"), false);
+  assert.equal(isForeign("ws://tequio.example:8765/ana/tequio/echo", "ana/tequio/"), false);
+  assert.equal(isForeign("http://tequio.example:8765/eve/tequio/", "ana/tequio/"), true);
+});
+
+test("a server that was agreed to is remembered, whatever is said to it, and not for ever", () => {
+  const keeper = shelf();
+  /** @param {string} url */
+  const server = (url) => ({ url, takesLeases: true, isOwn: false, isForeign: true });
+  const lab = server("ws://lab.example/ws");
+  assert.equal(isAgreed(lab, keeper), false);
+  agree(lab, keeper);
+  assert.equal(isAgreed(lab, keeper), true);
+  assert.equal(isAgreed(server("ws://lab.example/ws?room=1"), keeper), true);
+  for (const other of ["wss://lab.example/ws", "ws://lab.example/", "ws://lab.example.evil/ws"]) {
+    assert.equal(isAgreed(server(other), keeper), false, other);
+  }
+  assert.equal(isAgreed({ ...server("ws://127.0.0.1/ws"), isForeign: false }, keeper), true);
+  assert.equal(isAgreed({ bad: "nowhere" }, keeper), true, "which is no server to be asked about");
+  for (let number = 0; number < 30; number += 1) {
+    agree(server(`ws://${number}.example/ws`), keeper);
+  }
+  assert.equal(isAgreed(lab, keeper), false, "as many others were named since");
+  assert.equal(isAgreed(server("ws://29.example/ws"), keeper), true);
 });
 
 test("a server's other services are beside its tabs' own, else at its root", () => {

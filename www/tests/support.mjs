@@ -139,11 +139,12 @@ export class Browser {
     this.browser = browser;
   }
 
-  /** Starts one, which ends with the test. @param {import("node:test").TestContext} t */
-  static async start(t) {
+  /** Starts one, which ends with the test.
+   * @param {import("node:test").TestContext} t @param {string[]} [switches] Beside the usual ones. */
+  static async start(t, switches = []) {
     const browser = await chromium.launch({
       executablePath: variable("CHROME"),
-      args: SWITCHES,
+      args: [...SWITCHES, ...switches],
       env: ENVIRONMENT,
     });
     t.after(() => browser.close());

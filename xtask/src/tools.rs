@@ -54,12 +54,12 @@ const FIREFOX: Program = Program {
 };
 
 const PYTHON: Program = Program {
-    name: "Python (3.9 or newer, with venv and pip)",
+    name: "Python (3.10 or newer, with venv and pip)",
     variable: "PYTHON",
     programs: &["python3", "python"],
     paths: &[],
     // Debian has the second of these modules in a package of its own.
-    proof: &["-c", "import venv, ensurepip, sys; sys.exit(sys.version_info < (3, 9))"],
+    proof: &["-c", "import venv, ensurepip, sys; sys.exit(sys.version_info < (3, 10))"],
     packages: &["python3", "python3-venv"],
 };
 

@@ -5,9 +5,10 @@ use crate::measure::{Goal, Measure, Reading, Row};
 use crate::setting::Setting;
 use anyhow::{Context, Result, anyhow};
 use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tequio::scheduler::{Grant, Inputs, Intervals, JobSpec, Mode, Scheduler};
+use tequio::scheduler::{Grant, Inputs, Intervals, JobSpec, Mode, Origin, Scheduler};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{LEASE_TARGET, LEASE_TASKS_MAX};
@@ -106,8 +107,9 @@ impl Lender {
             settled: Intervals::default(),
         };
         scheduler.add_job(JobId(1), spec);
+        let here = Origin::from(IpAddr::from(Ipv4Addr::LOCALHOST));
         for id in 1..=workers {
-            scheduler.add_worker(WorkerId(id), Mode::Lease, 1);
+            scheduler.add_worker(WorkerId(id), here, Mode::Lease, 1, Duration::ZERO);
         }
         let results: Numbers = (0..LEASE_TASKS_MAX).map(|_| Number(1.0)).collect();
         let answer = results.slice(0..1);

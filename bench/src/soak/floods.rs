@@ -154,6 +154,12 @@ pub(super) const ALL: &[Flood] = &[
         play: |target| Box::pin(sockets::comers(target)),
     },
     Flood {
+        name: "chatter",
+        what: "200 guests who say heartbeat and nonsense without an end",
+        beside: Beside::Grid,
+        play: |target| Box::pin(sockets::chatter(target)),
+    },
+    Flood {
         name: "views",
         what: "a job asked for 60 at a time, beside 500 guests with leases",
         beside: Beside::Grid,

@@ -203,18 +203,24 @@ impl Scene {
         Ok(Scene { server, folder, address, api, log, complaints, job, work, workers, _idle: idle })
     }
 
-    /// How recording goes on for so long.
+    /// How the work of honest workers goes on for so long. What strangers answer is no part of it; but
+    /// where nothing at all is recorded, honest work stands still as well.
     async fn pace(&self, time: Duration) -> Pace {
         let began = Instant::now();
-        let mut recorded: Vec<(Instant, f64)> = Vec::new();
+        let (mut answered, mut recorded) = (Vec::new(), Vec::new());
         while began.elapsed() < time {
+            let count = self.workers.tally.answered.load(Ordering::Relaxed) as f64;
+            answered.push((Instant::now(), count));
             // One that is not answered is seen by what follows.
             if let Ok(metrics) = self.api.metrics().await {
                 recorded.push((Instant::now(), metrics.value("tequio_tasks_recorded_total")));
             }
             sleep(POLL).await;
         }
-        Pace::of(&recorded, began, Instant::now())
+        let ended = Instant::now();
+        let honest = Pace::of(&answered, began, ended);
+        let all = Pace::of(&recorded, began, ended);
+        Pace { stood_still: honest.stood_still.max(all.stood_still), ..honest }
     }
 
     /// Waits until the server has given back what it took, or its time for that is over; gives what it
@@ -231,21 +237,22 @@ impl Scene {
     }
 }
 
-/// How quickly results were recorded.
+/// How quickly results came.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Pace {
     pub(super) tasks_a_second: f64,
-    /// The longest time in which nothing was seen to be recorded.
+    /// The longest time in which nothing came.
     pub(super) stood_still: Duration,
 }
 
 impl Pace {
-    fn of(recorded: &[(Instant, f64)], began: Instant, ended: Instant) -> Pace {
-        let [(first_at, first), .., (_, last)] = recorded else {
+    /// Of counts and when they were seen.
+    fn of(counts: &[(Instant, f64)], began: Instant, ended: Instant) -> Pace {
+        let [(first_at, first), .., (_, last)] = counts else {
             return Pace { tasks_a_second: 0.0, stood_still: ended - began };
         };
         let (mut moved_at, mut seen, mut stood_still) = (*first_at, *first, Duration::ZERO);
-        for (at, count) in recorded {
+        for (at, count) in counts {
             if *count > seen {
                 (moved_at, seen) = (*at, *count);
             }

@@ -86,6 +86,8 @@ pub(super) struct Tally {
     pub(super) resumed: AtomicU64,
     /// Workers that came back, and were not known any more.
     pub(super) forgotten: AtomicU64,
+    /// Tasks of leases that were answered.
+    pub(super) answered: AtomicU64,
     /// Jobs that are done, and whose results were read and found right.
     pub(super) jobs_checked: AtomicU64,
 }
@@ -365,6 +367,7 @@ impl Visit<'_> {
         let results = PieceResults::new(&piece.compute())?;
         let took = DurationMs::new(took.as_secs_f64() * 1000.0);
         let lease = held.lease.lease;
+        self.worker.tally.answered.fetch_add(tasks, Ordering::Relaxed);
         held.answered += tasks;
         if held.answered == held.lease.count {
             self.held.pop_front();

@@ -75,6 +75,14 @@ fn parse_host(host: &str, whole: &str) -> Result<Host, String> {
 }
 
 impl Listen {
+    /// The name that was typed, if it was none of an address.
+    pub(super) fn name(&self) -> Option<&str> {
+        match &self.host {
+            Host::Address(_) => None,
+            Host::Name(name) => Some(name),
+        }
+    }
+
     /// Listens at the address; of a name, at the first of its addresses that this machine has, IPv4
     /// before IPv6.
     pub(super) async fn bind(&self) -> anyhow::Result<TcpListener> {

@@ -8,6 +8,7 @@ mod inputs;
 mod jobs;
 mod listen;
 mod map;
+mod own_names;
 mod print;
 mod results;
 mod serve;

@@ -1,14 +1,16 @@
 //! `tequio serve`.
 
 use super::listen::Listen;
+use super::own_names::own_names;
 use super::print;
 pub(super) use super::stop::stop_signal;
 use crate::console::Console;
 use crate::files;
+use crate::scheduler::{Failures, Trust};
 use crate::store::{MemoryStore, SqliteStore, Store};
 use crate::wall_clock::{self, LogTime};
 use crate::web::{
-    self, Config, Limits, Page, Prefix, Root, Who, is_local, join_link, opening_address,
+    self, Config, HostPort, Limits, Page, PageOrigin, Prefix, Root, Who, join_link, opening_address,
 };
 use anyhow::Context;
 use clap::Args;
@@ -68,8 +70,13 @@ pub(super) struct Serve {
     trust_proxy: Vec<Prefix>,
 
     /// Accept browsers' requests from this origin too; may be given several times
-    #[arg(long, value_name = "ORIGIN", value_parser = web::parse_origin)]
-    allow_origin: Vec<String>,
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<PageOrigin>,
+
+    /// Answer requests for this name too, NAME or NAME:PORT; may be given several times. Addresses, this
+    /// machine's own name and those of --allow-origin are known without
+    #[arg(long, value_name = "NAME")]
+    host: Vec<HostPort>,
 }
 
 impl Serve {
@@ -86,8 +93,9 @@ impl Serve {
         let stop = stop_signal().context("signals cannot be listened for")?;
         let welcome = (!self.no_welcome).then_some(self.welcome);
         let (demo, root) = (self.demo, self.root);
-        let (seed, limits) = (random()?, Limits::default());
-        let config = Config { address, welcome, demo, root, page, store, who, seed, limits };
+        let trust = Trust { seed: random_bytes()?, failures: Failures::Judged };
+        let limits = Limits::default();
+        let config = Config { address, welcome, demo, root, page, store, who, trust, limits };
         web::serve(listener, config, stop).await?;
         info!("Stopped");
         Ok(())
@@ -121,19 +129,26 @@ impl Serve {
     fn who(&self, address: SocketAddr, given_token: Option<String>) -> anyhow::Result<Who> {
         let is_loopback = address.ip().is_loopback();
         let mut operator_token = given_token;
-        // A foreign origin means that others reach this server, be it through a proxy; and any page of
-        // the web can have the origin `null`.
-        let is_foreign = |origin: &String| !is_local(origin) || origin == "null";
-        let is_reached = !is_loopback || self.allow_origin.iter().any(is_foreign);
+        // A foreign origin, or a name that others have for it, means that others reach this server, be it
+        // through a proxy.
+        let is_reached = !is_loopback
+            || self.allow_origin.iter().any(|origin| !origin.is_local())
+            || self.host.iter().any(|host| !host.is_loopback());
         if operator_token.is_none() && is_reached {
             let token = format!("{:016x}{:016x}", random()?, random()?);
             // No log line: nobody could do without it, whatever is logged.
             print::line(&format!("Operator token, to submit and control jobs: {token}"));
             operator_token = Some(token);
         }
+        let mut names = self.host.clone();
+        // On loopback nobody else asks for it, and a name of this machine is for others.
+        if !is_loopback {
+            names.extend(own_names());
+        }
+        names.extend(self.listen.name().and_then(|name| name.parse().ok()));
         let allowed_origins = self.allow_origin.clone();
         let trusted_proxies = self.trust_proxy.clone();
-        Ok(Who { is_loopback, allowed_origins, operator_token, trusted_proxies })
+        Ok(Who { is_loopback, names, allowed_origins, operator_token, trusted_proxies })
     }
 }
 
@@ -146,7 +161,13 @@ fn listening(who: &Who, address: SocketAddr) -> String {
 }
 
 pub(super) fn random() -> anyhow::Result<u64> {
-    SysRng.try_next_u64().context("the system has no random numbers")
+    random_bytes().map(u64::from_ne_bytes)
+}
+
+fn random_bytes<const N: usize>() -> anyhow::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    SysRng.try_fill_bytes(&mut bytes).context("the system has no random numbers")?;
+    Ok(bytes)
 }
 
 /// The user's own folder for the data of programs.
@@ -217,7 +238,8 @@ mod tests {
         assert!(every.contains(" · open http://127.0.0.1:8765"), "{every}");
         let every = line(&nobody, "[::]:8765");
         assert!(every.contains(" · open http://[::1]:8765"), "{every}");
-        let outside = Who { allowed_origins: vec!["https://lab.example".to_owned()], ..nobody };
+        let allowed_origins = vec!["https://lab.example".parse().unwrap()];
+        let outside = Who { allowed_origins, ..nobody };
         assert_eq!(
             line(&outside, "127.0.0.1:1"),
             "Listening on ws://127.0.0.1:1 · open http://127.0.0.1:1 · others join at \

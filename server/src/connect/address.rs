@@ -132,7 +132,8 @@ impl fmt::Debug for Address {
 
 /// Whether `host`, an IPv6 address without its brackets, always means this machine.
 pub(crate) fn is_loopback(host: &str) -> bool {
-    // `*.localhost` is this machine's too (RFC 6761, section 6.3).
+    // `*.localhost` is this machine's too (RFC 6761, section 6.3), and so are both with a dot at their end.
+    let host = host.strip_suffix('.').unwrap_or(host);
     let is_localhost =
         host.eq_ignore_ascii_case("localhost") || host.to_ascii_lowercase().ends_with(".localhost");
     is_localhost || host.parse().is_ok_and(|address: IpAddr| address.to_canonical().is_loopback())

@@ -67,8 +67,12 @@ impl Refusal {
     }
 
     /// Whether the same request may be answered later: the server is stopping, its disk is full, or a
-    /// proxy does not reach it or has enough for now.
+    /// proxy does not reach it or has enough for now. What the server itself has enough of are wrong tokens,
+    /// and none of them becomes right.
     pub(crate) fn may_pass(&self) -> bool {
+        if self.is_own && self.status == StatusCode::TOO_MANY_REQUESTS {
+            return false;
+        }
         // From 520 to 524 they are Cloudflare's words for a server that is not there.
         matches!(self.status.as_u16(), 408 | 425 | 429 | 502 | 503 | 504 | 520..=524)
     }
@@ -217,6 +221,8 @@ mod tests {
         for status in [301, 400, 401, 403, 404, 413, 500, 501] {
             assert!(!read(status, &[], "").may_pass(), "{status}");
         }
+        let own = r#"{"error":{"code":"too_many_tries","message":"Another wrong token."}}"#;
+        assert!(!read(429, &[], own).may_pass());
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What the dispatcher decides, without I/O and without a clock: events in, effects out. The
 //! tokio task around it, and the simulation in the tests, carry the effects out.
 
+mod complaints;
 mod hello;
 mod live;
 mod open;
@@ -11,13 +12,16 @@ mod throughput;
 use crate::agent::Agent;
 use crate::connection::{Close, Peer, list_connected};
 use crate::metrics::Metrics;
+use crate::native;
 use crate::pace::Pace;
 use crate::scheduler::PLAIN_TOLERANCE;
 use crate::scheduler::{
-    Accepted, Grant, Inputs, Intervals, JobSpec, Refusal, RefusalReason, Scheduler, Session,
+    Accepted, By, Expired, Grant, Inputs, Intervals, JobSpec, Refusal, RefusalReason, Scheduler,
+    Session, Trust,
 };
 use crate::store::{NewJob, Recording, StoredJob, job_named};
 use crate::wall_clock::rfc3339;
+use complaints::{Complaints, complain};
 use live::Live;
 pub use live::Sampled;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
@@ -28,7 +32,7 @@ use tequio_protocol::api::{JobState, JobView, WorkerKind, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, NOISE_LOGGED_MAX,
+    IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, LEASES_OUT_MAX, NOISE_LOGGED_MAX,
     PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S, SERVICE_LINE_PACE, SERVICE_LINES_BURST,
     STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
@@ -40,11 +44,16 @@ use tequio_protocol::message::{
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
-use tequio_protocol::text::{printable, quote};
+use tequio_protocol::text::quote;
 use tracing::{debug, debug_span, info, warn};
 
 /// The id of the welcome task, which is every connection's first.
 const WELCOME_TASK_ID: TaskId = TaskId(1);
+
+/// Why workers are turned away.
+const A_WRONG_RESULT: &str = "a wrong result";
+const TOO_MANY_FAULTS: &str = "too many wrong results";
+const TOO_MANY_FAILURES: &str = "too many failures of tasks that have a result";
 
 /// When something happens.
 #[derive(Clone, Copy, Debug)]
@@ -212,8 +221,12 @@ pub struct Core {
     live: Live,
     /// Open jobs by when they have waited long enough.
     waiting: BTreeSet<(Duration, JobId)>,
+    /// What the grids of jobs that are not over hold.
+    grids_bytes: usize,
     /// Jobs whose followers are to be told, once for all that happened.
     progressed: BTreeSet<JobId>,
+    /// What the console says of workers' failures and faults.
+    complaints: Complaints,
     effects: Vec<Effect>,
 }
 
@@ -332,13 +345,12 @@ struct Rate {
 
 impl Core {
     /// A server that nobody is connected to. `jobs` are what its store holds, and leases are
-    /// numbered so that those of another `epoch` differ; `seed` decides which tasks are checked, and
-    /// what sessions are called.
+    /// numbered so that those of another `epoch` differ; `trust` decides what is believed of workers.
     pub fn new(
         welcome: Option<RepeatMultiply>,
         epoch: u64,
         jobs: Vec<StoredJob>,
-        seed: u64,
+        trust: impl Into<Trust>,
         metrics: Arc<Metrics>,
         now: Now,
     ) -> Core {
@@ -349,7 +361,7 @@ impl Core {
             workers: BTreeMap::new(),
             sessions: HashMap::new(),
             jobs: BTreeMap::new(),
-            scheduler: Scheduler::new(first_lease, seed),
+            scheduler: Scheduler::new(first_lease, trust),
             reading: HashMap::new(),
             connections: 0,
             uncommitted: 0,
@@ -359,7 +371,9 @@ impl Core {
             looks: owed::Looks::default(),
             live: Live::default(),
             waiting: BTreeSet::new(),
+            grids_bytes: 0,
             progressed: BTreeSet::new(),
+            complaints: Complaints::new(now.at),
             effects: Vec::new(),
         };
         for job in jobs {
@@ -376,6 +390,9 @@ impl Core {
             self.live.stream.ended(worker, lease, HowEnded::Returned, now.at);
         }
         self.grant(now);
+        for expired in self.scheduler.take_taken_over() {
+            self.expired(expired, now);
+        }
         for id in std::mem::take(&mut self.progressed) {
             if let Some(job) = self.jobs.get(&id) {
                 self.effects.push(Effect::Progress(id, job.progress()));
@@ -397,12 +414,17 @@ impl Core {
     pub fn timeout(&mut self, now: Now) {
         self.close_forgotten(now.at);
         for expired in self.scheduler.expire(now.at) {
-            self.metrics.expiries.inc();
-            debug!(lease = %expired.lease, job = %expired.job, "[#{}] lease expired", expired.worker);
-            self.live.stream.ended(expired.worker, expired.lease, HowEnded::Lost, now.at);
-            self.live.busy.insert(expired.worker);
+            self.expired(expired, now);
         }
         self.end_overdue(now);
+    }
+
+    fn expired(&mut self, expired: Expired, now: Now) {
+        let Expired { lease, job, worker } = expired;
+        self.metrics.expiries.inc();
+        debug!(%lease, %job, "[#{worker}] lease expired");
+        self.live.stream.ended(worker, lease, HowEnded::Lost, now.at);
+        self.live.busy.insert(worker);
     }
 
     // ---- Connections ------------------------------------------------------------------------
@@ -437,7 +459,7 @@ impl Core {
         self.log_connected();
         match self.welcome {
             Some(input) => self.give(id, Op::RepeatMultiply, input, None, now.at),
-            None => self.begin(id),
+            None => self.begin(id, now.at),
         }
         id
     }
@@ -475,14 +497,14 @@ impl Core {
             FromWorker::Failed(failed) => self.failed(id, failed, now),
             FromWorker::Progress(lease) => {
                 let progress = self.scheduler.progress(id, lease, now.at);
-                self.answered(id, lease, progress);
+                self.answered(id, lease, progress, now.at);
             }
             FromWorker::Release(lease) => {
                 let released = self.scheduler.release(id, lease);
                 self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
-                self.answered(id, lease, released);
+                self.answered(id, lease, released, now.at);
             }
-            FromWorker::Slots(slots) => self.slots(id, slots),
+            FromWorker::Slots(slots) => self.slots(id, slots, now.at),
             FromWorker::Refused(error) => self.refused_by_worker(id, &error, now),
             FromWorker::Alive => self.scheduler.heard(id),
             FromWorker::Pong(lag) => worker.lag = Some(lag),
@@ -491,7 +513,7 @@ impl Core {
                 worker.refused += 1;
                 let is_strike = is_strike && worker.hello.is_some();
                 if is_strike && self.scheduler.add_strike(id) {
-                    self.turn_away(id);
+                    self.turn_away(id, TOO_MANY_FAULTS, now.at);
                 }
             }
         }
@@ -535,11 +557,11 @@ impl Core {
         info!("Connected {}", list_connected(all));
     }
 
-    fn slots(&mut self, id: WorkerId, slots: u32) {
+    fn slots(&mut self, id: WorkerId, slots: u32, now: Duration) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         let Some(hello) = &mut worker.hello else {
             let message = "slots is for workers that have said hello".to_owned();
-            return self.refuse(id, ErrorCode::NoHello, message, None);
+            return self.refuse(id, ErrorCode::NoHello, message, None, now);
         };
         hello.slots = slots;
         self.scheduler.set_slots(id, slots);
@@ -584,12 +606,12 @@ impl Core {
         }
         let Some(held) = worker.held.take_if(|held| held.task_id == task_id) else {
             let message = format!("task {task_id} is not waited for: unknown, or answered before");
-            return self.refuse_task(id, ErrorCode::UnknownTask, message, task_id);
+            return self.refuse_task(id, ErrorCode::UnknownTask, message, task_id, now.at);
         };
         if let Some(agent) = &result.agent
             && worker.peer.agent.as_deref() != Some(agent)
         {
-            worker.peer.agent = Some(printable(agent, AGENT_CHARS_MAX));
+            worker.peer.agent = Some(tequio_protocol::text::agent(agent));
             self.live.changed.insert(id);
         }
         let expected = Number(held.input.compute());
@@ -609,12 +631,12 @@ impl Core {
                     self.live.stream.ended(id, lease, HowEnded::Lost, now.at);
                     self.count_refusal(&refused);
                     if refused.is_err_and(|refusal| refusal.is_turned_away) {
-                        self.refuse_task(id, ErrorCode::WrongResult, message, task_id);
-                        return self.turn_away(id);
+                        self.refuse_task(id, ErrorCode::WrongResult, message, task_id, now.at);
+                        return self.turn_away(id, TOO_MANY_FAULTS, now.at);
                     }
                 }
             }
-            return self.refuse_task(id, ErrorCode::WrongResult, message, task_id);
+            return self.refuse_task(id, ErrorCode::WrongResult, message, task_id, now.at);
         }
         worker.results += 1;
         worker.rate.count(now.at, 1);
@@ -632,7 +654,7 @@ impl Core {
             None if worker.is_welcome => {}
             None => {
                 worker.is_welcome = true;
-                self.begin(id);
+                self.begin(id, now.at);
             }
             Some((lease, index)) => {
                 let duration = duration_of(result.duration_ms);
@@ -649,12 +671,12 @@ impl Core {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         if worker.hello.is_none() {
             let said = "results is for workers that have said hello".to_owned();
-            return self.refuse(id, ErrorCode::NoHello, said, Some(message.lease));
+            return self.refuse(id, ErrorCode::NoHello, said, Some(message.lease), now.at);
         }
         if let Some(agent) = &message.agent
             && worker.peer.agent.as_deref() != Some(agent)
         {
-            worker.peer.agent = Some(printable(agent, AGENT_CHARS_MAX));
+            worker.peer.agent = Some(tequio_protocol::text::agent(agent));
             self.live.changed.insert(id);
         }
         let LeaseResults { lease, first, results, duration_ms, .. } = message;
@@ -675,11 +697,11 @@ impl Core {
         let TaskFailed { lease, index, error } = message;
         if worker.hello.is_none() {
             let said = "failed is for workers that have said hello".to_owned();
-            return self.refuse(id, ErrorCode::NoHello, said, Some(lease));
+            return self.refuse(id, ErrorCode::NoHello, said, Some(lease), now.at);
         }
         let _span = debug_span!("lease", id = %lease).entered();
-        warn!(index, "[#{id}] task failed: {}", quote(&error));
         worker.errors += 1;
+        complain!(self.complaints, now.at, "[#{id}] task failed: {} index={index}", quote(&error));
         let taken = self.scheduler.failed(id, lease, index, &error, now.at);
         self.take(id, lease, taken, None, now);
     }
@@ -700,7 +722,7 @@ impl Core {
         self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
         if self.scheduler.add_strike(id) {
             // It would be lent the same again, and refuse it again.
-            self.turn_away(id);
+            self.turn_away(id, TOO_MANY_FAULTS, now.at);
         }
     }
 
@@ -715,13 +737,31 @@ impl Core {
     ) {
         self.count_refusal(&taken);
         self.show_answer(id, lease, &taken, now.at);
-        let accepted = match taken {
-            Ok(accepted) => accepted,
-            Err(refusal) => return self.answer_refusal(id, lease, &refusal),
-        };
-        self.metrics.duplicates.inc_by(accepted.duplicates);
+        match taken {
+            Ok(accepted) => {
+                self.metrics.duplicates.inc_by(accepted.duplicates);
+                self.record(id, accepted, duration_ms, now);
+            }
+            Err(mut refusal) => {
+                let saved = std::mem::take(&mut refusal.saved);
+                self.record(id, saved, duration_ms, now);
+                self.answer_refusal(id, lease, &refusal, now.at);
+            }
+        }
+    }
+
+    fn record(
+        &mut self,
+        id: WorkerId,
+        accepted: Accepted,
+        duration_ms: Option<DurationMs>,
+        now: Now,
+    ) {
         let (Some(job), Some(worker)) = (accepted.job, self.workers.get(&id)) else { return };
-        let agent = worker.peer.agent.clone().unwrap_or_default();
+        let agent = match accepted.by {
+            By::Worker => worker.peer.agent.clone().unwrap_or_default(),
+            By::Server => native::agent(),
+        };
         let _job = debug_span!("job", id = %job).entered();
         for (first, outcomes) in accepted.fresh {
             debug!(first, count = outcomes.len(), "to be recorded");
@@ -764,22 +804,29 @@ impl Core {
         }
     }
 
-    fn answered(&mut self, id: WorkerId, lease: LeaseId, answer: Result<(), Refusal>) {
+    fn answered(
+        &mut self,
+        id: WorkerId,
+        lease: LeaseId,
+        answer: Result<(), Refusal>,
+        now: Duration,
+    ) {
         self.count_refusal(&answer);
         if let Err(refusal) = answer {
-            self.answer_refusal(id, lease, &refusal);
+            self.answer_refusal(id, lease, &refusal, now);
         }
     }
 
-    fn answer_refusal(&mut self, id: WorkerId, lease: LeaseId, refusal: &Refusal) {
-        let code = match refusal.reason {
-            RefusalReason::UnknownLease(_) => ErrorCode::UnknownLease,
-            RefusalReason::OutOfShape { .. } => ErrorCode::BadResult,
-            RefusalReason::Wrong { .. } => ErrorCode::WrongResult,
+    fn answer_refusal(&mut self, id: WorkerId, lease: LeaseId, refusal: &Refusal, now: Duration) {
+        let (code, why) = match refusal.reason {
+            RefusalReason::UnknownLease(_) => (ErrorCode::UnknownLease, TOO_MANY_FAULTS),
+            RefusalReason::OutOfShape { .. } => (ErrorCode::BadResult, TOO_MANY_FAULTS),
+            RefusalReason::Wrong { .. } => (ErrorCode::WrongResult, A_WRONG_RESULT),
+            RefusalReason::Refuted { .. } => (ErrorCode::WrongResult, TOO_MANY_FAILURES),
         };
-        self.refuse(id, code, refusal.reason.to_string(), Some(lease));
+        self.refuse(id, code, refusal.reason.to_string(), Some(lease), now);
         if refusal.is_turned_away {
-            self.turn_away(id);
+            self.turn_away(id, why, now);
         }
     }
 
@@ -789,11 +836,17 @@ impl Core {
         }
     }
 
-    fn turn_away(&mut self, id: WorkerId) {
+    fn turn_away(&mut self, id: WorkerId, why: &str, now: Duration) {
         self.metrics.turned_away.inc();
-        warn!("[#{id}] turned away: too many wrong results");
-        let reason = "too many wrong results".to_owned();
-        self.refuse(id, ErrorCode::TurnedAway, reason.clone(), None);
+        complain!(self.complaints, now, "[#{id}] turned away: {why}");
+        let reason = why.to_owned();
+        let error = ErrorMessage {
+            code: ErrorCode::TurnedAway,
+            message: reason.clone(),
+            task_id: None,
+            lease: None,
+        };
+        self.send(id, ServerMessage::Error(error));
         let code = close_code::TURNED_AWAY;
         self.effects.push(Effect::Close(id, Close { code, reason }));
     }
@@ -805,6 +858,7 @@ impl Core {
         while self.store_error.is_none()
             && self.uncommitted < UNCOMMITTED_TASKS_MAX
             && self.uncommitted + self.scheduler.tasks_out() < IN_FLIGHT_TASKS_MAX
+            && self.scheduler.leases_out() < LEASES_OUT_MAX
             && now.at >= self.no_grants_until
             && let Some(grant) = self.scheduler.grant(now.at)
         {
@@ -919,7 +973,7 @@ impl Core {
         let trouble = stored.trouble;
         let noted_ms = stored.appended_at_ms;
         let durable: Intervals = recorded.into_iter().collect();
-        let grid = job.grid.take().map(Arc::new);
+        let mut grid = job.grid.take().map(Arc::new);
         let is_set_aside = trouble.is_some() && !state.is_over();
         if !state.is_over() && !is_open && !is_set_aside && durable.len() == total {
             state = JobState::Done;
@@ -938,6 +992,11 @@ impl Core {
             };
             self.scheduler.add_job(id, spec);
         }
+        if state.is_over() {
+            // Nothing of it is lent any more.
+            grid = None;
+        }
+        self.grids_bytes += grid.as_ref().map_or(0, |grid| grid.bytes());
         let rate = Rate::default();
         let waits_until = None;
         let job = Job {
@@ -1022,6 +1081,7 @@ impl Core {
     fn end_job(&mut self, id: JobId, state: JobState) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.state = state;
+        self.grids_bytes -= job.grid.take().map_or(0, |grid| grid.bytes());
         self.scheduler.remove_job(id);
         self.effects.push(Effect::SetState(id, state));
         self.effects.push(Effect::Progress(id, job.progress()));
@@ -1075,7 +1135,8 @@ impl Core {
     pub fn forget_job(&mut self, id: JobId) {
         info!("Job {id} removed");
         self.wait_for_inputs(id, Duration::ZERO);
-        self.jobs.remove(&id);
+        let job = self.jobs.remove(&id);
+        self.grids_bytes -= job.and_then(|job| job.grid).map_or(0, |grid| grid.bytes());
     }
 
     /// One job.
@@ -1110,6 +1171,16 @@ impl Core {
             submitted_at: rfc3339(job.job.submitted_at_ms),
             trouble: job.trouble.clone(),
         }
+    }
+
+    /// How many jobs there are.
+    pub fn jobs_kept(&self) -> usize {
+        self.jobs.len()
+    }
+
+    /// What the grids of jobs that are not over hold.
+    pub fn grids_bytes(&self) -> usize {
+        self.grids_bytes
     }
 
     // ---- The store's health -----------------------------------------------------------------
@@ -1147,23 +1218,37 @@ impl Core {
         self.effects.push(Effect::Send(id, message));
     }
 
-    fn refuse(&mut self, id: WorkerId, code: ErrorCode, message: String, lease: Option<LeaseId>) {
-        self.log_refusal(id, &message);
+    fn refuse(
+        &mut self,
+        id: WorkerId,
+        code: ErrorCode,
+        message: String,
+        lease: Option<LeaseId>,
+        now: Duration,
+    ) {
+        self.log_refusal(id, &message, now);
         let error = ErrorMessage { code, message, task_id: None, lease };
         self.send(id, ServerMessage::Error(error));
     }
 
-    fn refuse_task(&mut self, id: WorkerId, code: ErrorCode, message: String, task_id: TaskId) {
-        self.log_refusal(id, &message);
+    fn refuse_task(
+        &mut self,
+        id: WorkerId,
+        code: ErrorCode,
+        message: String,
+        task_id: TaskId,
+        now: Duration,
+    ) {
+        self.log_refusal(id, &message, now);
         let error = ErrorMessage { code, message, task_id: Some(task_id), lease: None };
         self.send(id, ServerMessage::Error(error));
     }
 
-    fn log_refusal(&mut self, id: WorkerId, message: &str) {
+    fn log_refusal(&mut self, id: WorkerId, message: &str, now: Duration) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.refused += 1;
         if is_logged(worker.refused) {
-            warn!("[#{id}] result refused: {message}");
+            complain!(self.complaints, now, "[#{id}] result refused: {message}");
         }
     }
 }

@@ -5,55 +5,59 @@
 pub mod core;
 mod feed;
 mod inputs;
+mod outgoing;
 mod writer;
 
 pub use core::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled};
 pub use feed::{Telling, Watch};
+pub use outgoing::{Outbox, Outgoing};
 
-use crate::connection::{Close, Peer};
+use crate::connection::Peer;
 use crate::metrics::Metrics;
+use crate::outbox::NotPut;
+use crate::scheduler::Trust;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
 use crate::wall_clock;
 use core::{Core, Effect, Now, Recorded};
 use feed::Feed;
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc as sync_mpsc};
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, OUTBOX_MESSAGES_MAX, WRITE_ROOM_WAIT,
-    WRITES_WAITING_KIB_MAX,
+    DISPATCHER_BATCH, DISPATCHER_EVENTS_BYTES_MAX, DISPATCHER_EVENTS_MAX, DISPATCHER_QUESTIONS,
+    GRIDS_BYTES_MAX, JOBS_MAX, SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
 };
-use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 use writer::{Queued, Write};
-
-/// What a session receives, in order. It ends when the dispatcher gives the connection up because
-/// the outbox was full.
-pub type Outbox = mpsc::Receiver<Outgoing>;
-
-/// What a session is to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outgoing {
-    /// Send this. Boxed: an outbox keeps room for many, and is empty mostly.
-    Message(Box<ServerMessage>),
-    /// Close the connection.
-    Close(Box<Close>),
-}
 
 /// The way to the dispatcher, one clone a session. The dispatcher ends when all are gone.
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     events: mpsc::Sender<Event>,
+    /// What somebody asks, beside what happens.
+    questions: mpsc::Sender<Event>,
     writes: sync_mpsc::Sender<Queued>,
     /// For what may wait to be written, in KiB.
     room: Arc<Semaphore>,
+    /// For large messages of workers that wait to be handled, in KiB.
+    heard_room: Arc<Semaphore>,
+    kept: Arc<Kept>,
+    jobs_max: usize,
+    grids_bytes_max: usize,
+}
+
+/// What jobs hold, as the dispatcher's task last said.
+#[derive(Debug, Default)]
+struct Kept {
+    jobs: AtomicUsize,
+    grids_bytes: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -66,14 +70,16 @@ enum Event {
     Heard {
         worker: WorkerId,
         message: Box<FromWorker>,
+        /// What it takes of the room for large ones.
+        room: Option<OwnedSemaphorePermit>,
     },
     Disconnected {
         worker: WorkerId,
         reason: String,
         how: HowLeft,
     },
-    ListWorkers(oneshot::Sender<Vec<WorkerView>>),
-    ListJobs(oneshot::Sender<Vec<JobView>>),
+    ListWorkers(Option<WorkerId>, usize, oneshot::Sender<Vec<WorkerView>>),
+    ListJobs(Option<JobId>, usize, oneshot::Sender<Vec<JobView>>),
     Job(JobId, oneshot::Sender<Option<JobView>>),
     Follow(JobId, oneshot::Sender<Option<watch::Receiver<Progress>>>),
     Control(JobId, Control, oneshot::Sender<Result<Option<OnDisk>, ControlError>>),
@@ -130,6 +136,12 @@ pub enum ChangeError {
     /// The job is not there, or not in a state for it.
     #[error(transparent)]
     Control(#[from] ControlError),
+    /// There are as many jobs as the server keeps.
+    #[error("{0} jobs are kept, and no more; remove some that are over")]
+    TooManyJobs(usize),
+    /// The grids of jobs that are not over hold as much as they may.
+    #[error("jobs that are not over hold as much as they may; try again when one is over")]
+    TooManyGrids,
     /// Too much waits to be written.
     #[error("too many changes to jobs wait to be written; try again")]
     Busy,
@@ -161,41 +173,57 @@ pub type Started = Result<(Dispatcher, Ended), StoreError>;
 
 impl Dispatcher {
     /// Starts the task and the store's thread. `welcome` is the input of the task that everyone
-    /// gets on connecting; which tasks are checked follows from `seed`, and what sessions are called.
+    /// gets on connecting; `trust` decides what is believed of workers.
     pub async fn start(
         welcome: Option<RepeatMultiply>,
         store: Arc<dyn Store>,
         metrics: Arc<Metrics>,
-        seed: u64,
+        trust: impl Into<Trust>,
     ) -> Started {
         let loading = store.clone();
         let loaded = tokio::task::spawn_blocking(move || loading.load())
             .await
             .map_err(|error| StoreError::Io(format!("the store failed: {error}")))??;
         let (events, inbox) = mpsc::channel(DISPATCHER_EVENTS_MAX);
+        let (questions, asked) = mpsc::channel(DISPATCHER_EVENTS_MAX);
         let (reports, reported) = mpsc::unbounded_channel();
         let (writes, written) = sync_mpsc::channel();
         let writer = writer::start(store.clone(), written, reports.clone(), metrics.clone())
             .map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))?;
         let (inputs, inputs_thread) = inputs::start(store, reports.clone())
             .map_err(|error| StoreError::Io(format!("no thread for inputs: {error}")))?;
+        let kept = Arc::new(Kept::default());
         let origin = Instant::now();
         let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
         let state = State {
-            core: Core::new(welcome, loaded.epoch, loaded.jobs, seed, metrics.clone(), now),
+            core: Core::new(welcome, loaded.epoch, loaded.jobs, trust, metrics.clone(), now),
             outboxes: HashMap::new(),
+            all_outboxes: outgoing::All::new(),
             followers: HashMap::new(),
             inputs,
             writes: writes.clone(),
             metrics,
             feed: Feed::new(origin),
             origin,
+            kept: kept.clone(),
             is_stopping: false,
         };
-        let task = tokio::spawn(state.run(inbox, reported));
+        state.tell_kept();
+        let task = tokio::spawn(state.run(inbox, asked, reported));
         let room = Arc::new(Semaphore::new(WRITES_WAITING_KIB_MAX));
+        let heard_room = Arc::new(Semaphore::new(DISPATCHER_EVENTS_BYTES_MAX / 1024));
+        let (jobs_max, grids_bytes_max) = (JOBS_MAX, GRIDS_BYTES_MAX);
         Ok((
-            Dispatcher { events, writes, room },
+            Dispatcher {
+                events,
+                questions,
+                writes,
+                room,
+                heard_room,
+                kept,
+                jobs_max,
+                grids_bytes_max,
+            },
             Ended { task, threads: vec![writer, inputs_thread] },
         ))
     }
@@ -220,7 +248,16 @@ impl Dispatcher {
         worker: WorkerId,
         message: FromWorker,
     ) -> impl Future<Output = Result<(), Stopped>> + '_ {
-        self.send(Event::Heard { worker, message: Box::new(message) })
+        let message = Box::new(message);
+        async move {
+            // Boxed for the same reason: most messages are small.
+            let room = match large_kib(&message) {
+                Some(kib) => Some(Box::pin(self.heard_room.clone().acquire_many_owned(kib)).await),
+                None => None,
+            };
+            let room = room.transpose().map_err(|_| Stopped)?;
+            self.send(Event::Heard { worker, message, room }).await
+        }
     }
 
     /// A connection has ended, for `reason` (as the console prints it).
@@ -237,32 +274,45 @@ impl Dispatcher {
 
     /// Who is connected, in the order of arrival.
     pub async fn list_workers(&self) -> Result<Vec<WorkerView>, Stopped> {
-        self.ask(Event::ListWorkers).await
+        self.list_workers_behind(None, usize::MAX).await
     }
 
-    /// All jobs, in the order of submission.
-    pub async fn list_jobs(&self) -> Result<Vec<JobView>, Stopped> {
-        self.ask(Event::ListJobs).await
+    /// The first `count` who are connected, of those that came after the worker `last`.
+    pub async fn list_workers_behind(
+        &self,
+        last: Option<WorkerId>,
+        count: usize,
+    ) -> Result<Vec<WorkerView>, Stopped> {
+        self.look(|list| Event::ListWorkers(last, count, list)).await
+    }
+
+    /// The first `count` jobs, in the order of submission, of those that came after the job `last`.
+    pub async fn list_jobs_behind(
+        &self,
+        last: Option<JobId>,
+        count: usize,
+    ) -> Result<Vec<JobView>, Stopped> {
+        self.look(|list| Event::ListJobs(last, count, list)).await
     }
 
     /// One job.
     pub async fn job(&self, id: JobId) -> Result<Option<JobView>, Stopped> {
-        self.ask(|job| Event::Job(id, job)).await
+        self.look(|job| Event::Job(id, job)).await
     }
 
     /// How far a job is on disk, now and whenever that changes.
     pub async fn follow(&self, id: JobId) -> Result<Option<watch::Receiver<Progress>>, Stopped> {
-        self.ask(|progress| Event::Follow(id, progress)).await
+        self.look(|progress| Event::Follow(id, progress)).await
     }
 
     /// How the server is. Also brings the gauges of its metrics up to date.
     pub async fn health(&self) -> Result<Health, Stopped> {
-        self.ask(Event::Health).await
+        self.look(Event::Health).await
     }
 
     /// How everything is, and then what is new.
     pub async fn watch(&self) -> Result<Watch, Stopped> {
-        self.ask(Event::Watch).await
+        self.look(Event::Watch).await
     }
 
     // ---- Changing jobs ----------------------------------------------------------------------
@@ -270,11 +320,13 @@ impl Dispatcher {
     /// Enters a job of a grid, which is computed from now on.
     pub async fn submit(&self, job: NewJob) -> Result<JobId, ChangeError> {
         let bytes = job.grid.as_ref().map_or(0, Grid::bytes);
+        self.check_jobs(bytes)?;
         self.write(bytes, |reply| Write::Submit(job, reply)).await
     }
 
     /// Enters a job as a draft, for inputs to be appended.
     pub async fn create_job(&self, job: NewJob) -> Result<JobId, ChangeError> {
+        self.check_jobs(0)?;
         self.write(0, |reply| Write::CreateJob(job, reply)).await
     }
 
@@ -315,11 +367,12 @@ impl Dispatcher {
         &self,
         id: JobId,
         first: u64,
-        inputs: Vec<RepeatMultiply>,
+        inputs: impl Into<Arc<Vec<RepeatMultiply>>>,
         lines: Vec<LineRun>,
         is_open: bool,
     ) -> Result<(), ChangeError> {
-        let bytes = size_of_val(&*inputs) + size_of_val(&*lines);
+        let inputs = inputs.into();
+        let bytes = size_of_val(&**inputs) + size_of_val(&*lines);
         self.write(bytes, |reply| Write::Grow(id, first, inputs, lines, is_open, reply)).await
     }
 
@@ -351,6 +404,19 @@ impl Dispatcher {
         self.write(0, |reply| Write::Remove(id, reply)).await
     }
 
+    /// Returns an error where there is no place for one more job, whose grid has so many bytes. Those that
+    /// are on their way are not counted: they are few.
+    fn check_jobs(&self, grid_bytes: usize) -> Result<(), ChangeError> {
+        if self.kept.jobs.load(Ordering::Relaxed) >= self.jobs_max {
+            return Err(ChangeError::TooManyJobs(self.jobs_max));
+        }
+        let bytes = self.kept.grids_bytes.load(Ordering::Relaxed);
+        if grid_bytes > 0 && bytes + grid_bytes > self.grids_bytes_max {
+            return Err(ChangeError::TooManyGrids);
+        }
+        Ok(())
+    }
+
     /// Has something written that carries so many bytes, and waits until it is on disk.
     async fn write<T>(
         &self,
@@ -373,14 +439,30 @@ impl Dispatcher {
         answer.await.map_err(|_| Stopped)
     }
 
+    /// As [`Dispatcher::ask`] does, where nothing changes: workers' messages go first.
+    async fn look<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.questions.send(event(reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
     async fn send(&self, event: Event) -> Result<(), Stopped> {
         self.events.send(event).await.map_err(|_| Stopped)
     }
 }
 
+/// The KiB that a message needs room for, if it is a large one.
+fn large_kib(message: &FromWorker) -> Option<u32> {
+    let FromWorker::Results(results) = message else { return None };
+    let bytes = results.results.bytes();
+    let kib = bytes.min(DISPATCHER_EVENTS_BYTES_MAX).div_ceil(1024) as u32;
+    (bytes > SOCKET_READ_BUFFER_BYTES).then_some(kib)
+}
+
 struct State {
     core: Core,
-    outboxes: HashMap<WorkerId, mpsc::Sender<Outgoing>>,
+    outboxes: HashMap<WorkerId, outgoing::Sender>,
+    all_outboxes: outgoing::All,
     /// One a job that was followed or may be.
     followers: HashMap<JobId, watch::Sender<Progress>>,
     inputs: sync_mpsc::Sender<inputs::Wanted>,
@@ -388,6 +470,7 @@ struct State {
     metrics: Arc<Metrics>,
     feed: Feed,
     origin: Instant,
+    kept: Arc<Kept>,
     is_stopping: bool,
 }
 
@@ -395,11 +478,12 @@ impl State {
     async fn run(
         mut self,
         mut inbox: mpsc::Receiver<Event>,
+        mut asked: mpsc::Receiver<Event>,
         mut reported: mpsc::UnboundedReceiver<Event>,
     ) {
         let mut now = self.now();
         self.carry_out(now);
-        let (mut reports, mut events) = (Vec::new(), Vec::new());
+        let (mut reports, mut events, mut questions) = (Vec::new(), Vec::new(), Vec::new());
         while !self.is_stopping {
             let timeout = self.core.next_timeout(now.at).map(|at| self.origin + at);
             let timeout = [timeout, self.feed.next_at()].into_iter().flatten().min();
@@ -412,6 +496,7 @@ impl State {
                     self.is_stopping = count == 0;
                     false
                 }
+                _ = asked.recv_many(&mut questions, DISPATCHER_QUESTIONS) => false,
                 () = sleep_until(timeout) => true,
             };
             self.metrics.events.set(inbox.len() as i64);
@@ -426,6 +511,16 @@ impl State {
                 }
             }
             self.carry_out(now);
+            // They come behind what has happened, and have their turn also where that never ends.
+            while questions.len() < DISPATCHER_QUESTIONS
+                && let Ok(question) = asked.try_recv()
+            {
+                questions.push(question);
+            }
+            for question in questions.drain(..) {
+                self.handle(question, now);
+            }
+            self.tell_kept();
             self.feed.tell_if_due(&mut self.core, now);
         }
         self.write(Write::Stop);
@@ -435,17 +530,29 @@ impl State {
         Now { at: self.origin.elapsed(), unix_ms: wall_clock::unix_ms() }
     }
 
+    fn tell_kept(&self) {
+        self.kept.jobs.store(self.core.jobs_kept(), Ordering::Relaxed);
+        self.kept.grids_bytes.store(self.core.grids_bytes(), Ordering::Relaxed);
+    }
+
     /// Answers go to whoever asked; who has left meanwhile does not miss them.
     fn handle(&mut self, event: Event, now: Now) {
         match event {
             Event::Connected { peer, joined } => self.connected(peer, joined, now),
-            Event::Heard { worker, message } => self.core.heard(worker, *message, now),
+            Event::Heard { worker, message, room } => {
+                self.core.heard(worker, *message, now);
+                drop(room);
+            }
             Event::Disconnected { worker, reason, how } => {
                 self.outboxes.remove(&worker);
                 self.core.disconnected(worker, &reason, how, now);
             }
-            Event::ListWorkers(list) => drop(list.send(self.core.workers(now.at))),
-            Event::ListJobs(list) => drop(list.send(self.core.jobs(now.at))),
+            Event::ListWorkers(last, count, list) => {
+                drop(list.send(self.core.workers_behind(last, count, now.at)));
+            }
+            Event::ListJobs(last, count, list) => {
+                drop(list.send(self.core.jobs_behind(last, count, now.at)));
+            }
             Event::Job(id, job) => drop(job.send(self.core.job(id, now.at))),
             Event::Follow(id, progress) => {
                 drop(progress.send(self.followers.get(&id).map(watch::Sender::subscribe)));
@@ -458,6 +565,7 @@ impl State {
                 let id = job.id;
                 self.core.add_job(*job, now);
                 self.carry_out(now);
+                self.tell_kept();
                 drop(entered.send(Ok(id)));
             }
             Event::Grown(id, total, is_open, grown) => {
@@ -474,6 +582,7 @@ impl State {
             Event::Removed(id, removed) => {
                 self.core.forget_job(id);
                 self.followers.remove(&id);
+                self.tell_kept();
                 drop(removed.send(Ok(())));
             }
             Event::Health(health) => {
@@ -513,7 +622,7 @@ impl State {
     }
 
     fn connected(&mut self, peer: Peer, joined: oneshot::Sender<(WorkerId, Outbox)>, now: Now) {
-        let (outbox, messages) = mpsc::channel(OUTBOX_MESSAGES_MAX);
+        let (outbox, messages) = self.all_outboxes.open();
         let id = self.core.connected(peer, now);
         self.outboxes.insert(id, outbox);
         if joined.send((id, messages)).is_err() {
@@ -528,9 +637,11 @@ impl State {
         for effect in self.core.effects(now) {
             match effect {
                 Effect::Send(worker, message) => {
-                    self.send(worker, Outgoing::Message(Box::new(message)));
+                    self.send(worker, Outgoing::Message(Box::new(message)), now);
                 }
-                Effect::Close(worker, close) => self.send(worker, Outgoing::Close(Box::new(close))),
+                Effect::Close(worker, close) => {
+                    self.send(worker, Outgoing::Close(Box::new(close)), now);
+                }
                 Effect::ReadInputs { lease, job, range } => {
                     self.read_inputs(inputs::Wanted { lease, job, range });
                 }
@@ -552,15 +663,15 @@ impl State {
         on_disk
     }
 
-    fn send(&mut self, worker: WorkerId, outgoing: Outgoing) {
+    fn send(&mut self, worker: WorkerId, outgoing: Outgoing, now: Now) {
         let Some(outbox) = self.outboxes.get(&worker) else { return };
-        match outbox.try_send(outgoing) {
+        match self.all_outboxes.send(outbox, outgoing, now.unix_ms) {
             Ok(()) => {}
             // Its session has ended, and says so next.
-            Err(TrySendError::Closed(_)) => {}
-            Err(TrySendError::Full(_)) => {
-                warn!("[#{worker}] reads nothing: {OUTBOX_MESSAGES_MAX} messages wait for it");
-                // The session reads what fitted, then the outbox's end, and closes.
+            Err(NotPut::Gone) => {}
+            Err(NotPut::Overfull) => {
+                warn!("[#{worker}] reads nothing: too many messages wait for it");
+                // The session reads what there is, then the outbox's end, and closes.
                 self.outboxes.remove(&worker);
             }
         }
@@ -590,5 +701,75 @@ async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::MemoryStore;
+    use tequio_protocol::api::JobState;
+    use tequio_protocol::grid::Axis;
+    use tequio_protocol::op::Op;
+
+    async fn start() -> (Dispatcher, Ended) {
+        let store = Arc::new(MemoryStore::new());
+        Dispatcher::start(None, store, Arc::new(Metrics::default()), 1).await.unwrap()
+    }
+
+    /// A job of a grid whose first axis lists so many values.
+    fn job(values: u32) -> NewJob {
+        let one = || Axis::value_of(1.0).unwrap();
+        let list = Axis::list((0..values).map(f64::from).collect()).unwrap();
+        let grid = Some(Grid::new(list, one(), one()).unwrap());
+        NewJob {
+            name: String::new(),
+            op: Op::RepeatMultiply,
+            priority: 0,
+            grid,
+            submitted_at_ms: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn jobs_have_a_bound_and_make_room_when_they_are_removed() {
+        let (mut dispatcher, _ended) = start().await;
+        dispatcher.jobs_max = 2;
+        let first = dispatcher.submit(job(1)).await.unwrap();
+        dispatcher.submit(job(1)).await.unwrap();
+        let refused = dispatcher.submit(job(1)).await;
+        assert!(matches!(refused, Err(ChangeError::TooManyJobs(2))), "{refused:?}");
+        assert!(dispatcher.create_job(NewJob { grid: None, ..job(1) }).await.is_err());
+        dispatcher.control(first, Control::Cancel).await.unwrap();
+        dispatcher.remove(first).await.unwrap();
+        dispatcher.submit(job(1)).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn grids_have_a_bound_until_their_jobs_are_over() {
+        let (mut dispatcher, _ended) = start().await;
+        dispatcher.grids_bytes_max = 3000;
+        let first = dispatcher.submit(job(200)).await.unwrap();
+        let refused = dispatcher.submit(job(200)).await;
+        assert!(matches!(refused, Err(ChangeError::TooManyGrids)), "{refused:?}");
+        dispatcher.submit(job(2)).await.unwrap();
+        dispatcher.control(first, Control::Cancel).await.unwrap();
+        let second = dispatcher.submit(job(200)).await.unwrap();
+        assert_eq!(dispatcher.job(second).await.unwrap().unwrap().state, JobState::Running);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_waits_to_be_written_has_a_bound_and_gives_it_back() {
+        let (dispatcher, _ended) = start().await;
+        for _ in 0..10 {
+            dispatcher.submit(job(1000)).await.unwrap();
+        }
+        assert_eq!(dispatcher.room.available_permits(), WRITES_WAITING_KIB_MAX);
+        let all = dispatcher.room.clone().acquire_many_owned(WRITES_WAITING_KIB_MAX as u32);
+        let all = all.await.unwrap();
+        let refused = dispatcher.submit(job(1)).await;
+        assert!(matches!(refused, Err(ChangeError::Busy)), "{refused:?}");
+        drop(all);
+        dispatcher.submit(job(1)).await.unwrap();
     }
 }

@@ -41,7 +41,7 @@ pub(super) enum Write {
     Publish(Box<StoredJob>, Reply<JobId>),
     /// Inputs behind the `first` that an open job has, their lines, and whether it stays open. The dispatcher
     /// answers it.
-    Grow(JobId, u64, Vec<RepeatMultiply>, Vec<LineRun>, bool, Reply<()>),
+    Grow(JobId, u64, Arc<Vec<RepeatMultiply>>, Vec<LineRun>, bool, Reply<()>),
     /// When a job was last appended to, for the next start; that it could not be noted is no news.
     NoteAppended(JobId, u64),
     /// An open job, which takes no more inputs. The dispatcher answers it.
@@ -354,6 +354,8 @@ impl Writer {
                 }
             }
             Err(StoreError::Missing(_)) => {}
+            // Nobody sees it any more, and the rest of it is in nobody's way.
+            Err(error @ StoreError::Damaged { .. }) => error!("it stays in the file: {error}"),
             Err(error) => {
                 self.removing.push_front(job);
                 self.fail(&error);
@@ -440,4 +442,203 @@ impl Writer {
 fn answer<T>(reply: Reply<T>, done: Result<T, StoreError>) {
     // Whoever asked may have left; what is written stays written.
     reply.send(done).ok();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Loaded, MemoryStore, Run, Sample};
+    use std::ops::Range;
+    use std::sync::Mutex;
+    use tequio_protocol::grid::Axis;
+    use tequio_protocol::ids::WorkerId;
+    use tequio_protocol::number::Number;
+    use tequio_protocol::op::Op;
+    use tequio_protocol::outcome::Outcome;
+
+    /// A store that notes its transactions.
+    #[derive(Default)]
+    struct Noting {
+        store: MemoryStore,
+        notes: Mutex<Vec<String>>,
+        /// What the first commits fail with.
+        failing: Mutex<Vec<StoreError>>,
+    }
+
+    impl Noting {
+        fn note(&self, note: String) {
+            self.notes.lock().unwrap().push(note);
+        }
+    }
+
+    impl Store for Noting {
+        fn load(&self) -> Result<Loaded, StoreError> {
+            self.store.load()
+        }
+
+        fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError> {
+            self.note("create".to_owned());
+            self.store.create_job(job)
+        }
+
+        fn submit_all(&self, jobs: &[NewJob]) -> Result<Vec<JobId>, StoreError> {
+            self.note(format!("submit {}", jobs.len()));
+            self.store.submit_all(jobs)
+        }
+
+        fn append_lines(
+            &self,
+            job: JobId,
+            first: u64,
+            inputs: &[RepeatMultiply],
+            lines: &[LineRun],
+        ) -> Result<(), StoreError> {
+            self.store.append_lines(job, first, inputs, lines)
+        }
+
+        fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError> {
+            self.store.publish(job, is_open)
+        }
+
+        fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
+            self.store.note_appended(job, at_ms)
+        }
+
+        fn discard(&self, job: JobId) -> Result<(), StoreError> {
+            self.store.discard(job)
+        }
+
+        fn remove(&self, job: JobId) -> Result<bool, StoreError> {
+            self.store.remove(job)
+        }
+
+        fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError> {
+            self.store.set_state(job, state)
+        }
+
+        fn commit(
+            &self,
+            recordings: &[Recording],
+            states: &BTreeMap<JobId, JobState>,
+        ) -> Result<(), StoreError> {
+            self.note(format!("commit {} {}", recordings.len(), states.len()));
+            match self.failing.lock().unwrap().pop() {
+                Some(error) => Err(error),
+                None => self.store.commit(recordings, states),
+            }
+        }
+
+        fn outcomes(
+            &self,
+            job: JobId,
+            range: Range<u64>,
+            max: u64,
+        ) -> Result<Vec<Run>, StoreError> {
+            self.store.outcomes(job, range, max)
+        }
+
+        fn sample(&self, job: JobId, indices: &[u64], max: u64) -> Result<Sample, StoreError> {
+            self.store.sample(job, indices, max)
+        }
+
+        fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
+            self.store.inputs(job, range)
+        }
+
+        fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
+            self.store.lines(job, range)
+        }
+    }
+
+    fn job() -> NewJob {
+        let one = || Axis::value_of(1.0).unwrap();
+        let times = Axis::range(0.0, 1.0, 100).unwrap();
+        let grid = Some(Grid::new(one(), one(), times).unwrap());
+        NewJob {
+            name: String::new(),
+            op: Op::RepeatMultiply,
+            priority: 0,
+            grid,
+            submitted_at_ms: 0,
+        }
+    }
+
+    fn record(job: JobId, first: u64) -> Write {
+        Write::Record(Recording {
+            job,
+            first,
+            outcomes: [Outcome::Result(Number(1.0))].into_iter().collect(),
+            worker: WorkerId(1),
+            agent: String::new(),
+            duration_ms: None,
+            recorded_at_ms: 0,
+        })
+    }
+
+    /// What becomes of writes that all wait when the thread starts, and what the dispatcher is told.
+    fn written(store: Arc<Noting>, writes: Vec<Write>) -> (Vec<String>, Vec<Event>) {
+        let (queue, queued) = mpsc::channel();
+        for write in writes.into_iter().chain([Write::Stop]) {
+            queue.send(Queued::from(write)).unwrap();
+        }
+        let (report, mut reports) = tokio::sync::mpsc::unbounded_channel();
+        let metrics = Arc::new(Metrics::default());
+        start(store.clone(), queued, report, metrics).unwrap().join().unwrap();
+        let mut told = Vec::new();
+        while let Ok(event) = reports.try_recv() {
+            told.push(event);
+        }
+        let notes = std::mem::take(&mut *store.notes.lock().unwrap());
+        (notes, told)
+    }
+
+    fn reply<T>() -> Reply<T> {
+        oneshot::channel().0
+    }
+
+    #[test]
+    fn outcomes_do_not_wait_for_submissions_and_these_are_entered_in_groups() {
+        let store = Arc::new(Noting::default());
+        let id = store.store.submit(&job()).unwrap();
+        let submissions = 2 * COMMIT_SUBMISSIONS_MAX + 5;
+        let mut writes: Vec<Write> =
+            (0..submissions).map(|_| Write::Submit(job(), reply())).collect();
+        writes.push(record(id, 0));
+        let (notes, told) = written(store, writes);
+        let all = format!("submit {COMMIT_SUBMISSIONS_MAX}");
+        assert_eq!(notes, ["commit 1 0", &all, &all, "submit 5"]);
+        assert!(matches!(told[0], Event::Recorded(_)), "{:?}", told[0]);
+        assert_eq!(told.len(), 1 + submissions, "each of them is told of");
+    }
+
+    #[test]
+    fn states_that_wait_are_written_together_behind_what_was_taken_before() {
+        let store = Arc::new(Noting::default());
+        let id = store.store.submit(&job()).unwrap();
+        let states = [JobState::Paused, JobState::Running].into_iter().cycle().take(1000);
+        let mut writes: Vec<Write> =
+            states.map(|state| Write::SetState(id, state, reply())).collect();
+        writes.insert(500, record(id, 0));
+        let (notes, _) = written(store.clone(), writes);
+        assert_eq!(notes, ["commit 1 0", "commit 0 1"]);
+        assert_eq!(store.load().unwrap().jobs[0].state, JobState::Running, "the last one stands");
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_written_to_does_not_keep_others_from_being_recorded() {
+        let store = Arc::new(Noting::default());
+        let [damaged, whole] = [(); 2].map(|()| store.store.submit(&job()).unwrap());
+        let what = "a page is damaged".to_owned();
+        let error = StoreError::Damaged { job: damaged, name: String::new(), what: what.clone() };
+        store.failing.lock().unwrap().push(error);
+        let writes = vec![record(damaged, 0), record(whole, 0), record(damaged, 1)];
+        let (notes, told) = written(store, writes);
+        assert_eq!(notes, ["commit 3 0", "commit 1 0"]);
+        let is_aside = |event: &Event| match event {
+            Event::SetAside { job, what: said, lost: 2 } => *job == damaged && *said == what,
+            _ => false,
+        };
+        assert!(is_aside(&told[0]), "{:?}", told[0]);
+        assert!(matches!(&told[1], Event::Recorded(recorded) if recorded[0].job == whole));
+    }
 }

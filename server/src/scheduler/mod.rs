@@ -8,49 +8,48 @@
 //!
 //! What is settled here is not yet durable: the caller records it, and reports it after that.
 
+mod answers;
+mod audit;
 mod families;
 mod holders;
+mod holding;
 mod ids_hash;
 mod intervals;
 mod sessions;
 mod slots;
 mod speeds;
+mod suspects;
 #[cfg(test)]
 mod tests;
 
+pub use crate::bounds::Origin;
+pub use audit::{Failures, PLAIN_TOLERANCE, Trust};
 pub use intervals::Intervals;
 pub use sessions::Session;
 
 use families::Families;
 use holders::Holders;
+use holding::deadline_after;
 use ids_hash::IdMap;
 use intervals::count;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sessions::{Memory, Past, Sessions};
+use sessions::{Kept, Memory, Past, Sessions};
 use slots::Slots;
-use speeds::Speed;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+use suspects::Suspects;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, LEASE_COPIES_MAX, LEASE_GROWTH,
-    LEASE_TARGET, LEASES_PER_SLOT, RETRY_PATIENCE_FACTOR, SAMPLE_EVERY, SAMPLES_MIN, STRIKES_MAX,
-    TASK_ATTEMPTS_MAX, TASK_ERROR_CHARS_MAX, WORKER_TASKS_MAX,
+    DEADLINE_MIN, GRANT_SCAN_MAX, LEASE_COPIES_MAX, RETRY_PATIENCE_FACTOR,
 };
 use tequio_protocol::number::Number;
-use tequio_protocol::numbers::Numbers;
 use tequio_protocol::op::{Op, RepeatMultiply};
-use tequio_protocol::outcome::{Outcome, Outcomes};
-use tequio_protocol::text::printable;
-
-/// How far a plain client's result may lie from ours, relatively: browsers' own `Math.pow` and
-/// the C libraries under other languages differ from each other in the last bits.
-pub const PLAIN_TOLERANCE: f64 = 1e-12;
+use tequio_protocol::outcome::Outcomes;
 
 /// A share of the newest measurement in a running estimate: half, so that three leases make an
 /// old speed a memory.
@@ -142,9 +141,21 @@ pub struct Accepted {
     pub fresh: Vec<(u64, Outcomes)>,
     /// Outcomes that were dropped, because their tasks had one.
     pub duplicates: u64,
+    /// Who came to the fresh ones.
+    pub by: By,
 }
 
-/// Why an answer was refused; nothing of it counts.
+/// Who came to an outcome.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum By {
+    /// The worker that sent it.
+    #[default]
+    Worker,
+    /// The server, where the worker said that nobody could.
+    Server,
+}
+
+/// Why an answer was refused.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Refusal {
     /// What was wrong.
@@ -152,6 +163,8 @@ pub struct Refusal {
     /// Whether the worker has now been wrong too often: it is gone from the scheduler, and the
     /// caller turns it away.
     pub is_turned_away: bool,
+    /// What of it was found right, where all of it was audited; nothing else of it counts.
+    pub saved: Accepted,
 }
 
 /// What was wrong with an answer.
@@ -164,6 +177,8 @@ pub enum RefusalReason {
     OutOfShape { lease: LeaseId, front: u64, end: u64, first: u64, last: u64 },
     #[error("the result of task {index} is not {got}")]
     Wrong { lease: LeaseId, index: u64, got: Number },
+    #[error("task {index} has not failed: its result is {number}")]
+    Refuted { lease: LeaseId, index: u64, number: Number },
 }
 
 /// A lease that its worker did not answer in time.
@@ -205,17 +220,38 @@ pub struct Scheduler {
     /// Workers that may take more: those with an idle slot first, then by turns.
     hungry: BTreeSet<(Hunger, u64, WorkerId)>,
     deadlines: BTreeSet<(Duration, LeaseId)>,
-    /// Workers that answer in time and have slots.
-    able: usize,
+    /// Leases that are out for longer than their time because their workers say that they go on, by
+    /// when that was over; and those for which it is by now.
+    kept: BTreeSet<(Duration, LeaseId)>,
+    stalled: BTreeSet<LeaseId>,
+    /// Leases of workers that had shown nothing when they were lent.
+    newcomers: BTreeSet<LeaseId>,
+    /// Where somebody was turned away lately, and who waits there for a first lease.
+    suspects: Suspects,
+    resting: BTreeSet<(Duration, WorkerId)>,
+    able: Able,
     /// Leases that their workers are to be told to drop.
     revoked: Vec<(WorkerId, LeaseId)>,
+    /// Leases that ended before their deadlines.
+    taken_over: Vec<Expired>,
+    failures: Failures,
     random: StdRng,
+}
+
+/// Workers that answer in time and have slots.
+#[derive(Debug, Default)]
+struct Able {
+    workers: usize,
+    /// How many there are at each address that has some.
+    at: HashMap<Origin, usize>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Hunger {
     /// A slot is idle.
     Idle,
+    /// The same of a worker that has shown nothing.
+    IdleNewcomer,
     /// Every slot has work, and none waits behind it.
     Ahead,
 }
@@ -236,23 +272,29 @@ struct Job {
     is_ready: bool,
 }
 
+/// Who has tried a task, and where.
 #[derive(Debug, Default)]
 struct Attempts {
-    by: Vec<WorkerId>,
+    by: Vec<(WorkerId, Origin)>,
 }
 
 #[derive(Debug)]
 struct Worker {
+    origin: Origin,
     mode: Mode,
     slots: u32,
     /// Those that it holds, the oldest first.
     leases: Vec<LeaseId>,
+    /// What these still have to answer.
+    tasks_held: u64,
     /// Leases that expired, while nothing is heard of any lease: it may be frozen.
     overdue: u32,
     /// Leases that expired and that it may be computing all the same: they take their places
     /// until they are answered or released, since its slots are busy with them.
     late: BTreeSet<LeaseId>,
     memory: Memory,
+    /// Until when it waits for its first lease.
+    rests_until: Option<Duration>,
     turn: u64,
     hunger: Option<Hunger>,
     is_able: bool,
@@ -279,12 +321,16 @@ struct Lease {
     is_sent: bool,
     /// It was given up because of a wrong result; what still comes of it is dropped.
     is_refused: bool,
+    /// Whether its worker has shown nothing.
+    is_newcomers: bool,
+    /// When its time was over, if its worker said that it goes on.
+    kept_since: Option<Duration>,
 }
 
 impl Scheduler {
-    /// A scheduler without jobs or workers. Leases are numbered from `first_lease`; which tasks
-    /// are checked follows from `seed`, which no worker may guess.
-    pub fn new(first_lease: LeaseId, seed: u64) -> Scheduler {
+    /// A scheduler without jobs or workers. Leases are numbered from `first_lease`.
+    pub fn new(first_lease: LeaseId, trust: impl Into<Trust>) -> Scheduler {
+        let trust = trust.into();
         Scheduler {
             jobs: IdMap::default(),
             workers: Slots::default(),
@@ -297,9 +343,16 @@ impl Scheduler {
             ready: BTreeSet::new(),
             hungry: BTreeSet::new(),
             deadlines: BTreeSet::new(),
-            able: 0,
+            kept: BTreeSet::new(),
+            stalled: BTreeSet::new(),
+            newcomers: BTreeSet::new(),
+            suspects: Suspects::default(),
+            resting: BTreeSet::new(),
+            able: Able::default(),
             revoked: Vec::new(),
-            random: StdRng::seed_from_u64(seed),
+            taken_over: Vec::new(),
+            failures: trust.failures,
+            random: StdRng::from_seed(trust.seed),
         }
     }
 
@@ -381,20 +434,40 @@ impl Scheduler {
     // ---- Workers ----------------------------------------------------------------------------
 
     /// Enters a worker, which is lent something from now on.
-    pub fn add_worker(&mut self, id: WorkerId, mode: Mode, slots: u32) {
+    pub fn add_worker(
+        &mut self,
+        id: WorkerId,
+        origin: Origin,
+        mode: Mode,
+        slots: u32,
+        now: Duration,
+    ) {
         let worker = Worker {
+            origin,
             mode,
             slots,
             leases: Vec::new(),
+            tasks_held: 0,
             overdue: 0,
             late: BTreeSet::new(),
-            memory: Memory::new(slots),
+            memory: Memory::default(),
+            rests_until: self.suspects.rest(origin, now),
             turn: self.turn,
             hunger: None,
             is_able: false,
         };
+        self.resting.extend(worker.rests_until.map(|until| (until, id)));
         self.workers.insert(id, worker);
         self.refresh_worker(id);
+    }
+
+    /// A worker need not wait for a lease any more.
+    fn wake(&mut self, id: WorkerId) {
+        let worker = self.workers.get_mut(&id);
+        if let Some(until) = worker.and_then(|worker| worker.rests_until.take()) {
+            self.resting.remove(&(until, id));
+            self.refresh_worker(id);
+        }
     }
 
     /// Whether the worker is entered.
@@ -406,7 +479,6 @@ impl Scheduler {
     pub fn set_slots(&mut self, id: WorkerId, slots: u32) {
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.slots = slots;
-            worker.memory.make_room(slots);
             self.refresh_worker(id);
         }
     }
@@ -435,7 +507,8 @@ impl Scheduler {
     pub fn keep_worker(&mut self, id: WorkerId, session: Session, now: Duration) {
         if let Some(mut worker) = self.take_worker(id) {
             worker.memory.lose(&self.jobs, self.next_lease);
-            self.sessions.keep(session, id, worker.memory, now);
+            let Worker { origin, memory, .. } = worker;
+            self.sessions.keep(Kept::new(session, id, origin, memory, now));
         }
     }
 
@@ -444,14 +517,16 @@ impl Scheduler {
     pub fn resume_worker(
         &mut self,
         id: WorkerId,
+        origin: Origin,
         slots: u32,
         session: Session,
         now: Duration,
     ) -> Option<WorkerId> {
         let (was, memory) = self.sessions.take(session, now)?;
         if !self.has_worker(id) {
-            self.add_worker(id, Mode::Lease, slots);
+            self.add_worker(id, origin, Mode::Lease, slots, now);
         }
+        self.wake(id);
         self.set_mode(id, Mode::Lease);
         self.workers.get_mut(&id)?.memory.resume(memory);
         self.set_slots(id, slots);
@@ -466,7 +541,12 @@ impl Scheduler {
         if let Some(hunger) = worker.hunger {
             self.hungry.remove(&(hunger, worker.turn, id));
         }
-        self.able -= usize::from(worker.is_able);
+        if let Some(until) = worker.rests_until {
+            self.resting.remove(&(until, id));
+        }
+        if worker.is_able {
+            self.able.remove(worker.origin);
+        }
         Some(worker)
     }
 
@@ -494,17 +574,22 @@ impl Scheduler {
 
     /// The next lease to grant, if a worker has room and a job has something for it.
     pub fn grant(&mut self, now: Duration) -> Option<Grant> {
-        self.grant_pending(now).or_else(|| self.grant_copy(now))
+        let granted = self.grant_pending(now).or_else(|| self.grant_copy(now));
+        granted.or_else(|| self.grant_taken_over(now))
     }
 
     fn grant_pending(&mut self, now: Duration) -> Option<Grant> {
-        let (workers, jobs, able) = (&self.workers, &mut self.jobs, self.able);
+        let (workers, jobs, leases) = (&self.workers, &mut self.jobs, &self.leases);
+        let (able, out) = (&self.able, self.tasks_out);
         let mut hungry = self.hungry.iter().map(|(_, _, worker)| *worker).take(GRANT_SCAN_MAX);
         let (worker, job, range) = hungry.find_map(|worker| {
             let mut ready = self.ready.iter().map(|(_, _, job)| *job).take(GRANT_SCAN_MAX);
             ready.find_map(|id| {
-                let range = jobs.get_mut(&id)?.take(id, worker, workers, able)?;
-                Some((worker, id, range))
+                let job = jobs.get_mut(&id)?;
+                let range = job
+                    .take_retry(worker, workers, leases, able)
+                    .or_else(|| job.take_pending(job.size_for(&workers[&worker], id, out)));
+                Some((worker, id, range?))
             })
         })?;
         Some(self.lend(job, worker, range, None, now))
@@ -513,13 +598,7 @@ impl Scheduler {
     /// When nothing is pending, an idle worker gets a copy of the oldest lease that may have one:
     /// of its tail, since its holder goes on from the front.
     fn grant_copy(&mut self, now: Duration) -> Option<Grant> {
-        let idle: Vec<WorkerId> = self
-            .hungry
-            .iter()
-            .take_while(|(hunger, _, _)| *hunger == Hunger::Idle)
-            .take(GRANT_SCAN_MAX)
-            .map(|(_, _, worker)| *worker)
-            .collect();
+        let idle: Vec<WorkerId> = self.idle().take(GRANT_SCAN_MAX).collect();
         if idle.is_empty() {
             return None;
         }
@@ -552,10 +631,10 @@ impl Scheduler {
         // The longest rest is the one that would be waited for. Its tail may be settled by a copy.
         let rest = members().map(|lease| lease.rest.clone()).max_by_key(count)?;
         let unsettled = job.spec.settled.missing_in(&rest).pop()?;
-        let size = job.size_for(worker, id).min(count(&unsettled));
+        let size = job.size_for(worker, id, self.tasks_out).min(count(&unsettled));
         let range = unsettled.end - size..unsettled.end;
         let mut attempts = job.attempts.range(range.clone());
-        let has_failed = attempts.any(|(_, attempts)| attempts.by.contains(&worker_id));
+        let has_failed = attempts.any(|(_, attempts)| attempts.has(worker_id));
         (!has_failed).then_some(range)
     }
 
@@ -587,7 +666,12 @@ impl Scheduler {
             inputs: None,
             is_sent: false,
             is_refused: false,
+            is_newcomers: self.workers[&worker_id].is_newcomer(),
+            kept_since: None,
         };
+        if lease.is_newcomers {
+            self.newcomers.insert(id);
+        }
         let job = self.jobs.get_mut(&job_id).expect("the job was looked up");
         job.families.join(lease.family, id);
         job.holders.join(worker_id);
@@ -595,6 +679,8 @@ impl Scheduler {
         self.deadlines.insert((deadline, id));
         let worker = self.workers.get_mut(&worker_id).expect("the worker was looked up");
         worker.leases.push(id);
+        worker.tasks_held += count(&range);
+        worker.memory.make_room(worker.leases.len() + worker.late.len());
         self.move_turn(job_id, worker_id);
         let is_copy = copy_of.is_some();
         Grant { lease: id, job: job_id, worker: worker_id, range, deadline, is_copy }
@@ -642,374 +728,14 @@ impl Scheduler {
         deadline_after(seconds)
     }
 
-    // ---- Answers ----------------------------------------------------------------------------
-
-    /// Takes results of a lease, from its front. `duration` is how long the worker says that it
-    /// computed these.
-    pub fn results(
-        &mut self,
-        worker: WorkerId,
-        lease: LeaseId,
-        first: u64,
-        results: Numbers,
-        duration: Option<Duration>,
-        now: Duration,
-    ) -> Result<Accepted, Refusal> {
-        let range = first..first.saturating_add(results.len() as u64);
-        let held = self.find(worker, lease, Some(&range))?;
-        let Some(inputs) = held.inputs.as_ref().filter(|_| !held.is_refused) else {
-            self.heard(worker);
-            self.advance(worker, lease, range.end, now);
-            return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
-        };
-        let mode = self.workers[&worker].mode;
-        let samples = self.samples(&range);
-        if let Some((index, got)) = held.wrong(&range, &results, &samples, inputs, mode) {
-            return Err(self.wrong(worker, lease, index, got));
-        }
-        let job = held.job;
-        self.heard(worker);
-        self.measure(worker, &held, count(&range), duration, now);
-        // A plain client's bits are its browser's; ours are everybody's.
-        let mut results = match mode {
-            Mode::Plain => range.clone().map(|index| inputs.compute(index)).collect(),
-            Mode::Lease => results,
-        };
-        let accepted = self.settle(job, &range, |gap| {
-            let place = |index: u64| (index - first) as usize;
-            results.take(place(gap.start)..place(gap.end)).into()
-        });
-        let is_late = !self.leases.contains_key(&lease);
-        self.advance(worker, lease, range.end, now);
-        if is_late && !accepted.fresh.is_empty() {
-            // Its tasks may have been lent anew, in any leases.
-            self.revoke_all_settled(job);
-        } else {
-            self.revoke_settled(job, held.family);
-        }
-        self.refresh_job(job);
-        Ok(accepted)
-    }
-
-    /// Which results of a message are checked: drawn after they came, so that nobody can know.
-    fn samples(&mut self, range: &Range<u64>) -> Vec<u64> {
-        let tasks = count(range);
-        let wanted = SAMPLES_MIN + tasks / SAMPLE_EVERY;
-        if tasks <= wanted {
-            return range.clone().collect();
-        }
-        (0..wanted).map(|_| self.random.random_range(range.clone())).collect()
-    }
-
-    /// A worker could not compute the task at its lease's front. The error is the outcome after
-    /// [`TASK_ATTEMPTS_MAX`] attempts; before that another worker tries, where there is one.
-    pub fn failed(
-        &mut self,
-        worker: WorkerId,
-        lease: LeaseId,
-        index: u64,
-        error: &str,
-        now: Duration,
-    ) -> Result<Accepted, Refusal> {
-        let range = index..index.saturating_add(1);
-        let held = self.find(worker, lease, Some(&range))?;
-        self.heard(worker);
-        let job_id = held.job;
-        let duplicate = Accepted { duplicates: 1, ..Accepted::default() };
-        let Some(front) = self.leases.get(&lease).map(|lease| lease.rest.start) else {
-            // Of a lease that is over, what comes behind it may still count.
-            self.advance(worker, lease, range.end, now);
-            return Ok(duplicate);
-        };
-        if front != index {
-            return Ok(duplicate);
-        }
-        let Some(job) = self.jobs.get_mut(&job_id) else { return Ok(Accepted::default()) };
-        let mut accepted = Accepted { job: Some(job_id), ..Accepted::default() };
-        if job.spec.settled.contains(index) {
-            accepted.duplicates = 1;
-            self.advance(worker, lease, range.end, now);
-            return Ok(accepted);
-        }
-        let attempts = job.attempts.entry(index).or_default();
-        attempts.by.push(worker);
-        if attempts.by.len() >= TASK_ATTEMPTS_MAX {
-            let error = printable(error, TASK_ERROR_CHARS_MAX);
-            let failed = || Outcome::Error { error: error.clone() };
-            accepted = self.settle(job_id, &range, |_| [failed()].into_iter().collect());
-            self.advance(worker, lease, range.end, now);
-            self.revoke_settled(job_id, held.family);
-        } else {
-            self.advance(worker, lease, range.end, now);
-            self.back_to_pending(job_id, held.family, range);
-        }
-        self.refresh_job(job_id);
-        Ok(accepted)
-    }
-
-    /// A worker in plain mode will not answer the one task of its lease, present or past, and did not
-    /// say why. That is an attempt where it leaves the task to nobody: of several that go home with
-    /// copies of one task, late ones too, only the last one's is.
-    pub fn abandoned(
-        &mut self,
-        worker: WorkerId,
-        lease: LeaseId,
-        index: u64,
-        error: &str,
-    ) -> Accepted {
-        self.give_back(lease);
-        self.forget_late(worker, lease);
-        let past = self.workers.get(&worker).and_then(|worker| worker.memory.past(lease));
-        let Some(id) = past.map(|past| past.job) else { return Accepted::default() };
-        let is_late = self.workers.values().any(|worker| worker.is_late_with(id, index));
-        let Some(job) = self.jobs.get_mut(&id) else { return Accepted::default() };
-        let is_pending = job.pending.contains(index);
-        if is_late || !is_pending && !job.retry.contains(&index) {
-            // Others have it, or it is settled.
-            return Accepted::default();
-        }
-        let attempts = job.attempts.entry(index).or_default();
-        attempts.by.push(worker);
-        let mut accepted = Accepted { job: Some(id), ..Accepted::default() };
-        if attempts.by.len() >= TASK_ATTEMPTS_MAX {
-            let error = printable(error, TASK_ERROR_CHARS_MAX);
-            let range = index..index + 1;
-            accepted = self.settle(id, &range, |_| {
-                [Outcome::Error { error: error.clone() }].into_iter().collect()
-            });
-        } else if is_pending {
-            job.pending.remove(index..index + 1);
-            job.retry.insert(index);
-        }
-        self.refresh_job(id);
-        accepted
-    }
-
-    /// A worker has begun a lease, or goes on with it: its time counts from now.
-    pub fn progress(
-        &mut self,
-        worker: WorkerId,
-        lease: LeaseId,
-        now: Duration,
-    ) -> Result<(), Refusal> {
-        let held = self.find(worker, lease, None)?;
-        self.heard(worker);
-        self.extend(lease, now, HOLD_MAX);
-        let is_late = self.workers[&worker].late.contains(&lease);
-        let is_settled = |job: &Job| job.spec.settled.covers(&held.rest);
-        if is_late && self.jobs.get(&held.job).is_none_or(is_settled) {
-            // Others were faster.
-            self.forget_late(worker, lease);
-            self.revoked.push((worker, lease));
-        }
-        Ok(())
-    }
-
-    /// A worker gives back what it has not answered.
-    pub fn release(&mut self, worker: WorkerId, lease: LeaseId) -> Result<(), Refusal> {
-        self.find(worker, lease, None)?;
-        self.heard(worker);
-        self.give_back(lease);
-        self.forget_late(worker, lease);
-        // It need not be remembered for its results: an honest worker sends none any more.
-        if let Some(worker) = self.workers.get_mut(&worker)
-            && let Some(past) = worker.memory.past_mut(lease)
-        {
-            past.forget_inputs();
-        }
-        Ok(())
-    }
-
-    /// A lease cannot be sent to its worker after all (its inputs cannot be read).
-    pub fn take_back(&mut self, lease: LeaseId) {
-        self.give_back(lease);
-    }
-
-    /// The worker's own copy of a lease of its, present or past; where an answer is about `range`,
-    /// only if that is not empty, lies within the lease and leaves nothing out at its front.
-    fn find(
-        &mut self,
-        worker_id: WorkerId,
-        id: LeaseId,
-        range: Option<&Range<u64>>,
-    ) -> Result<Lease, Refusal> {
-        let out = self.leases.get(&id).filter(|lease| lease.worker == worker_id).cloned();
-        let memory = self.workers.get(&worker_id).map(|worker| &worker.memory);
-        let past = || memory?.lease(id, worker_id);
-        // Numbers can be guessed: before it is sent, a lease cannot be checked.
-        let Some(lease) = out.or_else(past).filter(|lease| lease.is_sent) else {
-            let reason = RefusalReason::UnknownLease(id);
-            let before = self.first_lease..memory.map_or(LeaseId(0), |memory| memory.lost_before);
-            if before.contains(&id) {
-                // It may have been its own, on a connection that it lost.
-                return Err(Refusal { reason, is_turned_away: false });
-            }
-            return Err(self.strike(worker_id, reason));
-        };
-        if let Some(range) = range {
-            let is_within = range.start >= lease.whole.start && range.end <= lease.whole.end;
-            // What was refused of a given-up lease is missing at its front, and what a connection
-            // took with it.
-            let is_lost = memory.is_some_and(|memory| memory.is_lost(id));
-            let is_gap = range.start > lease.rest.start && !lease.is_refused && !is_lost;
-            if range.is_empty() || !is_within || is_gap {
-                let reason = RefusalReason::OutOfShape {
-                    lease: id,
-                    front: lease.rest.start,
-                    end: lease.whole.end,
-                    first: range.start,
-                    last: range.end,
-                };
-                return Err(self.strike(worker_id, reason));
-            }
-        }
-        Ok(lease)
-    }
-
-    /// Settles what of `range` is not settled, and says which that was, with its `outcomes`.
-    fn settle(
-        &mut self,
-        id: JobId,
-        range: &Range<u64>,
-        mut outcomes: impl FnMut(&Range<u64>) -> Outcomes,
-    ) -> Accepted {
-        let Some(job) = self.jobs.get_mut(&id) else {
-            return Accepted { duplicates: count(range), ..Accepted::default() };
-        };
-        let mut fresh = Vec::new();
-        let mut fresh_count = 0;
-        for gap in job.spec.settled.missing_in(range) {
-            fresh_count += count(&gap);
-            job.pending.remove(gap.clone());
-            job.forget_attempts(&gap);
-            job.spec.settled.insert(gap.clone());
-            fresh.push((gap.start, outcomes(&gap)));
-        }
-        Accepted { job: Some(id), fresh, duplicates: count(range) - fresh_count }
-    }
-
-    /// The front of a lease has moved to `front`; at its end the lease is over.
-    fn advance(&mut self, worker_id: WorkerId, id: LeaseId, front: u64, now: Duration) {
-        let Some(lease) = self.leases.get_mut(&id) else {
-            if let Some(worker) = self.workers.get_mut(&worker_id)
-                && let Some(past) = worker.memory.past_mut(id)
-                && past.advance(front)
-            {
-                self.forget_late(worker_id, id);
-            }
-            return;
-        };
-        if front <= lease.rest.start {
-            // Sent before: it is no sign that the lease goes on.
-            return;
-        }
-        self.tasks_out -= front - lease.rest.start;
-        lease.rest.start = front;
-        lease.heard_at = now;
-        if lease.rest.is_empty() {
-            self.end(id);
-        } else {
-            self.extend(id, now, Duration::MAX);
-        }
-    }
-
-    /// Counts the time of a lease from now, until `hold_max` after it was lent or last answered.
-    fn extend(&mut self, id: LeaseId, now: Duration, hold_max: Duration) {
-        let Some(lease) = self.leases.get(&id) else { return };
-        let job = &self.jobs[&lease.job];
-        let task_s = job.task_s_of(&self.workers[&lease.worker], lease.job).unwrap_or(0.0);
-        let expected = deadline_after(count(&lease.rest) as f64 * task_s);
-        let time = expected.saturating_mul(lease.patience);
-        let last = lease.heard_at.saturating_add(hold_max.max(time));
-        let deadline = lease.deadline.max(now.saturating_add(time).min(last));
-        self.deadlines.remove(&(lease.deadline, id));
-        self.deadlines.insert((deadline, id));
-        if let Some(lease) = self.leases.get_mut(&id) {
-            lease.deadline = deadline;
-        }
-    }
-
-    /// A worker says something by itself, which shows that it is not frozen.
-    pub fn heard(&mut self, id: WorkerId) {
-        if let Some(worker) = self.workers.get_mut(&id)
-            && worker.overdue > 0
-        {
-            worker.overdue = 0;
-            self.refresh_worker(id);
-        }
-    }
-
-    fn measure(
-        &mut self,
-        worker: WorkerId,
-        lease: &Lease,
-        tasks: u64,
-        duration: Option<Duration>,
-        now: Duration,
-    ) {
-        let elapsed = now.saturating_sub(lease.heard_at);
-        // Nothing took longer than the lease was out, whatever a worker says.
-        let held = now.saturating_sub(lease.lent_at);
-        let duration = duration.unwrap_or(elapsed).min(held);
-        let task_s = (duration.as_secs_f64() / tasks as f64).max(TASK_S_MIN);
-        let Some(job) = self.jobs.get_mut(&lease.job) else { return };
-        job.task_s = Some(blend(job.task_s, task_s));
-        let Some(worker) = self.workers.get_mut(&worker) else { return };
-        let known = worker.memory.speeds.get(lease.job);
-        let speed = Speed {
-            task_s: blend(known.map(|speed| speed.task_s), task_s),
-            count_max: known.map_or(0, |speed| speed.count_max).max(tasks * LEASE_GROWTH),
-        };
-        worker.memory.speeds.insert(lease.job, speed);
-    }
-
-    /// An expired lease is not being computed any more.
-    fn forget_late(&mut self, id: WorkerId, lease: LeaseId) {
-        if let Some(worker) = self.workers.get_mut(&id)
-            && worker.late.remove(&lease)
-        {
-            self.refresh_worker(id);
-        }
-    }
-
-    /// A wrong result: the lease goes back whole, and the worker has a strike.
-    fn wrong(&mut self, worker: WorkerId, lease: LeaseId, index: u64, got: Number) -> Refusal {
-        self.heard(worker);
-        self.give_back(lease);
-        if let Some(worker) = self.workers.get_mut(&worker)
-            && let Some(past) = worker.memory.past_mut(lease)
-        {
-            past.refuse();
-        }
-        // What is left of it need not be computed.
-        self.forget_late(worker, lease);
-        self.revoked.push((worker, lease));
-        self.strike(worker, RefusalReason::Wrong { lease, index, got })
-    }
-
-    /// Counts something that an honest worker does not do, and lets the worker go the third time.
-    fn strike(&mut self, id: WorkerId, reason: RefusalReason) -> Refusal {
-        let is_turned_away = self.add_strike(id);
-        Refusal { reason, is_turned_away }
-    }
-
-    /// Counts a strike that the caller saw, and says whether the worker is turned away for it.
-    pub fn add_strike(&mut self, id: WorkerId) -> bool {
-        let Some(worker) = self.workers.get_mut(&id) else { return false };
-        worker.memory.strikes += 1;
-        let is_turned_away = worker.memory.strikes >= STRIKES_MAX;
-        if is_turned_away {
-            self.remove_worker(id);
-        }
-        is_turned_away
-    }
-
     // ---- The end of leases ------------------------------------------------------------------
 
     /// When [`Scheduler::expire`] has something to do, if ever.
     pub fn next_timeout(&self) -> Option<Duration> {
         let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
-        [deadline, self.sessions.next_timeout()].into_iter().flatten().min()
+        let kept = self.kept.first().map(|(due, _)| *due);
+        let resting = self.resting.first().map(|(until, _)| *until);
+        [deadline, kept, resting, self.sessions.next_timeout()].into_iter().flatten().min()
     }
 
     /// Takes back every lease whose deadline has passed, and drops the sessions that were kept for
@@ -1028,6 +754,7 @@ impl Scheduler {
                 && was_sent
             {
                 worker.overdue += 1;
+                worker.memory.credit.standing = 0;
                 // It was asked for too much, or it is gone: it begins with little again.
                 if let Some(speed) = worker.memory.speeds.get_mut(job) {
                     speed.count_max = 1;
@@ -1040,6 +767,12 @@ impl Scheduler {
                 worker.late.insert(id);
                 self.refresh_worker(worker_id);
             }
+        }
+        self.open_stalled(now);
+        while let Some(&(until, id)) = self.resting.first()
+            && until <= now
+        {
+            self.wake(id);
         }
         expired
     }
@@ -1090,7 +823,11 @@ impl Scheduler {
 
     /// Moves a lease from those out to its worker's past.
     fn end(&mut self, id: LeaseId) -> Option<Lease> {
+        self.is_not_kept(id);
         let lease = self.leases.remove(&id)?;
+        if lease.is_newcomers {
+            self.newcomers.remove(&id);
+        }
         self.tasks_out -= count(&lease.rest);
         self.deadlines.remove(&(lease.deadline, id));
         if let Some(job) = self.jobs.get_mut(&lease.job) {
@@ -1100,6 +837,7 @@ impl Scheduler {
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
             if let Ok(at) = worker.leases.binary_search(&id) {
                 worker.leases.remove(at);
+                worker.tasks_held -= count(&lease.rest);
             }
             let settled = self.jobs.get(&lease.job).map(|job| &job.spec.settled);
             let is_settled = settled.is_some_and(|settled| settled.covers(&lease.whole));
@@ -1159,8 +897,11 @@ impl Scheduler {
         }
         // One that is busy with what is late may never come to anything else: no retry waits for it.
         let is_able = worker.slots > 0 && worker.overdue == 0 && worker.late.is_empty();
-        self.able = self.able + usize::from(is_able) - usize::from(worker.is_able);
-        worker.is_able = is_able;
+        match (std::mem::replace(&mut worker.is_able, is_able), is_able) {
+            (false, true) => self.able.add(worker.origin),
+            (true, false) => self.able.remove(worker.origin),
+            _ => {}
+        }
     }
 
     /// Checks what must always hold: every index of every job is in exactly one of *settled*,
@@ -1218,7 +959,8 @@ impl Scheduler {
         let held: usize = self.workers.values().map(|worker| worker.leases.len()).sum();
         assert_eq!(held, self.leases.len());
         let able = self.workers.values().filter(|worker| worker.is_able).count();
-        assert_eq!(able, self.able);
+        assert_eq!((able, able), (self.able.workers, self.able.at.values().sum()));
+        self.assert_holding_consistent();
     }
 }
 
@@ -1232,41 +974,31 @@ impl Job {
         self.spec.total - elsewhere
     }
 
-    /// How many tasks the worker's next lease of this job has.
-    fn size_for(&self, worker: &Worker, id: JobId) -> u64 {
-        if worker.mode == Mode::Plain {
-            return 1;
+    /// Takes a task for a worker that others have failed, and it has not. Such tasks are lent one by
+    /// one, so it has one of them at a time: the others would wait for the network meanwhile.
+    fn take_retry(
+        &mut self,
+        id: WorkerId,
+        workers: &Slots<WorkerId, Worker>,
+        leases: &Slots<LeaseId, Lease>,
+        able: &Able,
+    ) -> Option<Range<u64>> {
+        if self.retry.is_empty() {
+            return None;
         }
-        let Some(task_s) = self.task_s_of(worker, id) else { return 1 };
-        let aim = (LEASE_TARGET.as_secs_f64() / task_s) as u64;
-        let count_max = worker.memory.speeds.get(id).map_or(LEASE_GROWTH, |speed| speed.count_max);
-        // What is in flight is everybody's: no worker may hold so much that others get nothing.
-        let share = WORKER_TASKS_MAX / u64::from(worker.slots * LEASES_PER_SLOT).max(1);
-        aim.min(count_max).min(self.spec.lease_tasks_max).min(share).max(1)
+        let worker = &workers[&id];
+        let has_one = worker.leases.iter().any(|lease| leases[lease].patience > 1);
+        if has_one && !self.pending.is_empty() {
+            return None;
+        }
+        let mut candidates = self.retry.iter().take(GRANT_SCAN_MAX).copied();
+        let index = candidates.find(|index| self.attempts[index].may_try(id, workers, able))?;
+        self.retry.remove(&index);
+        Some(index..index + 1)
     }
 
-    /// Takes the next tasks for a worker out of what is pending. Of the `workers`, so many are `able`.
-    fn take(
-        &mut self,
-        id: JobId,
-        worker_id: WorkerId,
-        workers: &Slots<WorkerId, Worker>,
-        able: usize,
-    ) -> Option<Range<u64>> {
-        let worker = &workers[&worker_id];
-        let retry = self.retry.iter().take(GRANT_SCAN_MAX).copied().find(|index| {
-            let tried = &self.attempts[index].by;
-            let others = able - usize::from(worker.is_able);
-            let tried_others = tried.iter().filter(|id| {
-                **id != worker_id && workers.get(id).is_some_and(|worker| worker.is_able)
-            });
-            !tried.contains(&worker_id) || tried_others.count() >= others
-        });
-        if let Some(index) = retry {
-            self.retry.remove(&index);
-            return Some(index..index + 1);
-        }
-        let range = self.pending.front(self.size_for(worker, id))?;
+    fn take_pending(&mut self, count_max: u64) -> Option<Range<u64>> {
+        let range = self.pending.front(count_max)?;
         self.pending.remove(range.clone());
         Some(range)
     }
@@ -1297,57 +1029,49 @@ impl Worker {
         let mut past = self.late.iter().filter_map(|lease| self.memory.past(*lease));
         self.mode == Mode::Plain && past.any(|past| past.job == job && past.holds(index))
     }
+}
 
-    fn hunger_now(&self) -> Option<Hunger> {
-        if self.overdue > 0 {
-            return None;
+impl Attempts {
+    fn has(&self, id: WorkerId) -> bool {
+        self.by.iter().any(|(worker, _)| *worker == id)
+    }
+
+    /// Whether a worker is to try it next: first others are to, at other addresses, where there are any.
+    fn may_try(&self, id: WorkerId, workers: &Slots<WorkerId, Worker>, able: &Able) -> bool {
+        let worker = &workers[&id];
+        let is_able = |id: &WorkerId| workers.get(id).is_some_and(|worker| worker.is_able);
+        let places: BTreeSet<Origin> = self.by.iter().map(|(_, origin)| *origin).collect();
+        if !places.contains(&worker.origin) {
+            return true;
         }
-        let held = (self.leases.len() + self.late.len()) as u32;
-        let room = match self.mode {
-            Mode::Plain => 1,
-            Mode::Lease => self.slots * LEASES_PER_SLOT,
-        };
-        if held < self.slots && held < room {
-            Some(Hunger::Idle)
-        } else if held < room {
-            Some(Hunger::Ahead)
-        } else {
-            None
+        let places_able = places.iter().filter(|origin| able.at.contains_key(origin)).count();
+        if places_able < able.at.len() {
+            return false;
         }
+        let tried: BTreeSet<WorkerId> = self.by.iter().map(|(worker, _)| *worker).collect();
+        let others = able.workers - usize::from(worker.is_able);
+        !tried.contains(&id)
+            || tried.iter().filter(|by| **by != id && is_able(by)).count() >= others
     }
 }
 
-impl Lease {
-    /// A result that cannot be right, with its index: of the samples, or one that is not finite and
-    /// must be.
-    fn wrong(
-        &self,
-        range: &Range<u64>,
-        results: &Numbers,
-        samples: &[u64],
-        inputs: &Inputs,
-        mode: Mode,
-    ) -> Option<(u64, Number)> {
-        let got = |index: u64| results.get((index - range.start) as usize);
-        let is_wrong = |index: &u64| match mode {
-            Mode::Lease => !got(*index).same_bits(inputs.compute(*index)),
-            Mode::Plain => !got(*index).is_close(inputs.compute(*index), PLAIN_TOLERANCE),
-        };
-        let impossible = || {
-            let mut indices = results.not_finite().map(|place| range.start + place as u64);
-            indices.find(|index| inputs.of(*index).is_surely_finite())
-        };
-        let index = samples.iter().copied().find(is_wrong).or_else(impossible)?;
-        Some((index, got(index)))
+impl Able {
+    fn add(&mut self, origin: Origin) {
+        self.workers += 1;
+        *self.at.entry(origin).or_default() += 1;
+    }
+
+    fn remove(&mut self, origin: Origin) {
+        self.workers -= 1;
+        if let Some(count) = self.at.get_mut(&origin) {
+            *count -= 1;
+            if *count == 0 {
+                self.at.remove(&origin);
+            }
+        }
     }
 }
 
 fn blend(old: Option<f64>, new: f64) -> f64 {
     old.map_or(new, |old| old + NEWEST_SHARE * (new - old))
-}
-
-/// The time that a worker has for what is expected to take `seconds`.
-fn deadline_after(seconds: f64) -> Duration {
-    let expected = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 8);
-    DEADLINE_MIN.max(expected.saturating_mul(DEADLINE_FACTOR))
 }

@@ -1,19 +1,21 @@
 //! What is known of a worker beyond the leases that it holds, and how that outlives its connection:
 //! a tab that loses its line for some seconds comes back with results that nobody has.
 
+use super::audit::Credit;
 use super::ids_hash::IdMap;
 use super::speeds::Speeds;
-use super::{Inputs, Job, Lease};
+use super::{Inputs, Job, Lease, Origin};
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    LEASES_PER_SLOT, PAST_LEASES_MAX, SESSION_KEPT, SESSIONS_KEPT_MAX, SESSIONS_KEPT_TASKS_MAX,
-    WORKER_TASKS_MAX,
+    PAST_LEASES_MAX, SESSION_INPUTS_BYTES_MAX, SESSION_KEPT, SESSIONS_KEPT_BYTES_MAX,
+    SESSIONS_KEPT_MAX,
 };
+use tequio_protocol::op::RepeatMultiply;
 
 /// Names what a worker has on one connection, for its next one. Whoever knows it is that worker, so
 /// it is chosen where nobody can guess it.
@@ -58,6 +60,7 @@ impl Past {
                 inputs,
                 whole: lease.whole.clone(),
                 rest: lease.rest.clone(),
+                kept_since: None,
                 ..*lease
             })
         });
@@ -79,6 +82,8 @@ impl Past {
             inputs: None,
             is_sent: true,
             is_refused: false,
+            is_newcomers: false,
+            kept_since: None,
         })
     }
 
@@ -121,12 +126,30 @@ impl Past {
         }
     }
 
+    /// Its worker has given it back, and sends nothing of it any more.
+    pub(super) fn close(&mut self) {
+        if self.is_sent() && !self.is_refused() {
+            self.open = None;
+        }
+    }
+
+    /// What its tasks are computed of, as long as something of it can count.
+    pub(super) fn inputs(&self) -> Option<&Inputs> {
+        self.open.as_ref().and_then(|lease| lease.inputs.as_ref())
+    }
+
     /// Tasks whose inputs are in memory for this lease alone; a grid is its job's.
-    fn inputs_kept(&self) -> u64 {
-        match self.open.as_ref().and_then(|lease| lease.inputs.as_ref()) {
-            Some(Inputs::List { inputs, .. }) => inputs.len() as u64,
+    fn inputs_kept(&self) -> usize {
+        match self.inputs() {
+            Some(Inputs::List { inputs, .. }) => inputs.len(),
             Some(Inputs::Grid(_)) | None => 0,
         }
+    }
+
+    /// What it takes in memory.
+    fn bytes(&self) -> usize {
+        let lease = self.open.as_ref().map_or(0, |_| size_of::<Lease>());
+        size_of::<Past>() + lease + self.inputs_kept() * size_of::<RepeatMultiply>()
     }
 }
 
@@ -147,26 +170,28 @@ pub(super) struct Memory {
     pub(super) lost_before: LeaseId,
     pub(super) speeds: Speeds,
     pub(super) strikes: u32,
+    pub(super) credit: Credit,
 }
 
-impl Memory {
-    pub(super) fn new(slots: u32) -> Memory {
-        let mut memory = Memory {
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory {
             ended: VecDeque::new(),
             lost: BTreeMap::new(),
             room: PAST_LEASES_MAX,
             lost_before: LeaseId(0),
             speeds: Speeds::default(),
             strikes: 0,
-        };
-        memory.make_room(slots);
-        memory
+            credit: Credit::default(),
+        }
     }
+}
 
-    /// Twice what so many slots hold is remembered. It never gets less: with fewer slots a worker
-    /// still holds what it was lent for more.
-    pub(super) fn make_room(&mut self, slots: u32) {
-        self.room = self.room.max((slots * LEASES_PER_SLOT) as usize * 2);
+impl Memory {
+    /// Twice what it holds is remembered, once it holds so many leases. It never gets less: with fewer
+    /// slots a worker still holds what it was lent for more.
+    pub(super) fn make_room(&mut self, leases: usize) {
+        self.room = self.room.max(leases * 2);
     }
 
     /// A lease has ended. Those that are `late` are still to be answered, and not forgotten for it.
@@ -228,15 +253,14 @@ impl Memory {
         self.bound_inputs();
     }
 
-    /// Keeps the inputs of the newest leases, of no more tasks than a worker may hold: otherwise
-    /// those of one that comes and goes would pile up.
+    /// Keeps the inputs of the newest leases, and no more than [`SESSION_INPUTS_BYTES_MAX`] of them.
     fn bound_inputs(&mut self) {
         let mut all: Vec<&mut Past> = self.all_mut().collect();
         all.sort_unstable_by_key(|past| Reverse(past.id));
-        let mut tasks = 0;
+        let mut bytes = 0;
         for past in all {
-            tasks += past.inputs_kept();
-            if tasks > WORKER_TASKS_MAX {
+            bytes += past.inputs_kept() * size_of::<RepeatMultiply>();
+            if bytes > SESSION_INPUTS_BYTES_MAX {
                 past.forget_inputs();
             }
         }
@@ -249,6 +273,7 @@ impl Memory {
         self.ended.extend(since.ended);
         self.room = self.room.max(since.room);
         self.strikes += since.strikes;
+        self.credit.add(since.credit);
     }
 
     fn all(&self) -> impl Iterator<Item = &Past> {
@@ -259,15 +284,15 @@ impl Memory {
         self.ended.iter_mut().chain(self.lost.values_mut())
     }
 
-    /// What it costs to keep, in tasks of lists.
-    fn cost(&self) -> u64 {
-        self.all().map(|past| 1 + past.inputs_kept()).sum()
+    /// What it takes to keep.
+    fn bytes(&self) -> usize {
+        size_of::<Kept>() + self.all().map(Past::bytes).sum::<usize>()
     }
 
     pub(super) fn assert_consistent(&self) {
         let ids: BTreeSet<LeaseId> = self.all().map(|past| past.id).collect();
         assert_eq!(ids.len(), self.ended.len() + self.lost.len(), "a past lease is there twice");
-        assert!(self.lost.iter().all(|(id, past)| *id == past.id && past.open.is_some()));
+        assert!(self.lost.iter().all(|(id, past)| *id == past.id));
         assert!(self.lost.len() <= self.room);
     }
 }
@@ -277,39 +302,72 @@ impl Memory {
 pub(super) struct Sessions {
     /// The one that was lost first in front, which is over first.
     kept: VecDeque<Kept>,
+    /// What they take together.
+    bytes: usize,
 }
 
+/// One of them.
 #[derive(Debug)]
-struct Kept {
+pub(super) struct Kept {
     session: Session,
     worker: WorkerId,
+    origin: Origin,
     until: Duration,
     memory: Memory,
-    cost: u64,
+    bytes: usize,
+}
+
+impl Kept {
+    pub(super) fn new(
+        session: Session,
+        worker: WorkerId,
+        origin: Origin,
+        memory: Memory,
+        now: Duration,
+    ) -> Kept {
+        let bytes = memory.bytes();
+        let until = now.saturating_add(SESSION_KEPT);
+        Kept { session, worker, origin, until, memory, bytes }
+    }
 }
 
 impl Sessions {
-    /// Keeps what is known of a worker; the oldest are dropped where that is too much.
-    pub(super) fn keep(
-        &mut self,
-        session: Session,
-        worker: WorkerId,
-        memory: Memory,
-        now: Duration,
-    ) {
-        let cost = memory.cost();
-        let until = now.saturating_add(SESSION_KEPT);
-        self.kept.push_back(Kept { session, worker, until, memory, cost });
-        while self.kept.len() > SESSIONS_KEPT_MAX || self.cost() > SESSIONS_KEPT_TASKS_MAX {
-            self.kept.pop_front();
+    /// Keeps what is known of a worker. Where that is too much, others are dropped for it.
+    pub(super) fn keep(&mut self, kept: Kept) {
+        self.bytes += kept.bytes;
+        self.kept.push_back(kept);
+        while self.kept.len() > SESSIONS_KEPT_MAX || self.bytes > SESSIONS_KEPT_BYTES_MAX {
+            let Some(least) = self.least() else { return };
+            self.remove(least);
         }
+    }
+
+    /// Which to drop first: of the address that has the most, the one with the fewest results, and of
+    /// several such ones the oldest. Those without a result are nobody's loss, wherever they are.
+    fn least(&self) -> Option<usize> {
+        let mut of_origin: HashMap<Origin, usize> = HashMap::new();
+        for kept in &self.kept {
+            *of_origin.entry(kept.origin).or_default() += 1;
+        }
+        let worth = |kept: &Kept| {
+            let taken = kept.memory.credit.taken;
+            (taken > 0).then(|| (Reverse(of_origin[&kept.origin]), taken))
+        };
+        let all = self.kept.iter().enumerate();
+        all.min_by_key(|(at, kept)| (worth(kept), *at)).map(|(at, _)| at)
+    }
+
+    fn remove(&mut self, at: usize) -> Option<Kept> {
+        let kept = self.kept.remove(at)?;
+        self.bytes -= kept.bytes;
+        Some(kept)
     }
 
     /// Hands a session out, once, if it is not over.
     pub(super) fn take(&mut self, session: Session, now: Duration) -> Option<(WorkerId, Memory)> {
         let is_it = |kept: &Kept| kept.session == session && kept.until > now;
         let at = self.kept.iter().position(is_it)?;
-        self.kept.remove(at).map(|kept| (kept.worker, kept.memory))
+        self.remove(at).map(|kept| (kept.worker, kept.memory))
     }
 
     pub(super) fn next_timeout(&self) -> Option<Duration> {
@@ -318,26 +376,24 @@ impl Sessions {
 
     pub(super) fn expire(&mut self, now: Duration) {
         while self.next_timeout().is_some_and(|until| until <= now) {
-            self.kept.pop_front();
+            self.remove(0);
         }
     }
 
     pub(super) fn forget_job(&mut self, id: JobId) {
         for kept in &mut self.kept {
             kept.memory.forget_job(id);
-            kept.cost = kept.memory.cost();
+            let bytes = kept.memory.bytes();
+            self.bytes = self.bytes - std::mem::replace(&mut kept.bytes, bytes) + bytes;
         }
     }
 
-    fn cost(&self) -> u64 {
-        self.kept.iter().map(|kept| kept.cost).sum()
-    }
-
     pub(super) fn assert_consistent(&self) {
-        assert!(self.kept.len() <= SESSIONS_KEPT_MAX && self.cost() <= SESSIONS_KEPT_TASKS_MAX);
+        assert!(self.kept.len() <= SESSIONS_KEPT_MAX && self.bytes <= SESSIONS_KEPT_BYTES_MAX);
+        assert_eq!(self.bytes, self.kept.iter().map(|kept| kept.bytes).sum::<usize>());
         assert!(self.kept.iter().is_sorted_by_key(|kept| kept.until));
         for kept in &self.kept {
-            assert_eq!(kept.cost, kept.memory.cost());
+            assert_eq!(kept.bytes, kept.memory.bytes());
             kept.memory.assert_consistent();
         }
     }
@@ -350,7 +406,7 @@ impl Sessions {
         self.kept.len()
     }
 
-    pub(super) fn inputs_kept(&self) -> u64 {
+    pub(super) fn inputs_kept(&self) -> usize {
         let leases = self.kept.iter().flat_map(|kept| kept.memory.all());
         leases.map(Past::inputs_kept).sum()
     }

@@ -630,6 +630,9 @@ impl Failure {
             Failure::Store(error) => error,
             Failure::Unreadable(said) => io(path, said),
             Failure::Unusable(what) => damage::unusable(path, &what),
+            Failure::Sqlite(error) if let Some(what) = damage::of(&error) => {
+                damage::unusable(path, &what)
+            }
             Failure::Sqlite(error) => match error.sqlite_error() {
                 // The code is what a search for help finds; "disk I/O error" says little.
                 Some(code) => io(path, format!("{error} (SQLite error {})", code.extended_code)),
@@ -1157,4 +1160,26 @@ fn int(value: u64) -> i64 {
 
 fn to_json<T: serde::Serialize + ?Sized>(value: &T) -> Result<String, Failure> {
     serde_json::to_string(value).map_err(|error| Failure::Unreadable(error.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tequio_protocol::op::Op;
+
+    #[test]
+    fn inputs_are_read_while_all_others_read_results() {
+        let dir = tempfile::tempdir().unwrap();
+        let store = SqliteStore::open(dir.path()).unwrap();
+        let (name, op) = (String::new(), Op::RepeatMultiply);
+        let job = NewJob { name, op, priority: 0, grid: None, submitted_at_ms: 0 };
+        let id = store.create_job(&job).unwrap();
+        let inputs = [RepeatMultiply::new(1.0, 2.0, 3).unwrap()];
+        store.append_inputs(id, 0, &inputs).unwrap();
+        let lent: Vec<_> = (0..STORE_READERS).map(|_| store.readers.lend()).collect();
+        assert_eq!(store.inputs(id, 0..1).unwrap(), inputs);
+        drop(lent);
+        store.publish(id, false).unwrap();
+        assert_eq!(store.outcomes(id, 0..1, 1).unwrap(), []);
+    }
 }

@@ -45,15 +45,23 @@ impl ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// Whether a body has not come to its end.
-    pub(super) fn is_cut_off(&self) -> bool {
-        self.code == BODY_CUT_OFF
+    /// Whether the same request may succeed: its body has not come to its end, or there was no room.
+    pub(super) fn may_pass(&self) -> bool {
+        self.code == BODY_CUT_OFF || self.status == StatusCode::SERVICE_UNAVAILABLE
     }
 
     /// 404, for an `id` as it was written in the path.
     pub(super) fn unknown_job(id: &str) -> ApiError {
         let message = format!("There is no job {}.", quote(id));
         ApiError::new(StatusCode::NOT_FOUND, "unknown_job", message)
+    }
+
+    /// 413, for a request that adds inputs.
+    pub(super) fn too_many_inputs(inputs_max: usize) -> ApiError {
+        let message = format!(
+            "A request adds {inputs_max} inputs at the most: send them in several, with `more=true`."
+        );
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_inputs", message)
     }
 
     /// 413.
@@ -72,7 +80,11 @@ impl IntoResponse for ApiError {
         }
         if self.code == FULL {
             // Whoever is turned away for want of places keeps none.
-            return (self.status, [(CONNECTION, "close")], body).into_response();
+            let headers = [
+                (CONNECTION, "close".to_owned()),
+                (RETRY_AFTER, BUSY_RETRY_AFTER.as_secs().to_string()),
+            ];
+            return (self.status, headers, body).into_response();
         }
         if let Some(pause) = self.retry_after {
             let seconds = HeaderValue::from(pause.as_secs());
@@ -82,7 +94,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The code of a server that has no place for another connection.
+/// The code of a server that has no place or no room for more.
 pub(super) const FULL: &str = "full";
 
 impl From<Stopped> for ApiError {
@@ -164,6 +176,18 @@ impl From<ChangeError> for ApiError {
             ChangeError::Stopped(stopped) => stopped.into(),
             ChangeError::Store(error) => error.into(),
             ChangeError::Control(error) => error.into(),
+            ChangeError::TooManyJobs(jobs) => {
+                let message = format!(
+                    "The server keeps {jobs} jobs, and no more: remove some that are over first \
+                     (`tequio remove ID`, DELETE /api/jobs/ID)."
+                );
+                ApiError::new(StatusCode::CONFLICT, "too_many_jobs", message)
+            }
+            ChangeError::TooManyGrids => ApiError::busy(
+                "too_many_grids",
+                "The lists of values of jobs that are not over hold as much memory as they may: try \
+                 again when one of them is over, or give the values as ranges.",
+            ),
             ChangeError::Busy => ApiError::busy(
                 "busy",
                 "More changes to jobs wait to be written than the server keeps: try again.",

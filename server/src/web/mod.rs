@@ -1,7 +1,9 @@
 //! Everything that speaks HTTP. All routes are in [`routes`].
 
 mod api;
+mod appends;
 mod assets;
+mod bodies;
 mod crowd;
 mod drafts;
 mod error;
@@ -12,40 +14,50 @@ mod gzip;
 mod jobs;
 mod join;
 mod limits;
+mod line;
 mod lines;
 mod link;
+mod list;
 mod listen;
+mod names;
 mod page;
 mod patience;
 mod proxy;
+mod readers;
 mod reading;
 mod results;
 mod sample;
 mod socket;
 mod socketio;
+mod tries;
 mod upgrade;
 mod who;
 
 pub use join::{join_link, opening_address};
 pub use limits::Limits;
+pub use names::{BadHost, BadOrigin, HostPort, PageOrigin};
 pub use page::{Damaged, Page};
 pub use proxy::Prefix;
 pub use socket::Root;
-pub use who::{Who, is_local, parse_origin, parse_token};
+pub use who::{Who, parse_token};
 
 use crate::demo;
 use crate::dispatcher::Dispatcher;
 use crate::files;
 use crate::metrics::{Metrics, Service};
+use crate::scheduler::Trust;
 use crate::services::Services;
 use crate::store::{Store, StoreError};
+use appends::Appends;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use crowd::Crowd;
 use drafts::Drafts;
+use events::Told;
 use futures_util::future::BoxFuture;
+use readers::Readers;
 use sample::Samples;
 use socket::Sockets;
 use std::net::SocketAddr;
@@ -54,6 +66,8 @@ use tequio_protocol::limits::CLOSE_TIMEOUT;
 use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio::time::Instant;
+use tries::Tries;
 
 /// What a server does.
 pub struct Config {
@@ -71,8 +85,8 @@ pub struct Config {
     pub store: Arc<dyn Store>,
     /// Whom it accepts.
     pub who: Who,
-    /// What the choice of tasks to check follows from; nobody else may know it.
-    pub seed: u64,
+    /// What it believes of its workers.
+    pub trust: Trust,
     /// What peers may hold of it.
     pub limits: Limits,
 }
@@ -85,13 +99,17 @@ struct App {
     dispatcher: Dispatcher,
     drafts: Drafts,
     store: Arc<dyn Store>,
+    readers: Readers,
+    told: Told,
     samples: Samples,
+    appends: Appends,
     metrics: Arc<Metrics>,
     sockets: Sockets,
     services: Services,
     root: Root,
     socketio: socketio::Hub,
     who: Arc<Who>,
+    tries: Tries,
     crowd: Crowd,
 }
 
@@ -153,17 +171,17 @@ async fn serve_until(
     config: Config,
     stop: BoxFuture<'static, ()>,
 ) -> Result<(), StoreError> {
-    let Config { address, welcome, demo, root, page, store, who, seed, limits } = config;
+    let Config { address, welcome, demo, root, page, store, who, trust, limits } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
-        Dispatcher::start(welcome, store.clone(), metrics.clone(), seed).await?;
+        Dispatcher::start(welcome, store.clone(), metrics.clone(), trust).await?;
     let (stopping, is_stopping) = watch::channel(false);
     let (sockets, mut all_closed) = Sockets::new(is_stopping, &limits);
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
-    let socketio =
-        socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, who.clone(), &limits);
-    let crowd = Crowd::new(files::limit());
+    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, &limits);
+    let chat = limits.chat;
+    let crowd = Crowd::new(files::limit(), limits);
     let drafts = Drafts::new(dispatcher.clone());
     let sweep = tokio::spawn(drafts.clone().sweep());
     let app = App {
@@ -171,27 +189,35 @@ async fn serve_until(
         page: Arc::new(page),
         dispatcher: dispatcher.clone(),
         drafts: drafts.clone(),
+        readers: Readers::new(store.clone()),
+        told: Told::new(crowd.limits().events_bytes_max),
         store,
         samples: Samples::default(),
-        services: Services::within(metrics.clone(), limits.chat),
+        appends: Appends::default(),
+        services: Services::within(metrics.clone(), chat),
         metrics,
         sockets,
         root,
         socketio,
         who,
+        tries: Tries::new(Instant::now()),
         crowd: crowd.clone(),
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));
+    let mut until = Instant::now();
     listen::accept(listener, routes(app), &crowd, stop, || {
         stopping.send_replace(true);
+        until = Instant::now() + CLOSE_TIMEOUT;
+        until
     })
     .await;
     sweep.abort();
     if let Some(demo) = demo {
         demo.abort();
     }
-    // A peer that does not answer its close in time is dropped with the process.
-    tokio::time::timeout(CLOSE_TIMEOUT, all_closed.wait()).await.ok();
+    // A peer that does not answer its close in time is dropped with the process. Requests and sockets
+    // have this time together.
+    tokio::time::timeout_at(until, all_closed.wait()).await.ok();
     dispatcher.stop().await;
     ended.wait().await;
     Ok(())

@@ -85,9 +85,14 @@ impl<S> Reading<S> {
         }
     }
 
+    /// The same, where events have attachments.
+    pub(super) fn with_attachments(self) -> Reading<S> {
+        Reading { frames: Frames::with_attachments(), ..self }
+    }
+
     /// Messages and control frames that have ended, if nothing follows the last one yet.
     pub(super) fn ended(&self) -> Option<u64> {
-        self.frames.begun().is_none().then(|| self.frames.ended())
+        (!self.frames.is_within_frames()).then(|| self.frames.ended())
     }
 
     /// Whether a message was so large since this was asked last that its buffer is to be let go.
@@ -136,16 +141,19 @@ impl<S> Reading<S> {
 
     /// Takes note of what has been read.
     fn note(&mut self, bytes: &[u8]) {
-        let ended = self.frames.ended();
+        let whole = self.frames.messages();
         // The library looks at the length itself.
         self.frames.exceed(bytes, usize::MAX);
         self.is_large |= self.frames.announced() > SOCKET_KEPT_BYTES_MAX as u64;
-        if self.frames.ended() != ended {
+        // A ping that is answered ends no message.
+        if self.frames.messages() != whole {
             self.share.complete();
             self.is_whole = true;
             self.began_at = None;
         }
-        if self.frames.begun().is_some() {
+        if self.frames.begun().is_none() {
+            self.began_at = None;
+        } else {
             self.began_at.get_or_insert_with(Instant::now);
         }
     }

@@ -18,6 +18,7 @@ use tequio_protocol::limits::{SAMPLE_POINTS, SAMPLE_TASKS_MAX, SAMPLES_KEPT_MAX}
 use tequio_protocol::number::Number;
 use tequio_protocol::outcome::Outcome;
 use tokio::sync::Mutex;
+use tokio::time::Instant;
 
 /// `GET /api/jobs/ID/sample`
 pub(super) async fn get(
@@ -34,15 +35,19 @@ pub(super) async fn get(
 pub(super) struct Samples(Arc<Mutex<Kept>>);
 
 impl Samples {
-    /// A look at what is recorded by now. One at a time: of many pages that ask for the same, the
-    /// first has it read for all, and readers of results are not crowded out.
+    /// A look at what is recorded by now. One at a time: of many who ask for the same while somebody
+    /// looks, the next has it read for all, and readers of results are not crowded out.
     async fn look(
         &self,
         store: Arc<dyn Store>,
         job: JobId,
         total: u64,
     ) -> Result<SampleView, StoreError> {
+        let asked = Instant::now();
         let mut kept = self.0.clone().lock_owned().await;
+        if let Some(view) = kept.looked_since(asked, job, total) {
+            return Ok(view);
+        }
         // Whoever asked may be gone before it ends; what it has read is kept all the same.
         let looking = tokio::task::spawn_blocking(move || {
             kept.sample(job, total).look(&*store, SAMPLE_TASKS_MAX)
@@ -56,6 +61,13 @@ impl Samples {
 struct Kept(VecDeque<Sample>);
 
 impl Kept {
+    /// What a look has found that began after somebody asked, while he waited for his turn.
+    fn looked_since(&self, asked: Instant, job: JobId, total: u64) -> Option<SampleView> {
+        let known = self.0.iter().find(|known| known.job == job && known.total == total)?;
+        let (began, complete) = known.looked?;
+        (began >= asked).then(|| known.view(complete))
+    }
+
     /// What is known of a job, which from now on is the newest.
     fn sample(&mut self, job: JobId, total: u64) -> &mut Sample {
         let known = self.0.iter().position(|known| known.job == job);
@@ -74,18 +86,20 @@ struct Sample {
     total: u64,
     /// What was read so far, by index; nothing for an error.
     read: BTreeMap<u64, Option<Number>>,
+    /// When the last look at it began, and whether it found all that was recorded.
+    looked: Option<(Instant, bool)>,
 }
 
 impl Sample {
     fn new(job: JobId, total: u64) -> Sample {
-        Sample { job, total, read: BTreeMap::new() }
+        Sample { job, total, read: BTreeMap::new(), looked: None }
     }
 
     /// Reads what it lacks, of `tasks_max` outcomes or so.
     fn look(&mut self, store: &dyn Store, tasks_max: u64) -> Result<SampleView, StoreError> {
+        let began = Instant::now();
         let places = places(self.job, self.total);
-        let lacking: Vec<u64> =
-            places.clone().filter(|place| !self.read.contains_key(place)).collect();
+        let lacking: Vec<u64> = places.filter(|place| !self.read.contains_key(place)).collect();
         let mut complete = true;
         if !lacking.is_empty() {
             let found = store.sample(self.job, &lacking, tasks_max)?;
@@ -95,16 +109,21 @@ impl Sample {
                 Outcome::Error { .. } => (index, None),
             }));
         }
+        self.looked = Some((began, complete));
+        Ok(self.view(complete))
+    }
+
+    fn view(&self, complete: bool) -> SampleView {
         let number = |(index, number): (&u64, &Option<Number>)| Some((*index, (*number)?));
         let points: Vec<(u64, Number)> = self.read.iter().filter_map(number).collect();
-        Ok(SampleView {
+        SampleView {
             job: self.job,
             total: self.total,
-            wanted: places.count() as u64,
+            wanted: places(self.job, self.total).count() as u64,
             errors: (self.read.len() - points.len()) as u64,
             points,
             complete,
-        })
+        }
     }
 }
 
@@ -266,5 +285,18 @@ mod tests {
         }
         assert_eq!(kept.0.len(), SAMPLES_KEPT_MAX);
         assert_eq!(kept.sample(job, LARGE).read.len(), 0, "others were asked for since");
+    }
+
+    #[test]
+    fn whoever_waited_while_somebody_looked_anew_is_answered_with_that() {
+        let (store, id) = store_with(5);
+        let mut kept = Kept::default();
+        let before = Instant::now();
+        assert!(kept.looked_since(before, id, 5).is_none());
+        let view = kept.sample(id, 5).look(&store, SAMPLE_TASKS_MAX).unwrap();
+        assert_eq!(kept.looked_since(before, id, 5), Some(view));
+        assert!(kept.looked_since(before, id, 6).is_none(), "it has grown");
+        let after = Instant::now() + std::time::Duration::from_nanos(1);
+        assert!(kept.looked_since(after, id, 5).is_none(), "there may be more by now");
     }
 }

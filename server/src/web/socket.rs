@@ -3,8 +3,10 @@
 use super::api::Params;
 use super::limits::Limits;
 use super::link::Socket;
+use super::names::HostPort;
 use super::reading::Messages;
 use super::upgrade::{Handshake, is_wanted};
+use super::who::may_watch;
 use super::{App, assets, error::ApiError};
 use crate::begun::Begun;
 use crate::connection::{Connection, Peer, Stopping};
@@ -20,10 +22,10 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use serde::Deserialize;
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, CHAT_MESSAGE_BYTES_MAX, ECHO_PREFIX_CHARS_MAX, FRAME_BYTES_MAX,
-    SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES_MAX,
+    CHAT_MESSAGE_BYTES_MAX, ECHO_PREFIX_CHARS_MAX, FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES,
+    SOCKET_WRITE_BUFFER_BYTES_MAX,
 };
-use tequio_protocol::text::{printable, quote};
+use tequio_protocol::text::quote;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tower::ServiceExt;
@@ -101,14 +103,14 @@ impl FromRequestParts<App> for Caller {
         let handshake = Handshake::read(parts).map_err(|refusal| no_socket(refusal, parts, app))?;
         app.crowd.admit()?;
         // What was said is for those who were there, and for pages that are somebody's.
-        let may_watch = app.who.may_watch(&parts.headers);
+        let may_watch = may_watch(&parts.headers);
         let before = if may_watch { Before::Told } else { Before::Untold };
         let agent = parts.headers.get(USER_AGENT);
         let agent = agent.map(|agent| String::from_utf8_lossy(agent.as_bytes()));
         let peer = Peer {
             address,
             path: quote(parts.uri.path()),
-            agent: agent.map(|agent| printable(&agent, AGENT_CHARS_MAX)),
+            agent: agent.map(|agent| tequio_protocol::text::agent(&agent)),
         };
         Ok(Caller { handshake, before, peer, app: app.clone() })
     }
@@ -263,5 +265,7 @@ struct Asker {
 fn no_socket(refusal: ApiError, parts: &Parts, app: &App) -> ApiError {
     let asker = Query::<Asker>::try_from_uri(&parts.uri).ok();
     let origin = asker.and_then(|Query(asker)| asker.origin);
-    origin.and_then(|origin| app.who.refusal_of_socket(&origin, &parts.headers)).unwrap_or(refusal)
+    let asked = parts.extensions.get::<HostPort>();
+    let refused = origin.zip(asked);
+    refused.and_then(|(origin, asked)| app.who.refusal_of_socket(&origin, asked)).unwrap_or(refusal)
 }

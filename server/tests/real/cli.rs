@@ -199,7 +199,7 @@ async fn a_submission_that_is_refused_does_not_wait_for_more_of_stdin() {
 
 #[tokio::test]
 async fn waiting_fails_unless_every_task_has_a_result() {
-    let server = Server::start_with(None).await;
+    let server = Server::that_believes_failures().await;
     let url = server.url();
     let mut client = Client::connect(&server).await;
     client.hello().await;
@@ -511,7 +511,7 @@ async fn map_ends_its_job_at_a_bad_line_that_comes_late() {
 
 #[tokio::test]
 async fn map_fails_with_its_job() {
-    let server = Server::start_with(None).await;
+    let server = Server::that_believes_failures().await;
     let url = server.url();
     let mut client = Client::connect(&server).await;
     client.hello().await;

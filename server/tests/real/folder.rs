@@ -159,6 +159,17 @@ async fn a_database_has_one_server_wherever_it_is_and_whatever_is_deleted() {
     }
 }
 
+/// Those of before lock the file `lock` and nothing else.
+#[tokio::test]
+async fn a_folder_of_an_older_server_is_in_use() {
+    let (_parent, folder) = folder();
+    fs::create_dir(&folder).unwrap();
+    let lock = fs::File::create(folder.join("lock")).unwrap();
+    lock.try_lock().unwrap();
+    assert_in_use(&folder, "an older server").await;
+    drop(lock);
+}
+
 #[tokio::test]
 async fn a_database_behind_a_link_is_one_of_its_folder() {
     let (parent, folder) = folder();

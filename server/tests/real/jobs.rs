@@ -360,7 +360,7 @@ async fn an_open_job_grows_until_it_is_closed_and_a_repetition_is_seen() {
 
 #[tokio::test]
 async fn a_task_that_fails_everywhere_has_an_error_for_an_outcome() {
-    let server = Server::start_with(None).await;
+    let server = Server::that_believes_failures().await;
     let mut client = Client::connect(&server).await;
     client.hello().await;
     let id = server.submit("/api/jobs", grid("1", "2", "3")).await;

@@ -110,9 +110,41 @@ async fn a_token_that_nobody_could_show_is_refused() {
 }
 
 #[tokio::test]
-async fn whoever_lets_any_page_in_needs_a_token() {
-    let tequio = Tequio::serve(&["--allow-origin", "null"]).await;
-    assert!(tequio.preface.iter().any(|line| line.contains("Operator token")));
+async fn whoever_has_a_name_for_others_needs_a_token() {
+    for (name, value, is_needed) in [
+        ("--host", "tunnel.example", true),
+        ("--host", "192.168.1.5:8765", true),
+        ("--host", "me.localhost", false),
+        ("--allow-origin", "https://lab.example", true),
+        ("--allow-origin", "http://127.1:8080", false),
+    ] {
+        let tequio = Tequio::serve(&[name, value]).await;
+        let is_printed = tequio.preface.iter().any(|line| line.contains("Operator token"));
+        assert_eq!(is_printed, is_needed, "{name} {value}: {:?}", tequio.preface);
+    }
+}
+
+#[tokio::test]
+async fn what_would_let_every_website_in_is_refused_at_the_start() {
+    for (name, value, said) in [
+        ("--allow-origin", "null", "every website can have the origin null"),
+        ("--allow-origin", "NULL", "every website can have the origin null"),
+        ("--allow-origin", "*", "a wildcard would let everybody in"),
+        ("--allow-origin", "https://*.example", "a wildcard would let everybody in"),
+        ("--allow-origin", "https://lab.example/", "leave the path out"),
+        ("--allow-origin", "https://ana:x@lab.example", "no user and no password"),
+        ("--allow-origin", "file://", "an origin is http(s)://HOST"),
+        ("--allow-origin", "http://127.0.0.1:1.evil.example", "an origin is http(s)://HOST"),
+        ("--host", "*", "a host is NAME or NAME:PORT"),
+        ("--host", "https://lab.example", "a host is NAME or NAME:PORT"),
+    ] {
+        let mut command = binary();
+        command.args(["serve", "--memory", "--listen", "127.0.0.1:0", name, value]);
+        let ran = within(command.output()).await.unwrap();
+        let err = String::from_utf8(ran.stderr).unwrap();
+        assert_eq!(ran.status.code(), Some(2), "{name} {value}: {err}");
+        assert!(err.contains(said), "{name} {value}: {err}");
+    }
 }
 
 /// A library that has the system's clock show another time.

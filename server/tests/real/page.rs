@@ -64,8 +64,10 @@ async fn a_token_can_be_tried_without_changing_anything() {
 async fn a_server_tells_the_page_of_itself() {
     let on_loopback = Server::start().await;
     let token = || Some("secret".to_owned());
-    let on_a_network = Server::start_for(Who { operator_token: token(), ..Who::default() }).await;
-    let outside = vec!["null".to_owned(), "https://lab.example".to_owned()];
+    let names = vec!["box.lan".parse().unwrap()];
+    let on_a_network =
+        Server::start_for(Who { names, operator_token: token(), ..Who::default() }).await;
+    let outside = vec!["https://lab.example".parse().unwrap()];
     let behind_a_proxy = Server::start_for(Who {
         is_loopback: true,
         allowed_origins: outside,

@@ -28,7 +28,7 @@ async fn a_worker_behind_a_trusted_proxy_is_shown_as_itself() {
     };
     let outside = || Who {
         is_loopback: true,
-        allowed_origins: vec!["https://lab.example".to_owned()],
+        allowed_origins: vec!["https://lab.example".parse().unwrap()],
         operator_token: Some("secret".to_owned()),
         ..Who::default()
     };

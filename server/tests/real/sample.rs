@@ -45,7 +45,7 @@ async fn of_a_small_job_every_value_is_shown() {
 
 #[tokio::test]
 async fn of_a_job_that_runs_what_is_recorded_is_shown_and_errors_are_counted() {
-    let server = Server::start_with(None).await;
+    let server = Server::that_believes_failures().await;
     let id = server.submit("/api/jobs", grid("1", "1e300", "1..=2")).await;
     let view = |points: Value, errors: u64| {
         json!({

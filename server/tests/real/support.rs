@@ -11,12 +11,13 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tempfile::TempDir;
 use tequio::native::{self, End};
+use tequio::scheduler::{Failures, Trust};
 use tequio::store::{MemoryStore, Store};
 use tequio::web::{self, Config, Limits, Page, Root, Who};
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::op::RepeatMultiply;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -55,18 +56,12 @@ impl Server {
     }
 
     pub(crate) async fn start_with(welcome: Option<RepeatMultiply>) -> Server {
-        Server::launch(welcome, Arc::new(MemoryStore::new()), on_loopback(), Limits::default())
-            .await
+        Server::launch(welcome, Arc::new(MemoryStore::new()), on_loopback()).await
     }
 
     /// Starts one that keeps its jobs in `store`.
     pub(crate) async fn start_on(store: Arc<dyn Store>) -> Server {
-        Server::start_within(Limits::default(), store).await
-    }
-
-    /// Starts one whose peers may hold what `limits` say.
-    pub(crate) async fn start_within(limits: Limits, store: Arc<dyn Store>) -> Server {
-        Server::launch(RepeatMultiply::new(3.0, 2.0, 10).ok(), store, on_loopback(), limits).await
+        Server::launch(RepeatMultiply::new(3.0, 2.0, 10).ok(), store, on_loopback()).await
     }
 
     /// Starts one whose peers may hold what `limits` say.
@@ -74,24 +69,59 @@ impl Server {
         Server::start_within(limits, Arc::new(MemoryStore::new())).await
     }
 
-    /// Starts one that accepts `who`.
-    pub(crate) async fn start_for(who: Who) -> Server {
-        Server::launch(None, Arc::new(MemoryStore::new()), who, Limits::default()).await
+    /// Starts one whose peers may hold what `limits` say, and whose system holds next to nothing of what
+    /// it is given to send: what nobody reads waits in the server.
+    pub(crate) async fn start_within(limits: Limits, store: Arc<dyn Store>) -> Server {
+        let socket = TcpSocket::new_v4().unwrap();
+        // What is accepted has it too.
+        socket.set_send_buffer_size(4096).unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(1024).unwrap();
+        let welcome = RepeatMultiply::new(3.0, 2.0, 10).ok();
+        let failures = Failures::Judged;
+        Server::launch_on(listener, welcome, store, on_loopback(), failures, limits)
     }
 
-    async fn launch(
+    /// Starts one that accepts `who`.
+    pub(crate) async fn start_for(who: Who) -> Server {
+        Server::launch(None, Arc::new(MemoryStore::new()), who).await
+    }
+
+    /// Starts one that believes what is said to have failed, and has no welcome task.
+    pub(crate) async fn that_believes_failures() -> Server {
+        Server::launch_with(None, Arc::new(MemoryStore::new()), on_loopback(), Failures::Believed)
+            .await
+    }
+
+    async fn launch(welcome: Option<RepeatMultiply>, store: Arc<dyn Store>, who: Who) -> Server {
+        Server::launch_with(welcome, store, who, Failures::Judged).await
+    }
+
+    async fn launch_with(
         welcome: Option<RepeatMultiply>,
         store: Arc<dyn Store>,
         who: Who,
-        limits: Limits,
+        failures: Failures,
     ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Server::launch_on(listener, welcome, store, who, failures, Limits::default())
+    }
+
+    fn launch_on(
+        listener: TcpListener,
+        welcome: Option<RepeatMultiply>,
+        store: Arc<dyn Store>,
+        who: Who,
+        failures: Failures,
+        limits: Limits,
+    ) -> Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let root = Root::Tasks;
         let page = Page::packed(&PAGE).unwrap();
-        let (demo, seed) = (false, 1);
-        let config = Config { address, welcome, demo, root, page, store, who, seed, limits };
+        let trust = Trust { failures, ..Trust::from(1) };
+        let demo = false;
+        let config = Config { address, welcome, demo, root, page, store, who, trust, limits };
         let served = tokio::spawn(async {
             let stopped = async {
                 stopped.await.ok();
@@ -293,6 +323,22 @@ impl Client {
         }
     }
 
+    /// The next text frame, as JSON; `None` once the connection is over.
+    pub(crate) async fn heard(&mut self) -> Option<Value> {
+        loop {
+            match self.0.next().await? {
+                Ok(Message::Text(text)) => return Some(serde_json::from_str(&text).unwrap()),
+                Ok(Message::Close(_)) | Err(_) => return None,
+                Ok(_) => {}
+            }
+        }
+    }
+
+    /// Sends what nobody may read any more.
+    pub(crate) async fn try_send(&mut self, message: &Value) {
+        self.0.send(Message::text(message.to_string())).await.ok();
+    }
+
     /// Goes over to leases, and waits until it has.
     pub(crate) async fn hello(&mut self) {
         self.send(
@@ -407,6 +453,11 @@ impl Tequio {
                 return line;
             }
         }
+    }
+
+    /// The next line; `None` at the end of the console.
+    pub(crate) async fn next_line(&mut self) -> Option<String> {
+        within(self.console.next_line()).await.unwrap()
     }
 
     /// `ADDRESS:PORT`

@@ -350,3 +350,48 @@ async fn sockets_that_leave_before_they_have_connected_leave_nothing() {
     assert_eq!(Raw::try_open(&server, PATH).await.err(), Some(503));
     server.stop().await;
 }
+
+#[tokio::test]
+async fn attachments_that_never_come_make_room_over_either_transport() {
+    let limits = Limits {
+        begun_bytes_max: 64 * 1024,
+        socketio_bodies_bytes_max: 64 * 1024,
+        begun_grace: Duration::ZERO,
+        ..Limits::default()
+    };
+    let server = Server::start_limited(limits).await;
+    let event = br#"452-["message",{"_placeholder":true,"num":0},{"_placeholder":true,"num":1}]"#;
+    let (closed, mut closings) = mpsc::unbounded_channel();
+    for _ in 0..10 {
+        let mut raw = Raw::open(&server, "/socket.io/?EIO=4&transport=websocket").await;
+        let frames = [
+            [head(TEXT, 2), b"40".to_vec()],
+            [head(TEXT, event.len()), event.to_vec()],
+            [head(0x82, 20_000), vec![0; 20_000]],
+        ];
+        raw.send(&frames.concat().concat()).await;
+        let closed = closed.clone();
+        tokio::spawn(async move { closed.send(raw.close_code().await) });
+    }
+    // Four of them fit, less than what a buffer holds in any case.
+    for _ in 0..6 {
+        assert_eq!(within(closings.recv()).await, Some(1013));
+    }
+    // A session that polls ends, as any does that is over.
+    let mut stream = within(TcpStream::connect(server.address)).await.unwrap();
+    let mut sessions = Vec::new();
+    for _ in 0..5 {
+        let sid = open_session(&mut stream).await;
+        let attachment =
+            format!("40\u{1e}{}\u{1e}b{}", str::from_utf8(event).unwrap(), "A".repeat(20_000));
+        let length = format!("Content-Length: {}\r\n", attachment.len());
+        let post = polling("POST", &sid, &length) + &attachment;
+        assert_eq!(ask(&mut stream, &post).await.0, 200);
+        sessions.push(sid);
+    }
+    for sid in &sessions[..2] {
+        until(async || (ask(&mut stream, &polling("GET", sid, "")).await.0 == 400).then_some(()))
+            .await;
+    }
+    server.stop().await;
+}

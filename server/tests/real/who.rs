@@ -1,9 +1,11 @@
 //! Who may work, look and change, as browsers and commands meet it.
 
-use crate::support::{Answer, Client, Server, Tequio, run, within};
+use crate::support::{Answer, Client, Server, Tequio, http, run, within};
+use futures_util::future::join_all;
 use reqwest::Method;
 use serde_json::{Value, json};
 use tequio::web::Who;
+use tequio_protocol::limits::TOKEN_TRIES_MAX;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
@@ -129,11 +131,81 @@ async fn a_server_on_loopback_is_asked_for_by_a_loopback_name() {
     }
 }
 
+#[cfg(unix)]
+#[tokio::test]
+async fn a_server_for_a_network_is_asked_for_by_its_names() {
+    let own = nix::unistd::gethostname().unwrap().into_string().unwrap();
+    let label = own.split('.').next().unwrap();
+    let arguments = ["--memory", "--listen", "0.0.0.0:0", "--host", "tunnel.example"];
+    let tequio = Tequio::start(&arguments).await;
+    let port = tequio.address().port();
+    for (host, status) in [
+        (format!("127.0.0.1:{port}"), 200),
+        ("192.168.1.5".to_owned(), 200),
+        (format!("localhost:{port}"), 200),
+        (format!("{own}:{port}"), 200),
+        (format!("{label}.local:{port}"), 200),
+        ("tunnel.example".to_owned(), 200),
+        (format!("evil.example:{port}"), 403),
+        (format!("{label}.evil.example"), 403),
+    ] {
+        let asked = http().get(format!("http://127.0.0.1:{port}/api/jobs")).header("Host", &host);
+        let answer = Answer::of(asked).await;
+        assert_eq!(answer.status, status, "{host}: {}", answer.text);
+        if status == 403 {
+            let message = answer.message();
+            assert!(message.contains(&format!("--host {host}")), "{message}");
+        }
+    }
+}
+
+/// Whoever tries one token after the other is answered ever more slowly; who has the right one, from the same
+/// address at the same time, is not.
+#[tokio::test]
+async fn wrong_tokens_are_slowed_down_and_a_right_one_never() {
+    let server = Server::start_for(on_a_network()).await;
+    let wrong = async |path: &str| post(&server, path, "", &[("Tequio-Token", "wrong")]).await;
+    // As fast as people mistype.
+    for _ in 0..TOKEN_TRIES_MAX {
+        let answer = wrong("/api/operator").await;
+        assert_eq!(answer.refusal(), (401, "unauthorized".to_owned()));
+    }
+    // All at once, so that each pace has no time to let more go.
+    let paths = ["/api/operator", "/api/jobs", "/api/jobs/1/cancel", "/nowhere"];
+    let tried = join_all((0..40).map(|number| wrong(paths[number % paths.len()])));
+    let mut tried = std::pin::pin!(tried);
+    let mut right = 0;
+    let answers = loop {
+        let asked = post(&server, "/api/operator", "", &[("Tequio-Token", "secret")]);
+        tokio::select! {
+            answers = &mut tried => break answers,
+            answer = asked => {
+                assert_eq!(answer.status, 204, "{}", answer.text);
+                right += 1;
+            }
+        }
+    };
+    assert!(right > 0, "they are kept back for longer than a right one takes");
+    let kept_back: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert!(kept_back.len() > 30, "{} of {}", kept_back.len(), answers.len());
+    for answer in kept_back {
+        assert_eq!(answer.refusal(), (429, "too_many_tries".to_owned()));
+        assert_eq!(answer.header("connection"), Some("close"));
+        let retry_after: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+        assert!((1..=60).contains(&retry_after), "{retry_after}");
+    }
+    // Looking and working need none, and no token at all is no try.
+    server.get("/api/jobs").await;
+    let without = post(&server, "/api/operator", "", &[]).await;
+    assert_eq!(without.refusal(), (401, "unauthorized".to_owned()));
+}
+
 #[tokio::test]
 async fn whose_pages_may_open_a_socket() {
     let local = Server::start().await;
     let network = Server::start_for(on_a_network()).await;
-    let lab = Who { allowed_origins: vec!["https://lab.example".to_owned()], ..on_a_network() };
+    let lab =
+        Who { allowed_origins: vec!["https://lab.example".parse().unwrap()], ..on_a_network() };
     let lab = Server::start_for(lab).await;
     for (server, origin, may) in [
         (&local, None, true),
@@ -144,6 +216,7 @@ async fn whose_pages_may_open_a_socket() {
         (&local, Some("http://[::1]:5500".to_owned()), true),
         (&local, Some("https://evil.example".to_owned()), false),
         (&local, Some("http://localhost.evil.example".to_owned()), false),
+        (&local, Some("http://127.0.0.1:1.evil.example".to_owned()), false),
         (&network, None, true),
         (&network, Some(network.url()), true),
         (&network, Some("null".to_owned()), false),

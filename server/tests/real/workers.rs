@@ -135,14 +135,12 @@ type Lie = (&'static str, fn(&Value) -> Value, &'static str);
 
 #[tokio::test]
 async fn a_worker_that_answers_what_it_may_not_is_told_and_turned_away_at_the_third_time() {
-    let lies: [Lie; 8] = [
+    let lies: [Lie; 6] = [
         ("a lease of nobody", |lease| with(lease, "lease", json!(123_456)), "unknown_lease"),
         ("no number", |lease| with(lease, "results", json!(["one"])), "bad_result"),
         ("nothing", |lease| with(lease, "results", json!([])), "bad_result"),
         ("before its front", |lease| with(lease, "first", json!(99)), "bad_result"),
         ("too many", |lease| with(lease, "results", json!(vec![1.0; 101])), "bad_result"),
-        ("wrong by a bit", |lease| one(lease, |right| right.next_up()), "wrong_result"),
-        ("not finite", |lease| with(lease, "results", json!(["Infinity"])), "wrong_result"),
         ("no index", |lease| with(lease, "first", json!(-1)), "bad_result"),
     ];
     for (name, lie, code) in lies {
@@ -159,6 +157,31 @@ async fn a_worker_that_answers_what_it_may_not_is_told_and_turned_away_at_the_th
         let last = tab.next("error").await;
         assert_eq!(last["code"], "turned_away", "{name}: {last}");
         assert_eq!(u16::from(tab.client.closing().await.code), 4012, "{name}");
+        assert_eq!(done(&server).await, json!(0), "{name}: nothing of it is recorded");
+        let worker = Worker::start(&server);
+        server.job_over(1).await;
+        drop(worker);
+    }
+}
+
+#[tokio::test]
+async fn one_wrong_result_is_enough_to_be_turned_away() {
+    let lies: [(&str, fn(&Value) -> Value); 2] = [
+        ("wrong by a bit", |lease| one(lease, |right| right.next_up())),
+        ("not finite", |lease| with(lease, "results", json!(["Infinity"]))),
+    ];
+    for (name, lie) in lies {
+        let server = Server::start().await;
+        server.submit("/api/jobs", JOB).await;
+        let mut tab = Tab::open(&server, 4).await;
+        let lease = tab.next("lease").await;
+        tab.send(&lie(&lease)).await;
+        for code in ["wrong_result", "turned_away"] {
+            let error = tab.next("error").await;
+            assert_eq!(error["code"], code, "{name}: {error}");
+        }
+        let close = tab.client.closing().await;
+        assert_eq!((u16::from(close.code), &*close.reason), (4012, "a wrong result"), "{name}");
         assert_eq!(done(&server).await, json!(0), "{name}: nothing of it is recorded");
         let worker = Worker::start(&server);
         server.job_over(1).await;

@@ -348,6 +348,16 @@ export const en = {
     },
   },
 
+  /** Before the tab computes for a server that a link has named. */
+  otherServer: {
+    /** @param {string} host */
+    text: (host) => `Compute for ${host}?`,
+    means:
+      "The link that you followed names this server, and it is not the one that the page comes from. It would use what this device lends, and see its address. You are asked once.",
+    yes: "Compute for it",
+    no: "Stay with this page's server",
+  },
+
   operator: {
     ask: "I run this server",
     forget: "Forget the token",
@@ -365,6 +375,7 @@ export const en = {
     refused: {
       no_answer: "The server does not answer.",
       unauthorized: "The operator token is needed.",
+      too_many_tries: "Too many wrong tokens were tried, and this is another. Wait a moment before the next.",
       unknown_job: "The server does not have this job.",
       job_over: "The job is over already.",
       job_not_open: "The job waits for no more inputs.",

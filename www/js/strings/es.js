@@ -306,6 +306,14 @@ export const es = {
     },
   },
 
+  otherServer: {
+    text: (host) => `¿Calcular para ${host}?`,
+    means:
+      "El enlace que seguiste nombra este servidor, que no es del que viene la página. Usaría lo que presta este equipo, y vería su dirección. Se te pregunta una vez.",
+    yes: "Calcular para él",
+    no: "Quedarse con el de esta página",
+  },
+
   operator: {
     ask: "Yo administro este servidor",
     forget: "Olvidar la clave",
@@ -321,6 +329,7 @@ export const es = {
     stale: "El servidor ya no acepta la clave que diste. Cada vez que arranca muestra la que vale.",
     refused: {
       no_answer: "El servidor no responde.",
+      too_many_tries: "Se probaron demasiadas claves equivocadas, y esta es otra. Espera un poco antes de la siguiente.",
       unauthorized: "Hace falta la clave de operador.",
       unknown_job: "El servidor no tiene este trabajo.",
       job_over: "El trabajo ya no está en marcha.",

@@ -6,6 +6,7 @@ use anyhow::Result;
 use futures_util::{SinkExt, StreamExt};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
+use tequio_protocol::ids::LeaseId;
 use tequio_protocol::limits::FRAME_BYTES_MAX;
 use tequio_protocol::message::{ServerMessage, WorkerMessage};
 use tokio::time::timeout;
@@ -89,4 +90,31 @@ async fn comer(target: Target, nth: u64) -> Result<End> {
     }
     socket.get_ref().set_zero_linger()?;
     Ok(End::Answered)
+}
+
+pub(super) async fn chatter(target: Target) -> Result<()> {
+    target.beset(200, AGAIN, chatterer).await
+}
+
+/// Says what costs it nothing, as quickly as it is taken, and reads the answers.
+async fn chatterer(target: Target, nth: u64) -> Result<End> {
+    let mut socket = match client::open(&target, "/ws", Window::Usual).await? {
+        Ok(socket) => socket,
+        Err(end) => return Ok(end),
+    };
+    let hello = WorkerMessage::Hello(client::hello(format!("chatter{nth}"), 0));
+    socket.send(Message::text(hello.write())).await?;
+    let said = match nth % 4 {
+        0 | 1 => WorkerMessage::Heartbeat.write(),
+        2 => r#"{"type":"nothing"}"#.to_owned(),
+        _ => WorkerMessage::Progress { lease: LeaseId(1) }.write(),
+    };
+    let (mut speak, mut hear) = socket.split();
+    let speaking = async { while speak.send(Message::text(said.clone())).await.is_ok() {} };
+    let hearing = async { while let Some(Ok(_)) = hear.next().await {} };
+    tokio::select! {
+        () = speaking => {}
+        () = hearing => {}
+    }
+    Ok(End::Ended)
 }

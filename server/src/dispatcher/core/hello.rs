@@ -2,22 +2,23 @@
 
 use super::{Core, Effect, HowLeft, Now};
 use crate::connection::Close;
-use crate::scheduler::{Mode, Session};
+use crate::scheduler::{Mode, Origin, Session};
+use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
-use tequio_protocol::limits::{AGENT_CHARS_MAX, HEARTBEAT};
+use tequio_protocol::limits::HEARTBEAT;
 use tequio_protocol::message::{ErrorCode, Hello, PROTOCOL, ServerMessage, Welcome, close_code};
 use tequio_protocol::op::Op;
-use tequio_protocol::text::printable;
 use tracing::info;
 
 impl Core {
     /// Lends to a worker from now on, as it has said that it wants.
-    pub(super) fn begin(&mut self, id: WorkerId) {
+    pub(super) fn begin(&mut self, id: WorkerId, now: Duration) {
         let Some(worker) = self.workers.get(&id).filter(|worker| worker.is_welcome) else { return };
+        let origin = Origin::from(worker.peer.address);
         match &worker.hello {
-            None => self.scheduler.add_worker(id, Mode::Plain, 1),
+            None => self.scheduler.add_worker(id, origin, Mode::Plain, 1, now),
             Some(hello) if knows_an_op(hello) => {
-                self.scheduler.add_worker(id, Mode::Lease, hello.slots);
+                self.scheduler.add_worker(id, origin, Mode::Lease, hello.slots, now);
             }
             Some(_) => info!("[#{id}] knows none of the ops here"),
         }
@@ -26,15 +27,13 @@ impl Core {
     pub(super) fn hello(&mut self, id: WorkerId, mut hello: Hello, now: Now) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         if hello.protocol != PROTOCOL {
-            return self.refuse_protocol(id, hello.protocol);
+            return self.refuse_protocol(id, hello.protocol, now.at);
         }
         if worker.hello.is_some() {
             let message = "hello was said before on this connection".to_owned();
-            return self.refuse(id, ErrorCode::BadHello, message, None);
+            return self.refuse(id, ErrorCode::BadHello, message, None, now.at);
         }
-        let mut agent = printable(&std::mem::take(&mut hello.agent), AGENT_CHARS_MAX);
-        agent.shrink_to_fit();
-        info!("[#{id}] hello slots={} agent={agent}", hello.slots);
+        let agent = tequio_protocol::text::agent(&std::mem::take(&mut hello.agent));
         worker.peer.agent = Some(agent);
         self.live.changed.insert(id);
         // What is kept for as long as it is connected is what somebody asks for.
@@ -58,7 +57,7 @@ impl Core {
             self.scheduler.set_mode(id, Mode::Lease);
             self.scheduler.set_slots(id, slots);
         } else {
-            self.begin(id);
+            self.begin(id, now.at);
         }
     }
 
@@ -77,7 +76,11 @@ impl Core {
     /// and need not wait until it has here.
     fn resume(&mut self, id: WorkerId, session: Session, slots: u32, now: Now) -> bool {
         self.end_half_open(session, now);
-        let Some(was) = self.scheduler.resume_worker(id, slots, session, now.at) else {
+        let Some(origin) = self.workers.get(&id).map(|worker| Origin::from(worker.peer.address))
+        else {
+            return false;
+        };
+        let Some(was) = self.scheduler.resume_worker(id, origin, slots, session, now.at) else {
             return false;
         };
         if let Some(worker) = self.workers.get_mut(&id) {
@@ -97,12 +100,12 @@ impl Core {
         self.effects.push(Effect::Close(old, Close { code: close_code::GOING_AWAY, reason }));
     }
 
-    fn refuse_protocol(&mut self, id: WorkerId, protocol: u32) {
+    fn refuse_protocol(&mut self, id: WorkerId, protocol: u32, now: Duration) {
         let message = format!(
             "this server speaks protocol {PROTOCOL}, the worker {protocol}; reload the page, or \
              use a tequio of the server's version"
         );
-        self.refuse(id, ErrorCode::UnsupportedProtocol, message.clone(), None);
+        self.refuse(id, ErrorCode::UnsupportedProtocol, message.clone(), None, now);
         let code = close_code::UNSUPPORTED_PROTOCOL;
         self.effects.push(Effect::Close(id, Close { code, reason: message }));
     }

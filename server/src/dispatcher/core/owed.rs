@@ -2,6 +2,7 @@
 //! goes without an answer counts as an attempt at its task, or a program that ends at a task would be
 //! sent it for ever.
 
+use super::complaints::complain;
 use super::{Core, Effect, Now};
 use crate::connection::Close;
 use crate::scheduler::Accepted;
@@ -82,7 +83,7 @@ impl Core {
         let error = format!("its worker left without an answer: {why}");
         let accepted: Accepted = self.scheduler.abandoned(id, lease, index, &error);
         if !accepted.fresh.is_empty() {
-            warn!("[#{id}] left task {index} as others did, which is its outcome now: {why}");
+            complain!(self.complaints, now.at, "[#{id}] left task {index}, as others did: {why}");
         }
         self.live.stream.ended(id, lease, HowEnded::Lost, now.at);
         self.take(id, lease, Ok(accepted), None, now);

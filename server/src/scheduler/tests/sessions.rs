@@ -2,7 +2,8 @@
 
 use super::*;
 use tequio_protocol::limits::{
-    LEASE_INPUTS_MAX, SESSION_KEPT, SESSIONS_KEPT_MAX, SESSIONS_KEPT_TASKS_MAX, SLOTS_MAX,
+    LEASE_INPUTS_MAX, SESSION_INPUTS_BYTES_MAX, SESSION_KEPT, SESSIONS_KEPT_BYTES_MAX,
+    SESSIONS_KEPT_MAX,
 };
 
 /// A grant as the worker has it that came back as `id`.
@@ -93,13 +94,25 @@ fn leases_in_which_it_was_lent_anew_are_revoked() {
 }
 
 #[test]
-fn wrong_results_of_before_are_a_strike() {
+fn wrong_results_of_before_are_wrong() {
     let (mut bench, grant) = resumed();
     let refusal = bench.send(&grant, 50, &vec![Number(0.5); 50], None).unwrap_err();
-    assert!(matches!(refusal.reason, RefusalReason::Wrong { .. }));
-    assert_eq!(strikes(&bench, 2), 1);
+    assert!(matches!(refusal.reason, RefusalReason::Wrong { .. }) && refusal.is_turned_away);
     assert_eq!(bench.pending(JOB), [10..100]);
-    assert_taken(&bench.answer_part(&grant, 10..100), 0, 90);
+}
+
+#[test]
+fn who_comes_back_has_shown_what_it_had_and_who_was_turned_away_nothing() {
+    let (mut bench, grant) = resumed();
+    let shown = bench.scheduler.workers[&worker(2)].memory.credit;
+    assert_eq!(shown.audited, 10);
+    assert_taken(&bench.answer_part(&grant, 10..20), 10, 0);
+    let session = bench.lose(2);
+    bench.resume(3, 0, session).unwrap();
+    assert_eq!(bench.scheduler.workers[&worker(3)].memory.credit.audited, 20);
+    bench.send(&as_of(&grant, 3), 50, &[Number(0.5)], None).unwrap_err();
+    let session = bench.lose(3);
+    assert_eq!(bench.resume(4, 1, session), None);
 }
 
 #[test]
@@ -141,7 +154,7 @@ fn the_oldest_sessions_are_dropped_when_there_are_too_many() {
     let mut bench = Bench::new();
     let mut sessions = Vec::new();
     for id in 0..=SESSIONS_KEPT_MAX as u64 {
-        bench.scheduler.add_worker(worker(id), Mode::Lease, 1);
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 1, bench.now);
         let session = bench.scheduler.new_session();
         bench.scheduler.keep_worker(worker(id), session, bench.now);
         sessions.push(session);
@@ -151,35 +164,53 @@ fn the_oldest_sessions_are_dropped_when_there_are_too_many() {
     assert_eq!(bench.resume(1, 1, sessions[1]), Some(worker(1)));
 }
 
+/// Tasks whose inputs one session keeps.
+const INPUTS_MAX: usize = SESSION_INPUTS_BYTES_MAX / size_of::<RepeatMultiply>();
+
 #[test]
-fn the_oldest_sessions_are_dropped_when_their_inputs_are_too_many() {
+fn sessions_keep_a_bounded_number_of_inputs_each_and_all() {
     let mut bench = Bench::new();
     bench.add_job(JOB, JobSpec { lease_tasks_max: LEASE_INPUTS_MAX, ..spec(1 << 30) });
     let mut sessions = Vec::new();
-    // More than one worker may hold, of which it may not keep more.
-    let slots = SLOTS_MAX / 8;
-    while (sessions.len() as u64) <= SESSIONS_KEPT_TASKS_MAX / WORKER_TASKS_MAX {
-        let id = sessions.len() as u64;
-        bench.scheduler.add_worker(worker(id), Mode::Lease, slots);
+    for id in 0..=(SESSIONS_KEPT_BYTES_MAX / SESSION_INPUTS_BYTES_MAX) as u64 {
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 16, bench.now);
         bench.set_speed(id, 1e-6);
-        for _ in 0..2 {
-            while let Some(grant) = bench.scheduler.grant(bench.now) {
-                let inputs = inputs_with(grant.range.clone(), &[]);
-                bench.scheduler.set_inputs(grant.lease, inputs);
-            }
-            bench.now = bench.scheduler.next_timeout().unwrap();
-            bench.scheduler.expire(bench.now);
-            bench.scheduler.workers.get_mut(&worker(id)).unwrap().late.clear();
-            bench.scheduler.heard(worker(id));
-            bench.set_speed(id, 1e-6);
-        }
+        let grants = bench.grants();
+        assert!(grants.iter().map(|grant| count(&grant.range)).sum::<u64>() > INPUTS_MAX as u64);
         sessions.push(bench.lose(id));
         let kept = bench.scheduler.sessions.inputs_kept();
-        assert!((WORKER_TASKS_MAX / 2..=SESSIONS_KEPT_TASKS_MAX).contains(&kept), "{kept}");
-        assert!(id > 0 || kept <= WORKER_TASKS_MAX, "{kept} of one worker");
+        assert!(kept <= INPUTS_MAX * sessions.len() && kept > INPUTS_MAX / 2, "{kept}");
     }
     assert!(bench.resume(0, 1, sessions[0]).is_none());
     assert!(bench.resume(2, 1, sessions[2]).is_some());
+}
+
+#[test]
+fn who_says_hello_and_leaves_makes_nobody_forgotten() {
+    let mut bench = Bench::with_known(100, 1);
+    let grant = bench.grant_to(1);
+    bench.answer_part(&grant, 0..10).unwrap();
+    let worker_with_results = bench.lose(1);
+    let mut leave = |id: u64, taken: u64, origin: Origin| {
+        bench.scheduler.add_worker(worker(id), origin, Mode::Lease, 0, bench.now);
+        let memory = &mut bench.scheduler.workers.get_mut(&worker(id)).unwrap().memory;
+        memory.credit.add_taken(taken);
+        let session = bench.scheduler.new_session();
+        bench.scheduler.keep_worker(worker(id), session, bench.now);
+        session
+    };
+    for id in 10..10 + 2 * SESSIONS_KEPT_MAX as u64 {
+        leave(id, 0, here());
+    }
+    // Elsewhere somebody has many, with more results than the one that is here.
+    let elsewhere = leave(5000, 1 << 30, at(2));
+    for id in 6000..6000 + 2 * SESSIONS_KEPT_MAX as u64 {
+        leave(id, 1 << 21, at(2));
+    }
+    bench.scheduler.assert_consistent();
+    assert_eq!(bench.scheduler.sessions.len(), SESSIONS_KEPT_MAX);
+    assert_eq!(bench.resume(2, 0, worker_with_results), Some(worker(1)));
+    assert_eq!(bench.resume(3, 0, elsewhere), Some(worker(5000)));
 }
 
 #[test]
@@ -214,6 +245,7 @@ fn what_can_no_longer_count_is_kept_without_its_inputs() {
 fn all_that_many_slots_held_is_remembered_though_none_are_left() {
     let mut bench = Bench::with(1_000_000, 0);
     bench.add_worker(1, 100);
+    bench.set_speed(1, 1.0);
     let grants = bench.grants();
     assert_eq!(grants.len(), 200);
     bench.set_slots(1, 0);
@@ -277,7 +309,7 @@ fn a_worker_that_began_plain_keeps_what_it_did_since() {
     let before = bench.grant_to(1);
     bench.act(|scheduler, _| scheduler.add_strike(worker(1)));
     let session = bench.lose(1);
-    bench.act(|scheduler, _| scheduler.add_worker(worker(2), Mode::Plain, 1));
+    bench.add_plain(2);
     let held = bench.grant_to(2);
     bench.answer(&held).unwrap();
     let plain = bench.grant_to(2);

@@ -19,12 +19,10 @@ pub(super) fn of(error: &Error) -> Option<String> {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
                 format!("a page of the file is damaged (SQLite error {})", code.extended_code)
             }
-            _ if code.extended_code == ffi::SQLITE_ERROR => {
-                format!("the file has lost a part of itself ({})", said.as_deref().unwrap_or("?"))
-            }
+            _ if code.extended_code == ffi::SQLITE_ERROR => lost(said.as_deref()?)?,
             _ => return None,
         },
-        Error::SqlInputError { msg, .. } => format!("the file has lost a part of itself ({msg})"),
+        Error::SqlInputError { msg, .. } => lost(msg)?,
         Error::InvalidColumnType(_, name, found) => {
             format!("`{name}` has a value of the wrong kind ({found})")
         }
@@ -35,6 +33,13 @@ pub(super) fn of(error: &Error) -> Option<String> {
         Error::Utf8Error(..) => "a text is no UTF-8".to_owned(),
         _ => return None,
     })
+}
+
+/// What is wrong with a file that lacks what a statement names; `None` for other faults of a statement.
+fn lost(said: &str) -> Option<String> {
+    let is_lost = said.starts_with("no such ") || said.contains("has no column");
+    let is_nonsense = said.starts_with("integer overflow");
+    (is_lost || is_nonsense).then(|| format!("a part of the file is not what it was ({said})"))
 }
 
 /// Says of what a job has that it is damaged, where that is so.

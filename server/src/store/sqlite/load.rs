@@ -112,7 +112,7 @@ fn select_jobs(tx: &Connection) -> Result<Vec<StoredJob>, Failure> {
         match u64::try_from(id) {
             Ok(id) => jobs.push(read_job(row, JobId(id))),
             Err(_) => {
-                warn!("a row of the table `job` has the id {id}, which no job has: it is left")
+                warn!("a row of the table `job` has the id {id}, which no job has: it is left");
             }
         }
     }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, timeout_at};
 #[derive(Clone, Debug)]
 pub(super) struct Bodies {
     begun: Begun,
-    time_max: Duration,
+    pub(super) time_max: Duration,
 }
 
 impl Bodies {

@@ -188,6 +188,9 @@ impl Carried {
             let mut bytes = [0; 1024];
             let mut read = ReadBuf::new(&mut bytes);
             let end = ready!(self.carrier().poll_read(cx, &mut read));
+            if end.is_err() {
+                self.say_over(cx);
+            }
             let Some(opening) = &mut self.opening else { continue };
             opening.take_in(read.filled());
             if end.is_err() || read.filled().is_empty() {
@@ -198,14 +201,19 @@ impl Carried {
 
     fn poll_on(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
         let read = self.carrier().poll_read(cx, buffer);
-        if let Poll::Ready(Err(_)) = &read
-            && let Some(over) = self.carrier.as_ref().and_then(|carrier| carrier.over().cloned())
-            && self.is_between_frames
-        {
-            let code = over.close().code.to_be_bytes();
-            drop(self.carrier().poll_write(cx, &[0x88, 2, code[0], code[1]]));
+        if let Poll::Ready(Err(_)) = &read {
+            self.say_over(cx);
         }
         read
+    }
+
+    /// Says why no more is read, where that is this end's doing: the library would not.
+    fn say_over(&mut self, cx: &mut Context<'_>) {
+        let over = self.carrier.as_ref().and_then(|carrier| carrier.over().cloned());
+        if let Some(over) = over.filter(|_| self.is_between_frames) {
+            let [high, low] = over.close().code.to_be_bytes();
+            drop(self.carrier().poll_write(cx, &[0x88, 2, high, low]));
+        }
     }
 
     /// Takes note of a write: what waits counts, and the ones that have waited the longest are given up

@@ -18,14 +18,14 @@ use super::limits::Limits;
 use super::patience::Patience;
 use super::socket::Sockets;
 use super::upgrade::Handshake;
-use super::who::Who;
+use super::who::may_watch;
 use super::{App, assets};
 use crate::begun::Begun;
 use crate::bounds::{Bound, Full, Origin};
 use crate::connection::{PeerAddress, Stopping, stopped};
 use crate::dispatcher::Dispatcher;
 use crate::metrics::Tally;
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::extract::{Path, Request, State};
 use axum::http::header::{
     ACCESS_CONTROL_ALLOW_CREDENTIALS, ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS,
@@ -60,7 +60,7 @@ pub(super) const PATHS: [&str; 2] = ["/socket.io/", "/socket.io"];
 
 /// What a page of nobody's is answered that wants to be told of jobs.
 const NO_DASHBOARD: &str = "a page of the origin null (a file's, or one in a sandboxed frame) is told \
-    of no jobs, workers and results: open it from a server, or start this one with --allow-origin null";
+    of no jobs, workers and results: open it from a server";
 
 /// The one namespace.
 const ROOT: &str = "/";
@@ -127,7 +127,6 @@ impl Hub {
         dispatcher: Dispatcher,
         sockets: Sockets,
         tally: Tally,
-        who: Arc<Who>,
         limits: &Limits,
     ) -> Hub {
         let dashboards = Arc::new(Dashboards::new(tally.clone(), limits.socketio_owed_max));
@@ -139,7 +138,7 @@ impl Hub {
         // Before the client knows that it is connected, so that nothing that it sends is missed.
         let welcome = async move |socket: SocketRef| {
             if !is_let_go(&socket, &known) {
-                attend(&socket, &all, &told, &known, &stopping, &who);
+                attend(&socket, &all, &told, &known, &stopping);
             }
             Ok::<(), Infallible>(())
         };
@@ -213,8 +212,9 @@ impl Hub {
                     if body.len() > SOCKETIO_BODY_BYTES_MAX {
                         excess.note("request", SOCKETIO_BODY_BYTES_MAX);
                     }
-                    *request.body_mut() = Body::from(body);
-                    held = Some(share);
+                    let body = Bytes::from(body);
+                    *request.body_mut() = Body::from(body.clone());
+                    held = Some((body, share));
                 }
                 Err(refusal) => return refusal.into_response(),
             }
@@ -225,7 +225,13 @@ impl Hub {
             Ok(response) = self.service.clone().oneshot(request) => response,
             () = stopped(&mut stopping) => StatusCode::SERVICE_UNAVAILABLE.into_response(),
         };
-        drop((asking, held));
+        drop(asking);
+        if let (Some(sid), Some((body, share))) = (asked.sid, held)
+            && response.status() == StatusCode::OK
+        {
+            let time_max = self.bodies.time_max;
+            self.sessions.sent(sid, &body, share, time_max, Instant::now());
+        }
         if asked.sid.is_none() { self.note_session(response, asked).await } else { response }
     }
 
@@ -280,6 +286,7 @@ impl Hub {
         let sid = asked.sid;
         tokio::spawn(async move {
             let Ok(carrier) = carrier.await else { return };
+            let carrier = carrier.with_attachments();
             let carried = match sid {
                 Some(sid) => Carried::changing(carrier, sessions, sid, &unread),
                 None => Carried::opening(carrier, connecting, &unread),
@@ -407,7 +414,6 @@ fn attend(
     dashboards: &Arc<Dashboards>,
     sessions: &Sessions,
     stopping: &Stopping,
-    who: &Who,
 ) {
     let seat = Arc::new(Seat::enter(clients, socket));
     let on = |take: fn(&Dashboards, &SocketRef)| {
@@ -415,7 +421,7 @@ fn attend(
         OnEvent::new(seat, move |socket| take(&dashboards, socket))
     };
     socket.on("message", on(|_, _| {}));
-    if who.may_watch(&socket.req_parts().headers) {
+    if may_watch(&socket.req_parts().headers) {
         socket.on("join", on(Dashboards::join));
     } else {
         socket.on("join", OnEvent::refused(seat.clone(), NO_DASHBOARD));

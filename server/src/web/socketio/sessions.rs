@@ -8,15 +8,21 @@
 //! closed.
 
 use super::Service;
+use crate::begun::{GivenUp, Share};
 use crate::bounds::{Held, Origin};
+use crate::web::frames::attachments;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::Method;
 use socketioxide::socket::Sid;
 use std::collections::HashMap;
+use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::task::Poll;
+use std::time::Duration;
 use tequio_protocol::limits::SOCKETIO_PATIENCE;
-use tokio::time::Instant;
+use tokio::task::AbortHandle;
+use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;
 use tracing::debug;
 
@@ -45,6 +51,38 @@ struct Session {
     is_posting: bool,
     /// Held while it changes over to a WebSocket and has not connected.
     changing: Option<Held>,
+    /// An event whose attachments have not all come.
+    partial: Option<Partial>,
+}
+
+/// What the library keeps until the attachments of an event have come.
+#[derive(Debug)]
+struct Partial {
+    /// Attachments that are still to come.
+    left: usize,
+    bytes: usize,
+    began_at: Instant,
+    /// Ends the session when it has had its time, or others need its room.
+    waiting: Option<AbortHandle>,
+}
+
+impl Drop for Partial {
+    fn drop(&mut self) {
+        self.waiting.take().inspect(AbortHandle::abort);
+    }
+}
+
+/// Counts the attachments that a body leaves to be sent, where `left` were before. One of Engine.IO 3 has
+/// lengths before its packets, and a colon.
+fn attachments_left(body: &[u8], mut left: usize) -> usize {
+    for packet in body.split(|byte| matches!(byte, 0x1e | b':')) {
+        match packet.first() {
+            Some(b'4') => left = left.max(attachments(packet)),
+            Some(b'b') => left = left.saturating_sub(1),
+            _ => {}
+        }
+    }
+    left
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,6 +134,7 @@ impl Sessions {
             requests: 0,
             is_posting: false,
             changing: None,
+            partial: None,
         };
         all.insert(sid, session);
         if state == State::Connected {
@@ -137,6 +176,41 @@ impl Sessions {
         {
             session.changing = Some(held);
         }
+    }
+
+    /// A session has sent `body`, which is held by `share`. Where attachments are still to come, the
+    /// library keeps what there is; so that counts until they have come, for no longer than `time_max`.
+    pub(super) fn sent(
+        &self,
+        sid: Sid,
+        body: &[u8],
+        mut share: Share,
+        time_max: Duration,
+        now: Instant,
+    ) {
+        let mut all = self.all();
+        let Some(session) = all.get_mut(&sid) else { return };
+        let before = session.partial.take();
+        let was_left = before.as_ref().map_or(0, |partial| partial.left);
+        let left = attachments_left(body, was_left);
+        if left == 0 {
+            return;
+        }
+        let (was_bytes, began_at) =
+            before.as_ref().map_or((0, now), |partial| (partial.bytes, partial.began_at));
+        let bytes = was_bytes + body.len();
+        let sessions = self.clone();
+        let waiting = tokio::spawn(async move {
+            let given_up = poll_fn(|cx| match share.hold(bytes, began_at, Instant::now(), cx) {
+                Poll::Ready(Err(GivenUp)) => Poll::Ready(()),
+                _ => Poll::Pending,
+            });
+            timeout_at(began_at + time_max, given_up).await.ok();
+            drop(share);
+            sessions.left(sid);
+        });
+        let waiting = Some(waiting.abort_handle());
+        session.partial = Some(Partial { left, bytes, began_at, waiting });
     }
 
     /// A session does not go on.
@@ -248,6 +322,21 @@ mod tests {
     use super::*;
     use std::net::IpAddr;
     use std::time::Duration;
+
+    #[test]
+    fn attachments_that_have_not_come_are_counted() {
+        for (body, before, left) in [
+            (&b"42[1]"[..], 0, 0),
+            (b"452-[1]", 0, 2),
+            (b"452-[1]\x1ebAAAA", 0, 1),
+            (b"bAAAA", 1, 0),
+            (b"3\x1ebAAAA\x1e42[1]", 2, 1),
+            (b"8:451-5[1]6:b4AAAA", 0, 0),
+            (b"8:451-5[1]", 0, 1),
+        ] {
+            assert_eq!(attachments_left(body, before), left, "{body:?}");
+        }
+    }
 
     fn origin(last: u8) -> Origin {
         Origin::from(IpAddr::from([10, 0, 0, last]))

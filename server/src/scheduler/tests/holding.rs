@@ -1,0 +1,115 @@
+//! Workers that hold and do not compute.
+
+use super::*;
+use tequio_protocol::limits::{IN_FLIGHT_TASKS_MAX, NEWCOMER_LEASES, SLOTS_MAX};
+
+#[test]
+fn what_a_newcomer_is_lent_follows_what_it_answers_and_not_what_it_claims() {
+    let mut bench = Bench::with(1_000_000, 0);
+    bench.add_worker(1, SLOTS_MAX);
+    let mut held = bench.grants();
+    assert_eq!(held.len() as u32, NEWCOMER_LEASES);
+    let mut answered = 0;
+    for _ in 0..20 {
+        let grant = held.pop().unwrap();
+        answered += count(&grant.range);
+        bench.answer(&grant).unwrap();
+        held.extend(bench.grants());
+        let tasks: u64 = held.iter().map(|grant| count(&grant.range)).sum();
+        assert!(held.len() as u64 <= u64::from(NEWCOMER_LEASES) + answered, "{answered} answered");
+        assert!(tasks <= LEASE_GROWTH * (1 + answered) + held.len() as u64, "{answered} answered");
+    }
+    assert!(held.len() > 8 * NEWCOMER_LEASES as usize, "it has shown much by now");
+}
+
+#[test]
+fn however_many_hold_all_that_they_may_something_is_free() {
+    let mut bench = Bench::with(1 << 30, 0);
+    for id in 1..=8 {
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 8, bench.now);
+        bench.set_speed(id, 1e-6);
+    }
+    while bench.scheduler.grant(bench.now).is_some() {}
+    let free = IN_FLIGHT_TASKS_MAX - bench.scheduler.tasks_out();
+    assert!(free > IN_FLIGHT_TASKS_MAX / 10, "{free}");
+    for worker in bench.scheduler.workers.values() {
+        assert!(worker.tasks_held > IN_FLIGHT_TASKS_MAX / 20, "{}", worker.tasks_held);
+    }
+    bench.scheduler.assert_consistent();
+}
+
+#[test]
+fn who_has_shown_something_takes_over_from_newcomers_at_once() {
+    let mut bench = Bench::with(4, 0);
+    for id in 1..=3 {
+        bench.add_worker(id, SLOTS_MAX);
+    }
+    let held = bench.grants();
+    assert!(held.len() > 4, "all, and copies");
+    bench.add_worker(9, 1);
+    assert!(bench.grant().is_none(), "one that has shown nothing waits");
+    bench.set_speed(9, 0.01);
+    let mut answered = 0;
+    while let Some(grant) = bench.grant() {
+        assert_eq!(grant.worker, worker(9));
+        answered += count(&grant.range);
+        bench.answer(&grant).unwrap();
+    }
+    assert_eq!(answered, 4);
+    assert!(bench.scheduler.is_settled(JOB));
+    let taken_over = bench.act(|scheduler, _| scheduler.take_taken_over());
+    assert!(!taken_over.is_empty());
+    for lease in &held {
+        let first = lease.range.start;
+        assert_taken(&bench.send(lease, first, &rights(first..first + 1), None), 0, 1);
+    }
+}
+
+#[test]
+fn what_progress_alone_keeps_is_anybodys_after_its_time() {
+    let mut bench = Bench::with_known(100, 1);
+    let held = bench.grant_to(1);
+    bench.add_worker(2, 1);
+    bench.add_worker(3, 1);
+    let copies = [bench.grant_to(2), bench.grant_to(3)];
+    bench.add_worker(4, 1);
+    for _ in 0..2 {
+        bench.now += Duration::from_secs(4);
+        for grant in copies.iter().chain([&held]) {
+            bench.progress(grant).unwrap();
+        }
+        assert!(bench.act(|scheduler, now| scheduler.expire(now)).is_empty());
+        assert!(bench.grant().is_none());
+    }
+    bench.now = bench.scheduler.next_timeout().unwrap();
+    assert_eq!(bench.now, Duration::from_secs(1000) + DEADLINE_MIN);
+    assert!(bench.act(|scheduler, now| scheduler.expire(now)).is_empty());
+    let taken = bench.grant_to(4);
+    assert_eq!(taken.range.start, 0);
+    // What its holder sends all the same counts, if it is faster.
+    assert_taken(&bench.answer_part(&held, 0..100), 100, 0);
+    assert!(bench.scheduler.is_settled(JOB));
+}
+
+#[test]
+fn what_stalls_goes_back_where_there_is_little_room() {
+    let mut bench = Bench::with(1 << 30, 0);
+    for id in 1..=8 {
+        bench.add_worker(id, 2);
+        bench.set_speed(id, 1e-6);
+    }
+    let held = bench.grants();
+    assert!(bench.scheduler.tasks_out() > IN_FLIGHT_TASKS_MAX / 2);
+    bench.now += DEADLINE_MIN - Duration::from_secs(1);
+    for grant in &held {
+        bench.progress(grant).unwrap();
+    }
+    bench.now += Duration::from_secs(1);
+    let expired = bench.act(|scheduler, now| scheduler.expire(now));
+    assert!(expired.is_empty(), "their workers say that they go on");
+    let left = bench.scheduler.tasks_out();
+    assert!(left <= IN_FLIGHT_TASKS_MAX / 2 && left > IN_FLIGHT_TASKS_MAX / 4, "{left}");
+    assert!(bench.grant().is_none(), "what came back is not for who stalls");
+    bench.add_worker(9, 1);
+    bench.grant_to(9);
+}
