@@ -38,7 +38,10 @@ struct All {
 
 #[derive(Debug)]
 struct Part {
+    /// What counts for it: the room that it was given.
     bytes: usize,
+    /// What has come of it.
+    come: usize,
     /// Until when the peer has done its part: what it sends takes it on at [`BEGUN_PACE_BYTES_S`], and
     /// never beyond now. So a byte now and then is little better than nothing, and much at once, with
     /// nothing behind it, no better than that.
@@ -97,24 +100,17 @@ impl Begun {
 }
 
 impl All {
-    /// Gives up the slowest ones until there would be room within `bytes_max`; `false` where those that
-    /// may be given up are not enough.
-    fn make_room(&mut self, bytes_max: usize, grace: Duration, now: Instant) -> bool {
-        if self.bytes - self.leaving <= bytes_max {
+    /// Gives up the slowest ones until there would be room for `more` within `bytes_max`; `false` where
+    /// those that may be given up are not enough.
+    fn make_room(&mut self, more: usize, bytes_max: usize, grace: Duration, now: Instant) -> bool {
+        if self.bytes - self.leaving + more <= bytes_max {
             return true;
         }
         let lag = |part: &Part| now.saturating_duration_since(part.kept_up_to);
         let going = self.parts.values_mut().filter(|part| part.state == State::Going);
-        let (waiting, going): (Vec<&mut Part>, Vec<&mut Part>) =
-            going.partition(|part| part.is_waiting);
-        let mut victims = if going.is_empty() {
-            // Each waits for the others.
-            waiting
-        } else {
-            going.into_iter().filter(|part| lag(part) >= grace).collect()
-        };
-        // At least 1: of two that have sent nothing, the older is slower.
-        let held_for_nothing = |part: &Part| part.bytes.max(1) as f64 * lag(part).as_secs_f64();
+        let mut victims: Vec<&mut Part> =
+            going.filter(|part| part.bytes > 0 && lag(part) >= grace).collect();
+        let held_for_nothing = |part: &Part| part.bytes as f64 * lag(part).as_secs_f64();
         victims.sort_by(|a, b| held_for_nothing(b).total_cmp(&held_for_nothing(a)));
         for slowest in victims {
             slowest.state = State::GivenUp;
@@ -122,7 +118,7 @@ impl All {
             if let Some(waker) = slowest.waker.take() {
                 waker.wake();
             }
-            if self.bytes - self.leaving <= bytes_max {
+            if self.bytes - self.leaving + more <= bytes_max {
                 return true;
             }
         }
@@ -146,14 +142,16 @@ impl Part {
 }
 
 impl Share {
-    /// Holds `bytes` from now on, of something that began at `began_at`. Waits where there is no room
-    /// yet; the caller then asks again when it is woken, or after a while. It holds them in any case,
-    /// since they are there already: who waits begins no more.
+    /// Holds `room` from now on for something that began at `began_at`, of which `come` bytes have come.
+    /// Waits where there is no room yet; the caller then asks again when it is woken, or after a while.
+    /// What waits counts no more than it has been given, and is not given up: so room is asked for at
+    /// once, before more than a little has come. What has come already counts in any case.
     ///
     /// Returns an error if this was given up, or is given up now.
     pub(crate) fn hold(
         &mut self,
-        bytes: usize,
+        come: usize,
+        room: usize,
         began_at: Instant,
         now: Instant,
         cx: &mut Context<'_>,
@@ -167,6 +165,7 @@ impl Share {
         });
         let part = all.parts.entry(number).or_insert_with(|| Part {
             bytes: 0,
+            come: 0,
             kept_up_to: began_at,
             state: State::Going,
             is_waiting: false,
@@ -176,35 +175,39 @@ impl Share {
         if part.state == State::GivenUp {
             return Poll::Ready(Err(GivenUp));
         }
-        part.keep_up(bytes.saturating_sub(part.bytes), now);
-        all.bytes = all.bytes - part.bytes + bytes;
-        part.bytes = bytes;
+        part.keep_up(come.saturating_sub(part.come), now);
+        part.come = come;
         part.state = State::Going;
         if !part.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             part.waker = Some(cx.waker().clone());
         }
-        if all.bytes <= bytes_max {
-            part.go_on(now);
-            return Poll::Ready(Ok(()));
+        if room <= come {
+            // It is there already.
+            all.bytes = all.bytes - part.bytes + room;
+            part.bytes = room;
         }
-        let has_room = all.make_room(bytes_max, grace, now);
-        if all.parts.get(&number).is_some_and(|part| part.state == State::GivenUp) {
-            return Poll::Ready(Err(GivenUp));
-        }
-        if let Some(part) = all.parts.get_mut(&number)
-            && has_room
-            && all.bytes <= bytes_max
-        {
-            part.go_on(now);
-            return Poll::Ready(Ok(()));
-        }
-        if let Some(part) = all.parts.get_mut(&number) {
-            part.is_waiting = true;
-            if !std::mem::replace(&mut part.is_listed, true) {
-                all.waiting.push(number);
+        let more = room.saturating_sub(part.bytes);
+        if all.bytes + more > bytes_max && (more > 0 || room <= come) {
+            let has_room = all.make_room(more, bytes_max, grace, now);
+            let part = all.parts.get_mut(&number).expect("it was entered above");
+            if part.state == State::GivenUp {
+                return Poll::Ready(Err(GivenUp));
+            }
+            if !has_room || all.bytes + more > bytes_max {
+                part.is_waiting = true;
+                if !std::mem::replace(&mut part.is_listed, true) {
+                    all.waiting.push(number);
+                }
+                return Poll::Pending;
             }
         }
-        Poll::Pending
+        let part = all.parts.get_mut(&number).expect("it was entered above");
+        all.bytes += more;
+        part.bytes += more;
+        if more > 0 {
+            part.go_on(now);
+        }
+        Poll::Ready(Ok(()))
     }
 
     /// Whether this was given up.
@@ -265,37 +268,38 @@ mod tests {
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let [mut much, mut little, mut next] = [begun.share(), begun.share(), begun.share()];
-        assert_eq!(much.hold(60, start, at(0), &mut cx()), Poll::Ready(Ok(())));
-        assert_eq!(little.hold(10, start, at(0), &mut cx()), Poll::Ready(Ok(())));
+        assert_eq!(much.hold(1, 60, start, at(0), &mut cx()), Poll::Ready(Ok(())));
+        assert_eq!(little.hold(1, 10, start, at(0), &mut cx()), Poll::Ready(Ok(())));
         // Nobody is given up who has just begun.
-        assert_eq!(next.hold(40, at(10), at(10), &mut cx()), Poll::Pending);
+        assert_eq!(next.hold(1, 40, at(10), at(10), &mut cx()), Poll::Pending);
         assert!(!much.is_given_up() && !little.is_given_up());
         // What is given up holds its room until it is dropped.
-        assert_eq!(next.hold(40, at(10), at(150), &mut cx()), Poll::Pending);
+        assert_eq!(next.hold(1, 40, at(10), at(150), &mut cx()), Poll::Pending);
         assert!(much.is_given_up() && !little.is_given_up());
-        assert_eq!(much.hold(70, start, at(150), &mut cx()), Poll::Ready(Err(GivenUp)));
+        assert_eq!(much.hold(2, 60, start, at(150), &mut cx()), Poll::Ready(Err(GivenUp)));
         drop(much);
-        assert_eq!(next.hold(40, at(10), at(151), &mut cx()), Poll::Ready(Ok(())));
+        assert_eq!(next.hold(1, 40, at(10), at(151), &mut cx()), Poll::Ready(Ok(())));
         drop((next, little));
         let all = begun.lock();
         assert_eq!((all.bytes, all.leaving, all.parts.len()), (0, 0, 0));
     }
 
     #[test]
-    fn who_waits_for_room_is_not_slow() {
+    fn who_waits_for_room_is_not_given_up() {
         let begun = Begun::new(100, GRACE);
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
         let [mut flood, mut next, mut honest] = [begun.share(), begun.share(), begun.share()];
-        assert!(flood.hold(90, start, at(0), &mut cx()).is_ready());
-        assert_eq!(honest.hold(20, start, at(1), &mut cx()), Poll::Pending);
-        // It has waited for long when the flood stands still for long enough, and gets the room.
-        assert_eq!(honest.hold(20, start, at(5000), &mut cx()), Poll::Pending);
-        assert!(flood.is_given_up() && !honest.is_given_up());
+        assert!(flood.hold(90, 90, start, at(0), &mut cx()).is_ready());
+        assert_eq!(honest.hold(1, 20, start, at(1), &mut cx()), Poll::Pending);
+        // It waits for long, and so does another; the flood goes, and then it has room.
+        assert_eq!(next.hold(1, 90, start, at(5000), &mut cx()), Poll::Pending);
+        assert_eq!(honest.hold(1, 20, start, at(5000), &mut cx()), Poll::Pending);
+        assert!(flood.is_given_up() && !honest.is_given_up() && !next.is_given_up());
         drop(flood);
-        assert_eq!(honest.hold(20, start, at(5001), &mut cx()), Poll::Ready(Ok(())));
-        // Others come, and it has not stood still for what it waited.
-        assert_eq!(next.hold(90, at(5002), at(5002), &mut cx()), Poll::Pending);
+        assert_eq!(honest.hold(1, 20, start, at(5001), &mut cx()), Poll::Ready(Ok(())));
+        // It has not stood still for what it waited.
+        assert_eq!(next.hold(1, 90, start, at(5002), &mut cx()), Poll::Pending);
         assert!(!honest.is_given_up());
     }
 
@@ -306,31 +310,28 @@ mod tests {
         let at = |ms| start + Duration::from_millis(ms);
         let [mut trickle, mut next] = [begun.share(), begun.share()];
         for turn in 0..10 {
-            let trickled = trickle.hold(80 + turn, start, at(turn as u64 * 50), &mut cx());
-            assert!(trickled.is_ready());
+            let come = trickle.hold(turn, 90, start, at(turn as u64 * 50), &mut cx());
+            assert!(come.is_ready());
         }
-        assert_eq!(next.hold(20, at(450), at(451), &mut cx()), Poll::Pending);
+        assert_eq!(next.hold(1, 20, at(450), at(451), &mut cx()), Poll::Pending);
         assert!(trickle.is_given_up());
     }
 
     #[test]
-    fn where_all_wait_for_each_other_one_goes() {
+    fn what_has_come_counts_in_any_case() {
         let begun = Begun::new(100, GRACE);
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let [mut one, mut other] = [begun.share(), begun.share()];
-        assert!(one.hold(50, start, at(0), &mut cx()).is_ready());
-        assert!(other.hold(40, at(1), at(1), &mut cx()).is_ready());
-        assert_eq!(one.hold(70, start, at(2), &mut cx()), Poll::Pending);
-        // The one that has waited for longer, and holds more.
-        assert_eq!(other.hold(50, at(1), at(3), &mut cx()), Poll::Pending);
-        assert_eq!(other.hold(50, at(1), at(4), &mut cx()), Poll::Pending);
-        assert!(one.is_given_up() && !other.is_given_up());
-        drop(one);
-        assert_eq!(other.hold(50, at(1), at(5), &mut cx()), Poll::Ready(Ok(())));
+        let [mut older, mut newer] = [begun.share(), begun.share()];
+        assert!(older.hold(60, 60, start, at(0), &mut cx()).is_ready());
+        assert_eq!(newer.hold(60, 60, at(50), at(50), &mut cx()), Poll::Pending);
+        assert_eq!(begun.lock().bytes, 120);
+        assert_eq!(newer.hold(60, 60, at(50), at(120), &mut cx()), Poll::Pending);
+        assert!(older.is_given_up() && !newer.is_given_up());
+        drop(older);
+        assert_eq!(newer.hold(60, 60, at(50), at(121), &mut cx()), Poll::Ready(Ok(())));
         // Alone it may be too much.
-        assert_eq!(other.hold(101, at(1), at(6), &mut cx()), Poll::Pending);
-        assert_eq!(other.hold(101, at(1), at(200), &mut cx()), Poll::Ready(Err(GivenUp)));
+        assert_eq!(newer.hold(101, 101, at(50), at(400), &mut cx()), Poll::Ready(Err(GivenUp)));
     }
 
     #[test]
@@ -339,11 +340,11 @@ mod tests {
         let start = Instant::now();
         let later = start + 10 * GRACE;
         let [mut whole, mut next] = [begun.share(), begun.share()];
-        assert!(whole.hold(90, start, start, &mut cx()).is_ready());
+        assert!(whole.hold(90, 90, start, start, &mut cx()).is_ready());
         whole.complete();
-        assert_eq!(next.hold(20, later, later, &mut cx()), Poll::Pending);
+        assert_eq!(next.hold(20, 20, later, later, &mut cx()), Poll::Pending);
         assert!(!whole.is_given_up());
         whole.end();
-        assert_eq!(next.hold(20, later, later, &mut cx()), Poll::Ready(Ok(())));
+        assert_eq!(next.hold(20, 20, later, later, &mut cx()), Poll::Ready(Ok(())));
     }
 }

@@ -39,7 +39,7 @@ impl Bodies {
                 let next = poll_fn(|cx| {
                     // Whoever waits for its client is told when it is given up.
                     if held > 0 {
-                        match share.hold(held, began_at, Instant::now(), cx) {
+                        match share.hold(held, held, began_at, Instant::now(), cx) {
                             Poll::Ready(Ok(())) => {}
                             Poll::Ready(Err(given_up)) => return Poll::Ready(Err(given_up)),
                             Poll::Pending => return Poll::Pending,
