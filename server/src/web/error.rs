@@ -45,15 +45,23 @@ impl ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// Whether a body has not come to its end.
-    pub(super) fn is_cut_off(&self) -> bool {
-        self.code == BODY_CUT_OFF
+    /// Whether the same request may succeed: its body has not come to its end, or there was no room.
+    pub(super) fn may_pass(&self) -> bool {
+        self.code == BODY_CUT_OFF || self.status == StatusCode::SERVICE_UNAVAILABLE
     }
 
     /// 404, for an `id` as it was written in the path.
     pub(super) fn unknown_job(id: &str) -> ApiError {
         let message = format!("There is no job {}.", quote(id));
         ApiError::new(StatusCode::NOT_FOUND, "unknown_job", message)
+    }
+
+    /// 413, for a request that adds inputs.
+    pub(super) fn too_many_inputs(inputs_max: usize) -> ApiError {
+        let message = format!(
+            "A request adds {inputs_max} inputs at the most: send them in several, with `more=true`."
+        );
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_inputs", message)
     }
 
     /// 413.
@@ -72,7 +80,11 @@ impl IntoResponse for ApiError {
         }
         if self.code == FULL {
             // Whoever is turned away for want of places keeps none.
-            return (self.status, [(CONNECTION, "close")], body).into_response();
+            let headers = [
+                (CONNECTION, "close".to_owned()),
+                (RETRY_AFTER, BUSY_RETRY_AFTER.as_secs().to_string()),
+            ];
+            return (self.status, headers, body).into_response();
         }
         if let Some(pause) = self.retry_after {
             let seconds = HeaderValue::from(pause.as_secs());
@@ -82,7 +94,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The code of a server that has no place for another connection.
+/// The code of a server that has no place or no room for more.
 pub(super) const FULL: &str = "full";
 
 impl From<Stopped> for ApiError {

@@ -5,10 +5,9 @@ use crate::connection::Close;
 use crate::scheduler::{Mode, Origin, Session};
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
-use tequio_protocol::limits::{AGENT_CHARS_MAX, HEARTBEAT};
+use tequio_protocol::limits::HEARTBEAT;
 use tequio_protocol::message::{ErrorCode, Hello, PROTOCOL, ServerMessage, Welcome, close_code};
 use tequio_protocol::op::Op;
-use tequio_protocol::text::printable;
 use tracing::info;
 
 impl Core {
@@ -34,7 +33,7 @@ impl Core {
             let message = "hello was said before on this connection".to_owned();
             return self.refuse(id, ErrorCode::BadHello, message, None, now.at);
         }
-        hello.agent = printable(&hello.agent, AGENT_CHARS_MAX);
+        hello.agent = tequio_protocol::text::agent(&hello.agent);
         worker.peer.agent = Some(hello.agent.clone());
         self.live.changed.insert(id);
         info!("[#{id}] hello slots={} agent={}", hello.slots, hello.agent);
