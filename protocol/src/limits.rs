@@ -13,6 +13,10 @@ pub const FRAME_BYTES_MAX: usize = 1024 * 1024;
 /// The longest `agent` that is kept. Real ones are under 300 characters; the rest is cut.
 pub const AGENT_CHARS_MAX: usize = 512;
 
+/// The longest `agent` that is kept, in bytes: real ones are ASCII. Four bytes for each of
+/// [`AGENT_CHARS_MAX`] characters would make the list of workers four times as long.
+pub const AGENT_BYTES_MAX: usize = 512;
+
 /// The longest piece of a peer's text that a log line or an error quotes.
 pub const QUOTE_CHARS_MAX: usize = 120;
 
@@ -331,8 +335,29 @@ pub const SKIPPED_NAMED_MAX: usize = 10;
 /// Inputs that are handed to the store at once while a job is being submitted.
 pub const INPUTS_BLOCK: usize = 16_384;
 
-/// Results that are read from the store at once for one answer.
-pub const RESULTS_BLOCK: u64 = 8192;
+/// Results that are read from the store for an answer that has just begun: what a person looks at, and
+/// little to wait for behind others. Each further block has four times as many, up to
+/// [`RESULTS_BLOCK_MAX`], as long as the blocks before were read to their ends.
+pub const RESULTS_BLOCK_MIN: u64 = 512;
+
+/// Results that are read from the store at once for one answer: a row of the most, as 1 MiB of text.
+pub const RESULTS_BLOCK_MAX: u64 = FRAME_RESULTS_MAX as u64;
+
+/// Rows that are read from the store at once for one answer: each may be an error of 2 kB.
+pub const RESULTS_ROWS_MAX: u64 = 2048;
+
+/// Reads of the store for answers that have just begun, at once; and as many for those that go on. A few
+/// are as fast as many, since they share one connection; beyond them readers wait for their turn, in the
+/// order of their questions, and no thread waits with them.
+pub const READERS_MAX: usize = 2;
+
+/// What was read of results and is not sent yet, of all answers together. Beyond it the answer that was
+/// asked for least recently reads its block once more: a download that nobody reads keeps none.
+pub const TAILS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// Rows of a list (of workers, of jobs) that an answer is made of at once: a piece of some 16 KiB, so
+/// that a list of any length costs no more for each of its readers.
+pub const LIST_ROWS: usize = 32;
 
 /// Places of a job whose results its chart shows: more than a chart of some 600 pixels has columns.
 pub const SAMPLE_POINTS: u64 = 1000;
@@ -358,6 +383,10 @@ pub const MAP_BLOCK_WAIT: Duration = Duration::from_millis(100);
 
 /// What a command reads of a file at once.
 pub const READ_BYTES: usize = 64 * 1024;
+
+/// How long whoever reads a command's output has to stand still so that the command goes on by itself
+/// where its answer was broken off meanwhile: a quarter of [`ANSWER_PATIENCE`].
+pub const CLIENT_PAUSED: Duration = Duration::from_secs(30);
 
 /// How long a command waits for a server to take its connection.
 pub const CLIENT_CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -414,6 +443,17 @@ pub const STRIKES_MAX: u32 = 3;
 /// that runs out of memory loses a task at once. One is forgotten for each [`AUDITED_FIRST`] results.
 /// Such a failure costs nobody a second attempt, since the server's result is recorded.
 pub const REFUTED_MAX: u64 = 16;
+
+/// How long a newcomer waits for its first lease where somebody was turned away for wrong results within
+/// [`SUSPICION`]. Without it six of twenty workers that only lie, and come back at once, waste a third
+/// of what all compute. Honest people at the same address wait for a second, once.
+pub const NEWCOMER_PAUSE: Duration = Duration::from_secs(1);
+
+/// See [`NEWCOMER_PAUSE`].
+pub const SUSPICION: Duration = Duration::from_secs(60);
+
+/// Addresses that are remembered for [`SUSPICION`], at 100 bytes each. Beyond it no more are added.
+pub const SUSPECTS_MAX: usize = 4096;
 
 /// Leases that a newcomer is lent at once, whatever number of slots it claims; each result that is
 /// taken makes it one more, up to [`LEASES_PER_SLOT`]. So a machine of 64 cores is busy after some
@@ -506,8 +546,81 @@ pub const WRITE_TIMEOUT: Duration = Duration::from_secs(20);
 /// How long a peer may take to answer a close, and all of them together when the server stops.
 pub const CLOSE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a client may take to send the headers of a request (slow headers hold a socket).
+/// How long a connection may say nothing at first; how long it may take from its first byte on for the
+/// headers of a request; and how long it may take between two requests for the next one's headers, its
+/// silence included. Whatever it sends meanwhile, it holds an open file.
 pub const HEADERS_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The longest headers of a request. Addresses have up to 64 KiB (see [`AXIS_BYTES_MAX`]), and what is
+/// not whole yet is held in memory.
+pub const HEADERS_BYTES_MAX: usize = 96 * 1024;
+
+/// What a connection may hold of headers that are not whole before it has to ask for room: as much as
+/// browsers send, cookies included. What is longer counts among [`BODIES_BYTES_MAX`].
+pub const HEADERS_BYTES_FREE: usize = 16 * 1024;
+
+/// Connections that have not said anything yet, 2 kB each. Beyond it the one that is silent the longest
+/// is closed. Ten thousand clients that come at once say something within a moment.
+pub const CONNECTIONS_SILENT_MAX: usize = 8192;
+
+/// Connections on which no request is under way, 10 kB each: whose headers are not whole, or that are
+/// kept for another request. Beyond it the one that waits the longest is closed; browsers keep six, and
+/// open another where one was closed.
+pub const CONNECTIONS_IDLE_MAX: usize = 1024;
+
+/// How long a client may take nothing of an answer. A person who pauses a download, or looks at a page
+/// of a pager, is back by then or can ask again (`first=`); and nobody else waits, for what such an answer
+/// holds is little ([`ANSWER_PIECE_BYTES`]), and goes first when room runs short.
+pub const ANSWER_PATIENCE: Duration = Duration::from_secs(120);
+
+/// What of an answer is handed to its connection at once. The next piece is made when the system has
+/// taken the last: so an answer that nobody reads holds one piece, however long it is.
+pub const ANSWER_PIECE_BYTES: usize = 32 * 1024;
+
+/// What an answer holds while none of it is under way: its task and its buffers. Answers of no more
+/// than this are given without asking for room.
+pub const ANSWER_BYTES_MIN: usize = 4 * 1024;
+
+/// What all answers together hold that are being written: some 700 pieces. Beyond it the answer of which
+/// nothing was taken for the longest time is broken off; where all are read, others wait or get 503.
+pub const ANSWERS_BYTES_MAX: usize = 24 * 1024 * 1024;
+
+/// What stands still for so long may be broken off when its room is wanted; the longest first.
+pub const STALLED_MIN: Duration = Duration::from_millis(100);
+
+/// How long somebody waits for room before it is refused: enough for what stands still to go.
+pub const ROOM_WAIT: Duration = Duration::from_secs(2);
+
+/// How often whoever waits for room looks for it.
+pub const ROOM_LOOK: Duration = Duration::from_millis(10);
+
+/// How long a body may stand still: so long it may take for each [`BODY_BYTES_MIN`] of it, or for its
+/// end. Our commands send whole blocks; whoever pipes something slow into a request is as slow as a line
+/// each second at the least.
+pub const BODY_PATIENCE: Duration = Duration::from_secs(60);
+
+/// See [`BODY_PATIENCE`].
+pub const BODY_BYTES_MIN: usize = 1024;
+
+/// What all requests together hold whose headers or bodies are being read. Beyond it the one that stands
+/// still the longest is broken off; where none does, others wait or get 503.
+pub const BODIES_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// What a body holds that becomes a job while it is read: a block ([`INPUTS_BLOCK`]), and what was read
+/// of the next.
+pub const BODY_BLOCK_BYTES: usize = 640 * 1024;
+
+/// Streams of events, 16 kB each. A browser keeps one for all of its tabs. Beyond it the one of which
+/// nothing was taken for the longest time is ended; where all are read, others get 503 and ask again.
+pub const EVENT_STREAMS_MAX: usize = 512;
+
+/// What streams of events hold together of what they are told; all share one copy of each telling.
+/// Beyond it the streams that are behind the most are ended, and begin with a new snapshot when they
+/// come back. A snapshot of 10,000 workers has 4 MB.
+pub const EVENTS_BYTES_MAX: usize = 8 * 1024 * 1024;
+
+/// How long an answer may take nothing when the server stops.
+pub const STOP_PATIENCE: Duration = Duration::from_millis(300);
 
 /// Ignored or refused messages of one connection that are logged one by one; after them, each
 /// time that their number has doubled. A flood must not fill a disk with log.
@@ -577,10 +690,6 @@ pub const LINGER_READ_BYTES: usize = 16 * 1024;
 /// Open files that connections must leave to all else (the store, the listener, what a command opens),
 /// and as many connections that only short requests may be.
 pub const FILES_RESERVED: usize = 64;
-
-/// How long a client may take for its headers, or be silent between two requests, when connections
-/// have run out.
-pub const HEADERS_TIMEOUT_TIGHT: Duration = Duration::from_secs(1);
 
 /// What goes on and on is logged once, and then each time that it has happened twice as often; after so
 /// long without it, it is said again.

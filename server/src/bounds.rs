@@ -3,8 +3,6 @@
 //! A bound is a number of bytes, streams or places. Whoever takes a part of it gives that back by
 //! dropping it, so that nothing stays taken by what has ended.
 
-#![cfg_attr(not(test), expect(dead_code, reason = "its first user comes next"))]
-
 use crate::connection::PeerAddress;
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv6Addr};

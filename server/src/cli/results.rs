@@ -12,8 +12,8 @@ use clap::{Args, ValueEnum};
 use hyper::http::Method;
 use hyper::http::header::CONTENT_TYPE;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::limits::CLIENT_RETRY;
-use tokio::time::sleep;
+use tequio_protocol::limits::{CLIENT_PAUSED, CLIENT_RETRY};
+use tokio::time::{Instant, sleep};
 
 #[derive(Debug, Args)]
 pub(super) struct Results {
@@ -75,9 +75,12 @@ impl Results {
 
 async fn write_all(lines: &mut Lines) -> anyhow::Result<()> {
     while let Some(text) = lines.next().await? {
+        let began = Instant::now();
         if !print::bytes(&text)? {
             break;
         }
+        // A pager that nobody scrolls, for one. The server waits a while for those who take nothing.
+        lines.was_paused |= began.elapsed() >= CLIENT_PAUSED;
     }
     Ok(())
 }
@@ -94,6 +97,8 @@ pub(super) struct Lines {
     next: u64,
     end: u64,
     pub(super) is_following: bool,
+    /// Whoever reads them has stood still.
+    was_paused: bool,
     answer: Option<Answer>,
     /// A CSV's head was given, and is not given again.
     has_head: bool,
@@ -130,6 +135,7 @@ impl Lines {
             next: first,
             end,
             is_following: false,
+            was_paused: false,
             answer: None,
             has_head: false,
         }
@@ -155,7 +161,9 @@ impl Lines {
                 Read::Nothing => self.answer = Some(answer),
                 Read::End => return Ok(None),
                 // Whatever breaks answers at once must not be asked at once again.
-                Read::Broken(_) if self.is_following => sleep(CLIENT_RETRY).await,
+                Read::Broken(_) if self.is_following || std::mem::take(&mut self.was_paused) => {
+                    sleep(CLIENT_RETRY).await;
+                }
                 Read::Broken(error) => bail!(
                     "the results break off before task {next}: {error}; \
                      `tequio results {job} --first {next}` gives the rest",

@@ -10,7 +10,7 @@ use crate::scheduler::{Failures, Trust};
 use crate::store::{MemoryStore, SqliteStore, Store};
 use crate::wall_clock::{self, LogTime};
 use crate::web::{
-    self, Config, HostPort, Page, PageOrigin, Prefix, Root, Who, join_link, opening_address,
+    self, Config, HostPort, Limits, Page, PageOrigin, Prefix, Root, Who, join_link, opening_address,
 };
 use anyhow::Context;
 use clap::Args;
@@ -94,7 +94,8 @@ impl Serve {
         let welcome = (!self.no_welcome).then_some(self.welcome);
         let (demo, root) = (self.demo, self.root);
         let trust = Trust { seed: random_bytes()?, failures: Failures::Judged };
-        let config = Config { address, welcome, demo, root, page, store, who, trust };
+        let limits = Limits::default();
+        let config = Config { address, welcome, demo, root, page, store, who, trust, limits };
         web::serve(listener, config, stop).await?;
         info!("Stopped");
         Ok(())

@@ -32,9 +32,9 @@ use tequio_protocol::api::{JobState, JobView, WorkerKind, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, LEASES_OUT_MAX,
-    NOISE_LOGGED_MAX, PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S, SERVICE_LINE_PACE,
-    SERVICE_LINES_BURST, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
+    IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, LEASES_OUT_MAX, NOISE_LOGGED_MAX,
+    PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S, SERVICE_LINE_PACE, SERVICE_LINES_BURST,
+    STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{
@@ -44,7 +44,7 @@ use tequio_protocol::message::{
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcome;
-use tequio_protocol::text::{printable, quote};
+use tequio_protocol::text::quote;
 use tracing::{debug, debug_span, info, warn};
 
 /// The id of the welcome task, which is every connection's first.
@@ -459,7 +459,7 @@ impl Core {
         self.log_connected();
         match self.welcome {
             Some(input) => self.give(id, Op::RepeatMultiply, input, None, now.at),
-            None => self.begin(id),
+            None => self.begin(id, now.at),
         }
         id
     }
@@ -611,7 +611,7 @@ impl Core {
         if let Some(agent) = &result.agent
             && worker.peer.agent.as_deref() != Some(agent)
         {
-            worker.peer.agent = Some(printable(agent, AGENT_CHARS_MAX));
+            worker.peer.agent = Some(tequio_protocol::text::agent(agent));
             self.live.changed.insert(id);
         }
         let expected = Number(held.input.compute());
@@ -654,7 +654,7 @@ impl Core {
             None if worker.is_welcome => {}
             None => {
                 worker.is_welcome = true;
-                self.begin(id);
+                self.begin(id, now.at);
             }
             Some((lease, index)) => {
                 let duration = duration_of(result.duration_ms);
@@ -676,7 +676,7 @@ impl Core {
         if let Some(agent) = &message.agent
             && worker.peer.agent.as_deref() != Some(agent)
         {
-            worker.peer.agent = Some(printable(agent, AGENT_CHARS_MAX));
+            worker.peer.agent = Some(tequio_protocol::text::agent(agent));
             self.live.changed.insert(id);
         }
         let LeaseResults { lease, first, results, duration_ms, .. } = message;

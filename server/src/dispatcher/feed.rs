@@ -1,6 +1,7 @@
 //! What pages and dashboards are told of everything, each telling written once for all of them.
 
 use super::core::{Core, Now, Sampled};
+use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 use tequio_protocol::limits::{LIVE_INTERVAL, LIVE_SILENCE, LIVE_WAITING_MAX};
 use tequio_protocol::live::LiveEvent;
@@ -24,17 +25,27 @@ pub struct Telling {
     pub event: LiveEvent,
     /// What dashboards are told as well: pages draw samples of their own.
     pub samples: Vec<Sampled>,
-    json: OnceLock<String>,
+    /// They ascend.
+    pub number: u64,
+    wire: OnceLock<Bytes>,
 }
 
 impl Telling {
-    fn new(event: LiveEvent, samples: Vec<Sampled>) -> Telling {
-        Telling { event, samples, json: OnceLock::new() }
+    fn new(number: u64, event: LiveEvent, samples: Vec<Sampled>) -> Telling {
+        Telling { event, samples, number, wire: OnceLock::new() }
     }
 
-    /// The event as JSON, written when it is asked for first, and not by the dispatcher.
-    pub fn json(&self) -> &str {
-        self.json.get_or_init(|| serde_json::to_string(&self.event).expect("events are plain data"))
+    /// The event as a server-sent one, whose data is JSON: written when it is asked for first, and not by
+    /// the dispatcher. All who are told share these bytes.
+    pub fn wire(&self) -> Bytes {
+        let wire = self.wire.get_or_init(|| {
+            let mut wire = b"data: ".to_vec();
+            serde_json::to_writer(&mut wire, &self.event).expect("events are plain data");
+            wire.extend_from_slice(b"\n\n");
+            wire.shrink_to_fit();
+            wire.into()
+        });
+        wire.clone()
     }
 }
 
@@ -43,6 +54,7 @@ pub(super) struct Feed {
     changes: broadcast::Sender<Arc<Telling>>,
     /// The snapshot that was asked for since the last telling.
     snapshot: Option<Arc<Telling>>,
+    next: u64,
     next_at: Instant,
     told_at: Instant,
 }
@@ -50,7 +62,7 @@ pub(super) struct Feed {
 impl Feed {
     pub(super) fn new(now: Instant) -> Feed {
         let changes = broadcast::Sender::new(LIVE_WAITING_MAX);
-        Feed { changes, snapshot: None, next_at: now, told_at: now }
+        Feed { changes, snapshot: None, next: 0, next_at: now, told_at: now }
     }
 
     /// When the next telling is due; never while nobody looks.
@@ -71,7 +83,8 @@ impl Feed {
                 // What is told next begins where this snapshot ends.
                 self.tell(core, now);
                 let snapshot = LiveEvent::Snapshot(core.snapshot(now));
-                self.snapshot.insert(Arc::new(Telling::new(snapshot, Vec::new()))).clone()
+                let telling = self.number(snapshot, Vec::new());
+                self.snapshot.insert(telling).clone()
             }
         };
         Watch { snapshot, changes: self.changes.subscribe() }
@@ -99,8 +112,14 @@ impl Feed {
         if core.is_news(&changes) || is_silent {
             self.told_at = at;
             // Whoever has left meanwhile does not miss it.
-            let telling = Telling::new(LiveEvent::Changes(changes), core.take_samples());
-            self.changes.send(Arc::new(telling)).ok();
+            let telling = self.number(LiveEvent::Changes(changes), core.take_samples());
+            self.changes.send(telling).ok();
         }
+    }
+
+    fn number(&mut self, event: LiveEvent, samples: Vec<Sampled>) -> Arc<Telling> {
+        let number = self.next;
+        self.next += 1;
+        Arc::new(Telling::new(number, event, samples))
     }
 }

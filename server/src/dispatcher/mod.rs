@@ -86,11 +86,11 @@ enum Event {
         reason: String,
         how: HowLeft,
     },
-    ListWorkers(oneshot::Sender<Vec<WorkerView>>),
-    ListJobs(oneshot::Sender<Vec<JobView>>),
+    ListWorkers(Option<WorkerId>, usize, oneshot::Sender<Vec<WorkerView>>),
+    ListJobs(Option<JobId>, usize, oneshot::Sender<Vec<JobView>>),
     Job(JobId, oneshot::Sender<Option<JobView>>),
     Follow(JobId, oneshot::Sender<Option<watch::Receiver<Progress>>>),
-    Control(JobId, Control, oneshot::Sender<Result<Option<OnDisk>, ControlError>>),
+    Control(JobId, Control, oneshot::Sender<Result<Controlled, ControlError>>),
     Published(Box<StoredJob>, writer::Reply<JobId>),
     Grown(JobId, u64, bool, writer::Reply<()>),
     IsOpen(JobId, oneshot::Sender<Result<(), ControlError>>),
@@ -117,6 +117,9 @@ enum Event {
 
 /// Ends when a job's new state is on disk.
 type OnDisk = oneshot::Receiver<Result<(), StoreError>>;
+
+/// A job as it is once it was controlled, and the way to wait for that; none where it was so before.
+type Controlled = (JobView, Option<OnDisk>);
 
 /// How a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -262,12 +265,25 @@ impl Dispatcher {
 
     /// Who is connected, in the order of arrival.
     pub async fn list_workers(&self) -> Result<Vec<WorkerView>, Stopped> {
-        self.look(Event::ListWorkers).await
+        self.list_workers_behind(None, usize::MAX).await
     }
 
-    /// All jobs, in the order of submission.
-    pub async fn list_jobs(&self) -> Result<Vec<JobView>, Stopped> {
-        self.look(Event::ListJobs).await
+    /// The first `count` who are connected, of those that came after the worker `last`.
+    pub async fn list_workers_behind(
+        &self,
+        last: Option<WorkerId>,
+        count: usize,
+    ) -> Result<Vec<WorkerView>, Stopped> {
+        self.look(|list| Event::ListWorkers(last, count, list)).await
+    }
+
+    /// The first `count` jobs, in the order of submission, of those that came after the job `last`.
+    pub async fn list_jobs_behind(
+        &self,
+        last: Option<JobId>,
+        count: usize,
+    ) -> Result<Vec<JobView>, Stopped> {
+        self.look(|list| Event::ListJobs(last, count, list)).await
     }
 
     /// One job.
@@ -364,13 +380,14 @@ impl Dispatcher {
         }
     }
 
-    /// Pauses, resumes or cancels a job. It is so when this returns, and on disk.
-    pub async fn control(&self, id: JobId, control: Control) -> Result<(), ChangeError> {
-        match self.ask(|done| Event::Control(id, control, done)).await?? {
-            Some(on_disk) => Ok(on_disk.await.map_err(|_| Stopped)??),
-            // It was so before.
-            None => Ok(()),
+    /// Pauses, resumes or cancels a job. It is so when this returns, and on disk. The view is of that
+    /// moment: somebody may remove the job right after.
+    pub async fn control(&self, id: JobId, control: Control) -> Result<JobView, ChangeError> {
+        let (view, on_disk) = self.ask(|done| Event::Control(id, control, done)).await??;
+        if let Some(on_disk) = on_disk {
+            on_disk.await.map_err(|_| Stopped)??;
         }
+        Ok(view)
     }
 
     /// Removes a job that is over, with all that is recorded of it.
@@ -510,15 +527,18 @@ impl State {
                 self.outboxes.remove(&worker);
                 self.core.disconnected(worker, &reason, how, now);
             }
-            Event::ListWorkers(list) => drop(list.send(self.core.workers(now.at))),
-            Event::ListJobs(list) => drop(list.send(self.core.jobs(now.at))),
+            Event::ListWorkers(last, count, list) => {
+                drop(list.send(self.core.workers_behind(last, count, now.at)));
+            }
+            Event::ListJobs(last, count, list) => {
+                drop(list.send(self.core.jobs_behind(last, count, now.at)));
+            }
             Event::Job(id, job) => drop(job.send(self.core.job(id, now.at))),
             Event::Follow(id, progress) => {
                 drop(progress.send(self.followers.get(&id).map(watch::Sender::subscribe)));
             }
             Event::Control(id, control, done) => {
-                let controlled = self.core.control(id, control).map(|()| self.carry_out(now));
-                drop(done.send(controlled));
+                drop(done.send(self.control(id, control, now)));
             }
             Event::Published(job, entered) => {
                 let id = job.id;
@@ -578,6 +598,18 @@ impl State {
             }
             Err(error) => self.core.inputs_read(lease, Err(error.to_string()), now),
         }
+    }
+
+    fn control(
+        &mut self,
+        id: JobId,
+        control: Control,
+        now: Now,
+    ) -> Result<Controlled, ControlError> {
+        self.core.control(id, control)?;
+        let on_disk = self.carry_out(now);
+        let view = self.core.job(id, now.at).ok_or(ControlError::Unknown(id))?;
+        Ok((view, on_disk))
     }
 
     fn connected(&mut self, peer: Peer, joined: oneshot::Sender<(WorkerId, Outbox)>, now: Now) {

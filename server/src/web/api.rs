@@ -3,17 +3,19 @@
 use super::App;
 use super::error::{ApiError, STORE_FAILING};
 use super::join;
+use super::list::list;
 use super::names::HostPort;
 use crate::metrics::Metrics;
 use axum::extract::{FromRequestParts, Query, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::http::request::Parts;
 use axum::http::{Method, StatusCode, Uri};
-use axum::response::IntoResponse;
+use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use tequio_protocol::api::{ServerView, WorkerView};
+use tequio_protocol::limits::LIST_ROWS;
 use tequio_protocol::text::quote;
 
 /// The query string, read as `T`.
@@ -107,8 +109,16 @@ pub(super) async fn operator() -> StatusCode {
 }
 
 /// `GET /api/workers`
-pub(super) async fn workers(State(app): State<App>) -> Result<Json<Vec<WorkerView>>, ApiError> {
-    Ok(Json(app.dispatcher.list_workers().await?))
+pub(super) async fn workers(State(app): State<App>) -> Result<Response, ApiError> {
+    let dispatcher = app.dispatcher;
+    list(
+        |worker: &WorkerView| worker.id,
+        move |last| {
+            let dispatcher = dispatcher.clone();
+            async move { dispatcher.list_workers_behind(last, LIST_ROWS).await }
+        },
+    )
+    .await
 }
 
 /// Any other path below `/api/`.

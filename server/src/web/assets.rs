@@ -1,10 +1,11 @@
 //! The page's files, as they are sent.
 
 use super::App;
+use super::bodies::Kind;
 use super::error::ApiError;
 use super::gzip;
 use super::page::{Hash, Page};
-use axum::extract::State;
+use axum::extract::{Extension, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, HeaderMap,
     IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
@@ -89,9 +90,9 @@ fn answer(path: &str, hash: Hash, content: Cow<'static, [u8]>, headers: &HeaderM
     match compressed {
         Some(gzip) => {
             let coding = [(CONTENT_ENCODING, "gzip")];
-            (about, vary, content_type, coding, gzip).into_response()
+            (about, vary, content_type, coding, Extension(Kind::Shared), gzip).into_response()
         }
-        None => (about, vary, content_type, content).into_response(),
+        None => (about, vary, content_type, Extension(Kind::Shared), content).into_response(),
     }
 }
 

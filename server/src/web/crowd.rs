@@ -1,64 +1,293 @@
-//! How many connections there may be at once. Each is an open file, of which a process has a limited
-//! number: some are kept for the store, and some for short requests, so that `/healthz` answers when
-//! sockets have taken up all that they may.
+//! How many connections there may be at once, and what they may hold. Each is an open file, of which a
+//! process has a limited number: some are kept for the store, and some for short requests, so that
+//! `/healthz` answers when sockets have taken up all that they may.
+//!
+//! Where something runs short, nobody is turned away while others hold it and do nothing: what stands
+//! still the longest is ended.
 
 use super::error::{ApiError, FULL};
+use super::limits::Limits;
+use super::line::{Doing, Line, Still};
+use crate::bounds::{Bound, Held, Origin};
 use axum::http::StatusCode;
-use std::sync::{Arc, Mutex, PoisonError};
-use tequio_protocol::limits::{FILES_RESERVED, LOG_CALM};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use tequio_protocol::limits::{BUSY_RETRY_AFTER, FILES_RESERVED, LOG_CALM, ROOM_LOOK, STALLED_MIN};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::Instant;
+use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
 /// The place of one connection, until it is dropped.
-pub(super) type Place = OwnedSemaphorePermit;
+#[derive(Debug)]
+pub(super) struct Place {
+    crowd: Crowd,
+    number: u64,
+    origin: Origin,
+    line: Arc<Line>,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// The connection that has it.
+    pub(super) fn line(&self) -> &Arc<Line> {
+        &self.line
+    }
+
+    /// All connections.
+    pub(super) fn crowd(&self) -> &Crowd {
+        &self.crowd
+    }
+
+    /// It has said something.
+    pub(super) fn speaks(&self) {
+        let mut lines = self.crowd.lines();
+        if let Some(line) = lines.silent.remove(&self.number) {
+            lines.open.insert(self.number, line);
+        }
+        drop(lines);
+        self.line.turns(Doing::Idle, Instant::now());
+        self.crowd.limit_idle();
+    }
+
+    /// Where its peer is.
+    pub(super) fn origin(&self) -> Origin {
+        self.origin
+    }
+
+    /// Which connection has it.
+    pub(super) fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.crowd.lines().remove(self.number);
+    }
+}
 
 /// All connections.
 #[derive(Clone, Debug)]
-pub(super) struct Crowd {
+pub(super) struct Crowd(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    limits: Limits,
     places: Arc<Semaphore>,
     /// Connections that there may be at once.
     places_max: usize,
     /// Of these, the ones that only short requests may take.
     for_requests: usize,
+    next: AtomicU64,
+    lines: Mutex<Lines>,
+    /// Bytes of answers that are being written.
+    answers: Bound,
+    /// Bytes of headers and bodies that are being read.
+    bodies: Bound,
+    /// Streams of events.
+    events: Bound,
     /// How often somebody was turned away.
-    refusals: Arc<Mutex<Rarely>>,
+    refusals: Mutex<Rarely>,
+}
+
+/// By their numbers, which ascend.
+#[derive(Debug, Default)]
+struct Lines {
+    /// Those that have said nothing yet: the first waits the longest.
+    silent: BTreeMap<u64, Arc<Line>>,
+    /// All others but WebSockets.
+    open: BTreeMap<u64, Arc<Line>>,
+    /// The one that was ended last, and for what.
+    ending: Option<(Still, Weak<Line>)>,
+}
+
+/// Whether somebody still has it.
+fn is_there(line: &Weak<Line>) -> bool {
+    line.strong_count() > 0
+}
+
+impl Lines {
+    fn remove(&mut self, number: u64) -> Option<Arc<Line>> {
+        self.silent.remove(&number).or_else(|| self.open.remove(&number))
+    }
+
+    /// How many have no request under way.
+    fn idle(&self) -> usize {
+        let open = self.open.values().filter(|line| line.still_since(Still::Idle).is_some());
+        self.silent.len() + open.count()
+    }
+
+    /// Which of those that have said something stands still the longest, and since when.
+    fn stillest(&self, still: Still) -> Option<(Instant, &Arc<Line>)> {
+        let still = self.open.values().filter_map(|line| Some((line.still_since(still)?, line)));
+        still.min_by_key(|(since, _)| *since)
+    }
 }
 
 impl Crowd {
     /// For a process that may have `files_max` open files.
-    pub(super) fn new(files_max: Option<u64>) -> Crowd {
+    pub(super) fn new(files_max: Option<u64>, limits: Limits) -> Crowd {
         let files_max = files_max.and_then(|files| usize::try_from(files).ok());
         let files_max = files_max.unwrap_or(usize::MAX).min(Semaphore::MAX_PERMITS);
         // A process that has next to no files still serves some of each.
         let reserved = FILES_RESERVED.min(files_max / 3);
         let places_max = files_max - reserved;
-        Crowd {
+        let bound = |all_max| Bound::new(all_max, all_max);
+        Crowd(Arc::new(Shared {
             places: Arc::new(Semaphore::new(places_max)),
             places_max,
             for_requests: FILES_RESERVED.min(places_max / 3),
-            refusals: Arc::default(),
-        }
+            next: AtomicU64::new(0),
+            lines: Mutex::default(),
+            answers: bound(limits.answers_bytes_max),
+            bodies: bound(limits.bodies_bytes_max),
+            events: bound(limits.event_streams_max),
+            refusals: Mutex::default(),
+            limits,
+        }))
+    }
+
+    pub(super) fn limits(&self) -> &Limits {
+        &self.0.limits
+    }
+
+    /// Bytes of answers that are being written.
+    pub(super) fn answers(&self) -> &Bound {
+        &self.0.answers
+    }
+
+    /// Bytes of headers and bodies that are being read.
+    pub(super) fn bodies(&self) -> &Bound {
+        &self.0.bodies
     }
 
     /// Waits for a place; there mostly is one.
-    pub(super) async fn enter(&self) -> Place {
-        let places = self.places.clone();
-        if let Ok(place) = places.clone().try_acquire_owned() {
-            return place;
+    pub(super) async fn enter(&self, origin: Origin) -> Place {
+        let places = &self.0.places;
+        if let Ok(permit) = places.clone().try_acquire_owned() {
+            return self.place(permit, origin);
         }
-        self.tell("wait until others have left");
-        places.acquire_owned().await.expect("nobody closes it")
+        // Nobody waits for those who do nothing.
+        self.tell(match self.end_idle() {
+            true => "take the places of idle ones",
+            false => "wait until others have left",
+        });
+        loop {
+            if let Ok(permit) = timeout(STALLED_MIN, places.clone().acquire_owned()).await {
+                return self.place(permit.expect("nobody closes it"), origin);
+            }
+            self.end_idle();
+        }
     }
 
-    /// Whether even short requests are running out of places.
-    pub(super) fn is_tight(&self) -> bool {
-        self.places.available_permits() < self.for_requests / 2
+    fn place(&self, permit: OwnedSemaphorePermit, origin: Origin) -> Place {
+        let number = self.0.next.fetch_add(1, Ordering::Relaxed);
+        let line = Arc::new(Line::new(Instant::now(), self.0.limits.answer_patience));
+        let mut lines = self.lines();
+        lines.silent.insert(number, line.clone());
+        if lines.silent.len() > self.0.limits.connections_silent_max
+            && let Some((_, longest)) = lines.silent.pop_first()
+        {
+            longest.end();
+        }
+        drop(lines);
+        Place { crowd: self.clone(), number, origin, line, _permit: permit }
+    }
+
+    /// A connection is a WebSocket from now on, which has bounds of its own.
+    pub(super) fn is_socket(&self, number: u64) {
+        if let Some(line) = self.lines().remove(number) {
+            line.turns(Doing::Socket, Instant::now());
+        }
+    }
+
+    /// Ends the connection that does nothing for the longest time, first of those that have said
+    /// nothing at all. Whether there was one.
+    fn end_idle(&self) -> bool {
+        let mut lines = self.lines();
+        if let Some((_, longest)) = lines.silent.pop_first() {
+            longest.end();
+            return true;
+        }
+        drop(lines);
+        [Still::Idle, Still::Unread, Still::Unsent].into_iter().any(|still| self.end_still(still))
+    }
+
+    /// Ends what stands still for the longest time, if that is long enough. Whether there was one.
+    pub(super) fn end_still(&self, still: Still) -> bool {
+        let mut lines = self.lines();
+        // What is about to go makes room first.
+        if lines.ending.as_ref().is_some_and(|(kind, line)| *kind == still && is_there(line)) {
+            return true;
+        }
+        let Some((since, line)) = lines.stillest(still) else { return false };
+        // One on which nothing is under way is missed by nobody.
+        let is_long = still == Still::Idle || since.elapsed() >= STALLED_MIN;
+        if is_long {
+            line.end();
+            lines.ending = Some((still, Arc::downgrade(line)));
+        }
+        is_long
+    }
+
+    /// Ends what is idle the longest, where there is too much of it.
+    fn limit_idle(&self) {
+        let lines = self.lines();
+        if lines.open.len() <= self.0.limits.connections_idle_max {
+            return;
+        }
+        if lines.idle() - lines.silent.len() > self.0.limits.connections_idle_max
+            && let Some((_, longest)) = lines.stillest(Still::Idle)
+        {
+            longest.end();
+        }
+    }
+
+    /// Takes `amount` of what answers may hold, at the cost of those that nobody reads, or waits for a
+    /// while; gives 503 where all are read.
+    pub(super) async fn room_for_answer(
+        &self,
+        origin: Origin,
+        amount: usize,
+    ) -> Result<Held, ApiError> {
+        self.room(self.answers(), origin, amount, Still::Unread).await
+    }
+
+    /// Takes the room of a stream of events, likewise.
+    pub(super) async fn room_for_events(&self, origin: Origin) -> Result<Held, ApiError> {
+        self.room(&self.0.events, origin, 1, Still::UnreadEvents).await
+    }
+
+    async fn room(
+        &self,
+        bound: &Bound,
+        origin: Origin,
+        amount: usize,
+        still: Still,
+    ) -> Result<Held, ApiError> {
+        let began = Instant::now();
+        loop {
+            if let Ok(held) = bound.take(origin, amount) {
+                return Ok(held);
+            }
+            self.end_still(still);
+            if began.elapsed() >= self.0.limits.room_wait {
+                return Err(no_room());
+            }
+            sleep(ROOM_LOOK).await;
+        }
     }
 
     /// Returns an error if a connection, which has a place already, must not keep it for long.
     pub(super) fn admit(&self) -> Result<(), ApiError> {
-        if self.places.available_permits() >= self.for_requests {
+        let free = self.0.places.available_permits();
+        if free >= self.0.for_requests {
+            return Ok(());
+        }
+        // What does nothing makes way for what does.
+        let idle = self.lines().idle();
+        if free + idle >= self.0.for_requests && self.end_idle() {
             return Ok(());
         }
         self.tell("are refused what would keep them open");
@@ -67,16 +296,30 @@ impl Crowd {
         Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, FULL, message))
     }
 
+    fn lines(&self) -> MutexGuard<'_, Lines> {
+        // Each change is made whole.
+        self.0.lines.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn tell(&self, what: &str) {
-        let mut refusals = self.refusals.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut refusals = self.0.refusals.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(times) = refusals.count(Instant::now()) {
             warn!(
                 "of the {} connections that the limit of open files leaves, hardly any are free: \
                  new ones {what} ({times} so far); `ulimit -n`, or LimitNOFILE of systemd, raises it",
-                self.places_max
+                self.0.places_max
             );
         }
     }
+}
+
+/// 503: others hold all that there is, and use it.
+pub(super) fn no_room() -> ApiError {
+    let message = format!(
+        "This server writes and reads as much at once as it may; try again in {} s.",
+        BUSY_RETRY_AFTER.as_secs()
+    );
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, FULL, message)
 }
 
 /// What happens over and over, and is said once, and then each time that it has happened twice as
@@ -103,24 +346,92 @@ impl Rarely {
 mod tests {
     use super::*;
 
+    fn origin() -> Origin {
+        Origin::from(std::net::IpAddr::from([127, 0, 0, 1]))
+    }
+
+    fn crowd(files_max: u64) -> Crowd {
+        Crowd::new(Some(files_max), Limits::default())
+    }
+
     #[tokio::test]
     async fn what_stays_open_leaves_places_for_requests() {
-        let crowd = Crowd::new(Some(90));
+        let crowd = crowd(90);
         let mut places = Vec::new();
         while crowd.admit().is_ok() {
-            places.push(crowd.enter().await);
+            places.push(crowd.enter(origin()).await);
+            crowd.is_socket(places[places.len() - 1].number());
         }
         assert_eq!(places.len(), 41, "60 places, 20 of them for requests");
-        assert!(!crowd.is_tight());
-        for _ in 0..11 {
-            places.push(crowd.enter().await);
-        }
-        assert!(crowd.is_tight());
+        // Those that say nothing take none away from those that do.
+        let silent: Vec<Place> = [crowd.enter(origin()).await, crowd.enter(origin()).await].into();
+        assert!(crowd.admit().is_err());
+        drop(places.pop());
+        assert!(crowd.admit().is_ok());
+        assert!(silent[0].line().is_ended() && !silent[1].line().is_ended());
         drop(places);
         assert!(crowd.admit().is_ok());
         for files_max in [None, Some(u64::MAX), Some(1), Some(0)] {
-            Crowd::new(files_max);
+            Crowd::new(files_max, Limits::default());
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_idle_the_longest_makes_way() {
+        let limits =
+            Limits { connections_silent_max: 3, connections_idle_max: 2, ..Limits::default() };
+        let crowd = Crowd::new(None, limits);
+        let ended = |places: &[Place]| -> Vec<bool> {
+            places.iter().map(|place| place.line().is_ended()).collect()
+        };
+        let mut places = Vec::new();
+        for _ in 0..4 {
+            places.push(crowd.enter(origin()).await);
+            sleep(STALLED_MIN).await;
+        }
+        assert_eq!(ended(&places), [true, false, false, false]);
+        for place in &places[1..] {
+            place.speaks();
+            sleep(STALLED_MIN).await;
+        }
+        assert_eq!(ended(&places), [true, true, false, false]);
+        places[2].line().turns(Doing::Asked, Instant::now());
+        places[2].line().is_unread(Instant::now());
+        assert!(!crowd.end_still(Still::Unread), "not for a moment");
+        sleep(STALLED_MIN).await;
+        assert!(crowd.end_still(Still::Unread));
+        assert_eq!(ended(&places), [true, true, true, false]);
+        places[3].line().turns(Doing::Asked, Instant::now());
+        places[3].line().is_unread(Instant::now());
+        sleep(STALLED_MIN).await;
+        assert!(crowd.end_still(Still::Unread));
+        assert!(!places[3].line().is_ended(), "the other has not gone yet");
+        places.remove(2);
+        assert!(crowd.end_still(Still::Unread));
+        assert!(places[2].line().is_ended());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn room_is_what_nobody_reads_or_is_waited_for() {
+        let limits = Limits { answers_bytes_max: 10, ..Limits::default() };
+        let crowd = Crowd::new(None, limits);
+        let origin = origin();
+        let place = crowd.enter(origin).await;
+        place.speaks();
+        let held = crowd.room_for_answer(origin, 8).await.unwrap();
+        place.line().turns(Doing::Asked, Instant::now());
+        place.line().is_unread(Instant::now());
+        let asker = tokio::spawn({
+            let crowd = crowd.clone();
+            async move { crowd.room_for_answer(origin, 8).await.map(|held| held.amount()) }
+        });
+        place.line().ended().await;
+        drop((place, held));
+        assert_eq!(asker.await.unwrap().unwrap(), 8);
+        let _read = crowd.room_for_answer(origin, 8).await.unwrap();
+        let began = Instant::now();
+        assert!(crowd.room_for_answer(origin, 8).await.is_err());
+        assert!(began.elapsed() >= crowd.limits().room_wait);
     }
 
     #[test]

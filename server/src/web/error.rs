@@ -80,7 +80,11 @@ impl IntoResponse for ApiError {
         }
         if self.code == FULL {
             // Whoever is turned away for want of places keeps none.
-            return (self.status, [(CONNECTION, "close")], body).into_response();
+            let headers = [
+                (CONNECTION, "close".to_owned()),
+                (RETRY_AFTER, BUSY_RETRY_AFTER.as_secs().to_string()),
+            ];
+            return (self.status, headers, body).into_response();
         }
         if let Some(pause) = self.retry_after {
             let seconds = HeaderValue::from(pause.as_secs());
@@ -90,7 +94,7 @@ impl IntoResponse for ApiError {
     }
 }
 
-/// The code of a server that has no place for another connection.
+/// The code of a server that has no place or no room for more.
 pub(super) const FULL: &str = "full";
 
 impl From<Stopped> for ApiError {

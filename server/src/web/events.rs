@@ -2,18 +2,23 @@
 
 use super::App;
 use super::api::Params;
+use super::bodies::Kind;
 use super::error::ApiError;
-use crate::connection::{Stopping, stopped};
+use super::line::Line;
+use crate::bounds::{Held, Origin};
+use crate::connection::{PeerAddress, Stopping, stopped};
 use crate::dispatcher::{Dispatcher, Telling, Watch};
-use axum::extract::State;
+use axum::body::{Body, Bytes};
+use axum::extract::{Extension, State};
 use axum::http::HeaderName;
+use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE};
 use axum::response::IntoResponse;
-use axum::response::sse::{Event, Sse};
 use futures_util::stream::unfold;
 use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::broadcast;
 use tokio::sync::broadcast::error::RecvError;
 
@@ -34,35 +39,133 @@ pub(super) struct EventsParams {
 /// [`LiveEvent`](tequio_protocol::live::LiveEvent) as its data.
 pub(super) async fn get(
     State(app): State<App>,
+    Extension(address): Extension<PeerAddress>,
+    Extension(line): Extension<Arc<Line>>,
     Params(EventsParams { once }): Params<EventsParams>,
 ) -> Result<impl IntoResponse, ApiError> {
     if !once {
         app.crowd.admit()?;
     }
-    let events = Events::of(app).await?;
+    let seat = app.crowd.room_for_events(Origin::from(address)).await?;
+    let events = Events::of(app, line, seat).await?;
     let count_max = if once { 1 } else { usize::MAX };
-    Ok((UNBUFFERED, Sse::new(events.stream().take(count_max))))
+    let about = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
+    let body = Body::from_stream(events.stream().take(count_max));
+    Ok((UNBUFFERED, about, Extension(Kind::Events), body))
+}
+
+/// What is being told, and whom: all share one copy of each telling, but those who read slowly keep
+/// different ones.
+#[derive(Clone)]
+pub(super) struct Told {
+    bytes_max: usize,
+    tellings: Arc<Mutex<Tellings>>,
+}
+
+/// By their numbers, which ascend.
+#[derive(Default)]
+struct Tellings {
+    all: BTreeMap<u64, Readers>,
+    bytes: usize,
+}
+
+/// Those who are being told one thing.
+struct Readers {
+    bytes: usize,
+    lines: Vec<Arc<Line>>,
+}
+
+/// Being told one thing, until it is dropped.
+struct Hearing {
+    told: Told,
+    number: u64,
+    line: Arc<Line>,
+}
+
+impl Told {
+    /// All tellings that are being read have `bytes_max` together.
+    pub(super) fn new(bytes_max: usize) -> Told {
+        Told { bytes_max, tellings: Arc::default() }
+    }
+
+    /// Somebody is told something from now on. Where that is too much together, the oldest is told no
+    /// more: its readers end, and begin anew when they come back.
+    fn tell(&self, number: u64, bytes: usize, line: &Arc<Line>) -> Hearing {
+        let mut tellings = self.tellings();
+        if !tellings.all.contains_key(&number) {
+            tellings.bytes += bytes;
+            tellings.all.insert(number, Readers { bytes, lines: Vec::new() });
+        }
+        if let Some(readers) = tellings.all.get_mut(&number) {
+            readers.lines.push(line.clone());
+        }
+        while tellings.bytes > self.bytes_max
+            && tellings.all.len() > 1
+            && let Some((_, oldest)) = tellings.all.pop_first()
+        {
+            tellings.bytes -= oldest.bytes;
+            oldest.lines.iter().for_each(|line| line.end());
+        }
+        Hearing { told: self.clone(), number, line: line.clone() }
+    }
+
+    fn tellings(&self) -> MutexGuard<'_, Tellings> {
+        // Each change is made whole.
+        self.tellings.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Hearing {
+    fn drop(&mut self) {
+        let mut tellings = self.told.tellings();
+        let Some(readers) = tellings.all.get_mut(&self.number) else { return };
+        if let Some(at) = readers.lines.iter().position(|line| Arc::ptr_eq(line, &self.line)) {
+            readers.lines.swap_remove(at);
+        }
+        if readers.lines.is_empty() {
+            let bytes = readers.bytes;
+            tellings.all.remove(&self.number);
+            tellings.bytes -= bytes;
+        }
+    }
 }
 
 struct Events {
     dispatcher: Dispatcher,
+    told: Told,
+    line: Arc<Line>,
     /// A snapshot that is not sent yet.
     snapshot: Option<Arc<Telling>>,
     changes: broadcast::Receiver<Arc<Telling>>,
+    /// What it is told right now.
+    hearing: Option<Hearing>,
     stopping: Stopping,
+    _seat: Held,
 }
 
 impl Events {
-    async fn of(app: App) -> Result<Events, ApiError> {
+    async fn of(app: App, line: Arc<Line>, seat: Held) -> Result<Events, ApiError> {
         let Watch { snapshot, changes } = app.dispatcher.watch().await?;
-        let (dispatcher, stopping) = (app.dispatcher, app.sockets.stopping());
-        Ok(Events { dispatcher, snapshot: Some(snapshot), changes, stopping })
+        Ok(Events {
+            told: app.told,
+            line,
+            snapshot: Some(snapshot),
+            changes,
+            hearing: None,
+            stopping: app.sockets.stopping(),
+            dispatcher: app.dispatcher,
+            _seat: seat,
+        })
     }
 
-    fn stream(self) -> impl Stream<Item = Result<Event, Infallible>> {
+    fn stream(self) -> impl Stream<Item = Result<Bytes, Infallible>> {
         unfold(self, |mut events| async {
+            // Whoever asks for the next event has taken the last.
+            events.hearing = None;
             let next = events.next().await?;
-            Some((Ok(Event::default().data(next.json())), events))
+            let wire = next.wire();
+            events.hearing = Some(events.told.tell(next.number, wire.len(), &events.line));
+            Some((Ok(wire), events))
         })
     }
 
@@ -92,11 +195,16 @@ impl Events {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bounds::Bound;
     use crate::connection::Peer;
     use crate::metrics::Metrics;
     use crate::store::MemoryStore;
     use tequio_protocol::limits::{LIVE_INTERVAL, LIVE_SILENCE, LIVE_WAITING_MAX};
     use tokio::sync::watch;
+
+    fn line() -> Arc<Line> {
+        Arc::new(Line::new(tokio::time::Instant::now(), LIVE_INTERVAL))
+    }
 
     async fn events() -> (Events, watch::Sender<bool>) {
         let store = Arc::new(MemoryStore::new());
@@ -104,7 +212,39 @@ mod tests {
         let (dispatcher, _) = started.unwrap();
         let Watch { snapshot, changes } = dispatcher.watch().await.unwrap();
         let (stop, stopping) = watch::channel(false);
-        (Events { dispatcher, snapshot: Some(snapshot), changes, stopping }, stop)
+        let address = std::net::IpAddr::from([127, 0, 0, 1]);
+        let events = Events {
+            dispatcher,
+            told: Told::new(1),
+            line: line(),
+            snapshot: Some(snapshot),
+            changes,
+            hearing: None,
+            stopping,
+            _seat: Bound::new(1, 1).take(Origin::from(address), 1).unwrap(),
+        };
+        (events, stop)
+    }
+
+    fn text(telling: &Telling) -> String {
+        String::from_utf8(telling.wire().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn who_is_behind_the_most_is_told_no_more() {
+        let told = Told::new(10);
+        let [a, b, c, d] = [(); 4].map(|()| line());
+        let ended = || [&a, &b, &c, &d].map(|line| line.is_ended());
+        let first = told.tell(1, 6, &a);
+        let _shares = told.tell(1, 6, &b);
+        let _second = told.tell(2, 4, &c);
+        assert_eq!(ended(), [false; 4], "6 bytes are there once, and 4");
+        let third = told.tell(3, 40, &d);
+        assert_eq!(ended(), [true, true, true, false], "one there must be");
+        drop(first);
+        drop(third);
+        let tellings = told.tellings();
+        assert_eq!((tellings.bytes, tellings.all.len()), (0, 0));
     }
 
     fn peer() -> Peer {
@@ -118,14 +258,14 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_too_slowly_begins_anew() {
         let (mut events, _stop) = events().await;
-        assert!(events.next().await.unwrap().json().contains("snapshot"));
+        assert!(text(&*events.next().await.unwrap()).contains("snapshot"));
         for _ in 0..2 * LIVE_WAITING_MAX {
             events.dispatcher.connected(peer()).await.unwrap();
             tokio::time::sleep(LIVE_INTERVAL).await;
         }
         let next = events.next().await.unwrap();
-        let next = next.json();
-        assert!(next.starts_with(r#"{"type":"snapshot""#), "{next}");
+        let next = text(&next);
+        assert!(next.starts_with(r#"data: {"type":"snapshot""#), "{next}");
         assert!(next.contains(&format!(r#""id":{}"#, 2 * LIVE_WAITING_MAX)), "{next}");
     }
 
@@ -135,7 +275,7 @@ mod tests {
         events.next().await;
         let began = tokio::time::Instant::now();
         let next = events.next().await.unwrap();
-        let next = next.json();
+        let next = text(&next);
         assert!(next.contains(r#""workers":[]"#), "{next}");
         assert!(began.elapsed() <= LIVE_SILENCE + LIVE_INTERVAL);
     }

@@ -6,6 +6,7 @@ use super::appends::Appended;
 use super::drafts::{Addition, Drafts, Then, unknown_draft};
 use super::error::ApiError;
 use super::lines::Lines;
+use super::list;
 use crate::dispatcher::{ChangeError, Control, Dispatcher};
 use crate::store::{self, StoreError};
 use crate::wall_clock;
@@ -23,7 +24,7 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::job_text::{self, JobError};
 use tequio_protocol::limits::{
-    APPEND_BYTES_MAX, BODY_BYTES_MAX, GRID_BYTES_MAX, JOB_NAME_CHARS_MAX,
+    APPEND_BYTES_MAX, BODY_BYTES_MAX, GRID_BYTES_MAX, JOB_NAME_CHARS_MAX, LIST_ROWS,
 };
 use tequio_protocol::line::EXAMPLE;
 use tequio_protocol::op::{Op, RepeatMultiply};
@@ -77,8 +78,16 @@ pub(super) struct Growth {
 }
 
 /// `GET /api/jobs`
-pub(super) async fn list(State(app): State<App>) -> Result<Json<Vec<JobView>>, ApiError> {
-    Ok(Json(app.dispatcher.list_jobs().await?))
+pub(super) async fn list(State(app): State<App>) -> Result<Response, ApiError> {
+    let dispatcher = app.dispatcher;
+    list::list(
+        |job: &JobView| job.id,
+        move |last| {
+            let dispatcher = dispatcher.clone();
+            async move { dispatcher.list_jobs_behind(last, LIST_ROWS).await }
+        },
+    )
+    .await
 }
 
 /// `GET /api/jobs/ID`
@@ -289,8 +298,7 @@ async fn control(
     control: Control,
 ) -> Result<Json<JobView>, ApiError> {
     let id = parse_id(&id)?;
-    app.dispatcher.control(id, control).await?;
-    view(&app.dispatcher, id).await.map(Json)
+    Ok(Json(app.dispatcher.control(id, control).await?))
 }
 
 async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, ApiError> {

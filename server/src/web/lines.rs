@@ -1,5 +1,6 @@
 //! Inputs as a body has them, read as it arrives.
 
+use super::bodies;
 use super::error::{ApiError, BODY_CUT_OFF};
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt;
@@ -40,6 +41,10 @@ impl Lines {
                     self.reader.push(&bytes)
                 }
                 Some(Err(error)) => {
+                    let error = error.into_inner();
+                    if let Some(refusal) = bodies::refusal(&error) {
+                        return Err(refusal);
+                    }
                     let message = format!("The body was cut off: {error}.");
                     return Err(ApiError::bad(BODY_CUT_OFF, message));
                 }

@@ -3,6 +3,7 @@
 mod api;
 mod appends;
 mod assets;
+mod bodies;
 mod crowd;
 mod drafts;
 mod error;
@@ -11,12 +12,16 @@ mod grid;
 mod gzip;
 mod jobs;
 mod join;
+mod limits;
+mod line;
 mod lines;
+mod list;
 mod listen;
 mod names;
 mod page;
 mod patience;
 mod proxy;
+mod readers;
 mod results;
 mod sample;
 mod socket;
@@ -26,6 +31,7 @@ mod upgrade;
 mod who;
 
 pub use join::{join_link, opening_address};
+pub use limits::Limits;
 pub use names::{BadHost, BadOrigin, HostPort, PageOrigin};
 pub use page::{Damaged, Page};
 pub use proxy::Prefix;
@@ -46,7 +52,9 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::{any, get, post};
 use crowd::Crowd;
 use drafts::Drafts;
+use events::Told;
 use futures_util::future::BoxFuture;
+use readers::Readers;
 use sample::Samples;
 use socket::Sockets;
 use std::net::SocketAddr;
@@ -76,6 +84,8 @@ pub struct Config {
     pub who: Who,
     /// What it believes of its workers.
     pub trust: Trust,
+    /// What peers may hold of it.
+    pub limits: Limits,
 }
 
 /// What handlers share.
@@ -86,6 +96,8 @@ struct App {
     dispatcher: Dispatcher,
     drafts: Drafts,
     store: Arc<dyn Store>,
+    readers: Readers,
+    told: Told,
     samples: Samples,
     appends: Appends,
     metrics: Arc<Metrics>,
@@ -156,7 +168,7 @@ async fn serve_until(
     config: Config,
     stop: BoxFuture<'static, ()>,
 ) -> Result<(), StoreError> {
-    let Config { address, welcome, demo, root, page, store, who, trust } = config;
+    let Config { address, welcome, demo, root, page, store, who, trust, limits } = config;
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
         Dispatcher::start(welcome, store.clone(), metrics.clone(), trust).await?;
@@ -165,7 +177,7 @@ async fn serve_until(
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
     let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
-    let crowd = Crowd::new(files::limit());
+    let crowd = Crowd::new(files::limit(), limits);
     let drafts = Drafts::new(dispatcher.clone());
     let sweep = tokio::spawn(drafts.clone().sweep());
     let app = App {
@@ -173,6 +185,8 @@ async fn serve_until(
         page: Arc::new(page),
         dispatcher: dispatcher.clone(),
         drafts: drafts.clone(),
+        readers: Readers::new(store.clone()),
+        told: Told::new(crowd.limits().events_bytes_max),
         store,
         samples: Samples::default(),
         appends: Appends::default(),
@@ -186,16 +200,20 @@ async fn serve_until(
         crowd: crowd.clone(),
     };
     let demo = demo.then(|| tokio::spawn(demo::run(dispatcher.clone())));
+    let mut until = Instant::now();
     listen::accept(listener, routes(app), &crowd, stop, || {
         stopping.send_replace(true);
+        until = Instant::now() + CLOSE_TIMEOUT;
+        until
     })
     .await;
     sweep.abort();
     if let Some(demo) = demo {
         demo.abort();
     }
-    // A peer that does not answer its close in time is dropped with the process.
-    tokio::time::timeout(CLOSE_TIMEOUT, all_closed.wait()).await.ok();
+    // A peer that does not answer its close in time is dropped with the process. Requests and sockets
+    // have this time together.
+    tokio::time::timeout_at(until, all_closed.wait()).await.ok();
     dispatcher.stop().await;
     ended.wait().await;
     Ok(())

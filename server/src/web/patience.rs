@@ -2,14 +2,16 @@
 //! 1001 when the server stops; those wait for as long as a peer likes, keep what waits with them, and
 //! say at a stop what keeps clients from coming back; of a message that is too long they say nothing. So
 //! this gives a peer up that takes nothing, says at a stop that the server goes away, and closes with
-//! 1009. It does none of these before somebody asks for it: other answers
-//! may be read as slowly as anybody wants, since a person looks at them.
+//! 1009, once somebody asks for it. Of other answers something has to be taken in a longer time, which
+//! each has from its `line`.
 //!
 //! And it lingers: a connection that is closed while its peer still sends is reset by the system, and what
 //! was answered is lost with it. So what the peer sends is read on for a while, and thrown away.
 
 use super::crowd::Place;
+use super::line::{Doing, Line, Still};
 use super::socketio::Frames;
+use crate::bounds::Held;
 use crate::connection::{Stopping, stopped};
 use std::fmt;
 use std::io::{Error, ErrorKind, IoSlice, Result};
@@ -18,12 +20,12 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use tequio_protocol::limits::{
-    CLOSE_TIMEOUT, FRAME_BYTES_MAX, LINGER_BYTES_MAX, LINGER_MAX, LINGER_READ_BYTES,
-    LINGER_SILENCE, WRITE_TIMEOUT,
+    CLOSE_TIMEOUT, FRAME_BYTES_MAX, HEADERS_BYTES_FREE, LINGER_BYTES_MAX, LINGER_MAX,
+    LINGER_READ_BYTES, LINGER_SILENCE, WRITE_TIMEOUT,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Handle;
-use tokio::time::{Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, sleep, timeout};
 
 /// A closing frame of a server with the code 1001 (RFC 6455, section 5.5.1).
 const GOING_AWAY: [u8; 4] = [0x88, 2, 0x03, 0xe9];
@@ -77,7 +79,7 @@ pub(super) struct Patient<S: Lingers> {
     stream: Option<S>,
     place: Option<Place>,
     patience: Patience,
-    /// Runs while a write waits.
+    /// Runs while a write waits, for as long as the peer may take nothing.
     waiting: Option<Pin<Box<Sleep>>>,
     /// For good: what is written next must not wait as long again.
     is_given_up: bool,
@@ -92,6 +94,8 @@ pub(super) struct Patient<S: Lingers> {
     is_answered: bool,
     /// What the peer has sent, once its messages are limited.
     frames: Frames,
+    /// What its headers hold.
+    head: Option<Held>,
     /// Runs while what still comes of a message that is too long is dropped: a peer that is cut off
     /// while it writes does not read why.
     dropping: Option<Pin<Box<Sleep>>>,
@@ -116,6 +120,7 @@ impl<S: Lingers> Patient<S> {
             is_ended: false,
             is_answered: false,
             frames: Frames::default(),
+            head: None,
             dropping: None,
         }
     }
@@ -124,12 +129,48 @@ impl<S: Lingers> Patient<S> {
         Pin::new(self.stream.as_mut().expect("it is there until this is dropped"))
     }
 
+    fn line(&self) -> Option<&Line> {
+        let line = self.place.as_ref().map(|place| &**place.line());
+        // What a WebSocket writes is its own business.
+        line.filter(|line| line.doing() != Doing::Socket)
+    }
+
+    /// Some bytes came. Headers that are long, and not whole, need room.
+    ///
+    /// Returns an error where there is none.
+    fn holds_head(&mut self, came: usize) -> Result<()> {
+        let Some(place) = &self.place else { return Ok(()) };
+        let head = place.line().read(came);
+        if head <= HEADERS_BYTES_FREE {
+            self.head = None;
+            return Ok(());
+        }
+        let held = match &mut self.head {
+            Some(held) => held.resize(head),
+            None => place.crowd().bodies().take(place.origin(), head).map(|held| {
+                self.head = Some(held);
+            }),
+        };
+        held.map_err(|full| {
+            place.crowd().end_still(Still::Unsent);
+            Error::new(ErrorKind::OutOfMemory, full)
+        })
+    }
+
     fn judge<T>(&mut self, cx: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
-        if written.is_ready() || self.patience.0.stopping.get().is_none() {
+        if written.is_ready() {
             self.waiting = None;
             return written;
         }
-        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(WRITE_TIMEOUT)));
+        let is_hurried = self.patience.0.stopping.get().is_some();
+        let patience =
+            if is_hurried { Some(WRITE_TIMEOUT) } else { self.line().map(Line::patience) };
+        // Our own WebSockets keep their time themselves.
+        let Some(patience) = patience else { return written };
+        if let Some(line) = self.line() {
+            line.is_unread(Instant::now());
+        }
+        let waiting = self.waiting.get_or_insert_with(|| Box::pin(sleep(patience)));
         if !self.is_given_up && waiting.as_mut().poll(cx).is_pending() {
             return Poll::Pending;
         }
@@ -149,6 +190,9 @@ impl<S: Lingers> Patient<S> {
 
     fn wrote(&mut self, written: &Poll<Result<usize>>, bytes: usize) {
         if let Poll::Ready(Ok(count)) = written {
+            if let Some(line) = self.line() {
+                line.wrote(*count);
+            }
             self.is_answered = true;
             self.is_between_frames = self.patience.0.stopping.get().is_some() && *count == bytes;
         }
@@ -181,6 +225,10 @@ impl<S: Lingers> AsyncRead for Patient<S> {
             Poll::Ready(Err(_)) => true,
             Poll::Pending => false,
         };
+        let came = buffer.filled().len() - before;
+        if came > 0 {
+            self.holds_head(came)?;
+        }
         let this = &mut *self;
         if let Some(tell) = this.patience.0.tell_too_big.get()
             && this.frames.exceed(&buffer.filled()[before..], FRAME_BYTES_MAX)
@@ -252,6 +300,9 @@ impl<S: Lingers> AsyncWrite for Patient<S> {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         let flushed = self.stream().poll_flush(cx);
+        if let (Poll::Ready(Ok(())), Some(line)) = (&flushed, self.line()) {
+            line.flushed(Instant::now());
+        }
         self.judge(cx, flushed)
     }
 
@@ -262,17 +313,29 @@ impl<S: Lingers> AsyncWrite for Patient<S> {
 
 impl<S: Lingers> Drop for Patient<S> {
     fn drop(&mut self) {
+        let place = self.place.take();
         let is_socket = self.patience.0.is_socket.load(Ordering::Relaxed);
+        let is_given_up = place.as_ref().is_some_and(|place| place.line().is_ended());
         let (Some(stream), Ok(runtime)) = (self.stream.take(), Handle::try_current()) else {
             return;
         };
-        if self.is_answered && !self.is_ended && !is_socket {
-            let place = self.place.take();
-            runtime.spawn(async move {
-                linger(stream).await;
-                drop(place);
-            });
+        if self.is_answered && !self.is_ended && !is_socket && !is_given_up {
+            runtime.spawn(linger_at(stream, place));
         }
+    }
+}
+
+/// Lingers for as long as nobody else needs the place.
+async fn linger_at(stream: impl Lingers, place: Option<Place>) {
+    match place {
+        Some(place) => {
+            place.line().turns(Doing::Idle, Instant::now());
+            tokio::select! {
+                () = linger(stream) => {}
+                () = place.line().ended() => {}
+            }
+        }
+        None => linger(stream).await,
     }
 }
 

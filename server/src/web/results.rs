@@ -5,6 +5,7 @@ use super::api::Params;
 use super::error::ApiError;
 use super::events::UNBUFFERED;
 use super::jobs::parse_id;
+use super::readers::{Block, Piece, Readers, Turn};
 use crate::connection::{Stopping, stopped};
 use crate::dispatcher::{ControlError, Progress, Stopped};
 use crate::store::{Run, Store, StoreError, push_joined};
@@ -19,13 +20,14 @@ use serde::Deserialize;
 use std::collections::VecDeque;
 use std::io::Write;
 use std::ops::Range;
-use std::sync::Arc;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::limits::RESULTS_BLOCK;
+use tequio_protocol::limits::{
+    ANSWER_PIECE_BYTES, RESULTS_BLOCK_MAX, RESULTS_BLOCK_MIN, RESULTS_ROWS_MAX,
+};
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::reader::LineRun;
 use tokio::sync::watch;
-use tracing::warn;
+use tracing::{debug, warn};
 
 /// What the query says.
 #[derive(Debug, Deserialize)]
@@ -101,7 +103,13 @@ fn nobody_sees_its_end() -> ApiError {
 
 /// Results that are being sent.
 struct Results {
-    store: Arc<dyn Store>,
+    readers: Readers,
+    /// Under which number its tail is kept.
+    number: u64,
+    /// How many results are read at once: more, the longer it goes on.
+    block: u64,
+    /// Whether a tail was kept, which may have had to make room since.
+    has_tail: bool,
     job: JobId,
     /// Whether its inputs come from lines.
     has_lines: bool,
@@ -131,8 +139,6 @@ enum Broken {
     Stopping,
     #[error("job {0} was set aside, since a part of it cannot be read")]
     SetAside(JobId),
-    #[error("reading failed: {0}")]
-    Panicked(#[from] tokio::task::JoinError),
     #[error("{0} of the bytes that were measured before are not there")]
     Short(u64),
 }
@@ -155,10 +161,14 @@ impl Results {
         progress: watch::Receiver<Progress>,
         wanted: &Wanted,
     ) -> Result<Results, StoreError> {
-        let has_lines = read_lines(&app.store, job, 0..0).await?.is_some();
+        let read = move |store: &dyn Store| store.lines(job, 0..0);
+        let has_lines = app.readers.read(Turn::First, read).await?.is_some();
         Ok(Results {
             has_lines,
-            store: app.store.clone(),
+            readers: app.readers.clone(),
+            number: app.readers.enter(),
+            block: RESULTS_BLOCK_MIN,
+            has_tail: false,
             job,
             progress: wanted.follow.then_some(progress),
             stopping: app.sockets.stopping(),
@@ -179,7 +189,11 @@ impl Results {
             match results.next_chunk().await {
                 Ok(chunk) => Ok(chunk.map(|chunk| (chunk, results))),
                 Err(broken) => {
-                    warn!(job = %results.job, "results break off: {broken}");
+                    match broken {
+                        // Everybody who follows is told so.
+                        Broken::Stopping => debug!(job = %results.job, "results break off"),
+                        _ => warn!(job = %results.job, "results break off: {broken}"),
+                    }
                     Err(broken)
                 }
             }
@@ -195,15 +209,15 @@ impl Results {
             if *self.stopping.borrow() {
                 return Err(Broken::Stopping);
             }
-            let (store, job, range) = (self.store.clone(), self.job, next..self.end);
+            let (job, range) = (self.job, next..self.end);
             let (has_lines, format) = (self.has_lines, self.format);
-            let reading = tokio::task::spawn_blocking(move || {
-                let (runs, numbers) = read_runs(&*store, job, range, has_lines)?;
+            let reading = self.readers.read(Turn::Next, move |store| {
+                let (runs, numbers) = read_runs(store, job, range, has_lines, RESULTS_BLOCK_MAX)?;
                 let of_run = |run: &Run| run.first..run.first + run.outcomes.len() as u64;
                 let intervals: Vec<Range<u64>> = runs.iter().map(of_run).collect();
-                Ok::<_, StoreError>((intervals, lines(format, &runs, numbers).len() as u64))
+                Ok((intervals, lines(format, &runs, numbers).len() as u64))
             });
-            let (read, length) = reading.await??;
+            let (read, length) = reading.await?;
             let Some(last) = read.last() else { break };
             next = last.end;
             bytes += length;
@@ -245,14 +259,16 @@ impl Results {
         if let Some(begun) = self.begun.take() {
             return Ok(Some(begun));
         }
+        if let Some(block) = self.take_tail()
+            && let Some(text) = self.next_piece(block)
+        {
+            return Ok(Some(text));
+        }
         loop {
             let end = self.end_of_readable()?;
-            let (runs, numbers) =
-                if self.next < end { self.read(end).await? } else { (Vec::new(), None) };
-            if let Some(last) = runs.last() {
-                self.next = last.first + last.outcomes.len() as u64;
-                self.sent += runs.iter().map(|run| run.outcomes.len() as u64).sum::<u64>();
-                return Ok(Some(lines(self.format, &runs, numbers)));
+            let block = if self.next < end { self.read(end).await? } else { Block::default() };
+            if let Some(text) = self.next_piece(block) {
+                return Ok(Some(text));
             }
             if let Some(Range { start, end }) = self.next_interval() {
                 (self.next, self.end) = (start, end);
@@ -260,6 +276,34 @@ impl Results {
                 return Ok(None);
             }
         }
+    }
+
+    /// What was read before and is not sent; `None` where there is nothing, or it had to make room.
+    fn take_tail(&mut self) -> Option<Block> {
+        if !std::mem::take(&mut self.has_tail) {
+            return None;
+        }
+        let tail = self.readers.take(self.number);
+        if tail.is_none() {
+            // It is read once more, and little of it: that may have room.
+            self.block = RESULTS_BLOCK_MIN;
+        }
+        tail
+    }
+
+    /// The next piece of what was read; `None` if nothing was. What is behind it is kept for all answers
+    /// together, so that one which nobody reads on keeps nothing for long.
+    fn next_piece(&mut self, mut block: Block) -> Option<Bytes> {
+        let (text, Piece { next, count, .. }) = block.next_piece()?;
+        self.next = next;
+        self.sent += count;
+        if block.is_empty() {
+            self.block = (self.block * 4).min(RESULTS_BLOCK_MAX);
+        } else {
+            self.has_tail = true;
+            self.readers.keep(self.number, block);
+        }
+        Some(text)
     }
 
     fn next_interval(&mut self) -> Option<Range<u64>> {
@@ -281,13 +325,16 @@ impl Results {
         Ok(self.end.min(seen.prefix))
     }
 
-    /// Some outcomes, and from which lines their inputs come.
-    async fn read(&self, end: u64) -> Result<(Vec<Run>, Option<LineNumbers>), Broken> {
-        let (store, job, has_lines) = (self.store.clone(), self.job, self.has_lines);
-        let range = self.next..end;
-        let reading =
-            tokio::task::spawn_blocking(move || read_runs(&*store, job, range, has_lines));
-        Ok(reading.await??)
+    /// Some lines; none where there are no more.
+    async fn read(&self, end: u64) -> Result<Block, Broken> {
+        let (job, has_lines, format) = (self.job, self.has_lines, self.format);
+        let (range, block) = (self.next..end, self.block);
+        let turn = if self.sent == 0 { Turn::First } else { Turn::Next };
+        let reading = self.readers.read(turn, move |store| {
+            let (runs, numbers) = read_runs(store, job, range, has_lines, block)?;
+            Ok(cut_lines(format, &runs, numbers))
+        });
+        Ok(reading.await?)
     }
 
     /// Waits for more to be there; `false` where there will be none.
@@ -298,6 +345,12 @@ impl Results {
             () = stopped(&mut self.stopping) => return Err(Broken::Stopping),
         }
         Ok(true)
+    }
+}
+
+impl Drop for Results {
+    fn drop(&mut self) {
+        self.readers.take(self.number);
     }
 }
 
@@ -328,31 +381,28 @@ impl Format {
     }
 }
 
-/// The first outcomes of a range, and from which lines their inputs come.
+/// The first outcomes of a range, about `count` of them, and from which lines their inputs come.
 fn read_runs(
     store: &dyn Store,
     job: JobId,
     range: Range<u64>,
     has_lines: bool,
+    count: u64,
 ) -> Result<(Vec<Run>, Option<LineNumbers>), StoreError> {
-    let runs = store.outcomes(job, range, RESULTS_BLOCK)?;
+    let near = range.start..range.end.min(range.start.saturating_add(count));
+    let rows_max = count.min(RESULTS_ROWS_MAX);
+    let is_all = near == range;
+    let mut runs = store.outcomes(job, near, rows_max)?;
+    if runs.is_empty() && !is_all {
+        // There is a gap: what follows it, however far away.
+        runs = store.outcomes(job, range, 1)?;
+    }
     let (Some(first), Some(last), true) = (runs.first(), runs.last(), has_lines) else {
         return Ok((runs, None));
     };
     let range = first.first..last.first + last.outcomes.len() as u64;
     let numbers = store.lines(job, range)?.map(LineNumbers::new);
     Ok((runs, numbers))
-}
-
-/// From which lines the inputs of a range come; `None` where they come from none.
-async fn read_lines(
-    store: &Arc<dyn Store>,
-    job: JobId,
-    range: Range<u64>,
-) -> Result<Option<Vec<LineRun>>, StoreError> {
-    let store = store.clone();
-    let reading = tokio::task::spawn_blocking(move || store.lines(job, range));
-    reading.await.map_err(|error| StoreError::Io(error.to_string()))?
 }
 
 /// The lines of ascending indices.
@@ -380,18 +430,47 @@ impl LineNumbers {
 }
 
 /// `numbers` is `None` where inputs come from no lines.
-fn lines(format: Format, runs: &[Run], mut numbers: Option<LineNumbers>) -> Bytes {
+fn lines(format: Format, runs: &[Run], numbers: Option<LineNumbers>) -> Bytes {
     let mut text = Vec::new();
+    write_lines(format, runs, numbers, &mut text, |_, _| {});
+    text.into()
+}
+
+/// The same as a block, in pieces that an answer is written in.
+fn cut_lines(format: Format, runs: &[Run], numbers: Option<LineNumbers>) -> Block {
+    let (mut text, mut pieces) = (Vec::new(), VecDeque::<Piece>::new());
+    let mut start = 0;
+    write_lines(format, runs, numbers, &mut text, |end, index| {
+        let is_full = pieces.is_empty() || end - start > ANSWER_PIECE_BYTES;
+        match pieces.back_mut().filter(|_| !is_full) {
+            Some(last) => *last = Piece { end, next: index + 1, count: last.count + 1 },
+            None => {
+                start = pieces.back().map_or(0, |last| last.end);
+                pieces.push_back(Piece { end, next: index + 1, count: 1 });
+            }
+        }
+    });
+    Block::new(text, pieces)
+}
+
+/// Says of each line where it ends, and its index.
+fn write_lines(
+    format: Format,
+    runs: &[Run],
+    mut numbers: Option<LineNumbers>,
+    text: &mut Vec<u8>,
+    mut wrote: impl FnMut(usize, u64),
+) {
     for run in runs {
         for (index, outcome) in (run.first..).zip(&run.outcomes) {
             let line = numbers.as_mut().map(|numbers| numbers.of(index));
             match format {
-                Format::Jsonl => write_json(&mut text, index, line.flatten(), outcome),
-                Format::Csv => write_csv(&mut text, index, line, outcome),
+                Format::Jsonl => write_json(text, index, line.flatten(), outcome),
+                Format::Csv => write_csv(text, index, line, outcome),
             }
+            wrote(text.len(), index);
         }
     }
-    text.into()
 }
 
 /// `{"index":0,"result":1.5}` or `{"index":3,"error":"..."}`; with `"line":1` behind the index where
@@ -450,6 +529,7 @@ mod tests {
     use super::*;
     use crate::store::{MemoryStore, NewJob, Recording};
     use futures_util::TryStreamExt;
+    use std::sync::Arc;
     use tequio_protocol::api::JobState;
     use tequio_protocol::ids::WorkerId;
     use tequio_protocol::number::Number;
@@ -547,7 +627,10 @@ mod tests {
         let (stop, stopping) = watch::channel(false);
         let results = Results {
             has_lines: false,
-            store,
+            readers: Readers::new(store),
+            number: 0,
+            block: RESULTS_BLOCK_MIN,
+            has_tail: false,
             job,
             progress: None,
             stopping,

@@ -20,11 +20,11 @@ use axum::routing::any;
 use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use tequio_protocol::limits::{
-    AGENT_CHARS_MAX, CHAT_MESSAGE_BYTES_MAX, ECHO_PREFIX_CHARS_MAX, FRAME_BYTES_MAX,
-    SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES_MAX,
+    CHAT_MESSAGE_BYTES_MAX, ECHO_PREFIX_CHARS_MAX, FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES,
+    SOCKET_WRITE_BUFFER_BYTES_MAX,
 };
 use tequio_protocol::message::close_code;
-use tequio_protocol::text::{printable, quote};
+use tequio_protocol::text::quote;
 use tokio::sync::mpsc;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{self, Message};
@@ -100,7 +100,7 @@ impl FromRequestParts<App> for Caller {
         let peer = Peer {
             address,
             path: quote(parts.uri.path()),
-            agent: agent.map(|agent| printable(&agent, AGENT_CHARS_MAX)),
+            agent: agent.map(|agent| tequio_protocol::text::agent(&agent)),
         };
         Ok(Caller { handshake, before, peer, app: app.clone() })
     }

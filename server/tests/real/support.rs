@@ -13,11 +13,11 @@ use tempfile::TempDir;
 use tequio::native::{self, End};
 use tequio::scheduler::{Failures, Trust};
 use tequio::store::{MemoryStore, Store};
-use tequio::web::{self, Config, Page, Root, Who};
+use tequio::web::{self, Config, Limits, Page, Root, Who};
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::op::RepeatMultiply;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::process::{Child, ChildStderr, Command};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -64,6 +64,19 @@ impl Server {
         Server::launch(RepeatMultiply::new(3.0, 2.0, 10).ok(), store, on_loopback()).await
     }
 
+    /// Starts one whose peers may hold what `limits` say, and whose system holds next to nothing of what
+    /// it is given to send: what nobody reads waits in the server.
+    pub(crate) async fn start_within(limits: Limits, store: Arc<dyn Store>) -> Server {
+        let socket = TcpSocket::new_v4().unwrap();
+        // What is accepted has it too.
+        socket.set_send_buffer_size(4096).unwrap();
+        socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let listener = socket.listen(1024).unwrap();
+        let welcome = RepeatMultiply::new(3.0, 2.0, 10).ok();
+        let failures = Failures::Judged;
+        Server::launch_on(listener, welcome, store, on_loopback(), failures, limits)
+    }
+
     /// Starts one that accepts `who`.
     pub(crate) async fn start_for(who: Who) -> Server {
         Server::launch(None, Arc::new(MemoryStore::new()), who).await
@@ -86,12 +99,24 @@ impl Server {
         failures: Failures,
     ) -> Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        Server::launch_on(listener, welcome, store, who, failures, Limits::default())
+    }
+
+    fn launch_on(
+        listener: TcpListener,
+        welcome: Option<RepeatMultiply>,
+        store: Arc<dyn Store>,
+        who: Who,
+        failures: Failures,
+        limits: Limits,
+    ) -> Server {
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let root = Root::Tasks;
         let page = Page::packed(&PAGE).unwrap();
         let trust = Trust { failures, ..Trust::from(1) };
-        let config = Config { address, welcome, demo: false, root, page, store, who, trust };
+        let demo = false;
+        let config = Config { address, welcome, demo, root, page, store, who, trust, limits };
         let served = tokio::spawn(async {
             let stopped = async {
                 stopped.await.ok();
@@ -423,6 +448,11 @@ impl Tequio {
                 return line;
             }
         }
+    }
+
+    /// The next line; `None` at the end of the console.
+    pub(crate) async fn next_line(&mut self) -> Option<String> {
+        within(self.console.next_line()).await.unwrap()
     }
 
     /// `ADDRESS:PORT`

@@ -5,21 +5,20 @@ use crate::connection::Close;
 use crate::scheduler::{Mode, Origin, Session};
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
-use tequio_protocol::limits::{AGENT_CHARS_MAX, HEARTBEAT};
+use tequio_protocol::limits::HEARTBEAT;
 use tequio_protocol::message::{ErrorCode, Hello, PROTOCOL, ServerMessage, Welcome, close_code};
 use tequio_protocol::op::Op;
-use tequio_protocol::text::printable;
 use tracing::info;
 
 impl Core {
     /// Lends to a worker from now on, as it has said that it wants.
-    pub(super) fn begin(&mut self, id: WorkerId) {
+    pub(super) fn begin(&mut self, id: WorkerId, now: Duration) {
         let Some(worker) = self.workers.get(&id).filter(|worker| worker.is_welcome) else { return };
         let origin = Origin::from(worker.peer.address);
         match &worker.hello {
-            None => self.scheduler.add_worker(id, origin, Mode::Plain, 1),
+            None => self.scheduler.add_worker(id, origin, Mode::Plain, 1, now),
             Some(hello) if knows_an_op(hello) => {
-                self.scheduler.add_worker(id, origin, Mode::Lease, hello.slots);
+                self.scheduler.add_worker(id, origin, Mode::Lease, hello.slots, now);
             }
             Some(_) => info!("[#{id}] knows none of the ops here"),
         }
@@ -34,7 +33,7 @@ impl Core {
             let message = "hello was said before on this connection".to_owned();
             return self.refuse(id, ErrorCode::BadHello, message, None, now.at);
         }
-        hello.agent = printable(&hello.agent, AGENT_CHARS_MAX);
+        hello.agent = tequio_protocol::text::agent(&hello.agent);
         worker.peer.agent = Some(hello.agent.clone());
         self.live.changed.insert(id);
         info!("[#{id}] hello slots={} agent={}", hello.slots, hello.agent);
@@ -54,7 +53,7 @@ impl Core {
             self.scheduler.set_mode(id, Mode::Lease);
             self.scheduler.set_slots(id, slots);
         } else {
-            self.begin(id);
+            self.begin(id, now.at);
         }
     }
 
