@@ -273,6 +273,14 @@ pub const BODY_BYTES_MAX: usize = 1024 * 1024 * 1024;
 /// all are or none.
 pub const APPEND_BYTES_MAX: usize = 8 * 1024 * 1024;
 
+/// Inputs that one such body adds: three times what a command sends at once ([`UPLOAD_BYTES_MAX`]), and
+/// 6 MB in memory. A line of CSV may have six bytes.
+pub const APPEND_INPUTS_MAX: usize = 1 << 18;
+
+/// What all such bodies hold together, in KiB, from when their lines are read until they are written. Beyond
+/// it a request gets 503 and may be sent again.
+pub const APPENDS_KIB_MAX: usize = 12 * 1024;
+
 /// How long a job waits for more inputs. One that nobody has appended to for so long was left behind,
 /// by a command that was killed or a machine that went down; it is closed with what it has.
 pub const OPEN_IDLE_MAX: Duration = Duration::from_secs(24 * 3600);
@@ -435,6 +443,17 @@ pub const STRIKES_MAX: u32 = 3;
 /// that runs out of memory loses a task at once. One is forgotten for each [`AUDITED_FIRST`] results.
 /// Such a failure costs nobody a second attempt, since the server's result is recorded.
 pub const REFUTED_MAX: u64 = 16;
+
+/// How long a newcomer waits for its first lease where somebody was turned away for wrong results within
+/// [`SUSPICION`]. Without it six of twenty workers that only lie, and come back at once, waste a third
+/// of what all compute. Honest people at the same address wait for a second, once.
+pub const NEWCOMER_PAUSE: Duration = Duration::from_secs(1);
+
+/// See [`NEWCOMER_PAUSE`].
+pub const SUSPICION: Duration = Duration::from_secs(60);
+
+/// Addresses that are remembered for [`SUSPICION`], at 100 bytes each. Beyond it no more are added.
+pub const SUSPECTS_MAX: usize = 4096;
 
 /// Leases that a newcomer is lent at once, whatever number of slots it claims; each result that is
 /// taken makes it one more, up to [`LEASES_PER_SLOT`]. So a machine of 64 cores is busy after some

@@ -122,6 +122,7 @@ fn in_words(name: &str, value: &str) -> String {
         let has = |part: &str| name.split('_').any(|word| word == part);
         return match number {
             _ if has("BYTES") => bytes(number),
+            _ if has("KIB") => bytes(number.saturating_mul(1024)),
             _ if has("CHARS") => format!("{} characters", grouped(number)),
             _ if name.ends_with("_S") => seconds(number),
             _ => grouped(number),
@@ -210,6 +211,7 @@ mod tests {
         for (name, value, said) in [
             ("FRAME_BYTES_MAX", "1048576", "1 MiB"),
             ("HOST_BYTES_MAX", "260", "260 bytes"),
+            ("WAITING_KIB_MAX", "8192", "8 MiB"),
             ("AGENT_CHARS_MAX", "512", "512 characters"),
             ("SESSIONS_MAX", "1024", "1,024"),
             ("HISTORY_S", "3600", "60 min"),

@@ -109,7 +109,7 @@ impl Lender {
         scheduler.add_job(JobId(1), spec);
         let here = Origin::from(IpAddr::from(Ipv4Addr::LOCALHOST));
         for id in 1..=workers {
-            scheduler.add_worker(WorkerId(id), here, Mode::Lease, 1);
+            scheduler.add_worker(WorkerId(id), here, Mode::Lease, 1, Duration::ZERO);
         }
         let results: Numbers = (0..LEASE_TASKS_MAX).map(|_| Number(1.0)).collect();
         let answer = results.slice(0..1);

@@ -459,7 +459,7 @@ impl Core {
         self.log_connected();
         match self.welcome {
             Some(input) => self.give(id, Op::RepeatMultiply, input, None, now.at),
-            None => self.begin(id),
+            None => self.begin(id, now.at),
         }
         id
     }
@@ -654,7 +654,7 @@ impl Core {
             None if worker.is_welcome => {}
             None => {
                 worker.is_welcome = true;
-                self.begin(id);
+                self.begin(id, now.at);
             }
             Some((lease, index)) => {
                 let duration = duration_of(result.duration_ms);

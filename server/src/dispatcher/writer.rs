@@ -41,7 +41,7 @@ pub(super) enum Write {
     Publish(Box<StoredJob>, Reply<JobId>),
     /// Inputs behind the `first` that an open job has, their lines, and whether it stays open. The dispatcher
     /// answers it.
-    Grow(JobId, u64, Vec<RepeatMultiply>, Vec<LineRun>, bool, Reply<()>),
+    Grow(JobId, u64, Arc<Vec<RepeatMultiply>>, Vec<LineRun>, bool, Reply<()>),
     /// When a job was last appended to, for the next start; that it could not be noted is no news.
     NoteAppended(JobId, u64),
     /// An open job, which takes no more inputs. The dispatcher answers it.

@@ -49,7 +49,7 @@ impl Scheduler {
             let outcomes =
                 |run: &Range<u64>| results.slice(place(run.start)..place(run.end)).into();
             let saved = self.settle(job, &range, right, outcomes);
-            let refusal = self.wrong(worker, lease, index, got);
+            let refusal = self.wrong(worker, lease, index, got, now);
             self.revoke_done(job, &held, is_late);
             return Err(Refusal { saved: Accepted { duplicates: 0, ..saved }, ..refusal });
         }
@@ -131,8 +131,7 @@ impl Scheduler {
             Some(number) => {
                 if self.has_failed_too_often(worker) {
                     let reason = RefusalReason::Refuted { lease, index, number };
-                    self.remove_worker(worker);
-                    return Err(Refusal::turned_away(reason));
+                    return Err(self.send_away(worker, reason, now));
                 }
                 Some(Outcome::Result(number))
             }
@@ -400,12 +399,18 @@ impl Scheduler {
 
     /// A wrong result: the lease goes back whole. In lease mode, where bits are everybody's, that is
     /// enough to be turned away; in plain mode the worker has a strike.
-    fn wrong(&mut self, id: WorkerId, lease: LeaseId, index: u64, got: Number) -> Refusal {
+    fn wrong(
+        &mut self,
+        id: WorkerId,
+        lease: LeaseId,
+        index: u64,
+        got: Number,
+        now: Duration,
+    ) -> Refusal {
         let reason = RefusalReason::Wrong { lease, index, got };
         self.heard(id);
         if self.workers.get(&id).is_some_and(|worker| worker.mode == Mode::Lease) {
-            self.remove_worker(id);
-            return Refusal::turned_away(reason);
+            return self.send_away(id, reason, now);
         }
         self.give_back(lease);
         if let Some(worker) = self.workers.get_mut(&id)
@@ -417,6 +422,15 @@ impl Scheduler {
         self.forget_late(id, lease);
         self.revoked.push((id, lease));
         self.strike(id, reason)
+    }
+
+    /// A worker is not believed any more, nor the next one at its address at once.
+    fn send_away(&mut self, id: WorkerId, reason: RefusalReason, now: Duration) -> Refusal {
+        if let Some(worker) = self.workers.get(&id) {
+            self.suspects.add(worker.origin, now);
+        }
+        self.remove_worker(id);
+        Refusal { reason, is_turned_away: true, saved: Accepted::default() }
     }
 
     /// Counts something that an honest worker does not do, and lets the worker go the third time.

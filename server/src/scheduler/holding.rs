@@ -70,7 +70,7 @@ impl Worker {
     /// Whether it takes more, and how much it needs that.
     pub(super) fn hunger_now(&self) -> Option<Hunger> {
         let held = (self.leases.len() + self.late.len()) as u32;
-        if self.overdue > 0 || held >= self.leases_max() {
+        if self.overdue > 0 || self.rests_until.is_some() || held >= self.leases_max() {
             return None;
         }
         match (held < self.slots, self.is_newcomer()) {

@@ -18,6 +18,7 @@ mod intervals;
 mod sessions;
 mod slots;
 mod speeds;
+mod suspects;
 #[cfg(test)]
 mod tests;
 
@@ -40,6 +41,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
+use suspects::Suspects;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
@@ -165,12 +167,6 @@ pub struct Refusal {
     pub saved: Accepted,
 }
 
-impl Refusal {
-    fn turned_away(reason: RefusalReason) -> Refusal {
-        Refusal { reason, is_turned_away: true, saved: Accepted::default() }
-    }
-}
-
 /// What was wrong with an answer.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[expect(missing_docs, reason = "the messages say it")]
@@ -230,6 +226,9 @@ pub struct Scheduler {
     stalled: BTreeSet<LeaseId>,
     /// Leases of workers that had shown nothing when they were lent.
     newcomers: BTreeSet<LeaseId>,
+    /// Where somebody was turned away lately, and who waits there for a first lease.
+    suspects: Suspects,
+    resting: BTreeSet<(Duration, WorkerId)>,
     able: Able,
     /// Leases that their workers are to be told to drop.
     revoked: Vec<(WorkerId, LeaseId)>,
@@ -294,6 +293,8 @@ struct Worker {
     /// until they are answered or released, since its slots are busy with them.
     late: BTreeSet<LeaseId>,
     memory: Memory,
+    /// Until when it waits for its first lease.
+    rests_until: Option<Duration>,
     turn: u64,
     hunger: Option<Hunger>,
     is_able: bool,
@@ -345,6 +346,8 @@ impl Scheduler {
             kept: BTreeSet::new(),
             stalled: BTreeSet::new(),
             newcomers: BTreeSet::new(),
+            suspects: Suspects::default(),
+            resting: BTreeSet::new(),
             able: Able::default(),
             revoked: Vec::new(),
             taken_over: Vec::new(),
@@ -431,7 +434,14 @@ impl Scheduler {
     // ---- Workers ----------------------------------------------------------------------------
 
     /// Enters a worker, which is lent something from now on.
-    pub fn add_worker(&mut self, id: WorkerId, origin: Origin, mode: Mode, slots: u32) {
+    pub fn add_worker(
+        &mut self,
+        id: WorkerId,
+        origin: Origin,
+        mode: Mode,
+        slots: u32,
+        now: Duration,
+    ) {
         let worker = Worker {
             origin,
             mode,
@@ -441,12 +451,23 @@ impl Scheduler {
             overdue: 0,
             late: BTreeSet::new(),
             memory: Memory::default(),
+            rests_until: self.suspects.rest(origin, now),
             turn: self.turn,
             hunger: None,
             is_able: false,
         };
+        self.resting.extend(worker.rests_until.map(|until| (until, id)));
         self.workers.insert(id, worker);
         self.refresh_worker(id);
+    }
+
+    /// A worker need not wait for a lease any more.
+    fn wake(&mut self, id: WorkerId) {
+        let worker = self.workers.get_mut(&id);
+        if let Some(until) = worker.and_then(|worker| worker.rests_until.take()) {
+            self.resting.remove(&(until, id));
+            self.refresh_worker(id);
+        }
     }
 
     /// Whether the worker is entered.
@@ -503,8 +524,9 @@ impl Scheduler {
     ) -> Option<WorkerId> {
         let (was, memory) = self.sessions.take(session, now)?;
         if !self.has_worker(id) {
-            self.add_worker(id, origin, Mode::Lease, slots);
+            self.add_worker(id, origin, Mode::Lease, slots, now);
         }
+        self.wake(id);
         self.set_mode(id, Mode::Lease);
         self.workers.get_mut(&id)?.memory.resume(memory);
         self.set_slots(id, slots);
@@ -518,6 +540,9 @@ impl Scheduler {
         let worker = self.workers.remove(&id)?;
         if let Some(hunger) = worker.hunger {
             self.hungry.remove(&(hunger, worker.turn, id));
+        }
+        if let Some(until) = worker.rests_until {
+            self.resting.remove(&(until, id));
         }
         if worker.is_able {
             self.able.remove(worker.origin);
@@ -709,7 +734,8 @@ impl Scheduler {
     pub fn next_timeout(&self) -> Option<Duration> {
         let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
         let kept = self.kept.first().map(|(due, _)| *due);
-        [deadline, kept, self.sessions.next_timeout()].into_iter().flatten().min()
+        let resting = self.resting.first().map(|(until, _)| *until);
+        [deadline, kept, resting, self.sessions.next_timeout()].into_iter().flatten().min()
     }
 
     /// Takes back every lease whose deadline has passed, and drops the sessions that were kept for
@@ -743,6 +769,11 @@ impl Scheduler {
             }
         }
         self.open_stalled(now);
+        while let Some(&(until, id)) = self.resting.first()
+            && until <= now
+        {
+            self.wake(id);
+        }
         expired
     }
 

@@ -148,11 +148,13 @@ impl Bench {
     }
 
     fn add_worker_at(&mut self, origin: Origin, id: u64, slots: u32) {
-        self.act(|scheduler, _| scheduler.add_worker(worker(id), origin, Mode::Lease, slots));
+        self.act(|scheduler, now| {
+            scheduler.add_worker(worker(id), origin, Mode::Lease, slots, now);
+        });
     }
 
     fn add_plain(&mut self, id: u64) {
-        self.act(|scheduler, _| scheduler.add_worker(worker(id), here(), Mode::Plain, 1));
+        self.act(|scheduler, now| scheduler.add_worker(worker(id), here(), Mode::Plain, 1, now));
     }
 
     /// A worker's connection is lost.
@@ -1109,7 +1111,7 @@ fn a_plain_client_may_be_off_by_a_little_and_the_servers_own_bits_are_recorded()
     {
         for mode in [Mode::Plain, Mode::Lease] {
             let mut bench = Bench::with(10, 0);
-            bench.act(|scheduler, _| scheduler.add_worker(worker(1), here(), mode, 1));
+            bench.act(|scheduler, now| scheduler.add_worker(worker(1), here(), mode, 1, now));
             let skipped = bench.grant_to(1);
             bench.answer(&skipped).unwrap();
             let grant = bench.grant_to(1);
@@ -1429,8 +1431,8 @@ impl Model {
                 let id = self.next_worker;
                 self.next_worker += 1;
                 self.workers.push(id);
-                self.bench.act(|scheduler, _| {
-                    scheduler.add_worker(worker(id), here(), mode, slots);
+                self.bench.act(|scheduler, now| {
+                    scheduler.add_worker(worker(id), here(), mode, slots, now);
                 });
             }
             Step::RemoveWorker { at } => {

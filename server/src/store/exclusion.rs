@@ -24,7 +24,7 @@ pub(super) const LOCK_NAME: &str = "lock";
 
 /// The byte of the database that is locked: no file is so long, and SQLite locks none beyond 2^30 + 512.
 #[cfg(unix)]
-const LOCKED_BYTE: i64 = 1 << 62;
+const LOCKED_BYTE: nix::libc::off_t = nix::libc::off_t::MAX - 1;
 
 /// A folder whose database this process alone has open.
 #[derive(Debug)]
@@ -100,11 +100,11 @@ fn lock_database(database: &File, path: &Path) -> Result<(), StoreError> {
         // The system asks for that, where the lock is the open file's.
         l_pid: 0,
     };
-    #[cfg(any(target_os = "linux", target_os = "android"))]
+    #[cfg(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64"))]
     let lock = FcntlArg::F_OFD_SETLK(&lock);
     // A lock of the process, SQLite's own kind: this process closes no other descriptor of the file while
     // the store is open but those of SQLite, which knows of this.
-    #[cfg(not(any(target_os = "linux", target_os = "android")))]
+    #[cfg(not(all(any(target_os = "linux", target_os = "android"), target_pointer_width = "64")))]
     let lock = FcntlArg::F_SETLK(&lock);
     match fcntl(database, lock) {
         Ok(_) => Ok(()),

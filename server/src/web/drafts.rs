@@ -2,6 +2,7 @@
 //! it, nothing of it is computed, and whatever goes wrong leaves nothing of it. Who appends to a draft is
 //! known here alone, so that it ends with the server: the store discards drafts when it is loaded.
 
+use super::appends::Appended;
 use super::error::ApiError;
 use crate::dispatcher::{ChangeError, Dispatcher};
 use crate::store::{NewJob, StoreError};
@@ -47,6 +48,8 @@ pub(super) struct Addition {
     /// From which lines they come.
     pub(super) lines: Vec<LineRun>,
     pub(super) then: Then,
+    /// The room that the inputs take.
+    pub(super) appended: Appended,
 }
 
 /// What becomes of a draft that was added to.
@@ -144,7 +147,7 @@ impl Draft {
         id: JobId,
         addition: Addition,
     ) -> Result<u64, ApiError> {
-        let Addition { first, inputs, lines, then } = addition;
+        let Addition { first, inputs, lines, then, appended: _held } = addition;
         let end = first + inputs.len() as u64;
         if first != self.total && end != self.total {
             let message = format!(
@@ -199,6 +202,7 @@ fn gone(id: JobId, error: ChangeError) -> ApiError {
 
 #[cfg(test)]
 mod tests {
+    use super::super::appends::Appends;
     use super::*;
     use crate::metrics::Metrics;
     use crate::store::{MemoryStore, Store};
@@ -220,7 +224,8 @@ mod tests {
 
     fn addition(first: u64, count: u64, then: Then) -> Addition {
         let inputs = (first..first + count).map(|n| RepeatMultiply::new(n as f64, 2.0, 3).unwrap());
-        Addition { first, inputs: inputs.collect(), lines: Vec::new(), then }
+        let appended = Appends::default().begin();
+        Addition { first, inputs: inputs.collect(), lines: Vec::new(), then, appended }
     }
 
     /// The store's thread has come to what it was told before.

@@ -45,15 +45,23 @@ impl ApiError {
         ApiError::new(StatusCode::BAD_REQUEST, code, message)
     }
 
-    /// Whether a body has not come to its end.
-    pub(super) fn is_cut_off(&self) -> bool {
-        self.code == BODY_CUT_OFF
+    /// Whether the same request may succeed: its body has not come to its end, or there was no room.
+    pub(super) fn may_pass(&self) -> bool {
+        self.code == BODY_CUT_OFF || self.status == StatusCode::SERVICE_UNAVAILABLE
     }
 
     /// 404, for an `id` as it was written in the path.
     pub(super) fn unknown_job(id: &str) -> ApiError {
         let message = format!("There is no job {}.", quote(id));
         ApiError::new(StatusCode::NOT_FOUND, "unknown_job", message)
+    }
+
+    /// 413, for a request that adds inputs.
+    pub(super) fn too_many_inputs(inputs_max: usize) -> ApiError {
+        let message = format!(
+            "A request adds {inputs_max} inputs at the most: send them in several, with `more=true`."
+        );
+        ApiError::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_inputs", message)
     }
 
     /// 413.

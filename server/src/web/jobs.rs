@@ -2,6 +2,7 @@
 
 use super::App;
 use super::api::Params;
+use super::appends::Appended;
 use super::drafts::{Addition, Drafts, Then, unknown_draft};
 use super::error::ApiError;
 use super::lines::Lines;
@@ -17,6 +18,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::ops::Range;
+use std::sync::Arc;
 use tequio_protocol::api::{DraftView, JobView, NewJob};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
@@ -133,17 +135,20 @@ pub(super) async fn append(
         Err(_) if growth.draft => return Err(unknown_draft(job)),
         before => before?,
     };
-    let Read { inputs, lines, skipped } = read_lines(&app, job, body, &growth).await?;
+    let Read { inputs, lines, skipped, appended: _held } =
+        read_lines(&app, job, body, &growth).await?;
     if growth.draft {
         let message = format!("Job {job} is no draft: it was submitted without `draft=true`.");
         return Err(ApiError::new(StatusCode::CONFLICT, "not_growing", message));
     }
     let end = growth.first + inputs.len() as u64;
+    // Kept, to be compared with what is there already.
+    let inputs = Arc::new(inputs);
     let mut grown =
         app.dispatcher.grow(job, growth.first, inputs.clone(), lines, growth.more).await;
     if matches!(grown, Err(ChangeError::Store(StoreError::Overlap { .. })))
         && (before.total == end && !growth.more)
-        && read_inputs(&app, job, growth.first..end).await? == inputs
+        && read_inputs(&app, job, growth.first..end).await? == *inputs
     {
         // The same request has added them before, and failed at closing the job.
         grown = app.dispatcher.grow(job, end, Vec::new(), Vec::new(), false).await;
@@ -184,11 +189,12 @@ async fn append_to_draft(
     growth: Growth,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let Read { inputs, lines, skipped } = match read_lines(app, job, body, &growth).await {
+    let Read { inputs, lines, skipped, appended } = match read_lines(app, job, body, &growth).await
+    {
         Ok(read) => read,
         Err(error) => {
-            // One that was cut off is repeated by whoever sent it.
-            if !error.is_cut_off() {
+            // Whoever sent it sends it again.
+            if !error.may_pass() {
                 app.drafts.discard(job).await;
             }
             return Err(error);
@@ -199,7 +205,10 @@ async fn append_to_draft(
         Growth { more: true, .. } => Then::OpenJob,
         Growth { .. } => Then::Job,
     };
-    let total = app.drafts.add(job, Addition { first: growth.first, inputs, lines, then }).await?;
+    let total = app
+        .drafts
+        .add(job, Addition { first: growth.first, inputs, lines, then, appended })
+        .await?;
     let response = match then {
         Then::Draft => draft_view(job, total),
         Then::Job | Then::OpenJob => created(&view(&app.dispatcher, job).await?),
@@ -212,6 +221,8 @@ struct Read {
     inputs: Vec<RepeatMultiply>,
     lines: Vec<LineRun>,
     skipped: Skipped,
+    /// The room that they take.
+    appended: Appended,
 }
 
 async fn read_lines(app: &App, job: JobId, body: Body, growth: &Growth) -> Result<Read, ApiError> {
@@ -222,12 +233,13 @@ async fn read_lines(app: &App, job: JobId, body: Body, growth: &Growth) -> Resul
     };
     let start = Start { index: growth.first, line };
     let mut body = Lines::new(body, APPEND_BYTES_MAX, start, invalid);
-    let (mut inputs, mut lines) = (Vec::new(), Vec::new());
+    let (mut inputs, mut lines, mut appended) = (Vec::new(), Vec::new(), app.appends.begin());
     loop {
         let mut block = body.next_block().await?;
         if block.inputs.is_empty() {
-            return Ok(Read { inputs, lines, skipped: body.skipped().clone() });
+            return Ok(Read { inputs, lines, skipped: body.skipped().clone(), appended });
         }
+        appended.hold(&block)?;
         inputs.append(&mut block.inputs);
         lines.append(&mut block.lines);
     }
@@ -286,8 +298,7 @@ async fn control(
     control: Control,
 ) -> Result<Json<JobView>, ApiError> {
     let id = parse_id(&id)?;
-    app.dispatcher.control(id, control).await?;
-    view(&app.dispatcher, id).await.map(Json)
+    Ok(Json(app.dispatcher.control(id, control).await?))
 }
 
 async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, ApiError> {

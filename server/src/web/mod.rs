@@ -1,6 +1,7 @@
 //! Everything that speaks HTTP. All routes are in [`routes`].
 
 mod api;
+mod appends;
 mod assets;
 mod bodies;
 mod crowd;
@@ -44,6 +45,7 @@ use crate::metrics::{Metrics, Service};
 use crate::scheduler::Trust;
 use crate::services::Services;
 use crate::store::{Store, StoreError};
+use appends::Appends;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware::from_fn_with_state;
@@ -97,6 +99,7 @@ struct App {
     readers: Readers,
     told: Told,
     samples: Samples,
+    appends: Appends,
     metrics: Arc<Metrics>,
     sockets: Sockets,
     services: Services,
@@ -186,6 +189,7 @@ async fn serve_until(
         told: Told::new(crowd.limits().events_bytes_max),
         store,
         samples: Samples::default(),
+        appends: Appends::default(),
         services: Services::new(metrics.clone()),
         metrics,
         sockets,

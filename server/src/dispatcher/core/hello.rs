@@ -12,13 +12,13 @@ use tracing::info;
 
 impl Core {
     /// Lends to a worker from now on, as it has said that it wants.
-    pub(super) fn begin(&mut self, id: WorkerId) {
+    pub(super) fn begin(&mut self, id: WorkerId, now: Duration) {
         let Some(worker) = self.workers.get(&id).filter(|worker| worker.is_welcome) else { return };
         let origin = Origin::from(worker.peer.address);
         match &worker.hello {
-            None => self.scheduler.add_worker(id, origin, Mode::Plain, 1),
+            None => self.scheduler.add_worker(id, origin, Mode::Plain, 1, now),
             Some(hello) if knows_an_op(hello) => {
-                self.scheduler.add_worker(id, origin, Mode::Lease, hello.slots);
+                self.scheduler.add_worker(id, origin, Mode::Lease, hello.slots, now);
             }
             Some(_) => info!("[#{id}] knows none of the ops here"),
         }
@@ -53,7 +53,7 @@ impl Core {
             self.scheduler.set_mode(id, Mode::Lease);
             self.scheduler.set_slots(id, slots);
         } else {
-            self.begin(id);
+            self.begin(id, now.at);
         }
     }
 

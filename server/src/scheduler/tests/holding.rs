@@ -26,7 +26,7 @@ fn what_a_newcomer_is_lent_follows_what_it_answers_and_not_what_it_claims() {
 fn however_many_hold_all_that_they_may_something_is_free() {
     let mut bench = Bench::with(1 << 30, 0);
     for id in 1..=8 {
-        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 8);
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 8, bench.now);
         bench.set_speed(id, 1e-6);
     }
     while bench.scheduler.grant(bench.now).is_some() {}

@@ -154,7 +154,7 @@ fn the_oldest_sessions_are_dropped_when_there_are_too_many() {
     let mut bench = Bench::new();
     let mut sessions = Vec::new();
     for id in 0..=SESSIONS_KEPT_MAX as u64 {
-        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 1);
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 1, bench.now);
         let session = bench.scheduler.new_session();
         bench.scheduler.keep_worker(worker(id), session, bench.now);
         sessions.push(session);
@@ -173,7 +173,7 @@ fn sessions_keep_a_bounded_number_of_inputs_each_and_all() {
     bench.add_job(JOB, JobSpec { lease_tasks_max: LEASE_INPUTS_MAX, ..spec(1 << 30) });
     let mut sessions = Vec::new();
     for id in 0..=(SESSIONS_KEPT_BYTES_MAX / SESSION_INPUTS_BYTES_MAX) as u64 {
-        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 16);
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 16, bench.now);
         bench.set_speed(id, 1e-6);
         let grants = bench.grants();
         assert!(grants.iter().map(|grant| count(&grant.range)).sum::<u64>() > INPUTS_MAX as u64);
@@ -192,7 +192,7 @@ fn who_says_hello_and_leaves_makes_nobody_forgotten() {
     bench.answer_part(&grant, 0..10).unwrap();
     let worker_with_results = bench.lose(1);
     let mut leave = |id: u64, taken: u64, origin: Origin| {
-        bench.scheduler.add_worker(worker(id), origin, Mode::Lease, 0);
+        bench.scheduler.add_worker(worker(id), origin, Mode::Lease, 0, bench.now);
         let memory = &mut bench.scheduler.workers.get_mut(&worker(id)).unwrap().memory;
         memory.credit.add_taken(taken);
         let session = bench.scheduler.new_session();

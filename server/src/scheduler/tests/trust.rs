@@ -1,7 +1,9 @@
 //! What is believed, and of whom.
 
 use super::*;
-use tequio_protocol::limits::{AUDITED_FIRST, GRANT_SCAN_MAX, REFUTED_MAX};
+use tequio_protocol::limits::{
+    AUDITED_FIRST, GRANT_SCAN_MAX, NEWCOMER_PAUSE, REFUTED_MAX, SUSPICION,
+};
 
 #[test]
 fn duplicates_do_not_hide_a_lie() {
@@ -92,6 +94,30 @@ fn who_computes_may_fail_now_and_then() {
         }
     }
     assert!(bench.scheduler.has_worker(worker(1)));
+}
+
+#[test]
+fn who_comes_where_somebody_was_turned_away_waits_a_moment_once() {
+    let mut bench = Bench::with(1000, 2);
+    bench.add_worker_at(at(2), 3, 1);
+    let lying = bench.grant_to(1);
+    bench.send(&lying, 0, &[Number(0.5)], None).unwrap_err();
+    let session = bench.lose(2);
+    bench.grants();
+    bench.add_worker(4, 1);
+    assert!(bench.grant().is_none(), "it may be the same one again");
+    bench.resume(5, 1, session).unwrap();
+    bench.grant_to(5);
+    bench.add_worker_at(at(2), 6, 1);
+    bench.grant_to(6);
+    bench.grants();
+    assert_eq!(bench.scheduler.next_timeout(), Some(bench.now + NEWCOMER_PAUSE));
+    bench.now += NEWCOMER_PAUSE;
+    bench.act(|scheduler, now| scheduler.expire(now));
+    bench.grant_to(4);
+    bench.now += SUSPICION;
+    bench.add_worker(7, 1);
+    bench.grant_to(7);
 }
 
 #[test]
