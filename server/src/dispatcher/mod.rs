@@ -82,7 +82,7 @@ enum Event {
     ListJobs(Option<JobId>, usize, oneshot::Sender<Vec<JobView>>),
     Job(JobId, oneshot::Sender<Option<JobView>>),
     Follow(JobId, oneshot::Sender<Option<watch::Receiver<Progress>>>),
-    Control(JobId, Control, oneshot::Sender<Result<Option<OnDisk>, ControlError>>),
+    Control(JobId, Control, oneshot::Sender<Result<Controlled, ControlError>>),
     Published(Box<StoredJob>, writer::Reply<JobId>),
     Grown(JobId, u64, bool, writer::Reply<()>),
     IsOpen(JobId, oneshot::Sender<Result<(), ControlError>>),
@@ -109,6 +109,9 @@ enum Event {
 
 /// Ends when a job's new state is on disk.
 type OnDisk = oneshot::Receiver<Result<(), StoreError>>;
+
+/// A job as it is once it was controlled, and the way to wait for that; none where it was so before.
+type Controlled = (JobView, Option<OnDisk>);
 
 /// How a server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -389,13 +392,14 @@ impl Dispatcher {
         }
     }
 
-    /// Pauses, resumes or cancels a job. It is so when this returns, and on disk.
-    pub async fn control(&self, id: JobId, control: Control) -> Result<(), ChangeError> {
-        match self.ask(|done| Event::Control(id, control, done)).await?? {
-            Some(on_disk) => Ok(on_disk.await.map_err(|_| Stopped)??),
-            // It was so before.
-            None => Ok(()),
+    /// Pauses, resumes or cancels a job. It is so when this returns, and on disk. The view is of that
+    /// moment: somebody may remove the job right after.
+    pub async fn control(&self, id: JobId, control: Control) -> Result<JobView, ChangeError> {
+        let (view, on_disk) = self.ask(|done| Event::Control(id, control, done)).await??;
+        if let Some(on_disk) = on_disk {
+            on_disk.await.map_err(|_| Stopped)??;
         }
+        Ok(view)
     }
 
     /// Removes a job that is over, with all that is recorded of it.
@@ -558,8 +562,7 @@ impl State {
                 drop(progress.send(self.followers.get(&id).map(watch::Sender::subscribe)));
             }
             Event::Control(id, control, done) => {
-                let controlled = self.core.control(id, control).map(|()| self.carry_out(now));
-                drop(done.send(controlled));
+                drop(done.send(self.control(id, control, now)));
             }
             Event::Published(job, entered) => {
                 let id = job.id;
@@ -619,6 +622,18 @@ impl State {
             }
             Err(error) => self.core.inputs_read(lease, Err(error.to_string()), now),
         }
+    }
+
+    fn control(
+        &mut self,
+        id: JobId,
+        control: Control,
+        now: Now,
+    ) -> Result<Controlled, ControlError> {
+        self.core.control(id, control)?;
+        let on_disk = self.carry_out(now);
+        let view = self.core.job(id, now.at).ok_or(ControlError::Unknown(id))?;
+        Ok((view, on_disk))
     }
 
     fn connected(&mut self, peer: Peer, joined: oneshot::Sender<(WorkerId, Outbox)>, now: Now) {

@@ -298,8 +298,7 @@ async fn control(
     control: Control,
 ) -> Result<Json<JobView>, ApiError> {
     let id = parse_id(&id)?;
-    app.dispatcher.control(id, control).await?;
-    view(&app.dispatcher, id).await.map(Json)
+    Ok(Json(app.dispatcher.control(id, control).await?))
 }
 
 async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, ApiError> {
