@@ -163,7 +163,7 @@ impl<S> Reading<S> {
 }
 
 /// The pause before it is asked again whether there is room, where nobody says so.
-const ROOM_RETRY: Duration = Duration::from_millis(50);
+pub(super) const ROOM_RETRY: Duration = Duration::from_millis(50);
 
 impl<S: AsyncRead + Unpin> Reading<S> {
     /// Throws away what the peer still sends, until it closes its end: it is to read why.
