@@ -4,6 +4,7 @@ use crate::support::{Client, Server, until, within};
 use futures_util::{SinkExt, StreamExt};
 use std::time::Duration;
 use tequio::web::Limits;
+use tequio_protocol::limits::FRAME_BYTES_MAX;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -13,12 +14,8 @@ use tokio_tungstenite::tungstenite::Message;
 const PATHS: [&str; 4] = ["/ws", "/echo", "/chat", "/"];
 
 async fn small() -> Server {
-    let limits = Limits {
-        begun_bytes_max: 64 * 1024,
-        begun_grace: Duration::ZERO,
-        unread_bytes_max: 64 * 1024,
-        ..Limits::default()
-    };
+    let limits =
+        Limits { begun_bytes_max: 64 * 1024, begun_grace: Duration::ZERO, ..Limits::default() };
     Server::start_limited(limits).await
 }
 
@@ -115,13 +112,25 @@ async fn the_slowest_of_those_that_have_begun_a_message_makes_room() {
 
 #[tokio::test]
 async fn fragments_are_one_message_that_is_begun_whatever_comes_between_them() {
-    let server = small().await;
-    let mut raw = Raw::open(&server, "/ws").await;
-    raw.send(&[head(TEXT_BEGINS, 10_000), vec![b'x'; 10_000]].concat()).await;
-    for _ in 0..20 {
-        raw.send(&[head(PING, 0), head(GOES_ON, 10_000), vec![b'x'; 10_000]].concat()).await;
+    // One message in fragments has room, since nobody knows how long it gets; and two have not.
+    let limits = Limits {
+        begun_bytes_max: FRAME_BYTES_MAX,
+        begun_grace: Duration::ZERO,
+        ..Limits::default()
+    };
+    let server = Server::start_limited(limits).await;
+    let (closed, mut closings) = mpsc::unbounded_channel();
+    for _ in 0..2 {
+        let mut raw = Raw::open(&server, "/ws").await;
+        raw.send(&[head(TEXT_BEGINS, 10_000), vec![b'x'; 10_000]].concat()).await;
+        for _ in 0..20 {
+            let part = [head(PING, 0), head(GOES_ON, 10_000), vec![b'x'; 10_000]].concat();
+            raw.send(&part).await;
+        }
+        let closed = closed.clone();
+        tokio::spawn(async move { closed.send(raw.close_code().await) });
     }
-    assert_eq!(raw.close_code().await, 1013);
+    assert_eq!(within(closings.recv()).await, Some(1013));
     server.stop().await;
 }
 
@@ -154,7 +163,9 @@ async fn a_message_has_its_time() {
 
 #[tokio::test]
 async fn what_a_peer_does_not_take_has_a_bound_together() {
-    let server = small().await;
+    let limits =
+        Limits { begun_grace: Duration::ZERO, unread_bytes_max: 64 * 1024, ..Limits::default() };
+    let server = Server::start_limited(limits).await;
     // More than a system takes for a socket that is not read.
     const MESSAGES: usize = 40;
     let text = "x".repeat(1_000_000);
