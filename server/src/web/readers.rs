@@ -1,13 +1,16 @@
-//! Reading the store for answers. Each read has a thread, of which there are a few, and is short: no
-//! thread waits for a peer. What was read ahead of a peer is kept for as long as there is room for it.
+//! Reading the store for answers. A few threads do nothing else, and each read is short: no thread waits
+//! for a peer. What was read ahead of a peer is kept for as long as there is room for it.
 
 use crate::store::{Store, StoreError};
 use axum::body::Bytes;
 use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::thread;
 use tequio_protocol::limits::{READERS_MAX, TAILS_BYTES_MAX};
-use tokio::sync::Semaphore;
+use tokio::sync::oneshot;
+use tracing::warn;
 
 /// Whose turn it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,10 +25,14 @@ pub(super) enum Turn {
 #[derive(Clone)]
 pub(super) struct Readers {
     store: Arc<dyn Store>,
-    turns: Arc<[Semaphore; 2]>,
+    /// What waits for the threads of each turn, in the order of its questions.
+    turns: [mpsc::Sender<Read>; 2],
     tails: Arc<Mutex<Tails>>,
     next: Arc<AtomicU64>,
 }
+
+/// A read that waits for its turn.
+type Read = Box<dyn FnOnce(&dyn Store) + Send>;
 
 /// Some lines of results, and where they may be cut.
 #[derive(Debug, Default)]
@@ -58,12 +65,8 @@ struct Tails {
 
 impl Readers {
     pub(super) fn new(store: Arc<dyn Store>) -> Readers {
-        Readers {
-            store,
-            turns: Arc::new([Semaphore::new(READERS_MAX), Semaphore::new(READERS_MAX)]),
-            tails: Arc::default(),
-            next: Arc::default(),
-        }
+        let turns = [(); 2].map(|()| start(&store));
+        Readers { store, turns, tails: Arc::default(), next: Arc::default() }
     }
 
     /// The number of a new answer, under which its tail is kept.
@@ -77,10 +80,15 @@ impl Readers {
         turn: Turn,
         read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
-        let _turn = self.turns[turn as usize].acquire().await.expect("nobody closes it");
-        let store = self.store.clone();
-        let reading = tokio::task::spawn_blocking(move || read(&*store));
-        reading.await.map_err(|error| StoreError::Io(error.to_string()))?
+        let (reply, answer) = oneshot::channel();
+        let read: Read = Box::new(move |store| {
+            // Whoever has left meanwhile needs no answer.
+            if !reply.is_closed() {
+                reply.send(read(store)).ok();
+            }
+        });
+        self.turns[turn as usize].send(read).map_err(|_| failed())?;
+        answer.await.map_err(|_| failed())?
     }
 
     /// Keeps what an answer has not sent, while there is room.
@@ -105,6 +113,36 @@ impl Readers {
     fn tails(&self) -> MutexGuard<'_, Tails> {
         // Each change is made whole.
         self.tails.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Only where a read has panicked, or no thread could be started.
+fn failed() -> StoreError {
+    StoreError::Io("a read was not answered".to_owned())
+}
+
+/// Starts the threads of a turn. They end when nobody can ask them any more.
+fn start(store: &Arc<dyn Store>) -> mpsc::Sender<Read> {
+    let (reads, waiting) = mpsc::channel::<Read>();
+    let waiting = Arc::new(Mutex::new(waiting));
+    for _ in 0..READERS_MAX {
+        // The store ends with its server: these do not keep it.
+        let (waiting, store) = (waiting.clone(), Arc::downgrade(store));
+        let named = thread::Builder::new().name("tequio-reader".to_owned());
+        if let Err(error) = named.spawn(move || read_all(&waiting, &store)) {
+            warn!("a thread that reads results was not started: {error}");
+        }
+    }
+    reads
+}
+
+fn read_all(waiting: &Mutex<mpsc::Receiver<Read>>, store: &Weak<dyn Store>) {
+    loop {
+        // One waits for the next read, and the others for the lock.
+        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let (Ok(read), Some(store)) = (next, store.upgrade()) else { return };
+        // Whoever asked is told by the answer's absence.
+        catch_unwind(AssertUnwindSafe(|| read(&*store))).ok();
     }
 }
 
@@ -185,10 +223,10 @@ mod tests {
                 })
             })
             .collect();
-        while readers.turns[Turn::Next as usize].available_permits() > 0 {
-            tokio::task::yield_now().await;
-        }
+        // All of them have been asked for by then, and none can be answered.
+        tokio::task::yield_now().await;
         readers.read(Turn::First, |_| Ok(())).await.unwrap();
+        assert!(reads.iter().all(|read| !read.is_finished()));
         drop(go);
         for read in reads {
             read.await.unwrap();

@@ -263,7 +263,7 @@ async fn results_on_a_damaged_page_are_an_error_and_their_job_is_known() {
     let (status, body) = server.get("/api/jobs/1/results").await;
     assert_eq!((status, &body["error"]["code"]), (500, &json!("job_damaged")), "{body}");
     let said = body["error"]["message"].as_str().unwrap();
-    assert!(said.contains("Job 1 (sweep): its outcomes "), "{said}");
+    assert!(said.contains("Job 1 (sweep): its outcomes within tasks 0.."), "{said}");
     // What is left of it is in nobody's way.
     assert_eq!(run(&server.url(), &["remove", "1"]).await.code, Some(0));
     assert_eq!(server.get("/api/jobs/1").await.0, 404);
