@@ -1,6 +1,8 @@
 //! The binary as a person runs it: what its console says, and how it ends.
 
 use crate::support::{Answer, Client, Tequio, Worker, binary, http, interrupt, until, within};
+use futures_util::SinkExt;
+use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 #[tokio::test]
