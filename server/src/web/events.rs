@@ -258,7 +258,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn who_reads_too_slowly_begins_anew() {
         let (mut events, _stop) = events().await;
-        assert!(text(&*events.next().await.unwrap()).contains("snapshot"));
+        assert!(text(&events.next().await.unwrap()).contains("snapshot"));
         for _ in 0..2 * LIVE_WAITING_MAX {
             events.dispatcher.connected(peer()).await.unwrap();
             tokio::time::sleep(LIVE_INTERVAL).await;

@@ -24,7 +24,8 @@ pub(super) enum Turn {
 /// The way to the store for all answers.
 #[derive(Clone)]
 pub(super) struct Readers {
-    store: Arc<dyn Store>,
+    /// Here for as long as somebody may read it.
+    _store: Arc<dyn Store>,
     /// What waits for the threads of each turn, in the order of its questions.
     turns: [mpsc::Sender<Read>; 2],
     tails: Arc<Mutex<Tails>>,
@@ -66,7 +67,7 @@ struct Tails {
 impl Readers {
     pub(super) fn new(store: Arc<dyn Store>) -> Readers {
         let turns = [(); 2].map(|()| start(&store));
-        Readers { store, turns, tails: Arc::default(), next: Arc::default() }
+        Readers { _store: store, turns, tails: Arc::default(), next: Arc::default() }
     }
 
     /// The number of a new answer, under which its tail is kept.
