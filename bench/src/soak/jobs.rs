@@ -143,6 +143,8 @@ async fn check(
 #[serde(deny_unknown_fields)]
 struct Line {
     index: u64,
+    /// Where its input was, in a job of lines: none of them is skipped here.
+    line: Option<u64>,
     result: Number,
 }
 
@@ -234,7 +236,7 @@ impl Work {
             let whole = rest.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
             for line in rest[..whole].split_inclusive(|byte| *byte == b'\n') {
                 all += 1;
-                let Ok(Line { index, result }) = serde_json::from_slice(line) else {
+                let Ok(Line { index, result, .. }) = serde_json::from_slice(line) else {
                     wrong += 1;
                     continue;
                 };
@@ -252,6 +254,11 @@ impl Work {
         let read: Line = serde_json::from_slice(line)
             .with_context(|| format!("no result of task {index}: {}", said()))?;
         let right = Number(Op::RepeatMultiply.compute(&self.input(index)?));
+        ensure!(
+            read.line.is_none_or(|line| line == index + 1),
+            "task {index} is of another line: {}",
+            said(),
+        );
         ensure!(
             read.index == index && read.result.same_bits(right),
             "task {index} comes to {right}, and not {}",
@@ -272,6 +279,9 @@ mod tests {
         let line = |index: u64, result: f64| format!("{{\"index\":{index},\"result\":{result}}}\n");
         work.check_line(7, line(7, right).as_bytes()).unwrap();
         work.check_line(7, line(8, right).as_bytes()).unwrap_err();
+        let of_line = |line: u64| format!("{{\"index\":7,\"line\":{line},\"result\":{right}}}\n");
+        work.check_line(7, of_line(8).as_bytes()).unwrap();
+        work.check_line(7, of_line(7).as_bytes()).unwrap_err();
         work.check_line(7, line(7, right.next_up()).as_bytes()).unwrap_err();
         work.check_line(7, b"{\"index\":7,\"error\":\"no\"}\n").unwrap_err();
         work.check_line(INPUTS, line(INPUTS, right).as_bytes()).unwrap_err();
