@@ -17,6 +17,13 @@ pub const AGENT_CHARS_MAX: usize = 512;
 /// [`AGENT_CHARS_MAX`] characters would make the list of workers four times as long.
 pub const AGENT_BYTES_MAX: usize = 512;
 
+/// The longest name that a worker says of itself, its session or an op: four times what ours have.
+/// What is said once is kept for as long as a connection lasts.
+pub const NAME_CHARS_MAX: usize = 64;
+
+/// Ops that a worker may say that it knows: many times what there are.
+pub const HELLO_OPS_MAX: usize = 64;
+
 /// The longest piece of a peer's text that a log line or an error quotes.
 pub const QUOTE_CHARS_MAX: usize = 120;
 
@@ -509,9 +516,27 @@ pub const STREAM_BARS_MAX: usize = 2048;
 /// when they are exceeded, so that it costs others nothing.
 pub const OUTBOX_MESSAGES_MAX: usize = 4096;
 
+/// Messages of one worker that carry no results (heartbeats, progress, slots, pings, what is refused) and
+/// are read at once: all leases of a worker with many slots, given back together.
+pub const ASIDE_BURST_MAX: u32 = 1024;
+
+/// The pace at which a worker is read on that has sent [`ASIDE_BURST_MAX`] of these: what eight hundred
+/// slots say that compute for long ([`PROGRESS_INTERVAL`]). The dispatcher is one, and has time for a
+/// thousand workers that do this.
+pub const ASIDE_PACE: Duration = Duration::from_millis(5);
+
+/// Bytes of all messages that wait for workers to take them: every lease of a worker with 64 slots, of
+/// which each has as many inputs as may be ([`LEASE_INPUTS_MAX`]). Beyond it the connections are given up
+/// that are the furthest behind.
+pub const OUTBOXES_BYTES_MAX: usize = 14 * 1024 * 1024;
+
 /// Events of all sessions that wait for the dispatcher. A full queue makes sessions wait, which
 /// stops them reading: the pressure reaches the peer's socket.
 pub const DISPATCHER_EVENTS_MAX: usize = 4096;
+
+/// Bytes of all results among these, in messages beyond [`SOCKET_READ_BUFFER_BYTES`]: sixteen of the
+/// longest, which the dispatcher handles in a few milliseconds. Whoever has more to tell waits.
+pub const DISPATCHER_EVENTS_BYTES_MAX: usize = 16 * FRAME_BYTES_MAX;
 
 /// Events that the dispatcher takes at once. What they lead to is decided together: more makes fewer
 /// turns, and whoever asks for something small waits for longer.
@@ -527,6 +552,27 @@ pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
 /// Bytes that wait in a socket's write buffer before a write fails. Twice a frame: one being
 /// written, one behind it.
 pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
+
+/// The largest message after which a socket's buffers are kept for the next one. What a connection has
+/// once read or written must not cost for as long as it lives.
+pub const SOCKET_KEPT_BYTES_MAX: usize = 16 * 1024;
+
+/// Bytes of all messages of WebSockets that are begun and not ended, or still being handled, beyond the
+/// first [`SOCKET_READ_BUFFER_BYTES`] of each: 32 of the longest at once. Where there is no more room,
+/// the slowest one is closed (1013); one that arrives at a line's speed is done before it is that.
+pub const BEGUN_BYTES_MAX: usize = 32 * FRAME_BYTES_MAX;
+
+/// How long a message may take from its first byte to its last: the longest one at 8 kB a second, which
+/// a line has that is good for little else.
+pub const BEGUN_TIME_MAX: Duration = Duration::from_secs(128);
+
+/// The age below which nothing that is begun is given up for others: a few round trips of a home's line.
+pub const BEGUN_GRACE: Duration = Duration::from_millis(100);
+
+/// Bytes of all frames that wait for their peers to take them. Where there are more, the ones that have
+/// waited the longest are closed: a peer that reads takes a frame in less time than others need to fill
+/// this.
+pub const UNREAD_BYTES_MAX: usize = 8 * FRAME_BYTES_MAX;
 
 /// How often the server pings. A frozen tab still answers (the browser does), a pulled cable not.
 pub const PING_INTERVAL: Duration = Duration::from_secs(20);
@@ -742,7 +788,7 @@ pub const CHAT_NAME_CHARS_MAX: usize = 40;
 pub const CHAT_ROOM_CHARS_MAX: usize = 64;
 
 /// Rooms that are kept at once, beside the one without a name. Of those that nobody is in, the one that
-/// was left first makes place; with [`CHAT_HISTORY_BYTES_MAX`] each, all of them hold 32 MiB.
+/// was left first makes place.
 pub const CHAT_ROOMS_MAX: usize = 256;
 
 /// The last messages of a room, which whoever joins and asked for JSON is sent.
@@ -750,6 +796,15 @@ pub const CHAT_HISTORY_MAX: usize = 50;
 
 /// Bytes of [`CHAT_HISTORY_MAX`] messages that a room keeps, as JSON.
 pub const CHAT_HISTORY_BYTES_MAX: usize = 128 * 1024;
+
+/// Bytes of the histories of all rooms, as JSON: [`CHAT_HISTORY_MAX`] messages of a hundred characters in
+/// each of [`CHAT_ROOMS_MAX`]. Beyond it the room is forgotten first where nothing was said for the longest.
+pub const CHAT_HISTORIES_BYTES_MAX: usize = 2 * 1024 * 1024;
+
+/// Bytes that wait for the members of all rooms, where what waits for several counts once: what fifty
+/// members say at once ([`CHAT_BURST_MAX`] each) to fifty. Beyond it those are dropped first that are the
+/// furthest behind.
+pub const CHAT_OUTBOXES_BYTES_MAX: usize = 10 * 1024 * 1024;
 
 /// Bytes that wait for one member: what a full classroom says in a burst, many times over. One that
 /// reads slower than that is dropped, so that nobody waits for it. Members share the text that waits.
@@ -800,10 +855,38 @@ pub const SCREEN_PATIENCE: Duration = Duration::from_millis(300);
 
 // ---- Socket.IO ------------------------------------------------------------------------------
 
-/// Packets that wait for one client of Socket.IO: as many as [`OUTBOX_MESSAGES_MAX`]. What exceeds
+/// Sessions of Socket.IO that have not connected to the namespace, 10 kB each: some tenths of a second
+/// of a flood of handshakes, so that a client beside one finds its session when it goes on. Beyond it the
+/// oldest is let go of.
+pub const SOCKETIO_OPENING_MAX: usize = 512;
+
+/// Sessions that poll: they have no connection of their own. Beyond it the one goes that asks for nothing
+/// and was silent for the longest.
+pub const SOCKETIO_POLLING_MAX: usize = 512;
+
+/// WebSockets of Socket.IO, 25 kB each: several classrooms, each of whose machines has a few pages open.
+pub const SOCKETIO_SOCKETS_MAX: usize = 512;
+
+/// Sessions that change over to a WebSocket within [`SOCKETIO_PATIENCE`]. What the library keeps of one
+/// that leaves meanwhile it keeps for so long; a client that is refused goes on polling.
+pub const SOCKETIO_CHANGING_MAX: usize = 256;
+
+/// Bytes that a client of Socket.IO may send over its WebSocket before it has connected to the
+/// namespace: the longest token that servers give.
+pub const SOCKETIO_CONNECT_BYTES_MAX: usize = 16 * 1024;
+
+/// What counts for a WebSocket of Socket.IO that takes nothing, among [`UNREAD_BYTES_MAX`]: what the
+/// library puts together before it writes, and twice as much that waits behind it.
+pub const SOCKETIO_UNREAD_BYTES: usize = 256 * 1024;
+
+/// Bytes of all bodies of Socket.IO's requests that are being read: a dozen of the longest. Where there
+/// is no more room, the slowest one is refused.
+pub const SOCKETIO_BODIES_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// Packets that wait for one client of Socket.IO: four times what a dashboard is told at once. What exceeds
 /// them is kept back or dropped; a client that takes nothing of them does not answer pings either, and
 /// is given up for that.
-pub const SOCKETIO_WAITING_MAX: usize = 4096;
+pub const SOCKETIO_WAITING_MAX: usize = 1024;
 
 /// Attachments of one event. They wait for each other, and count against [`SOCKETIO_BODY_BYTES_MAX`]
 /// together.
@@ -823,9 +906,13 @@ pub const SOCKETIO_PONG_TIMEOUT: Duration =
     Duration::from_secs(SILENCE_MAX.as_secs() - PING_INTERVAL.as_secs());
 
 /// Events that a dashboard with a WebSocket is sent each [`LIVE_INTERVAL`]: every job that is shown,
-/// and several hundred workers. What is left waits, as its newest state, for the next time; so a
+/// and some workers. What is left waits, as its newest state, for the next time; so a
 /// client fills [`SOCKETIO_WAITING_MAX`] only by not reading for two seconds of it.
-pub const SOCKETIO_TOLD_MAX: usize = 1024;
+pub const SOCKETIO_TOLD_MAX: usize = 256;
+
+/// Things that all dashboards of Socket.IO are still to be told of, 30 bytes each: six that were told
+/// nothing yet, beside ten thousand workers. Beyond it the one is told no more that is owed the most.
+pub const SOCKETIO_OWED_MAX: usize = 65_536;
 
 /// Events that a dashboard that polls is sent for each of its polls. Python's clients take 16 packets in
 /// an answer and break the connection at the next: twice this, for one poll may find what belongs to

@@ -38,16 +38,21 @@
 use crate::grid::Grid;
 use crate::ids::{JobId, LeaseId, TaskId, WorkerId};
 use crate::inputs;
-use crate::limits::{FRAME_RESULTS_MAX, INTEGER_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, SLOTS_MAX};
+use crate::limits::{
+    AGENT_CHARS_MAX, FRAME_RESULTS_MAX, HELLO_OPS_MAX, INTEGER_MAX, LEASE_INPUTS_MAX,
+    LEASE_TASKS_MAX, NAME_CHARS_MAX, SLOTS_MAX, TASK_ERROR_CHARS_MAX,
+};
 use crate::number::Number;
 use crate::numbers::Numbers;
 use crate::op::{Op, RepeatMultiply};
 use crate::piece::PieceResults;
 use crate::scan::Scan;
 use crate::text::quote;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
 
 /// What a server sends to a worker.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -112,17 +117,27 @@ pub const PROTOCOL: u32 = 1;
 pub struct Hello {
     /// [`PROTOCOL`] of the worker.
     pub protocol: u32,
-    /// The worker's `navigator.userAgent`.
+    /// The worker's `navigator.userAgent`, of which [`AGENT_CHARS_MAX`] characters are read.
+    #[serde(deserialize_with = "cut::<AGENT_CHARS_MAX, _>")]
     pub agent: String,
     /// How many tasks it computes at once, 0 to [`SLOTS_MAX`].
     #[serde(deserialize_with = "slots")]
     pub slots: u32,
-    /// A random id that the browser keeps: tells tabs of one browser from others'.
+    /// A random id that the browser keeps: tells tabs of one browser from others'. At most
+    /// [`NAME_CHARS_MAX`] characters.
+    #[serde(deserialize_with = "worker")]
     pub worker: String,
-    /// The names of the ops that it knows; a server may well know fewer or others.
+    /// The names of the ops that it knows, at most [`HELLO_OPS_MAX`]; a server may well know fewer or
+    /// others.
+    #[serde(deserialize_with = "ops")]
     pub ops: Vec<String>,
-    /// The session that it had on a connection that it lost.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// The session that it had on a connection that it lost. No session's name has more than
+    /// [`NAME_CHARS_MAX`] characters, and no more are read.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "cut_if_any::<NAME_CHARS_MAX, _>"
+    )]
     pub resume: Option<String>,
 }
 
@@ -186,7 +201,8 @@ pub struct LeaseResults {
     pub results: Numbers,
     /// How long one slot computed these, in milliseconds, fractions allowed.
     pub duration_ms: Option<DurationMs>,
-    /// The worker's `navigator.userAgent`.
+    /// The worker's `navigator.userAgent`, of which [`AGENT_CHARS_MAX`] characters are read.
+    #[serde(default, deserialize_with = "cut_if_any::<AGENT_CHARS_MAX, _>")]
     pub agent: Option<String>,
 }
 
@@ -197,7 +213,8 @@ pub struct TaskFailed {
     pub lease: LeaseId,
     /// The task's index in the job: the front of the lease.
     pub index: u64,
-    /// Why, for people.
+    /// Why, for people; [`TASK_ERROR_CHARS_MAX`] characters of it are read.
+    #[serde(deserialize_with = "cut::<TASK_ERROR_CHARS_MAX, _>")]
     pub error: String,
 }
 
@@ -224,7 +241,8 @@ pub struct TaskResult {
     pub result: Option<Number>,
     /// How long the worker computed, in milliseconds, fractions allowed.
     pub duration_ms: Option<DurationMs>,
-    /// The worker's `navigator.userAgent`.
+    /// The worker's `navigator.userAgent`, of which [`AGENT_CHARS_MAX`] characters are read.
+    #[serde(default, deserialize_with = "cut_if_any::<AGENT_CHARS_MAX, _>")]
     pub agent: Option<String>,
 }
 
@@ -507,7 +525,11 @@ impl WorkerMessage {
                 body(text, MessageKind::Slots).map(|OfSlots { n }| WorkerMessage::Slots { n })
             }
             "heartbeat" => Ok(WorkerMessage::Heartbeat),
-            "error" => body(text, MessageKind::Error).map(WorkerMessage::Error),
+            "error" => body(text, MessageKind::Error).map(|mut error: ErrorMessage| {
+                // Read so by the server alone: a worker believes its server.
+                error.message = first_chars(&error.message, TASK_ERROR_CHARS_MAX).to_owned();
+                WorkerMessage::Error(error)
+            }),
             other => Err(ReadError::UnknownType(quote(other))),
         }
     }
@@ -606,14 +628,112 @@ fn slots<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Er
     Ok(slots)
 }
 
+/// The first elements of a list, and how many it has.
+struct First<T, const MAX: usize> {
+    list: Vec<T>,
+    count: usize,
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for First<T, MAX> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<T, const MAX: usize>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Reader<T, MAX> {
+            type Value = First<T, MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a sequence")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(
+                self,
+                mut elements: A,
+            ) -> Result<First<T, MAX>, A::Error> {
+                let mut list = Vec::new();
+                while list.len() < MAX {
+                    let Some(element) = elements.next_element()? else { break };
+                    list.push(element);
+                }
+                let mut count = list.len();
+                // The others are not kept, and need not be what these are.
+                while count >= MAX && elements.next_element::<IgnoredAny>()?.is_some() {
+                    count += 1;
+                }
+                Ok(First { list, count })
+            }
+        }
+        deserializer.deserialize_seq(Reader(PhantomData))
+    }
+}
+
 fn results<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Numbers, D::Error> {
-    let results = Numbers::deserialize(deserializer)?;
-    if !(1..=FRAME_RESULTS_MAX).contains(&results.len()) {
-        let count = results.len();
+    let First { list, count } = First::<Number, FRAME_RESULTS_MAX>::deserialize(deserializer)?;
+    if !(1..=FRAME_RESULTS_MAX).contains(&count) {
         let said = format!("results must be 1 to {FRAME_RESULTS_MAX} numbers, not {count}");
         return Err(serde::de::Error::custom(said));
     }
-    Ok(results)
+    Ok(list.into_iter().collect())
+}
+
+/// The first characters of a text.
+fn first_chars(text: &str, chars_max: usize) -> &str {
+    text.char_indices().nth(chars_max).map_or(text, |(end, _)| &text[..end])
+}
+
+/// A text of which no more than so many characters are read.
+struct Cut<const CHARS_MAX: usize>(String);
+
+impl<'de, const CHARS_MAX: usize> Deserialize<'de> for Cut<CHARS_MAX> {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader<const CHARS_MAX: usize>;
+        impl<const CHARS_MAX: usize> Visitor<'_> for Reader<CHARS_MAX> {
+            type Value = String;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<String, E> {
+                Ok(first_chars(text, CHARS_MAX).to_owned())
+            }
+        }
+        deserializer.deserialize_str(Reader::<CHARS_MAX>).map(Cut)
+    }
+}
+
+fn cut<'de, const CHARS_MAX: usize, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<String, D::Error> {
+    Cut::<CHARS_MAX>::deserialize(deserializer).map(|Cut(text)| text)
+}
+
+fn cut_if_any<'de, const CHARS_MAX: usize, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<String>, D::Error> {
+    Ok(Option::<Cut<CHARS_MAX>>::deserialize(deserializer)?.map(|Cut(text)| text))
+}
+
+/// A text that names something: where it is longer than a name is, it is refused.
+fn name<E: serde::de::Error>(field: &str, Cut(text): Cut<NAME_READ_CHARS>) -> Result<String, E> {
+    if text.chars().count() == NAME_READ_CHARS {
+        return Err(E::custom(format!("{field} must have at most {NAME_CHARS_MAX} characters")));
+    }
+    Ok(text)
+}
+
+/// One more than a name may have, so that it is seen where it has more.
+const NAME_READ_CHARS: usize = NAME_CHARS_MAX + 1;
+
+fn worker<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    name("worker", Cut::deserialize(deserializer)?)
+}
+
+fn ops<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let First { list, count } = First::<_, HELLO_OPS_MAX>::deserialize(deserializer)?;
+    if count > HELLO_OPS_MAX {
+        let said = format!("ops must be at most {HELLO_OPS_MAX} names, not {count}");
+        return Err(serde::de::Error::custom(said));
+    }
+    list.into_iter().map(|op| name("a name in ops", op)).collect()
 }
 
 /// Reads [`WorkerMessage::Results`] as [`WorkerMessage::write_results`] writes it; none of any other
@@ -631,9 +751,12 @@ fn scan_results(text: &str) -> Option<LeaseResults> {
     #[serde(deny_unknown_fields)]
     struct Rest {
         duration_ms: Option<DurationMs>,
+        #[serde(default, deserialize_with = "cut_if_any::<AGENT_CHARS_MAX, _>")]
         agent: Option<String>,
     }
-    let Rest { duration_ms, agent } = serde_json::from_str(&format!("{{{}", scan.rest())).ok()?;
+    // An agent that is longer than any is left to serde, which reads no more than is kept of it.
+    let rest = Some(scan.rest()).filter(|rest| rest.len() < 8 * AGENT_CHARS_MAX)?;
+    let Rest { duration_ms, agent } = serde_json::from_str(&format!("{{{rest}")).ok()?;
     Some(LeaseResults { lease, first, results, duration_ms, agent })
 }
 
@@ -733,5 +856,47 @@ mod tests {
             }
         }
         assert!(read > 50, "{read}");
+    }
+
+    fn hello(more: &str) -> String {
+        format!(r#"{{"type":"hello","protocol":1,"agent":"a","slots":1,{more}}}"#)
+    }
+
+    #[test]
+    fn what_is_too_long_is_refused_by_its_name_or_cut() {
+        let long = "ñ".repeat(600);
+        let ops = |count: usize| format!("[{}]", vec![r#""a""#; count].join(","));
+        for (more, reason) in [
+            (format!(r#""worker":"{long}","ops":[]"#), "worker must have at most 64 characters"),
+            (format!(r#""worker":"w","ops":["{long}"]"#), "a name in ops must have at most 64"),
+            (format!(r#""worker":"w","ops":{}"#, ops(65)), "ops must be at most 64 names, not 65"),
+        ] {
+            let error = WorkerMessage::read(&hello(&more)).unwrap_err().to_string();
+            assert!(error.contains(reason), "{error}");
+        }
+        let fits = format!(r#""worker":"{}","ops":{}"#, "ñ".repeat(64), ops(64));
+        assert!(WorkerMessage::read(&hello(&fits)).is_ok());
+        let many = format!(
+            r#"{{"type":"results","lease":1,"first":0,"results":[{}],"duration_ms":1,"agent":null}}"#,
+            vec!["1"; FRAME_RESULTS_MAX + 1].join(",")
+        );
+        let error = WorkerMessage::read(&many).unwrap_err().to_string();
+        assert!(error.contains("results must be 1 to 32768 numbers, not 32769"), "{error}");
+
+        for (text, kept) in [
+            (
+                r#"{"type":"hello","protocol":1,"agent":"LONG","slots":1,"worker":"w","ops":[]}"#,
+                512,
+            ),
+            (r#"{"type":"results","lease":1,"first":0,"results":[1.0],"agent":"LONG"}"#, 512),
+            (r#"{"type":"results","lease":1,"first":0,"results":[1],"agent":"LONG"}"#, 512),
+            (r#"{"type":"result","task_id":1,"result":1,"agent":"LONG"}"#, 512),
+            (r#"{"type":"failed","lease":1,"index":0,"error":"LONG"}"#, 500),
+            (r#"{"type":"error","code":"bad_task","message":"LONG"}"#, 500),
+        ] {
+            let text = text.replace("LONG", &"ñ".repeat(100_000));
+            let read = WorkerMessage::read(&text).unwrap_or_else(|error| panic!("{error}"));
+            assert_eq!(read.write().matches('ñ').count(), kept, "{}", &text[..80]);
+        }
     }
 }

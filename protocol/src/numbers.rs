@@ -1,6 +1,7 @@
 //! Results of neighbouring tasks, kept as they travel: a server that reads each number and writes it
 //! again spends most of its time on that.
 
+use crate::limits::FRAME_RESULTS_MAX;
 use crate::number::Number;
 use crate::scan::{Scan, Token};
 use serde::de::Deserializer;
@@ -24,6 +25,11 @@ impl Numbers {
     /// How many there are.
     pub fn len(&self) -> usize {
         self.starts.len()
+    }
+
+    /// Bytes that they take.
+    pub fn bytes(&self) -> usize {
+        self.json.len() + self.starts.len() * size_of::<u32>()
     }
 
     /// Whether there is none.
@@ -112,6 +118,9 @@ impl Numbers {
             }
             if scan.take(",").is_none() {
                 break;
+            }
+            if starts.len() > FRAME_RESULTS_MAX {
+                return None;
             }
         }
         scan.take("]")?;

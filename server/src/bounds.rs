@@ -82,13 +82,13 @@ impl Bound {
     }
 
     /// What all together hold.
-    #[allow(dead_code, reason = "tests look at it")]
+    #[cfg(test)]
     pub(crate) fn taken(&self) -> usize {
         self.lock().all
     }
 
     /// What one origin holds.
-    #[allow(dead_code, reason = "tests look at it")]
+    #[cfg(test)]
     pub(crate) fn taken_by(&self, origin: Origin) -> usize {
         self.lock().each.get(&origin).copied().unwrap_or(0)
     }

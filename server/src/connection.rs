@@ -108,6 +108,9 @@ pub enum LinkError {
     /// Bytes that are no WebSocket frame arrived.
     #[error("no WebSocket frame: {0}")]
     Malformed(String),
+    /// The link is closed for what it has begun and not ended.
+    #[error("{0}")]
+    GivenUp(Close),
     /// The connection broke.
     #[error("connection lost: {0}")]
     Lost(String),
@@ -168,6 +171,7 @@ impl From<LinkError> for End {
             LinkError::TooBig(_) => End::ours(close_code::TOO_BIG, reason),
             LinkError::NotUtf8 => End::ours(close_code::INVALID_TEXT, reason),
             LinkError::Malformed(_) => End::ours(close_code::PROTOCOL, reason),
+            LinkError::GivenUp(close) => End::Ours(close),
             LinkError::Lost(reason) => End::Lost(format!("1006 connection lost: {reason}")),
         }
     }

@@ -13,9 +13,10 @@
 //! what workers say that they are; [`demo`] submits jobs to look at; [`files`] is the limit of open ones;
 //! [`wall_clock`] is for people, and [`console`] is what they read lines on;
 //! [`connect`] is how a worker and the commands come to a server's socket, `pace` how often something
-//! may happen, `bounds` what peers may hold.
+//! may happen, `bounds` what peers may hold, `begun` what they may leave unfinished, `outbox` what may wait for them.
 
 pub mod agent;
+mod begun;
 mod bounds;
 pub mod cli;
 pub mod connect;
@@ -26,6 +27,7 @@ pub mod dispatcher;
 pub mod files;
 pub mod metrics;
 pub mod native;
+mod outbox;
 mod pace;
 pub mod scheduler;
 pub mod services;

@@ -3,12 +3,14 @@
 use crate::connection::{Close, Connection, End, Event, Frame, Link, Peer};
 use crate::dispatcher::core::is_logged;
 use crate::dispatcher::{Dispatcher, FromWorker, HowLeft, Outbox, Outgoing, Stopped};
+use crate::pace::Pace;
 use tequio_protocol::ids::WorkerId;
-use tequio_protocol::limits::{REFUSALS_MAX, SILENCE_MAX};
+use tequio_protocol::limits::{ASIDE_BURST_MAX, ASIDE_PACE, REFUSALS_MAX, SILENCE_MAX};
 use tequio_protocol::message::{
     ErrorCode, ErrorMessage, MessageKind, ReadError, ServerMessage, WorkerMessage, close_code,
 };
 use tequio_protocol::text::quote;
+use tokio::time::Instant;
 use tracing::warn;
 
 /// Serves one connection to its end.
@@ -18,8 +20,15 @@ pub async fn run(
     dispatcher: Dispatcher,
 ) -> Result<(), Stopped> {
     let (worker, outbox) = dispatcher.connected(peer).await?;
-    let mut session =
-        Session { connection, worker, dispatcher: dispatcher.clone(), noise: 0, refusals: 0 };
+    let mut session = Session {
+        connection,
+        worker,
+        dispatcher: dispatcher.clone(),
+        noise: 0,
+        refusals: 0,
+        pace: Pace::new(ASIDE_BURST_MAX, ASIDE_PACE, Instant::now()),
+        unread_until: None,
+    };
     let end = session.serve(outbox).await;
     let how = how_left(&end);
     let reason = session.connection.finish(end).await;
@@ -42,6 +51,10 @@ struct Session<L> {
     noise: u64,
     /// Errors sent, this session's own and the dispatcher's.
     refusals: u64,
+    /// Of messages that carry no results.
+    pace: Pace,
+    /// Until when nothing is read, since there were too many of these.
+    unread_until: Option<Instant>,
 }
 
 impl From<Stopped> for End {
@@ -54,10 +67,14 @@ impl<L: Link> Session<L> {
     async fn serve(&mut self, mut outbox: Outbox) -> End {
         loop {
             let step = tokio::select! {
-                event = self.connection.next() => match event {
+                event = self.connection.next(), if self.unread_until.is_none() => match event {
                     Ok(event) => self.received(event).await,
                     Err(end) => Err(end),
                 },
+                () = sleep_until(self.unread_until), if self.unread_until.is_some() => {
+                    self.unread_until = None;
+                    Ok(())
+                }
                 message = outbox.recv() => self.deliver(message).await,
             };
             if let Err(end) = step {
@@ -68,7 +85,7 @@ impl<L: Link> Session<L> {
 
     async fn received(&mut self, event: Event) -> Result<(), End> {
         match event {
-            Event::Text(text) => self.read(&text).await,
+            Event::Text(text) => self.read(text).await,
             Event::Binary(bytes) => {
                 let message =
                     format!("a binary frame of {} bytes: messages are JSON text", bytes.len());
@@ -84,8 +101,10 @@ impl<L: Link> Session<L> {
         }
     }
 
-    async fn read(&mut self, text: &str) -> Result<(), End> {
-        let Heard { event, answer, noise } = hear(text);
+    async fn read(&mut self, text: String) -> Result<(), End> {
+        let Heard { event, answer, noise } = hear(&text);
+        // Not kept while this waits for the dispatcher.
+        drop(text);
         if let Some(noise) = noise {
             self.log_noise(&noise);
         }
@@ -101,6 +120,11 @@ impl<L: Link> Session<L> {
     }
 
     async fn tell(&mut self, event: FromWorker) -> Result<(), End> {
+        if !carries_results(&event) {
+            let now = Instant::now();
+            self.pace.take(now);
+            self.unread_until = Some(self.pace.next_at(now)).filter(|at| *at > now);
+        }
         Ok(self.dispatcher.heard(self.worker, event).await?)
     }
 
@@ -128,6 +152,17 @@ impl<L: Link> Session<L> {
             }
         }
         self.connection.send(Frame::Text(message.write())).await
+    }
+}
+
+/// Whether it is what a worker is there for, and is never slowed.
+fn carries_results(event: &FromWorker) -> bool {
+    matches!(event, FromWorker::Result(_) | FromWorker::Results(_) | FromWorker::Failed(_))
+}
+
+async fn sleep_until(at: Option<Instant>) {
+    if let Some(at) = at {
+        tokio::time::sleep_until(at).await;
     }
 }
 

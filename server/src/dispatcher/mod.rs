@@ -5,13 +5,16 @@
 pub mod core;
 mod feed;
 mod inputs;
+mod outgoing;
 mod writer;
 
 pub use core::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled};
 pub use feed::{Telling, Watch};
+pub use outgoing::{Outbox, Outgoing};
 
-use crate::connection::{Close, Peer};
+use crate::connection::Peer;
 use crate::metrics::Metrics;
+use crate::outbox::NotPut;
 use crate::scheduler::Trust;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
 use crate::wall_clock;
@@ -24,30 +27,15 @@ use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DISPATCHER_BATCH, DISPATCHER_EVENTS_MAX, DISPATCHER_QUESTIONS, GRIDS_BYTES_MAX, JOBS_MAX,
-    OUTBOX_MESSAGES_MAX, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
+    DISPATCHER_BATCH, DISPATCHER_EVENTS_BYTES_MAX, DISPATCHER_EVENTS_MAX, DISPATCHER_QUESTIONS,
+    GRIDS_BYTES_MAX, JOBS_MAX, SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
 };
-use tequio_protocol::message::ServerMessage;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
-use tokio::sync::mpsc::error::TrySendError;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tracing::{error, warn};
 use writer::{Queued, Write};
-
-/// What a session receives, in order. It ends when the dispatcher gives the connection up because
-/// the outbox was full.
-pub type Outbox = mpsc::Receiver<Outgoing>;
-
-/// What a session is to do.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Outgoing {
-    /// Send this. Boxed: an outbox keeps room for many, and is empty mostly.
-    Message(Box<ServerMessage>),
-    /// Close the connection.
-    Close(Box<Close>),
-}
 
 /// The way to the dispatcher, one clone a session. The dispatcher ends when all are gone.
 #[derive(Clone, Debug)]
@@ -58,6 +46,8 @@ pub struct Dispatcher {
     writes: sync_mpsc::Sender<Queued>,
     /// For what may wait to be written, in KiB.
     room: Arc<Semaphore>,
+    /// For large messages of workers that wait to be handled, in KiB.
+    heard_room: Arc<Semaphore>,
     kept: Arc<Kept>,
     jobs_max: usize,
     grids_bytes_max: usize,
@@ -80,6 +70,8 @@ enum Event {
     Heard {
         worker: WorkerId,
         message: Box<FromWorker>,
+        /// What it takes of the room for large ones.
+        room: Option<OwnedSemaphorePermit>,
     },
     Disconnected {
         worker: WorkerId,
@@ -209,6 +201,7 @@ impl Dispatcher {
         let state = State {
             core: Core::new(welcome, loaded.epoch, loaded.jobs, trust, metrics.clone(), now),
             outboxes: HashMap::new(),
+            all_outboxes: outgoing::All::new(),
             followers: HashMap::new(),
             inputs,
             writes: writes.clone(),
@@ -221,9 +214,19 @@ impl Dispatcher {
         state.tell_kept();
         let task = tokio::spawn(state.run(inbox, asked, reported));
         let room = Arc::new(Semaphore::new(WRITES_WAITING_KIB_MAX));
+        let heard_room = Arc::new(Semaphore::new(DISPATCHER_EVENTS_BYTES_MAX / 1024));
         let (jobs_max, grids_bytes_max) = (JOBS_MAX, GRIDS_BYTES_MAX);
         Ok((
-            Dispatcher { events, questions, writes, room, kept, jobs_max, grids_bytes_max },
+            Dispatcher {
+                events,
+                questions,
+                writes,
+                room,
+                heard_room,
+                kept,
+                jobs_max,
+                grids_bytes_max,
+            },
             Ended { task, threads: vec![writer, inputs_thread] },
         ))
     }
@@ -248,7 +251,16 @@ impl Dispatcher {
         worker: WorkerId,
         message: FromWorker,
     ) -> impl Future<Output = Result<(), Stopped>> + '_ {
-        self.send(Event::Heard { worker, message: Box::new(message) })
+        let message = Box::new(message);
+        async move {
+            // Boxed for the same reason: most messages are small.
+            let room = match large_kib(&message) {
+                Some(kib) => Some(Box::pin(self.heard_room.clone().acquire_many_owned(kib)).await),
+                None => None,
+            };
+            let room = room.transpose().map_err(|_| Stopped)?;
+            self.send(Event::Heard { worker, message, room }).await
+        }
     }
 
     /// A connection has ended, for `reason` (as the console prints it).
@@ -443,9 +455,18 @@ impl Dispatcher {
     }
 }
 
+/// The KiB that a message needs room for, if it is a large one.
+fn large_kib(message: &FromWorker) -> Option<u32> {
+    let FromWorker::Results(results) = message else { return None };
+    let bytes = results.results.bytes();
+    let kib = bytes.min(DISPATCHER_EVENTS_BYTES_MAX).div_ceil(1024) as u32;
+    (bytes > SOCKET_READ_BUFFER_BYTES).then_some(kib)
+}
+
 struct State {
     core: Core,
-    outboxes: HashMap<WorkerId, mpsc::Sender<Outgoing>>,
+    outboxes: HashMap<WorkerId, outgoing::Sender>,
+    all_outboxes: outgoing::All,
     /// One a job that was followed or may be.
     followers: HashMap<JobId, watch::Sender<Progress>>,
     inputs: sync_mpsc::Sender<inputs::Wanted>,
@@ -522,7 +543,10 @@ impl State {
     fn handle(&mut self, event: Event, now: Now) {
         match event {
             Event::Connected { peer, joined } => self.connected(peer, joined, now),
-            Event::Heard { worker, message } => self.core.heard(worker, *message, now),
+            Event::Heard { worker, message, room } => {
+                self.core.heard(worker, *message, now);
+                drop(room);
+            }
             Event::Disconnected { worker, reason, how } => {
                 self.outboxes.remove(&worker);
                 self.core.disconnected(worker, &reason, how, now);
@@ -613,7 +637,7 @@ impl State {
     }
 
     fn connected(&mut self, peer: Peer, joined: oneshot::Sender<(WorkerId, Outbox)>, now: Now) {
-        let (outbox, messages) = mpsc::channel(OUTBOX_MESSAGES_MAX);
+        let (outbox, messages) = self.all_outboxes.open();
         let id = self.core.connected(peer, now);
         self.outboxes.insert(id, outbox);
         if joined.send((id, messages)).is_err() {
@@ -628,9 +652,11 @@ impl State {
         for effect in self.core.effects(now) {
             match effect {
                 Effect::Send(worker, message) => {
-                    self.send(worker, Outgoing::Message(Box::new(message)));
+                    self.send(worker, Outgoing::Message(Box::new(message)), now);
                 }
-                Effect::Close(worker, close) => self.send(worker, Outgoing::Close(Box::new(close))),
+                Effect::Close(worker, close) => {
+                    self.send(worker, Outgoing::Close(Box::new(close)), now);
+                }
                 Effect::ReadInputs { lease, job, range } => {
                     self.read_inputs(inputs::Wanted { lease, job, range });
                 }
@@ -652,15 +678,15 @@ impl State {
         on_disk
     }
 
-    fn send(&mut self, worker: WorkerId, outgoing: Outgoing) {
+    fn send(&mut self, worker: WorkerId, outgoing: Outgoing, now: Now) {
         let Some(outbox) = self.outboxes.get(&worker) else { return };
-        match outbox.try_send(outgoing) {
+        match self.all_outboxes.send(outbox, outgoing, now.unix_ms) {
             Ok(()) => {}
             // Its session has ended, and says so next.
-            Err(TrySendError::Closed(_)) => {}
-            Err(TrySendError::Full(_)) => {
-                warn!("[#{worker}] reads nothing: {OUTBOX_MESSAGES_MAX} messages wait for it");
-                // The session reads what fitted, then the outbox's end, and closes.
+            Err(NotPut::Gone) => {}
+            Err(NotPut::Overfull) => {
+                warn!("[#{worker}] reads nothing: too many messages wait for it");
+                // The session reads what there is, then the outbox's end, and closes.
                 self.outboxes.remove(&worker);
             }
         }

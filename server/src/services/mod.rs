@@ -7,7 +7,7 @@ pub(crate) mod lines;
 mod roster;
 
 use crate::metrics::{Metrics, Service, Tally};
-use chat::Rooms;
+use chat::{RoomLimits, Rooms};
 use roster::Roster;
 use std::sync::Arc;
 
@@ -23,11 +23,16 @@ pub struct Services {
 impl Services {
     /// Services that nobody uses yet.
     pub fn new(metrics: Arc<Metrics>) -> Services {
+        Services::within(metrics, RoomLimits::default())
+    }
+
+    /// The same, whose rooms may hold what `limits` say.
+    pub fn within(metrics: Arc<Metrics>, limits: RoomLimits) -> Services {
         Services {
             metrics,
             echo: Arc::new(Roster::new(Service::Echo)),
             chat: Arc::new(Roster::new(Service::Chat)),
-            rooms: Arc::default(),
+            rooms: Arc::new(Rooms::new(limits)),
         }
     }
 

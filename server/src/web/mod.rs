@@ -8,6 +8,7 @@ mod crowd;
 mod drafts;
 mod error;
 mod events;
+mod frames;
 mod grid;
 mod gzip;
 mod jobs;
@@ -15,6 +16,7 @@ mod join;
 mod limits;
 mod line;
 mod lines;
+mod link;
 mod list;
 mod listen;
 mod names;
@@ -22,6 +24,7 @@ mod page;
 mod patience;
 mod proxy;
 mod readers;
+mod reading;
 mod results;
 mod sample;
 mod socket;
@@ -173,10 +176,11 @@ async fn serve_until(
     let (dispatcher, ended) =
         Dispatcher::start(welcome, store.clone(), metrics.clone(), trust).await?;
     let (stopping, is_stopping) = watch::channel(false);
-    let (sockets, mut all_closed) = Sockets::new(is_stopping);
+    let (sockets, mut all_closed) = Sockets::new(is_stopping, &limits);
     let who = Arc::new(who);
     let tally = metrics.tally(Service::SocketIo);
-    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally);
+    let socketio = socketio::Hub::start(dispatcher.clone(), sockets.clone(), tally, &limits);
+    let chat = limits.chat;
     let crowd = Crowd::new(files::limit(), limits);
     let drafts = Drafts::new(dispatcher.clone());
     let sweep = tokio::spawn(drafts.clone().sweep());
@@ -190,7 +194,7 @@ async fn serve_until(
         store,
         samples: Samples::default(),
         appends: Appends::default(),
-        services: Services::new(metrics.clone()),
+        services: Services::within(metrics.clone(), chat),
         metrics,
         sockets,
         root,

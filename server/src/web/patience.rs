@@ -9,8 +9,8 @@
 //! was answered is lost with it. So what the peer sends is read on for a while, and thrown away.
 
 use super::crowd::Place;
+use super::frames::Frames;
 use super::line::{Doing, Line, Still};
-use super::socketio::Frames;
 use crate::bounds::Held;
 use crate::connection::{Stopping, stopped};
 use std::fmt;

@@ -1,33 +1,33 @@
 //! WebSockets: who is served what, and the socket as a connection's link.
 
 use super::api::Params;
+use super::limits::Limits;
+use super::link::Socket;
 use super::names::HostPort;
-use super::upgrade::{Handshake, Socket, is_wanted};
+use super::reading::Messages;
+use super::upgrade::{Handshake, is_wanted};
 use super::who::may_watch;
 use super::{App, assets, error::ApiError};
-use crate::connection::{Close, Connection, Frame, Link, LinkError, Peer, Stopping};
+use crate::begun::Begun;
+use crate::connection::{Connection, Peer, Stopping};
 use crate::metrics::Service;
 use crate::services::chat::{self, Before, Format, Member, MemberName, RoomName};
 use crate::services::echo;
 use crate::session;
-use axum::body::Bytes;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::http::header::USER_AGENT;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
 use axum::routing::any;
-use futures_util::{SinkExt, StreamExt};
 use serde::Deserialize;
 use tequio_protocol::limits::{
     CHAT_MESSAGE_BYTES_MAX, ECHO_PREFIX_CHARS_MAX, FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES,
     SOCKET_WRITE_BUFFER_BYTES_MAX,
 };
-use tequio_protocol::message::close_code;
 use tequio_protocol::text::quote;
 use tokio::sync::mpsc;
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
-use tokio_tungstenite::tungstenite::{self, Message};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 use tower::ServiceExt;
 use tracing::{debug, error};
 
@@ -37,6 +37,10 @@ pub(super) struct Sockets {
     stopping: Stopping,
     /// Held by each socket; the last one dropped ends [`AllClosed::wait`].
     open: mpsc::Sender<()>,
+    /// What messages that are begun hold.
+    pub(super) messages: Messages,
+    /// What frames hold that wait for their peers.
+    unread: Begun,
 }
 
 /// Waits for sockets to close.
@@ -44,9 +48,15 @@ pub(super) struct Sockets {
 pub(super) struct AllClosed(mpsc::Receiver<()>);
 
 impl Sockets {
-    pub(super) fn new(stopping: Stopping) -> (Sockets, AllClosed) {
+    pub(super) fn new(stopping: Stopping, limits: &Limits) -> (Sockets, AllClosed) {
         let (open, closed) = mpsc::channel(1);
-        (Sockets { stopping, open }, AllClosed(closed))
+        let messages = Messages {
+            begun: Begun::new(limits.begun_bytes_max, limits.begun_grace),
+            time_max: limits.begun_time_max,
+            free_bytes: SOCKET_READ_BUFFER_BYTES,
+        };
+        let unread = Begun::new(limits.unread_bytes_max, limits.begun_grace);
+        (Sockets { stopping, open, messages, unread }, AllClosed(closed))
     }
 
     /// Word of the server's end.
@@ -226,11 +236,12 @@ impl Caller {
             // Nothing is gained by keeping frames back: a session has already taken all that waits.
             .write_buffer_size(0)
             .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX);
-        let (response, socket) = handshake.answer(config);
+        let Sockets { stopping, open, messages, unread } = app.sockets.clone();
+        let (response, carrier) = handshake.answer(messages);
         tokio::spawn(async move {
-            let Sockets { stopping, open } = app.sockets.clone();
-            match socket.await {
-                Ok(socket) => {
+            match carrier.await {
+                Ok(carrier) => {
+                    let socket = Socket::new(carrier, config, &unread);
                     let tally = app.services.tally(service);
                     run(Connection::new(socket, stopping, tally), peer, app).await;
                 }
@@ -257,65 +268,4 @@ fn no_socket(refusal: ApiError, parts: &Parts, app: &App) -> ApiError {
     let asked = parts.extensions.get::<HostPort>();
     let refused = origin.zip(asked);
     refused.and_then(|(origin, asked)| app.who.refusal_of_socket(&origin, asked)).unwrap_or(refusal)
-}
-
-impl Link for Socket {
-    async fn receive(&mut self) -> Option<Result<Frame, LinkError>> {
-        loop {
-            match self.next().await? {
-                Ok(message) => match frame(message) {
-                    Some(frame) => return Some(Ok(frame)),
-                    None => continue,
-                },
-                Err(error) => return Some(Err(link_error(error))),
-            }
-        }
-    }
-
-    async fn send(&mut self, frame: Frame) -> Result<(), LinkError> {
-        SinkExt::send(self, message(frame)).await.map_err(link_error)
-    }
-}
-
-/// `None` for a raw frame, which is never read.
-fn frame(message: Message) -> Option<Frame> {
-    Some(match message {
-        Message::Text(text) => Frame::Text(text.as_str().to_owned()),
-        Message::Binary(bytes) => Frame::Binary(bytes),
-        Message::Ping(_) => Frame::Ping,
-        Message::Pong(_) => Frame::Pong,
-        Message::Close(Some(CloseFrame { code, reason })) => {
-            Frame::Close(Close { code: code.into(), reason: reason.as_str().to_owned() })
-        }
-        Message::Close(None) => {
-            Frame::Close(Close { code: close_code::NO_STATUS, reason: String::new() })
-        }
-        Message::Frame(_) => return None,
-    })
-}
-
-fn message(frame: Frame) -> Message {
-    match frame {
-        Frame::Text(text) => Message::Text(text.into()),
-        Frame::Binary(bytes) => Message::Binary(bytes),
-        Frame::Ping => Message::Ping(Bytes::new()),
-        Frame::Pong => Message::Pong(Bytes::new()),
-        Frame::Close(Close { code, reason }) => {
-            Message::Close(Some(CloseFrame { code: code.into(), reason: reason.into() }))
-        }
-    }
-}
-
-fn link_error(error: tungstenite::Error) -> LinkError {
-    use tungstenite::Error as Ws;
-    use tungstenite::error::ProtocolError;
-    match error {
-        Ws::Capacity(error) => LinkError::TooBig(error.to_string()),
-        Ws::Utf8(_) => LinkError::NotUtf8,
-        Ws::Protocol(ProtocolError::ResetWithoutClosingHandshake) => {
-            LinkError::Lost("no closing frame".to_owned())
-        }
-        Ws::Protocol(error) => LinkError::Malformed(error.to_string()),
-        error => LinkError::Lost(error.to_string()),
-    }
 }

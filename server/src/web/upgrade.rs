@@ -6,6 +6,7 @@
 
 use super::error::ApiError;
 use super::patience::Patience;
+use super::reading::{Messages, Reading};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::header::{
@@ -17,12 +18,10 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode};
 use axum::response::Response;
 use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
-use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
-/// A WebSocket that a client has asked for.
-pub(super) type Socket = WebSocketStream<TokioIo<Upgraded>>;
+/// The connection of a WebSocket that a client has asked for.
+pub(super) type Carrier = Reading<TokioIo<Upgraded>>;
 
 /// Whether a request asks for a WebSocket.
 pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
@@ -78,11 +77,11 @@ impl Handshake {
         Ok(Handshake { accept, protocol, upgrade, patience })
     }
 
-    /// The answer that makes the connection a WebSocket, and the socket once it is one.
+    /// The answer that makes the connection a WebSocket, and what carries it once it is one.
     pub(super) fn answer(
         self,
-        config: WebSocketConfig,
-    ) -> (Response, impl Future<Output = Result<Socket, hyper::Error>> + Send + 'static) {
+        messages: Messages,
+    ) -> (Response, impl Future<Output = Result<Carrier, hyper::Error>> + Send + 'static) {
         let mut response = Response::new(Body::empty());
         *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
         let headers = response.headers_mut();
@@ -96,11 +95,8 @@ impl Handshake {
             patience.upgraded();
         }
         let upgrade = self.upgrade;
-        let socket = async move {
-            let stream = TokioIo::new(upgrade.await?);
-            Ok(WebSocketStream::from_raw_socket(stream, Role::Server, Some(config)).await)
-        };
-        (response, socket)
+        let carrier = async move { Ok(Reading::new(TokioIo::new(upgrade.await?), messages)) };
+        (response, carrier)
     }
 }
 

@@ -366,7 +366,8 @@ async fn an_answer_breaks_off_where_outcomes_cannot_be_read() {
         // Who follows asks again, and gets what was on its way when the first answer broke off.
         let is_all = told.out == before;
         assert!(is_all || !follow.contains(&"--follow"), "{} bytes", told.out.len());
-        let is_told = told.err.contains("before task 30000") || told.err.contains("30000..40000");
+        let is_told =
+            told.err.contains("break off before task") || told.err.contains("30000..40000");
         assert!(is_told, "{}", told.err);
     }
 }

@@ -30,6 +30,7 @@ mod socketio;
 mod support;
 mod tls;
 mod trouble;
+mod unfinished;
 mod unread;
 mod upgrade;
 mod uploads;

@@ -64,6 +64,11 @@ impl Server {
         Server::launch(RepeatMultiply::new(3.0, 2.0, 10).ok(), store, on_loopback()).await
     }
 
+    /// Starts one whose peers may hold what `limits` say.
+    pub(crate) async fn start_limited(limits: Limits) -> Server {
+        Server::start_within(limits, Arc::new(MemoryStore::new())).await
+    }
+
     /// Starts one whose peers may hold what `limits` say, and whose system holds next to nothing of what
     /// it is given to send: what nobody reads waits in the server.
     pub(crate) async fn start_within(limits: Limits, store: Arc<dyn Store>) -> Server {

@@ -166,17 +166,17 @@ async fn a_worker_that_answers_what_it_may_not_is_told_and_turned_away_at_the_th
 
 #[tokio::test]
 async fn one_wrong_result_is_enough_to_be_turned_away() {
-    let lies: [(&str, fn(&Value) -> Value); 2] = [
-        ("wrong by a bit", |lease| one(lease, |right| right.next_up())),
-        ("not finite", |lease| with(lease, "results", json!(["Infinity"]))),
+    let lies: [Lie; 2] = [
+        ("wrong by a bit", |lease| one(lease, |right| right.next_up()), "wrong_result"),
+        ("not finite", |lease| with(lease, "results", json!(["Infinity"])), "wrong_result"),
     ];
-    for (name, lie) in lies {
+    for (name, lie, code) in lies {
         let server = Server::start().await;
         server.submit("/api/jobs", JOB).await;
         let mut tab = Tab::open(&server, 4).await;
         let lease = tab.next("lease").await;
         tab.send(&lie(&lease)).await;
-        for code in ["wrong_result", "turned_away"] {
+        for code in [code, "turned_away"] {
             let error = tab.next("error").await;
             assert_eq!(error["code"], code, "{name}: {error}");
         }

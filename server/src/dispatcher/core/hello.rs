@@ -33,10 +33,14 @@ impl Core {
             let message = "hello was said before on this connection".to_owned();
             return self.refuse(id, ErrorCode::BadHello, message, None, now.at);
         }
-        hello.agent = tequio_protocol::text::agent(&hello.agent);
-        worker.peer.agent = Some(hello.agent.clone());
+        let agent = tequio_protocol::text::agent(&std::mem::take(&mut hello.agent));
+        worker.peer.agent = Some(agent);
         self.live.changed.insert(id);
-        info!("[#{id}] hello slots={} agent={}", hello.slots, hello.agent);
+        // What is kept for as long as it is connected is what somebody asks for.
+        hello.worker = String::new();
+        hello.ops.retain(|op| Op::named(op).is_some());
+        hello.ops.truncate(Op::ALL.len());
+        hello.ops.shrink_to_fit();
         let session = self.scheduler.new_session();
         self.sessions.insert(session, id);
         worker.session = Some(session);

@@ -1,18 +1,18 @@
 //! Chat: what a member of a room sends, every member gets, the sender too, all in one order.
 
-mod outbox;
 mod rooms;
 
-pub use rooms::{Before, Format, Member, MemberName, RoomName, Rooms};
+pub use rooms::{Before, Format, Member, MemberName, RoomLimits, RoomName, Rooms};
 
 use super::Services;
 use super::roster::Visit;
 use crate::connection::{Connection, End, Event, Frame, Link, Peer};
+use crate::outbox::Outbox;
 use crate::pace::Pace;
 use crate::wall_clock;
-use outbox::Outbox;
-use rooms::Seat;
-use tequio_protocol::limits::{CHAT_BURST_MAX, CHAT_PACE, CHAT_WAITING_BYTES_MAX};
+use rooms::{Message, Seat};
+use std::sync::Arc;
+use tequio_protocol::limits::{CHAT_BURST_MAX, CHAT_PACE};
 use tequio_protocol::message::close_code;
 use tequio_protocol::text::quote;
 use tokio::time::{Instant, sleep_until};
@@ -49,7 +49,11 @@ struct Chat<'a> {
 }
 
 impl Chat<'_> {
-    async fn serve(&mut self, connection: &mut Connection<impl Link>, mut outbox: Outbox) -> End {
+    async fn serve(
+        &mut self,
+        connection: &mut Connection<impl Link>,
+        mut outbox: Outbox<Arc<Message>>,
+    ) -> End {
         let mut pace = Pace::new(CHAT_BURST_MAX, CHAT_PACE, Instant::now());
         loop {
             let now = Instant::now();
@@ -65,7 +69,7 @@ impl Chat<'_> {
                 },
                 () = sleep_until(heard_at), if heard_at > now => Ok(()),
                 message = outbox.next() => match message {
-                    Some(message) => self.deliver(&message, connection).await,
+                    Some(message) => self.deliver(&message.text, connection).await,
                     None => Err(too_slow()),
                 },
             };
@@ -114,6 +118,5 @@ impl Chat<'_> {
 }
 
 fn too_slow() -> End {
-    let reason = format!("{CHAT_WAITING_BYTES_MAX} bytes wait, and nothing is read");
-    End::ours(close_code::SLOW, reason)
+    End::ours(close_code::SLOW, "too much waits, and nothing is read")
 }

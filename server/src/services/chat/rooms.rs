@@ -1,14 +1,15 @@
 //! Rooms and who is in them. No clock and no I/O: what is sent to a member is put into its outbox.
 
-use super::outbox::{Inlet, Outbox, outbox};
+use crate::outbox::{Bounds, Counted, Inlet, Outbox, Outboxes, Waits};
 use crate::wall_clock::rfc3339;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tequio_protocol::chat::ChatEvent;
 use tequio_protocol::limits::{
-    CHAT_HISTORY_BYTES_MAX, CHAT_HISTORY_MAX, CHAT_NAME_CHARS_MAX, CHAT_ROOM_CHARS_MAX,
-    CHAT_ROOMS_MAX,
+    CHAT_HISTORIES_BYTES_MAX, CHAT_HISTORY_BYTES_MAX, CHAT_HISTORY_MAX, CHAT_NAME_CHARS_MAX,
+    CHAT_OUTBOXES_BYTES_MAX, CHAT_ROOM_CHARS_MAX, CHAT_ROOMS_MAX, CHAT_WAITING_BYTES_MAX,
 };
 use tequio_protocol::text::printable;
 
@@ -51,10 +52,63 @@ pub struct Member {
     pub before: Before,
 }
 
-/// All rooms. Rooms wait for each other only while somebody joins.
-#[derive(Debug, Default)]
+/// What rooms may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct RoomLimits {
+    /// See [`CHAT_WAITING_BYTES_MAX`].
+    pub waiting_bytes_max: usize,
+    /// See [`CHAT_OUTBOXES_BYTES_MAX`].
+    pub outboxes_bytes_max: usize,
+    /// See [`CHAT_HISTORIES_BYTES_MAX`].
+    pub histories_bytes_max: usize,
+}
+
+impl Default for RoomLimits {
+    fn default() -> RoomLimits {
+        RoomLimits {
+            waiting_bytes_max: CHAT_WAITING_BYTES_MAX,
+            outboxes_bytes_max: CHAT_OUTBOXES_BYTES_MAX,
+            histories_bytes_max: CHAT_HISTORIES_BYTES_MAX,
+        }
+    }
+}
+
+/// All rooms. Rooms wait for each other only while somebody joins, or histories are too long.
+#[derive(Debug)]
 pub struct Rooms {
     all: Mutex<HashMap<RoomName, Arc<Mutex<Room>>>>,
+    outboxes: Outboxes<Arc<Message>>,
+    /// What the histories of all rooms have.
+    histories: Arc<AtomicUsize>,
+    limits: RoomLimits,
+}
+
+impl Default for Rooms {
+    fn default() -> Rooms {
+        Rooms::new(RoomLimits::default())
+    }
+}
+
+/// What is said or happens, as it is sent: written once for all who are sent it.
+#[derive(Debug)]
+pub(super) struct Message {
+    pub(super) text: Box<str>,
+    said_ms: u64,
+    /// It is there once, however many it waits for.
+    _counted: Counted,
+}
+
+/// What a message costs beside its text.
+const MESSAGE_BYTES: usize = 64;
+
+impl Waits for Arc<Message> {
+    fn since_ms(&self) -> u64 {
+        self.said_ms
+    }
+
+    fn bytes(&self) -> usize {
+        MESSAGE_BYTES + self.text.len()
+    }
 }
 
 /// Every room has somebody in it, and there are as many as there may be.
@@ -65,23 +119,65 @@ pub(super) struct Full;
 /// A member's place in a room.
 #[derive(Debug)]
 pub(super) struct Seat {
+    rooms: Arc<Rooms>,
     room: Arc<Mutex<Room>>,
     number: u64,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Room {
+    outboxes: Outboxes<Arc<Message>>,
     members: BTreeMap<u64, Present>,
     /// The last of what was said, as JSON.
-    history: VecDeque<Arc<str>>,
+    history: History,
     /// When the last member left, in milliseconds since 1970.
     empty_since_ms: u64,
+}
+
+/// The last of what was said in a room.
+#[derive(Debug)]
+struct History {
+    said: VecDeque<Arc<Message>>,
+    bytes: usize,
+    /// What those of all rooms have.
+    all: Arc<AtomicUsize>,
+}
+
+impl History {
+    fn push(&mut self, said: Arc<Message>) {
+        self.bytes += said.bytes();
+        self.all.fetch_add(said.bytes(), Ordering::Relaxed);
+        self.said.push_back(said);
+        while self.said.len() > CHAT_HISTORY_MAX || self.bytes > CHAT_HISTORY_BYTES_MAX {
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        if let Some(said) = self.said.pop_front() {
+            self.bytes -= said.bytes();
+            self.all.fetch_sub(said.bytes(), Ordering::Relaxed);
+        }
+    }
+
+    fn clear(&mut self) {
+        while !self.said.is_empty() {
+            self.pop();
+        }
+        self.said = VecDeque::new();
+    }
+}
+
+impl Drop for History {
+    fn drop(&mut self) {
+        self.clear();
+    }
 }
 
 #[derive(Debug)]
 struct Present {
     member: Member,
-    outbox: Inlet,
+    outbox: Inlet<Arc<Message>>,
 }
 
 impl RoomName {
@@ -154,15 +250,36 @@ impl Format {
 }
 
 impl Rooms {
+    /// Rooms that nobody is in yet.
+    pub fn new(limits: RoomLimits) -> Rooms {
+        let bounds = Bounds {
+            each_max: usize::MAX,
+            each_bytes_max: limits.waiting_bytes_max,
+            all_bytes_max: limits.outboxes_bytes_max,
+        };
+        let outboxes = Outboxes::new(bounds);
+        Rooms { all: Mutex::default(), outboxes, histories: Arc::default(), limits }
+    }
+
+    fn room(&self) -> Arc<Mutex<Room>> {
+        let history = History { said: VecDeque::new(), bytes: 0, all: self.histories.clone() };
+        Arc::new(Mutex::new(Room {
+            outboxes: self.outboxes.clone(),
+            members: BTreeMap::new(),
+            history,
+            empty_since_ms: 0,
+        }))
+    }
+
     /// Seats a member, by whose `number` those without a name are known. Nobody else in any room has
     /// it.
     pub(super) fn join(
-        &self,
+        self: &Arc<Self>,
         room: &RoomName,
         number: u64,
         member: Member,
         unix_ms: u64,
-    ) -> Result<(Seat, Outbox), Full> {
+    ) -> Result<(Seat, Outbox<Arc<Message>>), Full> {
         let mut all = lock(&self.all);
         let room = match all.get(room) {
             Some(room) => room.clone(),
@@ -171,12 +288,27 @@ impl Rooms {
                 if !room.is_none() {
                     make_place(&mut all)?;
                 }
-                all.entry(room.clone()).or_default().clone()
+                all.entry(room.clone()).or_insert_with(|| self.room()).clone()
             }
         };
         // While all rooms are held: nobody takes this one for empty.
         let outbox = lock(&room).enter(number, member, unix_ms);
-        Ok((Seat { room, number }, outbox))
+        Ok((Seat { rooms: self.clone(), room, number }, outbox))
+    }
+
+    /// Forgets what was said in the rooms where nothing was said for the longest, while all histories
+    /// together are too long.
+    fn forget(&self) {
+        let rooms: Vec<Arc<Mutex<Room>>> = lock(&self.all).values().cloned().collect();
+        let last = |room: &Arc<Mutex<Room>>| lock(room).history.said.back().map(|it| it.said_ms);
+        let mut told: Vec<_> = rooms.iter().filter_map(|it| last(it).map(|ms| (ms, it))).collect();
+        told.sort_by_key(|(ms, _)| *ms);
+        for (_, room) in told {
+            if self.histories.load(Ordering::Relaxed) <= self.limits.histories_bytes_max {
+                return;
+            }
+            lock(room).history.clear();
+        }
     }
 }
 
@@ -205,9 +337,14 @@ impl Seat {
             None => format!("#{}", self.number),
         };
         let said = ChatEvent::Said { from, text: text.to_owned(), at: rfc3339(unix_ms) };
-        let news = News { json: json(&said), text: Some(text.into()) };
-        room.remember(news.json.clone());
-        room.tell(news, unix_ms)
+        let news = room.news(&said, Some(text), unix_ms);
+        room.history.push(news.json.clone());
+        let count = room.tell(news, unix_ms);
+        drop(room);
+        if self.rooms.histories.load(Ordering::Relaxed) > self.rooms.limits.histories_bytes_max {
+            self.rooms.forget();
+        }
+        count
     }
 
     /// Gives the seat up.
@@ -223,12 +360,12 @@ impl Seat {
 }
 
 impl Room {
-    fn enter(&mut self, number: u64, member: Member, unix_ms: u64) -> Outbox {
-        let (inlet, outbox) = outbox();
+    fn enter(&mut self, number: u64, member: Member, unix_ms: u64) -> Outbox<Arc<Message>> {
+        let (inlet, outbox) = self.outboxes.open();
         if (member.format, member.before) == (Format::Json, Before::Told) {
-            for said in &self.history {
+            for said in &self.history.said {
                 // There is place for more than all of them.
-                inlet.put(said).ok();
+                inlet.put(said.clone()).ok();
             }
         }
         let name = member.name.clone();
@@ -236,19 +373,19 @@ impl Room {
         if let Some(MemberName(joined)) = name {
             let members = self.members.len() as u32;
             let joined = ChatEvent::Joined { joined, members, at: rfc3339(unix_ms) };
-            self.tell(News { json: json(&joined), text: None }, unix_ms);
+            let news = self.news(&joined, None, unix_ms);
+            self.tell(news, unix_ms);
         }
         outbox
     }
 
-    fn remember(&mut self, said: Arc<str>) {
-        self.history.push_back(said);
-        let bytes =
-            |history: &VecDeque<Arc<str>>| -> usize { history.iter().map(|it| it.len()).sum() };
-        while self.history.len() > CHAT_HISTORY_MAX || bytes(&self.history) > CHAT_HISTORY_BYTES_MAX
-        {
-            self.history.pop_front();
-        }
+    fn news(&self, event: &ChatEvent, text: Option<&str>, unix_ms: u64) -> News {
+        let message = |text: &str| {
+            let counted = self.outboxes.count(MESSAGE_BYTES + text.len());
+            Arc::new(Message { text: text.into(), said_ms: unix_ms, _counted: counted })
+        };
+        let json = serde_json::to_string(event).expect("events are plain data");
+        News { json: message(&json), text: text.map(message) }
     }
 
     /// Puts news into every outbox, and gives up the members whose outbox is full, which is news too;
@@ -274,7 +411,7 @@ impl Room {
                 Format::Text => news.text.as_ref(),
             };
             let Some(message) = message else { continue };
-            match present.outbox.put(message) {
+            match present.outbox.put(message.clone()) {
                 Ok(()) => count += 1,
                 Err(_) => gone.push(*number),
             }
@@ -288,19 +425,15 @@ impl Room {
         let MemberName(left) = gone.member.name?;
         let members = self.members.len() as u32;
         let left = ChatEvent::Left { left, members, at: rfc3339(unix_ms) };
-        Some(News { json: json(&left), text: None })
+        Some(self.news(&left, None, unix_ms))
     }
 }
 
 /// An event as it is sent, written once for all.
 struct News {
-    json: Arc<str>,
+    json: Arc<Message>,
     /// None where members who did not ask for JSON are not told.
-    text: Option<Arc<str>>,
-}
-
-fn json(event: &ChatEvent) -> Arc<str> {
-    serde_json::to_string(event).expect("events are plain data").into()
+    text: Option<Arc<Message>>,
 }
 
 /// Whoever panicked while it held a room left at worst one message untold.
@@ -311,10 +444,13 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tequio_protocol::limits::CHAT_WAITING_BYTES_MAX;
 
     fn named(name: &str, format: Format) -> Member {
         Member { name: MemberName::parse(name).ok(), format, ..Member::default() }
+    }
+
+    fn texts(outbox: &mut Outbox<Arc<Message>>) -> Vec<String> {
+        outbox.take_all().iter().map(|message| message.text.to_string()).collect()
     }
 
     fn nameless(format: Format) -> Member {
@@ -323,7 +459,7 @@ mod tests {
 
     #[test]
     fn all_get_what_one_says_in_the_form_that_they_asked_for() {
-        let rooms = Rooms::default();
+        let rooms = Arc::new(Rooms::default());
         let main = RoomName::none();
         let (plain, mut to_plain) = rooms.join(&main, 1, nameless(Format::Text), 0).unwrap();
         let (ana, mut to_ana) = rooms.join(&main, 2, named("Ana", Format::Json), 1000).unwrap();
@@ -331,31 +467,31 @@ mod tests {
         let (_, mut elsewhere) = rooms.join(&other, 3, nameless(Format::Text), 0).unwrap();
         assert_eq!(plain.say("hi", 2000), 2);
         assert_eq!(ana.say("\"hola\"", 3000), 2);
-        assert_eq!(to_plain.take_all(), ["hi", "\"hola\""]);
+        assert_eq!(texts(&mut to_plain), ["hi", "\"hola\""]);
         let expected = [
             r##"{"joined":"Ana","members":2,"at":"1970-01-01T00:00:01.000Z"}"##,
             r##"{"from":"#1","text":"hi","at":"1970-01-01T00:00:02.000Z"}"##,
             r##"{"from":"Ana","text":"\"hola\"","at":"1970-01-01T00:00:03.000Z"}"##,
         ];
-        assert_eq!(to_ana.take_all(), expected);
-        assert!(elsewhere.take_all().is_empty());
+        assert_eq!(texts(&mut to_ana), expected);
+        assert!(texts(&mut elsewhere).is_empty());
     }
 
     #[test]
     fn who_comes_later_is_told_the_last_of_what_was_said() {
-        let rooms = Rooms::default();
+        let rooms = Arc::new(Rooms::default());
         let main = RoomName::none();
         let (first, outbox) = rooms.join(&main, 1, nameless(Format::Text), 0).unwrap();
         for number in 0..CHAT_HISTORY_MAX + 3 {
             first.say(&number.to_string(), 0);
         }
         let (_, mut plain) = rooms.join(&main, 2, nameless(Format::Text), 0).unwrap();
-        assert!(plain.take_all().is_empty());
+        assert!(texts(&mut plain).is_empty());
         // Even when nobody was there in between.
         first.leave(1);
         drop((outbox, plain));
         let (ana, mut json) = rooms.join(&main, 3, named("Ana", Format::Json), 0).unwrap();
-        let told = json.take_all();
+        let told = texts(&mut json);
         assert_eq!(told.len(), CHAT_HISTORY_MAX + 1);
         assert!(told[0].contains(r#""text":"3""#), "{}", told[0]);
         assert!(told[CHAT_HISTORY_MAX].contains("joined"), "its own coming is the last");
@@ -364,13 +500,13 @@ mod tests {
             ana.say(&"\u{1}".repeat(4096), 0);
         }
         let (_, mut json) = rooms.join(&main, 4, nameless(Format::Json), 0).unwrap();
-        let told: usize = json.take_all().iter().map(String::len).sum();
+        let told: usize = texts(&mut json).iter().map(String::len).sum();
         assert!((100_000..=CHAT_HISTORY_BYTES_MAX).contains(&told), "{told}");
     }
 
     #[test]
     fn the_named_ones_who_leave_are_told_of_to_those_who_asked_for_json() {
-        let rooms = Rooms::default();
+        let rooms = Arc::new(Rooms::default());
         let main = RoomName::none();
         let (_, mut json) = rooms.join(&main, 1, nameless(Format::Json), 0).unwrap();
         let (_, mut plain) = rooms.join(&main, 2, nameless(Format::Text), 0).unwrap();
@@ -379,40 +515,40 @@ mod tests {
         ghost.leave(0);
         ana.leave(0);
         ana.leave(0);
-        let told = json.take_all();
+        let told = texts(&mut json);
         assert_eq!(told.len(), 2, "{told:?}");
         assert!(told[0].starts_with(r#"{"joined":"Ana","members":3"#), "{told:?}");
         assert!(told[1].starts_with(r#"{"left":"Ana","members":2"#), "{told:?}");
-        assert!(plain.take_all().is_empty());
+        assert!(texts(&mut plain).is_empty());
         assert_eq!(ana.say("I am not here", 0), 0);
     }
 
     #[test]
     fn who_reads_nothing_is_given_up_and_nobody_else_misses_anything() {
-        let rooms = Rooms::default();
+        let rooms = Arc::new(Rooms::default());
         let main = RoomName::none();
         let (slow, mut to_slow) = rooms.join(&main, 1, named("Slow", Format::Text), 0).unwrap();
         let (ana, mut to_ana) = rooms.join(&main, 2, named("Ana", Format::Json), 0).unwrap();
-        assert_eq!(to_ana.take_all().len(), 1);
+        assert_eq!(texts(&mut to_ana).len(), 1);
         let mut fitted = 0;
         while ana.say(&format!("{fitted:01000}"), 0) == 2 {
             fitted += 1;
-            assert_eq!(to_ana.take_all().len(), 1);
+            assert_eq!(texts(&mut to_ana).len(), 1);
         }
         assert!((3500..CHAT_WAITING_BYTES_MAX / 1000).contains(&fitted), "{fitted}");
-        let told = to_ana.take_all();
+        let told = texts(&mut to_ana);
         assert!(told[0].contains(&format!("{fitted:01000}")), "who reads has the one too many");
         assert!(told[1].starts_with(r#"{"left":"Slow","members":1"#), "{told:?}");
         assert_eq!(slow.say("too late", 0), 0);
         slow.leave(0);
-        assert!(to_ana.take_all().is_empty(), "it has left already");
-        assert_eq!(to_slow.take_all().len(), fitted, "what waited still comes");
+        assert!(texts(&mut to_ana).is_empty(), "it has left already");
+        assert_eq!(texts(&mut to_slow).len(), fitted, "what waited still comes");
         assert!(to_slow.has_ended());
     }
 
     #[test]
     fn the_room_that_was_left_first_makes_place_for_a_new_one() {
-        let rooms = Rooms::default();
+        let rooms = Arc::new(Rooms::default());
         let name = |number: usize| RoomName::parse(&number.to_string()).unwrap();
         let join = |number| rooms.join(&name(number), number as u64, Member::default(), 0);
         let mut seats: Vec<_> = (0..CHAT_ROOMS_MAX).map(|number| join(number).unwrap()).collect();
@@ -445,5 +581,58 @@ mod tests {
         assert!(MemberName::parse("#7").is_err());
         assert_eq!(MemberName::parse(" Ana "), Ok(MemberName("Ana".to_owned())));
         assert_eq!(RoomName::parse(&"ñ".repeat(CHAT_ROOM_CHARS_MAX)).map(drop), Ok(()));
+    }
+
+    #[test]
+    fn of_all_who_read_nothing_the_furthest_behind_is_given_up_first() {
+        let limits = RoomLimits {
+            outboxes_bytes_max: 128 * 1024,
+            histories_bytes_max: 16 * 1024,
+            ..RoomLimits::default()
+        };
+        let rooms = Arc::new(Rooms::new(limits));
+        let room = |name: &str| RoomName::parse(name).unwrap();
+        // Thirty who read nothing share what is said.
+        let mut deaf = Vec::new();
+        for number in 0..30 {
+            deaf.push(rooms.join(&room("a"), number, nameless(Format::Text), 0).unwrap());
+        }
+        for at_ms in 0..5 {
+            assert_eq!(deaf[0].0.say(&"x".repeat(4000), at_ms), 30);
+        }
+        let (ana, mut to_ana) = rooms.join(&room("b"), 100, nameless(Format::Text), 5).unwrap();
+        let (_later, later) = rooms.join(&room("b"), 101, nameless(Format::Text), 5).unwrap();
+        let mut at_ms = 5;
+        while deaf.iter().all(|(_, outbox)| !outbox.is_given_up()) {
+            ana.say(&"x".repeat(4000), at_ms);
+            // Who reads misses nothing.
+            assert_eq!(texts(&mut to_ana).len(), 1);
+            at_ms += 1;
+        }
+        assert!((20..40).contains(&at_ms), "{at_ms}");
+        assert!(deaf.iter().all(|(_, outbox)| outbox.is_given_up()));
+        assert!(!later.is_given_up(), "it is not as far behind");
+        assert_eq!(deaf[0].0.say("too late", at_ms), 0);
+    }
+
+    #[test]
+    fn histories_are_forgotten_where_all_together_are_too_long() {
+        let limits = RoomLimits { histories_bytes_max: 10_000, ..RoomLimits::default() };
+        let rooms = Arc::new(Rooms::new(limits));
+        let room = |name: &str| RoomName::parse(name).unwrap();
+        for (at_ms, name) in ["a", "b", "c"].into_iter().enumerate() {
+            let at_ms = at_ms as u64;
+            let (seat, _outbox) =
+                rooms.join(&room(name), at_ms, nameless(Format::Text), at_ms).unwrap();
+            seat.say(&name.repeat(4000), at_ms);
+            seat.leave(at_ms);
+        }
+        let told = |name, number| {
+            let (_, mut outbox) =
+                rooms.join(&room(name), number, nameless(Format::Json), 9).unwrap();
+            texts(&mut outbox).len()
+        };
+        assert_eq!((told("a", 10), told("b", 11), told("c", 12)), (0, 1, 1));
+        assert!(rooms.histories.load(Ordering::Relaxed) <= 10_000);
     }
 }

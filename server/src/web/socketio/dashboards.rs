@@ -15,6 +15,7 @@ use tequio_protocol::limits::{LIVE_INTERVAL, SOCKETIO_POLLED_MAX, SOCKETIO_TOLD_
 use tokio::sync::Notify;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{MissedTickBehavior, interval};
+use tracing::warn;
 
 /// Who is told.
 #[derive(Debug)]
@@ -24,6 +25,8 @@ pub(super) struct Dashboards {
     /// Somebody came, went or polled.
     changed: Notify,
     tally: Tally,
+    /// What all are owed together.
+    owed_max: usize,
 }
 
 #[derive(Debug)]
@@ -38,8 +41,8 @@ struct Member {
 }
 
 impl Dashboards {
-    pub(super) fn new(tally: Tally) -> Dashboards {
-        Dashboards { members: Mutex::default(), changed: Notify::new(), tally }
+    pub(super) fn new(tally: Tally, owed_max: usize) -> Dashboards {
+        Dashboards { members: Mutex::default(), changed: Notify::new(), tally, owed_max }
     }
 
     /// Takes a client in, or begins anew with it.
@@ -106,7 +109,9 @@ impl Dashboards {
                     }
                 },
             }
-            self.members().retain(|_, member| member.pay(&view, &self.tally));
+            let mut members = self.members();
+            members.retain(|_, member| member.pay(&view, &self.tally));
+            forgive(&mut members, self.owed_max);
         }
         Ok(())
     }
@@ -129,6 +134,19 @@ impl Dashboards {
     fn members(&self) -> MutexGuard<'_, BTreeMap<Sid, Member>> {
         // Whoever panicked left a member with what it was owed, or less.
         self.members.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells those no more that are owed the most, while all together are owed too much.
+fn forgive(members: &mut BTreeMap<Sid, Member>, owed_max: usize) {
+    let mut owed: usize = members.values().map(|member| member.owed.len()).sum();
+    while owed > owed_max {
+        let most = members.iter().max_by_key(|(_, member)| member.owed.len());
+        let Some(sid) = most.map(|(sid, _)| *sid) else { return };
+        if let Some(member) = members.remove(&sid) {
+            owed -= member.owed.len();
+            warn!("[socket.io {sid}] is told no more: {} events wait for it", member.owed.len());
+        }
     }
 }
 

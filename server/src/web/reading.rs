@@ -1,0 +1,259 @@
+//! The stream under a WebSocket, which knows how far a message has come that is begun. The library
+//! keeps what has come of it for as long as the peer likes; here it has its time, and all that are begun
+//! have a bound together ([`Begun`]).
+
+use super::frames::Frames;
+use crate::begun::{Begun, GivenUp, Share};
+use crate::connection::Close;
+use std::fmt;
+use std::io::{Error, IoSlice, Result};
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tequio_protocol::limits::SOCKET_KEPT_BYTES_MAX;
+use tequio_protocol::message::close_code;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::{Instant, Sleep, sleep_until};
+
+/// What all messages that are begun share, and how long each may take.
+#[derive(Clone, Debug)]
+pub(super) struct Messages {
+    pub(super) begun: Begun,
+    /// From a message's first byte to its last.
+    pub(super) time_max: Duration,
+    /// What is read of a message for nothing: a connection that is idle has as much in its buffer.
+    pub(super) free_bytes: usize,
+}
+
+/// Why no more of a connection's messages are read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Over {
+    #[error(transparent)]
+    GivenUp(#[from] GivenUp),
+    #[error("a message was begun {0} s ago, and has not ended")]
+    Late(u64),
+}
+
+impl Over {
+    /// How the peer is told.
+    pub(super) fn close(&self) -> Close {
+        let code = match self {
+            Over::GivenUp(_) => close_code::TRY_AGAIN_LATER,
+            Over::Late(_) => close_code::SILENT,
+        };
+        Close { code, reason: self.to_string() }
+    }
+}
+
+/// See the module.
+pub(super) struct Reading<S> {
+    stream: S,
+    messages: Messages,
+    frames: Frames,
+    /// What is begun, or still being handled.
+    share: Share,
+    /// When the message began that has not ended.
+    began_at: Option<Instant>,
+    /// Whether a message has ended whose share is not given back: it is being handled.
+    is_whole: bool,
+    /// Ends when the message has had its time. It outlives the message: most end soon.
+    time: Option<Pin<Box<Sleep>>>,
+    /// Whether a message was larger than what a buffer may keep.
+    is_large: bool,
+    over: Option<Over>,
+}
+
+impl<S> fmt::Debug for Reading<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reading").field("frames", &self.frames).finish_non_exhaustive()
+    }
+}
+
+impl<S> Reading<S> {
+    pub(super) fn new(stream: S, messages: Messages) -> Reading<S> {
+        let share = messages.begun.share();
+        Reading {
+            stream,
+            messages,
+            frames: Frames::default(),
+            share,
+            began_at: None,
+            is_whole: false,
+            time: None,
+            is_large: false,
+            over: None,
+        }
+    }
+
+    /// The same, where events have attachments.
+    pub(super) fn with_attachments(self) -> Reading<S> {
+        Reading { frames: Frames::with_attachments(), ..self }
+    }
+
+    /// Messages and control frames that have ended, if nothing follows the last one yet.
+    pub(super) fn ended(&self) -> Option<u64> {
+        (!self.frames.is_within_frames()).then(|| self.frames.ended())
+    }
+
+    /// Whether a message was so large since this was asked last that its buffer is to be let go.
+    pub(super) fn take_large(&mut self) -> bool {
+        std::mem::take(&mut self.is_large)
+    }
+
+    /// What the message that was read last cost is given back: it was handled.
+    pub(super) fn handled(&mut self) {
+        if std::mem::take(&mut self.is_whole) {
+            self.share.end();
+        }
+    }
+
+    /// Why no more is read, if so.
+    pub(super) fn over(&self) -> Option<&Over> {
+        self.over.as_ref()
+    }
+
+    /// Whether what is begun may go on, and have more room.
+    fn poll_share(&mut self, cx: &mut Context<'_>) -> Poll<std::result::Result<(), Over>> {
+        let Some(began_at) = self.began_at else { return Poll::Ready(Ok(())) };
+        let now = Instant::now();
+        let time_max = self.messages.time_max;
+        if now.duration_since(began_at) >= time_max {
+            return Poll::Ready(Err(Over::Late(time_max.as_secs())));
+        }
+        let bytes = self.frames.begun().unwrap_or(0).saturating_sub(self.messages.free_bytes);
+        if bytes == 0 {
+            return Poll::Ready(Ok(()));
+        }
+        self.share.hold(bytes, began_at, now, cx).map_err(Over::from)
+    }
+
+    /// Has this polled again when the message that is begun has had its time, or `at` already.
+    fn wake_by(&mut self, cx: &mut Context<'_>, at: Instant) {
+        let time = self.time.get_or_insert_with(|| Box::pin(sleep_until(at)));
+        // One that ends too early has this looked at once more, and costs less than to set it each time.
+        if time.deadline() > at || time.is_elapsed() {
+            time.as_mut().reset(at);
+        }
+        if time.as_mut().poll(cx).is_ready() {
+            cx.waker().wake_by_ref();
+        }
+    }
+
+    /// Takes note of what has been read.
+    fn note(&mut self, bytes: &[u8]) {
+        let whole = self.frames.messages();
+        // The library looks at the length itself.
+        self.frames.exceed(bytes, usize::MAX);
+        self.is_large |= self.frames.announced() > SOCKET_KEPT_BYTES_MAX as u64;
+        // A ping that is answered ends no message.
+        if self.frames.messages() != whole {
+            self.share.complete();
+            self.is_whole = true;
+            self.began_at = None;
+        }
+        if self.frames.begun().is_none() {
+            self.began_at = None;
+        } else {
+            self.began_at.get_or_insert_with(Instant::now);
+        }
+    }
+}
+
+/// The pause before it is asked again whether there is room, where nobody says so.
+const ROOM_RETRY: Duration = Duration::from_millis(50);
+
+impl<S: AsyncRead + Unpin> Reading<S> {
+    /// Throws away what the peer still sends, until it closes its end: it is to read why.
+    fn poll_drop(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        let mut dropped = [0; 4096];
+        loop {
+            let mut dropped = ReadBuf::new(&mut dropped);
+            ready!(Pin::new(&mut self.stream).poll_read(cx, &mut dropped))?;
+            if dropped.filled().is_empty() {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+}
+
+impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
+        let this = &mut *self;
+        if this.over.is_some() {
+            return this.poll_drop(cx);
+        }
+        this.handled();
+        match this.poll_share(cx) {
+            Poll::Ready(Ok(())) => {}
+            Poll::Ready(Err(over)) => {
+                // What has come of it is let go by whoever reads this error.
+                this.over = Some(over.clone());
+                return Poll::Ready(Err(Error::other(over)));
+            }
+            Poll::Pending => {
+                this.wake_by(cx, Instant::now() + ROOM_RETRY);
+                return Poll::Pending;
+            }
+        }
+        // Nothing that follows a large message comes into the buffer that is let go with it.
+        let is_large = this.frames.announced() > SOCKET_KEPT_BYTES_MAX as u64;
+        let left = usize::try_from(this.frames.left()).unwrap_or(usize::MAX);
+        let bytes_max = if is_large && left > 0 { left } else { usize::MAX };
+        let mut part =
+            ReadBuf::new(buffer.initialize_unfilled_to(bytes_max.min(buffer.remaining())));
+        let read = Pin::new(&mut this.stream).poll_read(cx, &mut part);
+        this.note(part.filled());
+        let count = part.filled().len();
+        buffer.advance(count);
+        if read.is_pending()
+            && let Some(began_at) = this.began_at
+        {
+            this.wake_by(cx, began_at + this.messages.time_max);
+        }
+        read
+    }
+}
+
+impl<S: AsyncWrite + Unpin> Reading<S> {
+    /// Whoever waits for its peer to read may be given up for what it has begun to say.
+    fn check(&self) -> Result<()> {
+        if self.share.is_given_up() { Err(GivenUp.into()) } else { Ok(()) }
+    }
+}
+
+impl<S: AsyncWrite + Unpin> AsyncWrite for Reading<S> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
+        if self.over.is_none() {
+            self.check()?;
+        }
+        Pin::new(&mut self.stream).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        Pin::new(&mut self.stream).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
