@@ -559,14 +559,20 @@ pub const SOCKET_KEPT_BYTES_MAX: usize = 16 * 1024;
 
 /// Bytes of all messages of WebSockets that are begun and not ended, or still being handled, beyond the
 /// first [`SOCKET_READ_BUFFER_BYTES`] of each: 32 of the longest at once. Where there is no more room,
-/// the slowest one is closed (1013); one that arrives at a line's speed is done before it is that.
+/// the one that holds much and has stood still for long is closed (1013); one that arrives at a line's
+/// speed never stands still.
 pub const BEGUN_BYTES_MAX: usize = 32 * FRAME_BYTES_MAX;
 
 /// How long a message may take from its first byte to its last: the longest one at 8 kB a second, which
 /// a line has that is good for little else.
 pub const BEGUN_TIME_MAX: Duration = Duration::from_secs(128);
 
-/// The age below which nothing that is begun is given up for others: a few round trips of a home's line.
+/// What a peer has to send of a message each second so that it does not count as standing still, in
+/// bytes: what a poor line of a phone has.
+pub const BEGUN_PACE_BYTES_S: u32 = 32 * 1024;
+
+/// How long what is begun may stand still before it is given up for others: a few round trips of a home's
+/// line.
 pub const BEGUN_GRACE: Duration = Duration::from_millis(100);
 
 /// Bytes of all frames that wait for their peers to take them. Where there are more, the ones that have

@@ -1,13 +1,15 @@
 //! What is begun and not ended: messages that are still being read, bodies of requests, frames that
 //! wait for a peer to take them. All of them together may hold so many bytes. Where there is no more
-//! room, the slowest is given up first: a peer that stands still becomes slower with each moment, and
-//! one that does its part is done before it counts as slow, whatever address it has.
+//! room, the slowest is given up first: the one that holds much and has stood still for long. A peer that
+//! does its part never stands still, whatever address it has; and what waits for room does not either,
+//! since it is this server that does not go on.
 
 use std::collections::HashMap;
 use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tequio_protocol::limits::BEGUN_PACE_BYTES_S;
 use tokio::time::Instant;
 
 /// What all that is begun may hold together. Cloning it costs nothing, and is the same bound.
@@ -36,11 +38,19 @@ struct All {
 
 #[derive(Debug)]
 struct Part {
+    /// What counts for it: the room that it was given.
     bytes: usize,
-    began_at: Instant,
+    /// What has come of it.
+    come: usize,
+    /// Until when the peer has done its part: what it sends takes it on at [`BEGUN_PACE_BYTES_S`], and
+    /// never beyond now. So a byte now and then is little better than nothing, and much at once, with
+    /// nothing behind it, no better than that.
+    kept_up_to: Instant,
     state: State,
-    /// Whether it is among those that wait for room.
+    /// Whether there was no room when it asked last.
     is_waiting: bool,
+    /// Whether it is among those that are woken when there is room.
+    is_listed: bool,
     /// Wakes the task that is to give it up, or may go on.
     waker: Option<Waker>,
 }
@@ -90,25 +100,25 @@ impl Begun {
 }
 
 impl All {
-    /// Gives up the slowest ones until there would be room within `bytes_max`; `false` where those that
-    /// may be given up are not enough.
-    fn make_room(&mut self, bytes_max: usize, grace: Duration, now: Instant) -> bool {
-        if self.bytes - self.leaving <= bytes_max {
+    /// Gives up the slowest ones until there would be room for `more` within `bytes_max`; `false` where
+    /// those that may be given up are not enough.
+    fn make_room(&mut self, more: usize, bytes_max: usize, grace: Duration, now: Instant) -> bool {
+        if self.bytes - self.leaving + more <= bytes_max {
             return true;
         }
-        let age = |part: &Part| now.duration_since(part.began_at);
+        let lag = |part: &Part| now.saturating_duration_since(part.kept_up_to);
         let going = self.parts.values_mut().filter(|part| part.state == State::Going);
-        let mut going: Vec<&mut Part> = going.filter(|part| age(part) >= grace).collect();
-        // At least 1: of two that have sent nothing, the older is slower.
-        let speed = |part: &Part| part.bytes.max(1) as f64 / age(part).as_secs_f64();
-        going.sort_by(|a, b| speed(a).total_cmp(&speed(b)));
-        for slowest in going {
+        let mut victims: Vec<&mut Part> =
+            going.filter(|part| part.bytes > 0 && lag(part) >= grace).collect();
+        let held_for_nothing = |part: &Part| part.bytes as f64 * lag(part).as_secs_f64();
+        victims.sort_by(|a, b| held_for_nothing(b).total_cmp(&held_for_nothing(a)));
+        for slowest in victims {
             slowest.state = State::GivenUp;
             self.leaving += slowest.bytes;
             if let Some(waker) = slowest.waker.take() {
                 waker.wake();
             }
-            if self.bytes - self.leaving <= bytes_max {
+            if self.bytes - self.leaving + more <= bytes_max {
                 return true;
             }
         }
@@ -116,15 +126,32 @@ impl All {
     }
 }
 
+impl Part {
+    /// So many bytes more have come.
+    fn keep_up(&mut self, bytes: usize, now: Instant) {
+        let worth = Duration::from_secs(bytes as u64) / BEGUN_PACE_BYTES_S;
+        self.kept_up_to = (self.kept_up_to + worth).min(now.max(self.kept_up_to));
+    }
+
+    /// There is room: what it has waited is no fault of its peer.
+    fn go_on(&mut self, now: Instant) {
+        if std::mem::take(&mut self.is_waiting) {
+            self.kept_up_to = now;
+        }
+    }
+}
+
 impl Share {
-    /// Holds `bytes` from now on, of something that began at `began_at`. Waits where there is no room
-    /// yet; the caller then asks again when it is woken, or after a while. It holds them in any case,
-    /// since they are there already: who waits begins no more.
+    /// Holds `room` from now on for something that began at `began_at`, of which `come` bytes have come.
+    /// Waits where there is no room yet; the caller then asks again when it is woken, or after a while.
+    /// What waits counts no more than it has been given, and is not given up: so room is asked for at
+    /// once, before more than a little has come. What has come already counts in any case.
     ///
     /// Returns an error if this was given up, or is given up now.
     pub(crate) fn hold(
         &mut self,
-        bytes: usize,
+        come: usize,
+        room: usize,
         began_at: Instant,
         now: Instant,
         cx: &mut Context<'_>,
@@ -138,36 +165,49 @@ impl Share {
         });
         let part = all.parts.entry(number).or_insert_with(|| Part {
             bytes: 0,
-            began_at,
+            come: 0,
+            kept_up_to: began_at,
             state: State::Going,
             is_waiting: false,
+            is_listed: false,
             waker: None,
         });
         if part.state == State::GivenUp {
             return Poll::Ready(Err(GivenUp));
         }
-        all.bytes = all.bytes - part.bytes + bytes;
-        part.bytes = bytes;
+        part.keep_up(come.saturating_sub(part.come), now);
+        part.come = come;
         part.state = State::Going;
         if !part.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             part.waker = Some(cx.waker().clone());
         }
-        if all.bytes <= bytes_max {
-            return Poll::Ready(Ok(()));
+        if room <= come {
+            // It is there already.
+            all.bytes = all.bytes - part.bytes + room;
+            part.bytes = room;
         }
-        let has_room = all.make_room(bytes_max, grace, now);
-        if all.parts.get(&number).is_some_and(|part| part.state == State::GivenUp) {
-            return Poll::Ready(Err(GivenUp));
+        let more = room.saturating_sub(part.bytes);
+        if all.bytes + more > bytes_max && (more > 0 || room <= come) {
+            let has_room = all.make_room(more, bytes_max, grace, now);
+            let part = all.parts.get_mut(&number).expect("it was entered above");
+            if part.state == State::GivenUp {
+                return Poll::Ready(Err(GivenUp));
+            }
+            if !has_room || all.bytes + more > bytes_max {
+                part.is_waiting = true;
+                if !std::mem::replace(&mut part.is_listed, true) {
+                    all.waiting.push(number);
+                }
+                return Poll::Pending;
+            }
         }
-        if has_room && all.bytes <= bytes_max {
-            return Poll::Ready(Ok(()));
+        let part = all.parts.get_mut(&number).expect("it was entered above");
+        all.bytes += more;
+        part.bytes += more;
+        if more > 0 {
+            part.go_on(now);
         }
-        if let Some(part) = all.parts.get_mut(&number)
-            && !std::mem::replace(&mut part.is_waiting, true)
-        {
-            all.waiting.push(number);
-        }
-        Poll::Pending
+        Poll::Ready(Ok(()))
     }
 
     /// Whether this was given up.
@@ -199,7 +239,7 @@ impl Share {
         }
         for number in std::mem::take(&mut all.waiting) {
             if let Some(part) = all.parts.get_mut(&number) {
-                part.is_waiting = false;
+                part.is_listed = false;
                 part.waker.take().into_iter().for_each(Waker::wake);
             }
         }
@@ -223,32 +263,75 @@ mod tests {
     }
 
     #[test]
-    fn the_slowest_makes_room() {
+    fn what_holds_much_and_stands_still_makes_room() {
         let begun = Begun::new(100, GRACE);
         let start = Instant::now();
         let at = |ms| start + Duration::from_millis(ms);
-        let [mut stalled, mut slow, mut quick] = [begun.share(), begun.share(), begun.share()];
-        assert_eq!(stalled.hold(10, start, at(0), &mut cx()), Poll::Ready(Ok(())));
-        assert_eq!(slow.hold(60, start, at(0), &mut cx()), Poll::Ready(Ok(())));
+        let [mut much, mut little, mut next] = [begun.share(), begun.share(), begun.share()];
+        assert_eq!(much.hold(1, 60, start, at(0), &mut cx()), Poll::Ready(Ok(())));
+        assert_eq!(little.hold(1, 10, start, at(0), &mut cx()), Poll::Ready(Ok(())));
         // Nobody is given up who has just begun.
-        assert_eq!(quick.hold(40, at(10), at(10), &mut cx()), Poll::Pending);
-        assert!(!stalled.is_given_up() && !slow.is_given_up());
+        assert_eq!(next.hold(1, 40, at(10), at(10), &mut cx()), Poll::Pending);
+        assert!(!much.is_given_up() && !little.is_given_up());
         // What is given up holds its room until it is dropped.
-        assert_eq!(quick.hold(40, at(10), at(150), &mut cx()), Poll::Pending);
-        assert!(stalled.is_given_up() && !slow.is_given_up());
-        assert_eq!(stalled.hold(20, start, at(150), &mut cx()), Poll::Ready(Err(GivenUp)));
-        drop(stalled);
-        assert_eq!(quick.hold(40, at(10), at(151), &mut cx()), Poll::Ready(Ok(())));
-        // Later the other one is slower: it has sent less in the same time.
-        assert_eq!(slow.hold(61, start, at(9000), &mut cx()), Poll::Pending);
-        assert!(quick.is_given_up());
-        drop(quick);
-        assert_eq!(slow.hold(61, start, at(9000), &mut cx()), Poll::Ready(Ok(())));
-        // Whoever asks may be the slowest itself.
-        assert_eq!(slow.hold(101, start, at(9000), &mut cx()), Poll::Ready(Err(GivenUp)));
-        slow.end();
+        assert_eq!(next.hold(1, 40, at(10), at(150), &mut cx()), Poll::Pending);
+        assert!(much.is_given_up() && !little.is_given_up());
+        assert_eq!(much.hold(2, 60, start, at(150), &mut cx()), Poll::Ready(Err(GivenUp)));
+        drop(much);
+        assert_eq!(next.hold(1, 40, at(10), at(151), &mut cx()), Poll::Ready(Ok(())));
+        drop((next, little));
         let all = begun.lock();
         assert_eq!((all.bytes, all.leaving, all.parts.len()), (0, 0, 0));
+    }
+
+    #[test]
+    fn who_waits_for_room_is_not_given_up() {
+        let begun = Begun::new(100, GRACE);
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let [mut flood, mut next, mut honest] = [begun.share(), begun.share(), begun.share()];
+        assert!(flood.hold(90, 90, start, at(0), &mut cx()).is_ready());
+        assert_eq!(honest.hold(1, 20, start, at(1), &mut cx()), Poll::Pending);
+        // It waits for long, and so does another; the flood goes, and then it has room.
+        assert_eq!(next.hold(1, 90, start, at(5000), &mut cx()), Poll::Pending);
+        assert_eq!(honest.hold(1, 20, start, at(5000), &mut cx()), Poll::Pending);
+        assert!(flood.is_given_up() && !honest.is_given_up() && !next.is_given_up());
+        drop(flood);
+        assert_eq!(honest.hold(1, 20, start, at(5001), &mut cx()), Poll::Ready(Ok(())));
+        // It has not stood still for what it waited.
+        assert_eq!(next.hold(1, 90, start, at(5002), &mut cx()), Poll::Pending);
+        assert!(!honest.is_given_up());
+    }
+
+    #[test]
+    fn a_byte_now_and_then_is_standing_still() {
+        let begun = Begun::new(100, GRACE);
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let [mut trickle, mut next] = [begun.share(), begun.share()];
+        for turn in 0..10 {
+            let come = trickle.hold(turn, 90, start, at(turn as u64 * 50), &mut cx());
+            assert!(come.is_ready());
+        }
+        assert_eq!(next.hold(1, 20, at(450), at(451), &mut cx()), Poll::Pending);
+        assert!(trickle.is_given_up());
+    }
+
+    #[test]
+    fn what_has_come_counts_in_any_case() {
+        let begun = Begun::new(100, GRACE);
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let [mut older, mut newer] = [begun.share(), begun.share()];
+        assert!(older.hold(60, 60, start, at(0), &mut cx()).is_ready());
+        assert_eq!(newer.hold(60, 60, at(50), at(50), &mut cx()), Poll::Pending);
+        assert_eq!(begun.lock().bytes, 120);
+        assert_eq!(newer.hold(60, 60, at(50), at(120), &mut cx()), Poll::Pending);
+        assert!(older.is_given_up() && !newer.is_given_up());
+        drop(older);
+        assert_eq!(newer.hold(60, 60, at(50), at(121), &mut cx()), Poll::Ready(Ok(())));
+        // Alone it may be too much.
+        assert_eq!(newer.hold(101, 101, at(50), at(400), &mut cx()), Poll::Ready(Err(GivenUp)));
     }
 
     #[test]
@@ -257,11 +340,11 @@ mod tests {
         let start = Instant::now();
         let later = start + 10 * GRACE;
         let [mut whole, mut next] = [begun.share(), begun.share()];
-        assert!(whole.hold(90, start, start, &mut cx()).is_ready());
+        assert!(whole.hold(90, 90, start, start, &mut cx()).is_ready());
         whole.complete();
-        assert_eq!(next.hold(20, later, later, &mut cx()), Poll::Pending);
+        assert_eq!(next.hold(20, 20, later, later, &mut cx()), Poll::Pending);
         assert!(!whole.is_given_up());
         whole.end();
-        assert_eq!(next.hold(20, later, later, &mut cx()), Poll::Ready(Ok(())));
+        assert_eq!(next.hold(20, 20, later, later, &mut cx()), Poll::Ready(Ok(())));
     }
 }

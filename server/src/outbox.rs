@@ -181,9 +181,11 @@ impl<T: Waits> Inlet<T> {
         }
         waiting.messages.push_back(message);
         waiting.bytes += bytes;
+        // Before anybody can take it, who subtracts.
+        let all_bytes = all.fetch_add(SLOT_BYTES, Ordering::Relaxed) + SLOT_BYTES;
         drop(waiting);
         self.queue.arrived.notify_one();
-        if all.fetch_add(SLOT_BYTES, Ordering::Relaxed) + SLOT_BYTES > bounds.all_bytes_max {
+        if all_bytes > bounds.all_bytes_max {
             self.outboxes.shed();
         }
         Ok(())

@@ -181,6 +181,15 @@ impl Frames {
         Some(usize::try_from(bytes).unwrap_or(usize::MAX))
     }
 
+    /// Bytes that what has begun will come to, as they are announced; `unknown` for a message in several
+    /// frames, which does not say it before the last of them.
+    pub(super) fn room(&self, unknown: u64) -> u64 {
+        let attached = self.attachments.as_ref().map_or(0, |all| all.bytes);
+        let message =
+            if matches!(self.kind, Kind::Part) { self.message.max(unknown) } else { self.message };
+        attached.saturating_add(message)
+    }
+
     /// Whether a message or a frame has begun and not ended, whatever belongs to it.
     pub(super) fn is_within_frames(&self) -> bool {
         self.is_open || self.left > 0 || self.head_bytes > 0

@@ -127,7 +127,7 @@ impl Link for Socket {
             }
             let now = Instant::now();
             let waits_since = *waits_since.get_or_insert(now);
-            match unread.hold(bytes, waits_since, now, cx) {
+            match unread.hold(bytes, bytes, waits_since, now, cx) {
                 Poll::Ready(Err(GivenUp)) => Poll::Ready(None),
                 _ => Poll::Pending,
             }

@@ -10,7 +10,7 @@ use std::io::{Error, IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tequio_protocol::limits::SOCKET_KEPT_BYTES_MAX;
+use tequio_protocol::limits::{FRAME_BYTES_MAX, SOCKET_KEPT_BYTES_MAX};
 use tequio_protocol::message::close_code;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -124,7 +124,10 @@ impl<S> Reading<S> {
         if bytes == 0 {
             return Poll::Ready(Ok(()));
         }
-        self.share.hold(bytes, began_at, now, cx).map_err(Over::from)
+        // The library refuses what is longer.
+        let room = self.frames.room(FRAME_BYTES_MAX as u64).min(FRAME_BYTES_MAX as u64);
+        let room = usize::try_from(room).unwrap_or(FRAME_BYTES_MAX).max(bytes);
+        self.share.hold(bytes, room, began_at, now, cx).map_err(Over::from)
     }
 
     /// Has this polled again when the message that is begun has had its time, or `at` already.
@@ -160,7 +163,7 @@ impl<S> Reading<S> {
 }
 
 /// The pause before it is asked again whether there is room, where nobody says so.
-const ROOM_RETRY: Duration = Duration::from_millis(50);
+pub(super) const ROOM_RETRY: Duration = Duration::from_millis(50);
 
 impl<S: AsyncRead + Unpin> Reading<S> {
     /// Throws away what the peer still sends, until it closes its end: it is to read why.
@@ -184,6 +187,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
     ) -> Poll<Result<()>> {
         let this = &mut *self;
         if this.over.is_some() {
+            // Whoever read the error has let go of what had come; the peer may take its time to close.
+            this.share.end();
             return this.poll_drop(cx);
         }
         this.handled();

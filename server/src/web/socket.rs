@@ -40,7 +40,7 @@ pub(super) struct Sockets {
     /// What messages that are begun hold.
     pub(super) messages: Messages,
     /// What frames hold that wait for their peers.
-    unread: Begun,
+    pub(super) unread: Begun,
 }
 
 /// Waits for sockets to close.

@@ -4,14 +4,16 @@
 use crate::begun::{Begun, GivenUp, Share};
 use crate::web::error::ApiError;
 use crate::web::limits::Limits;
-use axum::body::Body;
+use crate::web::reading::ROOM_RETRY;
+use axum::body::{Body, HttpBody};
 use axum::http::StatusCode;
 use futures_util::StreamExt;
 use std::future::poll_fn;
+use std::pin::pin;
 use std::task::Poll;
 use std::time::Duration;
-use tequio_protocol::limits::SOCKETIO_BODY_BYTES_MAX;
-use tokio::time::{Instant, timeout_at};
+use tequio_protocol::limits::{SOCKET_READ_BUFFER_BYTES, SOCKETIO_BODY_BYTES_MAX};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// What all bodies share.
 #[derive(Clone, Debug)]
@@ -32,20 +34,30 @@ impl Bodies {
         let began_at = Instant::now();
         let mut share = self.begun.share();
         let mut bytes = Vec::new();
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        let announced = announced.min(SOCKETIO_BODY_BYTES_MAX);
         let reading = async {
             let mut chunks = body.into_data_stream();
             while bytes.len() <= SOCKETIO_BODY_BYTES_MAX {
-                let held = bytes.len();
+                let (come, room) = (bytes.len(), announced.max(bytes.len()));
+                let mut retry = pin!(sleep(ROOM_RETRY));
                 let next = poll_fn(|cx| {
+                    if room <= SOCKET_READ_BUFFER_BYTES {
+                        return chunks.poll_next_unpin(cx).map(Ok);
+                    }
                     // Whoever waits for its client is told when it is given up.
-                    if held > 0 {
-                        match share.hold(held, began_at, Instant::now(), cx) {
-                            Poll::Ready(Ok(())) => {}
-                            Poll::Ready(Err(given_up)) => return Poll::Ready(Err(given_up)),
-                            Poll::Pending => return Poll::Pending,
+                    match share.hold(come, room, began_at, Instant::now(), cx) {
+                        Poll::Ready(Ok(())) => chunks.poll_next_unpin(cx).map(Ok),
+                        Poll::Ready(Err(given_up)) => Poll::Ready(Err(given_up)),
+                        Poll::Pending => {
+                            // Where nobody says that there is room, it is asked again.
+                            if retry.as_mut().poll(cx).is_ready() {
+                                retry.as_mut().reset(Instant::now() + ROOM_RETRY);
+                                cx.waker().wake_by_ref();
+                            }
+                            Poll::Pending
                         }
                     }
-                    chunks.poll_next_unpin(cx).map(Ok)
                 });
                 match next.await? {
                     Some(Ok(chunk)) => bytes.extend_from_slice(&chunk),

@@ -227,7 +227,7 @@ impl Carried {
         }
         let now = Instant::now();
         let since = *self.waits_since.get_or_insert(now);
-        match self.unread.hold(SOCKETIO_UNREAD_BYTES, since, now, cx) {
+        match self.unread.hold(SOCKETIO_UNREAD_BYTES, SOCKETIO_UNREAD_BYTES, since, now, cx) {
             Poll::Ready(Err(given_up)) => Poll::Ready(Err(Error::other(given_up))),
             _ => written,
         }

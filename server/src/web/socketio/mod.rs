@@ -167,7 +167,7 @@ impl Hub {
             bodies: Bodies::new(limits),
             places: Bound::new(limits.socketio_sockets_max, limits.socketio_sockets_max),
             changing: Bound::new(limits.socketio_changing_max, limits.socketio_changing_max),
-            unread: Begun::new(limits.unread_bytes_max, limits.begun_grace),
+            unread: sockets.unread.clone(),
             sockets: sockets.clone(),
             stopping: sockets.stopping(),
         };

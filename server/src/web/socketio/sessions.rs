@@ -201,10 +201,11 @@ impl Sessions {
         let bytes = was_bytes + body.len();
         let sessions = self.clone();
         let waiting = tokio::spawn(async move {
-            let given_up = poll_fn(|cx| match share.hold(bytes, began_at, Instant::now(), cx) {
-                Poll::Ready(Err(GivenUp)) => Poll::Ready(()),
-                _ => Poll::Pending,
-            });
+            let given_up =
+                poll_fn(|cx| match share.hold(bytes, bytes, began_at, Instant::now(), cx) {
+                    Poll::Ready(Err(GivenUp)) => Poll::Ready(()),
+                    _ => Poll::Pending,
+                });
             timeout_at(began_at + time_max, given_up).await.ok();
             drop(share);
             sessions.left(sid);
