@@ -99,8 +99,10 @@ async fn serve_one(arriving: Arriving, mut served: Served) {
 /// Waits until there is something to read.
 async fn speaks(arriving: &Arriving, served: &mut Served) -> bool {
     let line = arriving.place.line();
+    let mut first = [0];
     tokio::select! {
-        ready = arriving.stream.readable() => ready.is_ok(),
+        // Whether it is readable is sometimes said too early.
+        came = arriving.stream.peek(&mut first) => came.is_ok_and(|bytes| bytes > 0),
         () = line.overdue(served.crowd.limits().headers_timeout) => false,
         () = line.ended() => false,
         () = stopped(&mut served.finishing) => false,

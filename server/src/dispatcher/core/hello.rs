@@ -34,6 +34,7 @@ impl Core {
             return self.refuse(id, ErrorCode::BadHello, message, None, now.at);
         }
         let agent = tequio_protocol::text::agent(&std::mem::take(&mut hello.agent));
+        info!("[#{id}] hello slots={} agent={agent}", hello.slots);
         worker.peer.agent = Some(agent);
         self.live.changed.insert(id);
         // What is kept for as long as it is connected is what somebody asks for.
