@@ -84,6 +84,7 @@ impl Serve {
         let _console = write_log_lines()?;
         wall_clock::check().map_err(anyhow::Error::msg)?;
         files::raise_limit();
+        tequio_allocator::give_back();
         let given_token = self.given_token()?;
         let listener = self.listen.bind().await?;
         let address = listener.local_addr().context("the listening address is unknown")?;

@@ -1,0 +1,33 @@
+//! How the system's allocator keeps memory.
+//!
+//! glibc keeps what was freed for later: it has up to eight arenas for each core, which do not share what
+//! is free in them, and whoever frees a large block once has larger ones taken from the arenas from then on,
+//! up to 32 MiB. A server whose peers come and go in floods never has that back: 424 MiB at the peak of 500
+//! unfinished messages, and 336 MiB after it, of which it held 90. With what is set here it is 229 and 186.
+
+/// Arenas that threads share: more are for programs that allocate all the time, and ours computes.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const ARENAS: libc::c_int = 2;
+
+/// From this size on, in bytes, a block is mapped by itself, and goes back when it is freed: a large
+/// message, but not a lease. That is glibc's own first value, which it keeps once somebody has set it.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const MAPPED_BYTES_MIN: libc::c_int = 128 * 1024;
+
+/// What may be free at an arena's end, in bytes.
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+const FREE_BYTES_MAX: libc::c_int = 128 * 1024;
+
+/// Has the allocator give back what is not used, where it is glibc's. A setting that it does not take is no
+/// reason not to serve.
+pub fn give_back() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    for (what, value) in [
+        (libc::M_ARENA_MAX, ARENAS),
+        (libc::M_MMAP_THRESHOLD, MAPPED_BYTES_MIN),
+        (libc::M_TRIM_THRESHOLD, FREE_BYTES_MAX),
+    ] {
+        // SAFETY: `mallopt` takes two numbers and no pointer, and glibc locks what it changes.
+        unsafe { libc::mallopt(what, value) };
+    }
+}
