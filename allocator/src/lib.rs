@@ -18,7 +18,7 @@ const MAPPED_BYTES_MIN: libc::c_int = 128 * 1024;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 const FREE_BYTES_MAX: libc::c_int = 128 * 1024;
 
-/// Has the allocator give back what is not used, where it is glibc's. A setting that it does not take is no
+/// Has the allocator give back what is large and free, where it is glibc's. A setting that it does not take is no
 /// reason not to serve.
 pub fn give_back() {
     #[cfg(all(target_os = "linux", target_env = "gnu"))]
@@ -29,5 +29,15 @@ pub fn give_back() {
     ] {
         // SAFETY: `mallopt` takes two numbers and no pointer, and glibc locks what it changes.
         unsafe { libc::mallopt(what, value) };
+    }
+}
+
+/// Gives back what is free now, where the allocator is glibc's. It goes through all that there is: some
+/// milliseconds for 100 MB, in which other threads may wait.
+pub fn give_back_now() {
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    // SAFETY: `malloc_trim` takes a number and no pointer, and glibc locks what it goes through.
+    unsafe {
+        libc::malloc_trim(0);
     }
 }

@@ -743,6 +743,13 @@ pub const LINGER_READ_BYTES: usize = 16 * 1024;
 /// and as many connections that only short requests may be.
 pub const FILES_RESERVED: usize = 64;
 
+/// How often it is looked whether many connections have ended, so that what they held is given back to the
+/// system. It costs some milliseconds, which nobody is to wait for often.
+pub const GIVE_BACK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Connections that have ended for which that is worth while: what fewer of them held is soon used again.
+pub const GIVE_BACK_CONNECTIONS: usize = 256;
+
 /// What goes on and on is logged once, and then each time that it has happened twice as often; after so
 /// long without it, it is said again.
 pub const LOG_CALM: Duration = Duration::from_secs(60);

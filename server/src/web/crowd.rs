@@ -11,10 +11,14 @@ use super::line::{Doing, Line, Still};
 use crate::bounds::{Bound, Held, Origin};
 use axum::http::StatusCode;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use tequio_protocol::limits::{BUSY_RETRY_AFTER, FILES_RESERVED, LOG_CALM, ROOM_LOOK, STALLED_MIN};
+use tequio_protocol::limits::{
+    BUSY_RETRY_AFTER, FILES_RESERVED, GIVE_BACK_CONNECTIONS, GIVE_BACK_INTERVAL, LOG_CALM,
+    ROOM_LOOK, STALLED_MIN,
+};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::task::spawn_blocking;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::warn;
 
@@ -64,6 +68,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.crowd.lines().remove(self.number);
+        self.crowd.0.ended.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -87,6 +92,8 @@ struct Shared {
     bodies: Bound,
     /// Streams of events.
     events: Bound,
+    /// Connections that have ended since what they held was given back.
+    ended: AtomicUsize,
     /// How often somebody was turned away.
     refusals: Mutex<Rarely>,
 }
@@ -143,6 +150,7 @@ impl Crowd {
             answers: bound(limits.answers_bytes_max),
             bodies: bound(limits.bodies_bytes_max),
             events: bound(limits.event_streams_max),
+            ended: AtomicUsize::new(0),
             refusals: Mutex::default(),
             limits,
         }))
@@ -193,6 +201,18 @@ impl Crowd {
         }
         drop(lines);
         Place { crowd: self.clone(), number, origin, line, _permit: permit }
+    }
+
+    /// Has the allocator give back what connections held, after many have ended, for as long as it is let.
+    pub(super) async fn give_back(self) {
+        loop {
+            sleep(GIVE_BACK_INTERVAL).await;
+            if self.0.ended.load(Ordering::Relaxed) >= GIVE_BACK_CONNECTIONS {
+                self.0.ended.store(0, Ordering::Relaxed);
+                // Nothing comes of it, and a panic in it would be told by the panic itself.
+                spawn_blocking(tequio_allocator::give_back_now).await.ok();
+            }
+        }
     }
 
     /// A connection is a WebSocket from now on, which has bounds of its own.

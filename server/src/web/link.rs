@@ -113,8 +113,8 @@ impl Link for Socket {
             return Err(LinkError::Lost("nothing is read".to_owned()));
         };
         self.is_closing |= matches!(frame, Frame::Close(_));
-        // What was read last is in this frame, if it is anywhere.
-        frames.get_mut().handled();
+        // What was read last is in this frame, if it is anywhere: one of the two bounds has it.
+        let mut handled = frames.get_mut().take_handled();
         let message = message(frame);
         let bytes = message.len();
         self.is_large |= bytes > SOCKET_KEPT_BYTES_MAX;
@@ -129,7 +129,11 @@ impl Link for Socket {
             let waits_since = *waits_since.get_or_insert(now);
             match unread.hold(bytes, bytes, waits_since, now, cx) {
                 Poll::Ready(Err(GivenUp)) => Poll::Ready(None),
-                _ => Poll::Pending,
+                Poll::Ready(Ok(())) => {
+                    handled = None;
+                    Poll::Pending
+                }
+                Poll::Pending => Poll::Pending,
             }
         });
         let sent = sent.await;

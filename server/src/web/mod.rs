@@ -184,6 +184,7 @@ async fn serve_until(
     let crowd = Crowd::new(files::limit(), limits);
     let drafts = Drafts::new(dispatcher.clone());
     let sweep = tokio::spawn(drafts.clone().sweep());
+    let give_back = tokio::spawn(crowd.clone().give_back());
     let app = App {
         address,
         page: Arc::new(page),
@@ -212,6 +213,7 @@ async fn serve_until(
     })
     .await;
     sweep.abort();
+    give_back.abort();
     if let Some(demo) = demo {
         demo.abort();
     }

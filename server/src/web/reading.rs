@@ -100,11 +100,10 @@ impl<S> Reading<S> {
         std::mem::take(&mut self.is_large)
     }
 
-    /// What the message that was read last cost is given back: it was handled.
-    pub(super) fn handled(&mut self) {
-        if std::mem::take(&mut self.is_whole) {
-            self.share.end();
-        }
+    /// What the message that was read last costs, if it has ended. It is given back when this is dropped.
+    pub(super) fn take_handled(&mut self) -> Option<Share> {
+        let is_whole = std::mem::take(&mut self.is_whole);
+        is_whole.then(|| std::mem::replace(&mut self.share, self.messages.begun.share()))
     }
 
     /// Why no more is read, if so.
@@ -191,7 +190,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
             this.share.end();
             return this.poll_drop(cx);
         }
-        this.handled();
+        drop(this.take_handled());
         match this.poll_share(cx) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(over)) => {

@@ -133,7 +133,11 @@ pub(super) async fn or_page(State(app): State<App>, request: Request) -> Respons
 /// `GET /ws`: a worker.
 pub(super) async fn tasks(caller: Caller) -> Response {
     caller.serve(Service::Tasks, FRAME_BYTES_MAX, async |connection, peer, app| {
-        if let Err(stopped) = session::run(connection, peer, app.dispatcher).await {
+        let stopped = session::run(connection, peer, app.dispatcher).await;
+        // At a stop, those that take their time to close find nobody to tell.
+        if let Err(stopped) = stopped
+            && !*app.sockets.stopping.borrow()
+        {
             error!("a connection ended early: {stopped}");
         }
     })
