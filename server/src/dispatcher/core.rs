@@ -174,6 +174,15 @@ impl Control {
     }
 }
 
+/// Why a job may be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Removable {
+    /// It is over.
+    Over,
+    /// A part of it cannot be read, and its state says nothing of that.
+    SetAside,
+}
+
 /// Why a job was not controlled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ControlError {
@@ -1121,11 +1130,13 @@ impl Core {
         Ok(())
     }
 
-    /// Returns an error where a job is neither over nor set aside, or not there.
-    pub fn check_over(&self, id: JobId) -> Result<(), ControlError> {
+    /// Why a job may be removed; an error where it is neither over nor set aside, or not there.
+    pub fn check_over(&self, id: JobId) -> Result<Removable, ControlError> {
         let job = self.jobs.get(&id).ok_or(ControlError::Unknown(id))?;
-        if job.state.is_over() || job.is_set_aside() {
-            Ok(())
+        if job.state.is_over() {
+            Ok(Removable::Over)
+        } else if job.is_set_aside() {
+            Ok(Removable::SetAside)
         } else {
             Err(ControlError::NotOver(id, job.state))
         }

@@ -18,7 +18,7 @@ use crate::outbox::NotPut;
 use crate::scheduler::Trust;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
 use crate::wall_clock;
-use core::{Core, Effect, Now, Recorded};
+use core::{Core, Effect, Now, Recorded, Removable};
 use feed::Feed;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -87,7 +87,7 @@ enum Event {
     Grown(JobId, u64, bool, writer::Reply<()>),
     IsOpen(JobId, oneshot::Sender<Result<(), ControlError>>),
     Closed(JobId, writer::Reply<()>),
-    IsOver(JobId, oneshot::Sender<Result<(), ControlError>>),
+    IsOver(JobId, oneshot::Sender<Result<Removable, ControlError>>),
     Removed(JobId, writer::Reply<()>),
     Stop,
     Health(oneshot::Sender<Health>),
@@ -402,10 +402,10 @@ impl Dispatcher {
         Ok(view)
     }
 
-    /// Removes a job that is over, with all that is recorded of it.
+    /// Removes a job that is over or set aside, with all that is recorded of it.
     pub async fn remove(&self, id: JobId) -> Result<(), ChangeError> {
-        self.ask(|is_over| Event::IsOver(id, is_over)).await??;
-        self.write(0, |reply| Write::Remove(id, reply)).await
+        let why = self.ask(|is_over| Event::IsOver(id, is_over)).await??;
+        self.write(0, |reply| Write::Remove(id, why, reply)).await
     }
 
     /// Returns an error where there is no place for one more job, whose grid has so many bytes. Those that

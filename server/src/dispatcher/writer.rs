@@ -5,7 +5,7 @@
 //! done, or one group of submissions. However many submit, recording waits for one of them.
 
 use super::Event;
-use super::core::Recorded;
+use super::core::{Recorded, Removable};
 use crate::metrics::Metrics;
 use crate::store::{NewJob, Recording, Store, StoreError, StoredJob};
 use std::collections::{BTreeMap, VecDeque};
@@ -47,8 +47,8 @@ pub(super) enum Write {
     /// An open job, which takes no more inputs. The dispatcher answers it.
     Close(JobId, Reply<()>),
     Discard(JobId, Reply<()>),
-    /// A job that is over. The dispatcher answers it, once it has forgotten the job too.
-    Remove(JobId, Reply<()>),
+    /// A job that is over or set aside. The dispatcher answers it, once it has forgotten the job too.
+    Remove(JobId, Removable, Reply<()>),
     /// No more follows.
     Stop,
 }
@@ -318,11 +318,11 @@ impl Writer {
                 Err(error) => answer(reply, Err(error)),
             },
             Write::Discard(job, reply) => answer(reply, self.store.discard(job)),
-            Write::Remove(job, reply) => self.remove(job, reply),
+            Write::Remove(job, why, reply) => self.remove(job, why, reply),
         }
     }
 
-    fn remove(&mut self, job: JobId, reply: Reply<()>) {
+    fn remove(&mut self, job: JobId, why: Removable, reply: Reply<()>) {
         if self.removing.contains(&job) {
             return answer(reply, Err(StoreError::Missing(job)));
         }
@@ -334,6 +334,10 @@ impl Writer {
         if self.failed_at.is_some() && !is_written() {
             let said = format!("job {job} has outcomes that wait for the disk");
             return answer(reply, Err(StoreError::Io(said)));
+        }
+        if why == Removable::SetAside {
+            // Its state in the store is what it was before.
+            self.store.set_aside(job);
         }
         match self.store.remove(job) {
             Ok(is_left) => {
@@ -506,6 +510,10 @@ mod tests {
 
         fn discard(&self, job: JobId) -> Result<(), StoreError> {
             self.store.discard(job)
+        }
+
+        fn set_aside(&self, job: JobId) {
+            self.store.set_aside(job);
         }
 
         fn remove(&self, job: JobId) -> Result<bool, StoreError> {

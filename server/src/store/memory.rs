@@ -41,6 +41,7 @@ struct Job {
     lines: Vec<LineRun>,
     /// The outcomes recorded, by their first index; disjoint, none empty.
     runs: BTreeMap<u64, Kept>,
+    is_set_aside: bool,
 }
 
 /// The outcomes of neighbouring tasks, at 8 bytes each: errors are rare.
@@ -156,10 +157,19 @@ impl Store for MemoryStore {
         Ok(())
     }
 
+    fn set_aside(&self, job: JobId) {
+        if let Ok(published) = self.lock().published(job) {
+            published.is_set_aside = true;
+        }
+    }
+
     fn remove(&self, job: JobId) -> Result<bool, StoreError> {
         let mut state = self.lock();
-        let is_over = |found: &Job| found.state.is_some_and(JobState::is_over);
-        if !state.jobs.get(&job).is_some_and(is_over) {
+        let may_go = |found: &Job| match found.state {
+            Some(state) => state.is_over() || found.is_set_aside,
+            None => false,
+        };
+        if !state.jobs.get(&job).is_some_and(may_go) {
             return Err(StoreError::Missing(job));
         }
         state.jobs.remove(&job);
@@ -268,6 +278,7 @@ impl State {
             inputs: Vec::new(),
             lines: Vec::new(),
             runs: BTreeMap::new(),
+            is_set_aside: false,
         };
         self.jobs.insert(id, entered);
         id
@@ -283,7 +294,7 @@ impl State {
     fn growing(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
         let grows = |found: &&mut Job| match found.state {
             None => true,
-            Some(state) => found.is_open && !state.is_over(),
+            Some(state) => found.is_open && !state.is_over() && !found.is_set_aside,
         };
         self.jobs.get_mut(&job).filter(grows).ok_or(StoreError::Missing(job))
     }

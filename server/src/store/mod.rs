@@ -93,6 +93,10 @@ pub trait Store: Send + Sync {
     /// Removes a draft and its inputs. Errs with [`StoreError::Missing`] where it was published.
     fn discard(&self, job: JobId) -> Result<(), StoreError>;
 
+    /// Says that a job is set aside since this store was loaded: it takes no inputs any more, and
+    /// [`Store::remove`] removes it whatever its state is. Nothing of that is written.
+    fn set_aside(&self, job: JobId);
+
     /// Removes a part of a job that is over, and says whether more of it is left to be removed by
     /// further calls: it may be larger than one transaction should be. The first call makes it
     /// missing to all others; what is left when a server ends is removed by [`Store::load`].

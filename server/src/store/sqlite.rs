@@ -150,7 +150,7 @@ pub struct SqliteStore {
     own: Identity,
     /// What SQLite keeps beside the database while it is open.
     log: Identity,
-    /// Jobs that were set aside when the store was loaded: nothing is added to them, and they may be
+    /// Jobs that were set aside when the store was loaded, or since: nothing is added to them, and they may be
     /// removed whatever their state is.
     aside: Mutex<BTreeSet<JobId>>,
     _exclusion: Exclusion,
@@ -369,6 +369,10 @@ impl Store for SqliteStore {
 
     fn discard(&self, job: JobId) -> Result<(), StoreError> {
         self.write(|tx| delete_draft(tx, job))
+    }
+
+    fn set_aside(&self, job: JobId) {
+        self.aside().insert(job);
     }
 
     fn remove(&self, job: JobId) -> Result<bool, StoreError> {

@@ -288,6 +288,8 @@ async fn a_damaged_page_stops_the_jobs_that_need_it_and_no_others() {
     assert_eq!(server.get("/healthz").await.0, 200);
     let uncommitted = server.metric("tequio_tasks_uncommitted").await;
     assert_eq!(uncommitted, 0, "what is lost is not waited for");
+    assert_eq!(run(&server.url(), &["remove", &new.to_string()]).await.code, Some(0));
+    assert_eq!(server.get(&format!("/api/jobs/{new}")).await.0, 404);
     worker.stop().await;
 }
 
@@ -315,6 +317,10 @@ async fn inputs_that_cannot_be_read_set_their_job_aside_while_others_go_on() {
         let trouble = until(async || server.job(id.0).await.trouble).await;
         assert!(trouble.contains(said), "{script}: {trouble}");
         assert_eq!(server.job_over(WHOLE.0).await.done, 2000, "{script}");
+        // It was set aside while the server runs, and is removed as one from before is.
+        let removed = run(&server.url(), &["remove", &id.to_string()]).await;
+        assert_eq!(removed.code, Some(0), "{script}: {removed:?}");
+        assert_eq!(server.get(&format!("/api/jobs/{id}")).await.0, 404, "{script}");
         worker.stop().await;
     }
 }
