@@ -78,20 +78,7 @@ pub(super) fn start(
     report: Report,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<JoinHandle<()>> {
-    let writer = Writer {
-        store,
-        report,
-        metrics,
-        waiting: VecDeque::new(),
-        states: BTreeMap::new(),
-        states_since: None,
-        settings: Vec::new(),
-        others: VecDeque::new(),
-        removing: VecDeque::new(),
-        failed_at: None,
-        gather_until: None,
-        is_stopping: false,
-    };
+    let writer = Writer::new(store, report, metrics);
     std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run(&writes))
 }
 
@@ -119,6 +106,23 @@ struct Writer {
 }
 
 impl Writer {
+    fn new(store: Arc<dyn Store>, report: Report, metrics: Arc<Metrics>) -> Writer {
+        Writer {
+            store,
+            report,
+            metrics,
+            waiting: VecDeque::new(),
+            states: BTreeMap::new(),
+            states_since: None,
+            settings: Vec::new(),
+            others: VecDeque::new(),
+            removing: VecDeque::new(),
+            failed_at: None,
+            gather_until: None,
+            is_stopping: false,
+        }
+    }
+
     fn run(mut self, writes: &mpsc::Receiver<Queued>) {
         loop {
             match writes.recv_timeout(self.patience()) {
@@ -196,7 +200,8 @@ impl Writer {
     fn take(&mut self, queued: Queued) {
         match queued.write {
             Write::Record(recording) => self.waiting.push_back(recording),
-            Write::SetState(job, JobState::Done, reply) => {
+            // Behind what was asked of the job before, the last state stands.
+            Write::SetState(job, JobState::Done, reply) if !self.is_setting(job) => {
                 // It follows from what is recorded, and is found to be so when a store is loaded: no
                 // sync of the disk is spent on it alone as long as there is something to do.
                 self.states.insert(job, JobState::Done);
@@ -207,6 +212,11 @@ impl Writer {
             Write::Stop => self.is_stopping = true,
             _ => self.others.push_back(queued),
         }
+    }
+
+    /// Whether somebody waits for a state of a job.
+    fn is_setting(&self, job: JobId) -> bool {
+        self.settings.iter().any(|(set, ..)| *set == job)
     }
 
     /// Writes a part of what waits beside outcomes: all states, and then one write, or as many
@@ -630,6 +640,28 @@ mod tests {
         let (notes, _) = written(store.clone(), writes);
         assert_eq!(notes, ["commit 1 0", "commit 0 1"]);
         assert_eq!(store.load().unwrap().jobs[0].state, JobState::Running, "the last one stands");
+    }
+
+    #[test]
+    fn the_last_state_of_a_job_stands_also_where_writing_failed() {
+        for failures in 0..3 {
+            let store = Arc::new(Noting::default());
+            let id = store.store.submit(&job()).unwrap();
+            let io = || StoreError::Io("the disk is full".to_owned());
+            store.failing.lock().unwrap().extend((0..failures).map(|_| io()));
+            let (report, _reports) = tokio::sync::mpsc::unbounded_channel();
+            let mut writer = Writer::new(store.clone(), report, Arc::default());
+            for state in [JobState::Paused, JobState::Done] {
+                writer.take(Write::SetState(id, state, reply()).into());
+            }
+            writer.set_states();
+            for _ in 0..failures {
+                writer.record_all();
+            }
+            assert!(writer.states.is_empty(), "after {failures} failures");
+            let state = store.load().unwrap().jobs[0].state;
+            assert_eq!(state, JobState::Done, "after {failures} failures");
+        }
     }
 
     #[test]
