@@ -243,9 +243,22 @@ impl Writer {
         if self.failed_at.is_none() {
             self.record_all();
         }
-        let settings = std::mem::take(&mut self.settings);
-        let states = settings.iter().map(|(job, state, _)| (*job, *state)).collect();
-        match self.store.commit(&[], &states) {
+        let mut settings = std::mem::take(&mut self.settings);
+        let mut states: BTreeMap<JobId, JobState> =
+            settings.iter().map(|(job, state, _)| (*job, *state)).collect();
+        let done = loop {
+            match self.store.commit(&[], &states) {
+                Err(StoreError::Damaged { job, name, what }) if states.remove(&job).is_some() => {
+                    for (_, _, reply) in settings.extract_if(.., |(of, ..)| *of == job) {
+                        let (name, what) = (name.clone(), what.clone());
+                        answer(reply, Err(StoreError::Damaged { job, name, what }));
+                    }
+                    self.set_aside(job, what);
+                }
+                done => break done,
+            }
+        };
+        match done {
             Ok(()) => {
                 for (job, _, reply) in settings {
                     self.states.remove(&job);
@@ -398,23 +411,30 @@ impl Writer {
         }
     }
 
-    /// Commits what waits. A job that is damaged where its outcomes belong is set aside: the others need
-    /// not wait for it.
+    /// Commits what waits. A job that is damaged where its outcomes or its state belong is set aside: the
+    /// others need not wait for it.
     fn commit(&mut self) -> Result<(), StoreError> {
         loop {
             match self.store.commit(self.waiting.make_contiguous(), &self.states) {
                 Err(StoreError::Damaged { job, what, .. })
-                    if self.waiting.iter().any(|recording| recording.job == job) =>
+                    if self.states.contains_key(&job)
+                        || self.waiting.iter().any(|recording| recording.job == job) =>
                 {
-                    let is_of_it = |recording: &&Recording| recording.job == job;
-                    let lost = self.waiting.iter().filter(is_of_it);
-                    let lost = lost.map(|recording| recording.outcomes.len()).sum();
-                    self.waiting.retain(|recording| recording.job != job);
-                    self.tell(Event::SetAside { job, what, lost });
+                    self.set_aside(job, what);
                 }
                 done => return done,
             }
         }
+    }
+
+    /// Drops what waits of a job that cannot be written to.
+    fn set_aside(&mut self, job: JobId, what: String) {
+        let is_of_it = |recording: &&Recording| recording.job == job;
+        let lost = self.waiting.iter().filter(is_of_it);
+        let lost = lost.map(|recording| recording.outcomes.len()).sum();
+        self.waiting.retain(|recording| recording.job != job);
+        self.states.remove(&job);
+        self.tell(Event::SetAside { job, what, lost });
     }
 
     /// Looks whether what will be written can be, while there is nothing to write.
@@ -640,6 +660,39 @@ mod tests {
         let (notes, _) = written(store.clone(), writes);
         assert_eq!(notes, ["commit 1 0", "commit 0 1"]);
         assert_eq!(store.load().unwrap().jobs[0].state, JobState::Running, "the last one stands");
+    }
+
+    #[test]
+    fn a_state_that_cannot_be_written_does_not_keep_others_from_being_recorded() {
+        for (state, commits) in [(JobState::Done, 2), (JobState::Paused, 1)] {
+            let store = Arc::new(Noting::default());
+            let [damaged, whole] = [(); 2].map(|()| store.store.submit(&job()).unwrap());
+            let what = "a page is damaged".to_owned();
+            let error = StoreError::Damaged { job: damaged, name: String::new(), what };
+            let (report, mut reports) = tokio::sync::mpsc::unbounded_channel();
+            let mut writer = Writer::new(store.clone(), report, Arc::default());
+            let (reply, mut answered) = oneshot::channel();
+            writer.take(Write::SetState(damaged, state, reply).into());
+            if state == JobState::Paused {
+                store.failing.lock().unwrap().push(error);
+                writer.set_states();
+                assert!(matches!(answered.try_recv(), Ok(Err(StoreError::Damaged { .. }))));
+            } else {
+                store.failing.lock().unwrap().push(error);
+            }
+            writer.take(record(whole, 0).into());
+            store.notes.lock().unwrap().clear();
+            writer.record_all();
+            assert_eq!(store.notes.lock().unwrap().len(), commits, "{state:?}");
+            let told = std::iter::from_fn(|| reports.try_recv().ok());
+            let told: Vec<Event> = told.collect();
+            let is_aside = |event: &Event| match event {
+                Event::SetAside { job, lost: 0, .. } => *job == damaged,
+                _ => false,
+            };
+            assert!(told.len() == 2 && is_aside(&told[0]), "{told:?}");
+            assert!(matches!(told[1], Event::Recorded(_)), "{told:?}");
+        }
     }
 
     #[test]

@@ -66,6 +66,9 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 /// What a connection that reads keeps of the file in memory: rows are long, and mostly read once.
 const READER_CACHE_KIB: i64 = 512;
 
+/// What the list of jobs has of one, as sentences name it.
+const ROW: &str = "what the list of jobs says of it";
+
 /// The statements that a connection keeps prepared: more than there are in this file.
 const STATEMENTS_MAX: usize = 64;
 
@@ -387,7 +390,7 @@ impl Store for SqliteStore {
     }
 
     fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError> {
-        self.write(|tx| update_state(tx, job, state))
+        self.write(|tx| damage::of_job(job, ROW, update_state(tx, job, state)))
     }
 
     fn commit(
@@ -397,7 +400,7 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         self.write(|tx| {
             for (job, state) in states {
-                match update_state(tx, *job, *state) {
+                match damage::of_job(*job, ROW, update_state(tx, *job, *state)) {
                     Ok(()) | Err(Failure::Store(StoreError::Missing(_))) => {}
                     Err(error) => return Err(error),
                 }
@@ -1152,8 +1155,8 @@ fn find<T>(
     job: JobId,
     read: impl FnOnce(&Row<'_>) -> Result<T, rusqlite::Error>,
 ) -> Result<T, Failure> {
-    let found = statement.query_row([int(job.0)], read).optional()?;
-    found.ok_or(Failure::Store(StoreError::Missing(job)))
+    let found = statement.query_row([int(job.0)], read).optional().map_err(Failure::from);
+    damage::of_job(job, ROW, found)?.ok_or(Failure::Store(StoreError::Missing(job)))
 }
 
 /// As SQLite keeps it. Nothing that is stored reaches the largest integer; what is asked for, such

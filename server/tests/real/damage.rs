@@ -229,6 +229,42 @@ fn overwrite(folder: &Path, name: &str) {
     fs::write(file_in(folder), bytes).unwrap();
 }
 
+/// Overwrites each page that has a text, as a bad sector does: one in the middle of a long value, so that
+/// the pages behind it cannot be found either.
+fn overwrite_text(folder: &Path, text: &str) {
+    let mut bytes = fs::read(file_in(folder)).unwrap();
+    let has_text = |page: &[u8]| page.windows(text.len()).any(|found| found == text.as_bytes());
+    let pages: Vec<_> = bytes.chunks_mut(4096).filter(|page| has_text(page)).collect();
+    assert!(!pages.is_empty(), "{text} is in the file");
+    pages.into_iter().for_each(|page| page.fill(0xa5));
+    fs::write(file_in(folder), bytes).unwrap();
+}
+
+/// A list of long values that takes several pages, with [`MIDDLE`] in the middle of them.
+fn long_list() -> String {
+    let values = 1_000_000_000_000_u64..1_000_000_001_000;
+    values.map(|value| value.to_string()).collect::<Vec<_>>().join(",")
+}
+
+const MIDDLE: &str = "1000000000500";
+
+#[test]
+fn a_state_that_cannot_be_written_is_told_of_its_job_and_of_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    assert_eq!(store.submit(&job("sweep", Some(&long_list()))).unwrap(), DAMAGED);
+    assert_eq!(store.submit(&job("whole", Some("0..5"))).unwrap(), WHOLE);
+    drop(store);
+    overwrite_text(folder.path(), MIDDLE);
+    let store = SqliteStore::open(folder.path()).unwrap();
+    let states = [DAMAGED, WHOLE].map(|job| (job, JobState::Paused));
+    let damaged = store.commit(&[], &states.into()).unwrap_err();
+    assert!(matches!(damaged, StoreError::Damaged { job: DAMAGED, .. }), "{damaged}");
+    store.commit(&[eights_recorded(WHOLE, 0, 5)], &states[1..].iter().copied().collect()).unwrap();
+    let damaged = store.record(&[eights_recorded(DAMAGED, 0, 5)]).unwrap_err();
+    assert!(matches!(damaged, StoreError::Damaged { job: DAMAGED, .. }), "{damaged}");
+}
+
 #[tokio::test]
 async fn a_file_that_is_damaged_as_a_whole_is_refused_in_words_that_help() {
     let cut = |bytes: usize| {
