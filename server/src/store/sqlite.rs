@@ -308,6 +308,10 @@ impl Store for SqliteStore {
     fn load(&self) -> Result<Loaded, StoreError> {
         let epoch = self.write(load::begin)?;
         self.write_or(load::tidy, load::pass_over)?;
+        let drafts = self.read_from(&lock(&self.writer), load::drafts)?;
+        for draft in drafts {
+            self.write_or(|tx| delete_any_draft(tx, draft), load::pass_over)?;
+        }
         let loaded =
             self.read_from(&lock(&self.writer), |connection| load::load(connection, epoch))?;
         let aside = loaded.jobs.iter().filter(|job| job.trouble.is_some()).map(|job| job.id);
@@ -721,19 +725,17 @@ fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
     Ok(false)
 }
 
-fn delete_drafts(tx: &Transaction<'_>) -> Result<(), Failure> {
-    // One whose removal was interrupted has outcomes too.
-    tx.execute("DELETE FROM outcome WHERE job IN (SELECT id FROM job WHERE state = 'draft')", [])?;
-    tx.execute("DELETE FROM input WHERE job IN (SELECT id FROM job WHERE state = 'draft')", [])?;
-    if has_lines(tx)? {
-        let drafts = "SELECT id FROM job WHERE state = 'draft'";
-        tx.execute(&format!("DELETE FROM input_line WHERE job IN ({drafts})"), [])?;
+/// Deletes a draft, or what is left of a job whose removal was interrupted, which has outcomes too.
+fn delete_any_draft(tx: &Transaction<'_>, draft: i64) -> Result<(), Failure> {
+    let tables = ["outcome", "input", "input_line"];
+    for table in &tables[..if has_lines(tx)? { 3 } else { 2 }] {
+        let delete = format!("DELETE FROM {table} WHERE job = ?1");
+        tx.prepare_cached(&delete)?.execute([draft])?;
     }
     if has_appended(tx)? {
-        let drafts = "SELECT id FROM job WHERE state = 'draft'";
-        tx.execute(&format!("DELETE FROM appended WHERE job IN ({drafts})"), [])?;
+        tx.prepare_cached("DELETE FROM appended WHERE job = ?1")?.execute([draft])?;
     }
-    tx.execute("DELETE FROM job WHERE state = 'draft'", [])?;
+    tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([draft])?;
     Ok(())
 }
 

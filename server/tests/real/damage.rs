@@ -265,6 +265,28 @@ fn a_state_that_cannot_be_written_is_told_of_its_job_and_of_no_other() {
     assert!(matches!(damaged, StoreError::Damaged { job: DAMAGED, .. }), "{damaged}");
 }
 
+#[test]
+fn a_draft_that_cannot_be_read_keeps_no_other() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    for first in [100_000, 200_000, 300_000] {
+        let input = |index: u32| RepeatMultiply::new(f64::from(index), 2.0, 3).unwrap();
+        let inputs: Vec<_> = (first..first + 1024).map(input).collect();
+        let draft = store.create_job(&job("draft", None)).unwrap();
+        store.append_inputs(draft, 0, &inputs).unwrap();
+    }
+    drop(store);
+    overwrite_text(folder.path(), "200500");
+    let store = SqliteStore::open(folder.path()).unwrap();
+    assert_eq!(store.load().unwrap().jobs, []);
+    drop(store);
+    let shell = Connection::open(file_in(folder.path())).unwrap();
+    for (count, left) in [("SELECT count(*) FROM job", 1), ("SELECT count(*) FROM input", 1)] {
+        let found: u64 = shell.query_row(count, [], |row| row.get(0)).unwrap();
+        assert_eq!(found, left, "{count}");
+    }
+}
+
 #[tokio::test]
 async fn a_file_that_is_damaged_as_a_whole_is_refused_in_words_that_help() {
     let cut = |bytes: usize| {

@@ -1,7 +1,7 @@
 //! What is there when a server starts. A job of which a part cannot be read is set aside with the reason;
 //! a file without the list of jobs, or without one of its tables, is refused.
 
-use super::{Failure, damage, delete_drafts, has_appended, int, select_inputs_end, to_state};
+use super::{Failure, damage, has_appended, int, select_inputs_end, to_state};
 use crate::store::{Loaded, NewJob, StoredJob, push_joined};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
@@ -28,17 +28,39 @@ pub(super) fn begin(tx: &Transaction<'_>) -> Result<u64, Failure> {
     raise_epoch(tx)
 }
 
-/// Makes the index of outcomes again, if somebody has dropped it, and deletes drafts. What is damaged
-/// stays as it is: nobody sees a draft, and outcomes that cannot be read show in their jobs.
+/// Makes the index of outcomes again, if somebody has dropped it.
 pub(super) fn tidy(tx: &Transaction<'_>) -> Result<(), Failure> {
     let has_index = "SELECT 1 FROM sqlite_schema WHERE type = 'index' AND name = 'outcome_extent'";
     if !tx.prepare(has_index)?.exists([])? {
         tx.execute_batch(INDEX)?;
     }
-    if tx.prepare("SELECT 1 FROM job WHERE state = 'draft'")?.exists([])? {
-        delete_drafts(tx)?;
-    }
     Ok(())
+}
+
+/// The drafts, and what is left of removed jobs, each to be deleted by itself: one that is damaged stays
+/// as it is, since nobody sees it, and keeps no other.
+pub(super) fn drafts(tx: &Connection) -> Result<Vec<i64>, Failure> {
+    let mut select = tx.prepare("SELECT 1 FROM job WHERE id = ?1 AND state = 'draft'")?;
+    let mut drafts = Vec::new();
+    for id in select_ids(tx)? {
+        match select.exists([id]) {
+            Ok(true) => drafts.push(id),
+            Ok(false) => {}
+            // Whether it is one cannot be told.
+            Err(error) if damage::of(&error).is_some() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(drafts)
+}
+
+/// The number of every row of the list of jobs. Nothing else of a row is read, so that one that is
+/// damaged behind its first page is among them.
+fn select_ids(tx: &Connection) -> Result<Vec<i64>, Failure> {
+    let read = || -> Result<Vec<i64>, rusqlite::Error> {
+        tx.prepare("SELECT id FROM job ORDER BY id")?.query_map([], |row| row.get(0))?.collect()
+    };
+    whole(read().map_err(Failure::from), "its list of jobs cannot be read")
 }
 
 /// Whether what cannot be read or written is damaged, which is said, or another trouble.
