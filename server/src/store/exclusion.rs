@@ -89,7 +89,6 @@ fn locked(place: &Path) -> StoreError {
 
 #[cfg(unix)]
 fn lock_database(database: &File, path: &Path) -> Result<(), StoreError> {
-    use nix::errno::Errno;
     use nix::fcntl::{FcntlArg, fcntl};
     use nix::libc;
     let lock = libc::flock {
@@ -108,8 +107,26 @@ fn lock_database(database: &File, path: &Path) -> Result<(), StoreError> {
     let lock = FcntlArg::F_SETLK(&lock);
     match fcntl(database, lock) {
         Ok(_) => Ok(()),
-        Err(Errno::EAGAIN | Errno::EACCES) => Err(locked(path)),
-        Err(error) => Err(io(path, format_args!("it cannot be locked: {error}"))),
+        Err(error) => without_lock(error, path),
+    }
+}
+
+/// What it means that the database was not locked. Some systems that pass for Linux (WSL 1, gVisor) know
+/// no locks of open files: there the other two have to do.
+#[cfg(unix)]
+fn without_lock(error: nix::errno::Errno, path: &Path) -> Result<(), StoreError> {
+    use nix::errno::Errno;
+    match error {
+        Errno::EAGAIN | Errno::EACCES => Err(locked(path)),
+        Errno::EINVAL | Errno::ENOSYS | Errno::EOPNOTSUPP => {
+            tracing::warn!(
+                "this system cannot lock {} itself ({error}), only its folder: see that no second \
+                 server opens it by another path",
+                path.display()
+            );
+            Ok(())
+        }
+        error => Err(io(path, format_args!("it cannot be locked: {error}"))),
     }
 }
 
@@ -128,4 +145,22 @@ fn is_same(one: &fs::Metadata, other: &fs::Metadata) -> bool {
 #[cfg(not(unix))]
 fn is_same(_: &fs::Metadata, _: &fs::Metadata) -> bool {
     true
+}
+
+#[cfg(all(test, unix))]
+mod tests {
+    use super::*;
+    use nix::errno::Errno;
+
+    #[test]
+    fn a_system_without_locks_of_open_files_does_with_the_others() {
+        let path = Path::new("tequio.sqlite");
+        for error in [Errno::EINVAL, Errno::ENOSYS, Errno::EOPNOTSUPP] {
+            assert!(without_lock(error, path).is_ok(), "{error}");
+        }
+        for error in [Errno::EAGAIN, Errno::EACCES] {
+            assert!(matches!(without_lock(error, path), Err(StoreError::Locked(_))), "{error}");
+        }
+        assert!(matches!(without_lock(Errno::EIO, path), Err(StoreError::Io(_))));
+    }
 }
