@@ -70,6 +70,11 @@ impl Still {
         if job.state == JobState::Paused {
             self.told = Told::Paused;
             let id = job.id;
+            if let Some(trouble) = &job.trouble {
+                return Next::Say(format!(
+                    "job {id} is set aside: {trouble}; `tequio remove {id}` removes it"
+                ));
+            }
             return Next::Say(format!("job {id} is paused; `tequio resume {id}` goes on with it"));
         }
         Next::Ask
@@ -197,6 +202,17 @@ mod tests {
             assert_eq!(still.look(&job(JobState::Cancelled, 0, 0), at(seconds)), Next::Nothing);
         }
         assert_eq!(still.look(&job(JobState::Running, 0, 1), at(30)), Next::Nothing, "it is held");
+    }
+
+    #[test]
+    fn of_a_job_that_is_set_aside_its_trouble_is_said() {
+        let trouble = Some("its grid cannot be read".to_owned());
+        let damaged = JobView { trouble, ..job(JobState::Paused, 0, 0) };
+        let mut still = Still::new(at(0));
+        let told = said(still.look(&damaged, at(3)));
+        assert!(told.contains("its grid cannot be read") && told.contains("`tequio remove 7`"));
+        assert!(!told.contains("resume"), "it is refused: {told}");
+        assert_eq!(still.look(&damaged, at(9)), Next::Nothing);
     }
 
     #[test]
