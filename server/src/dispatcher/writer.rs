@@ -96,6 +96,8 @@ struct Writer {
     settings: Vec<(JobId, JobState, Reply<()>)>,
     /// What else is to be written, in order.
     others: VecDeque<Queued>,
+    /// How many of the first of them are submissions that failed together, and are tried one by one.
+    alone: usize,
     /// Jobs of which a part is left to be removed.
     removing: VecDeque<JobId>,
     /// When writing failed last, while it does.
@@ -116,6 +118,7 @@ impl Writer {
             states_since: None,
             settings: Vec::new(),
             others: VecDeque::new(),
+            alone: 0,
             removing: VecDeque::new(),
             failed_at: None,
             gather_until: None,
@@ -226,7 +229,9 @@ impl Writer {
             self.set_states();
         }
         let is_submission = |queued: &&Queued| matches!(queued.write, Write::Submit(..));
-        let submissions = self.others.iter().take(COMMIT_SUBMISSIONS_MAX);
+        let most = if self.alone > 0 { 1 } else { COMMIT_SUBMISSIONS_MAX };
+        self.alone = self.alone.saturating_sub(1);
+        let submissions = self.others.iter().take(most);
         match submissions.take_while(is_submission).count() {
             0 => {
                 if let Some(Queued { write, room: _room }) = self.others.pop_front() {
@@ -298,6 +303,13 @@ impl Writer {
                     let stored = StoredJob::new(id, job, total, false);
                     self.tell(Event::Published(Box::new(stored), reply));
                 }
+            }
+            // It may be one of them that does not fit.
+            Err(_) if count > 1 => {
+                let writes = jobs.into_iter().zip(replies).map(|(job, to)| Write::Submit(job, to));
+                let again = writes.zip(rooms).map(|(write, room)| Queued { write, room });
+                again.rev().for_each(|queued| self.others.push_front(queued));
+                self.alone = count;
             }
             Err(error) => {
                 for reply in replies {
@@ -490,6 +502,9 @@ mod tests {
     use tequio_protocol::op::Op;
     use tequio_protocol::outcome::Outcome;
 
+    /// The name of a job that does not fit on the disk.
+    const TOO_LARGE: &str = "too large";
+
     /// A store that notes its transactions.
     #[derive(Default)]
     struct Noting {
@@ -517,6 +532,9 @@ mod tests {
 
         fn submit_all(&self, jobs: &[NewJob]) -> Result<Vec<JobId>, StoreError> {
             self.note(format!("submit {}", jobs.len()));
+            if jobs.iter().any(|job| job.name == TOO_LARGE) {
+                return Err(StoreError::Io("the disk is full".to_owned()));
+            }
             self.store.submit_all(jobs)
         }
 
@@ -647,6 +665,29 @@ mod tests {
         assert_eq!(notes, ["commit 1 0", &all, &all, "submit 5"]);
         assert!(matches!(told[0], Event::Recorded(_)), "{:?}", told[0]);
         assert_eq!(told.len(), 1 + submissions, "each of them is told of");
+    }
+
+    #[test]
+    fn a_submission_that_does_not_fit_keeps_no_other() {
+        let store = Arc::new(Noting::default());
+        let id = store.store.submit(&job()).unwrap();
+        let (too_large, mut refused) = oneshot::channel();
+        let large = NewJob { name: TOO_LARGE.to_owned(), ..job() };
+        let writes = vec![
+            Write::Submit(job(), reply()),
+            Write::Submit(large, too_large),
+            Write::Submit(job(), reply()),
+            Write::CreateJob(job(), reply()),
+            Write::Submit(job(), reply()),
+            Write::Submit(job(), reply()),
+            record(id, 0),
+        ];
+        let (notes, told) = written(store, writes);
+        let all =
+            ["commit 1 0", "submit 3", "submit 1", "submit 1", "submit 1", "create", "submit 2"];
+        assert_eq!(notes, all);
+        assert!(matches!(refused.try_recv(), Ok(Err(StoreError::Io(_)))));
+        assert_eq!(told.len(), 1 + 4, "the others are entered: {told:?}");
     }
 
     #[test]
