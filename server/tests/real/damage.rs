@@ -265,6 +265,26 @@ fn a_state_that_cannot_be_written_is_told_of_its_job_and_of_no_other() {
     assert!(matches!(damaged, StoreError::Damaged { job: DAMAGED, .. }), "{damaged}");
 }
 
+#[tokio::test]
+async fn a_job_whose_row_is_on_a_damaged_page_is_set_aside_and_the_others_go_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(folder.path()).unwrap();
+    assert_eq!(store.submit(&job("sweep", Some(&long_list()))).unwrap(), DAMAGED);
+    assert_eq!(store.submit(&job("whole", Some("0..5"))).unwrap(), WHOLE);
+    drop(store);
+    overwrite_text(folder.path(), MIDDLE);
+    let server = serve(folder.path()).await;
+    let worker = Worker::start(&server);
+    assert_eq!(server.job_over(WHOLE.0).await.done, 5);
+    let view = server.job(DAMAGED.0).await;
+    assert_eq!((view.name.as_str(), view.state), ("sweep", JobState::Paused));
+    assert!(view.trouble.is_some_and(|said| said.contains("a page of the file is damaged")));
+    let (status, body) = server.get("/api/jobs/1/results").await;
+    assert_eq!((status, &body["error"]["code"]), (500, &json!("job_damaged")), "{body}");
+    assert_eq!(server.get("/healthz").await.0, 200);
+    worker.stop().await;
+}
+
 #[test]
 fn a_draft_that_cannot_be_read_keeps_no_other() {
     let folder = tempfile::tempdir().unwrap();

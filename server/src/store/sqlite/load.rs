@@ -121,24 +121,39 @@ fn raise_epoch(tx: &Transaction<'_>) -> Result<u64, Failure> {
     raised.ok_or_else(|| Failure::Unusable(said()))
 }
 
-/// Every job but drafts, without what is recorded of it.
+/// Every job but drafts, without what is recorded of it: row by row, so that one that is damaged does not
+/// hide the others.
 fn select_jobs(tx: &Connection) -> Result<Vec<StoredJob>, Failure> {
     let mut statement = tx.prepare(
         "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state
-         FROM job WHERE state IS NOT 'draft' ORDER BY id",
+         FROM job WHERE id = ?1 AND state IS NOT 'draft'",
     )?;
-    let mut rows = statement.query([])?;
     let mut jobs = Vec::new();
-    while let Some(row) = rows.next()? {
-        let id: i64 = row.get(0)?;
-        match u64::try_from(id) {
-            Ok(id) => jobs.push(read_job(row, JobId(id))),
-            Err(_) => {
-                warn!("a row of the table `job` has the id {id}, which no job has: it is left");
-            }
+    for id in select_ids(tx)? {
+        let Ok(number) = u64::try_from(id) else {
+            warn!("a row of the table `job` has the id {id}, which no job has: it is left");
+            continue;
+        };
+        let job = JobId(number);
+        match statement.query_row([id], |row| Ok(read_job(row, job))).optional() {
+            Ok(found) => jobs.extend(found),
+            Err(error) => match damage::of(&error) {
+                Some(what) => jobs.push(lost_job(tx, job, &what)),
+                None => return Err(error.into()),
+            },
         }
     }
     Ok(jobs)
+}
+
+/// A job whose row cannot be read to its end: its name may be, which is at the beginning.
+fn lost_job(tx: &Connection, id: JobId, what: &str) -> StoredJob {
+    let name = "SELECT name FROM job WHERE id = ?1";
+    let name = tx.query_row(name, [int(id.0)], |row| row.get(0)).unwrap_or_default();
+    let (op, priority, submitted_at_ms) = (Op::RepeatMultiply, 0, 0);
+    let job = NewJob { name, op, priority, grid: None, submitted_at_ms };
+    let trouble = Some(format!("{} cannot be read: {what}", super::ROW));
+    StoredJob { state: JobState::Paused, trouble, ..StoredJob::new(id, job, 0, false) }
 }
 
 /// A job as far as it can be read: what cannot be is as if nothing was said, and its trouble.
