@@ -620,6 +620,10 @@ pub const CONNECTIONS_SILENT_MAX: usize = 8192;
 /// open another where one was closed.
 pub const CONNECTIONS_IDLE_MAX: usize = 1024;
 
+/// Connections with a request under way, WebSockets not counted, beside those that are idle: those who
+/// follow jobs and events, and all who ask just now. Beyond it the one that stands still the longest ends.
+pub const CONNECTIONS_ASKED_MAX: usize = 4096;
+
 /// How long a client may take nothing of an answer. A person who pauses a download, or looks at a page
 /// of a pager, is back by then or can ask again (`first=`); and nobody else waits, for what such an answer
 /// holds is little ([`ANSWER_PIECE_BYTES`]), and goes first when room runs short.

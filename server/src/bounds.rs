@@ -110,8 +110,9 @@ impl Held {
     pub(crate) fn resize(&mut self, amount: usize) -> Result<(), Full> {
         let Shared { each_max, all_max, .. } = *self.bound.0;
         let mut taken = self.bound.lock();
-        let all = taken.all - self.amount + amount;
-        let each = taken.each.get(&self.origin).copied().unwrap_or(0) - self.amount + amount;
+        let all = (taken.all - self.amount).saturating_add(amount);
+        let each = taken.each.get(&self.origin).copied().unwrap_or(0) - self.amount;
+        let each = each.saturating_add(amount);
         if amount > self.amount {
             if each > each_max {
                 return Err(Full::Yours);

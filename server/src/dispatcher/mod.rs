@@ -489,30 +489,31 @@ impl State {
         self.carry_out(now);
         let (mut reports, mut events, mut questions) = (Vec::new(), Vec::new(), Vec::new());
         while !self.is_stopping {
-            let timeout = self.core.next_timeout(now.at).map(|at| self.origin + at);
+            let due = self.core.next_timeout(now.at);
+            let timeout = due.map(|at| self.origin + at);
             let timeout = [timeout, self.feed.next_at()].into_iter().flatten().min();
-            let is_late = tokio::select! {
+            tokio::select! {
                 // What is on disk first: it makes room.
                 biased;
                 // There is always one who may report: the thread that this has inputs read by.
-                _ = reported.recv_many(&mut reports, DISPATCHER_BATCH) => false,
+                _ = reported.recv_many(&mut reports, DISPATCHER_BATCH) => {}
                 count = inbox.recv_many(&mut events, DISPATCHER_BATCH) => {
                     self.is_stopping = count == 0;
-                    false
                 }
-                _ = asked.recv_many(&mut questions, DISPATCHER_QUESTIONS) => false,
-                () = sleep_until(timeout) => true,
-            };
+                _ = asked.recv_many(&mut questions, DISPATCHER_QUESTIONS) => {}
+                () = sleep_until(timeout) => {}
+            }
             self.metrics.events.set(inbox.len() as i64);
             // What waits together has come at one time, and is carried out together.
             now = self.now();
-            if is_late {
-                self.core.timeout(now);
-            }
             for event in reports.drain(..).chain(events.drain(..)) {
                 if !self.is_stopping {
                     self.handle(event, now);
                 }
+            }
+            // Also where messages never end; and behind them, since those came in time.
+            if due.is_some_and(|at| at <= now.at) {
+                self.core.timeout(now);
             }
             self.carry_out(now);
             // They come behind what has happened, and have their turn also where that never ends.

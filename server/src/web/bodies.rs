@@ -14,7 +14,8 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use tequio_protocol::limits::{
-    ANSWER_BYTES_MIN, ANSWER_PIECE_BYTES, BODY_BLOCK_BYTES, BODY_BYTES_MIN, ROOM_LOOK,
+    ANSWER_BYTES_MIN, ANSWER_PIECE_BYTES, APPEND_BYTES_MAX, BODY_BLOCK_BYTES, BODY_BYTES_MIN,
+    ROOM_LOOK, SOCKETIO_BODY_BYTES_MAX,
 };
 use tokio::time::{Instant, Sleep, sleep};
 
@@ -68,6 +69,7 @@ pub(super) async fn answer(
     let amount = exact.unwrap_or(ANSWER_BYTES_MIN);
     match crowd.room_for_answer(origin, amount).await {
         Ok(held) => {
+            line.has_answer_room();
             let next = if exact.is_some() { 0 } else { ANSWER_PIECE_BYTES };
             let room = Room { crowd: crowd.clone(), held, least: amount, next, waiting: None };
             response.map(|inner| Answer::new(inner, line, Some(room)))
@@ -98,12 +100,14 @@ impl HttpBody for Answer {
                 ready!(room.poll_next(cx))?;
             }
             let next = Pin::new(&mut this.inner).poll_frame(cx);
-            let came = match &next {
-                Poll::Ready(Some(Ok(frame))) => frame.data_ref().map_or(0, Bytes::len),
-                _ => 0,
-            };
             if let Some(room) = &mut this.room {
-                room.holds(came);
+                match &next {
+                    Poll::Ready(Some(Ok(frame))) => {
+                        room.holds(frame.data_ref().map_or(0, Bytes::len));
+                    }
+                    Poll::Ready(_) => room.holds(0),
+                    Poll::Pending => room.rests(),
+                }
             }
             let frame = match ready!(next) {
                 Some(Ok(frame)) => frame,
@@ -160,7 +164,7 @@ impl Room {
             self.waiting = None;
             return Poll::Ready(Ok(()));
         }
-        self.crowd.end_still(Still::Unread);
+        self.crowd.end_still(Still::UnreadRoom);
         let waiting = self.waiting.get_or_insert_with(Waiting::begin);
         waiting.poll(cx, &self.crowd).map(|()| Err(Broken::NoRoom.into()))
     }
@@ -169,6 +173,13 @@ impl Room {
     fn holds(&mut self, chunk: usize) {
         // More than was thought is there all the same.
         self.held.resize(self.least + if self.next == 0 { 0 } else { chunk }).ok();
+    }
+
+    /// Nothing is there to be written, perhaps for long: who follows a job holds nothing meanwhile.
+    fn rests(&mut self) {
+        if self.next > 0 {
+            self.held.resize(0).ok();
+        }
     }
 }
 
@@ -224,8 +235,7 @@ pub(super) fn asked(
     crowd: &Crowd,
     origin: Origin,
 ) -> Request {
-    // A job's lines are stored block by block; whatever else has a body is read to its end.
-    let held_max = if request.uri().path() == "/api/jobs" { BODY_BLOCK_BYTES } else { usize::MAX };
+    let held_max = held_max(request.uri().path());
     request.map(|inner| {
         if inner.is_end_stream() {
             return Body::empty();
@@ -247,6 +257,16 @@ pub(super) fn asked(
     })
 }
 
+/// What a body may hold: of a longer one no more is read.
+fn held_max(path: &str) -> usize {
+    match path {
+        // A job's lines are stored block by block.
+        "/api/jobs" => BODY_BLOCK_BYTES,
+        path if path.ends_with("/inputs") => APPEND_BYTES_MAX,
+        _ => SOCKETIO_BODY_BYTES_MAX,
+    }
+}
+
 impl Asked {
     /// Whether there is room for what came, which may take a while.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Broken>> {
@@ -259,13 +279,17 @@ impl Asked {
             None if self.came <= ANSWER_BYTES_MIN => Ok(()),
             None => self.crowd.bodies().take(self.origin, amount).map(|held| {
                 self.held = Some(held);
+                self.line.has_body_room();
             }),
         };
         if taken.is_ok() {
             self.waiting = None;
             return Poll::Ready(Ok(()));
         }
-        self.crowd.end_still(Still::Unsent);
+        if amount > self.crowd.limits().bodies_bytes_max {
+            return Poll::Ready(Err(Broken::NoRoom));
+        }
+        self.crowd.end_still(Still::UnsentRoom);
         let waiting = self.waiting.get_or_insert_with(Waiting::begin);
         waiting.poll(cx, &self.crowd).map(|()| Err(Broken::NoRoom))
     }

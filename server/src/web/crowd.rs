@@ -107,6 +107,9 @@ struct Lines {
     open: BTreeMap<u64, Arc<Line>>,
     /// The one that was ended last, and for what.
     ending: Option<(Still, Weak<Line>)>,
+    /// When nothing was found last that could be ended, for each that was looked for: many who wait look
+    /// at the same, and each look goes through all.
+    in_vain: BTreeMap<Still, Instant>,
 }
 
 /// Whether somebody still has it.
@@ -217,8 +220,12 @@ impl Crowd {
 
     /// A connection is a WebSocket from now on, which has bounds of its own.
     pub(super) fn is_socket(&self, number: u64) {
-        if let Some(line) = self.lines().remove(number) {
-            line.turns(Doing::Socket, Instant::now());
+        let mut lines = self.lines();
+        let Some(line) = lines.remove(number) else { return };
+        line.turns(Doing::Socket, Instant::now());
+        // One that was to make room, and was faster, makes none any more.
+        if lines.ending.as_ref().is_some_and(|(_, ending)| ending.as_ptr() == Arc::as_ptr(&line)) {
+            lines.ending = None;
         }
     }
 
@@ -231,7 +238,8 @@ impl Crowd {
             return true;
         }
         drop(lines);
-        [Still::Idle, Still::Unread, Still::Unsent].into_iter().any(|still| self.end_still(still))
+        let kinds = [Still::Idle, Still::Unread, Still::Unsent, Still::Asked];
+        kinds.into_iter().any(|still| self.end_still(still))
     }
 
     /// Ends what stands still for the longest time, if that is long enough. Whether there was one.
@@ -241,20 +249,32 @@ impl Crowd {
         if lines.ending.as_ref().is_some_and(|(kind, line)| *kind == still && is_there(line)) {
             return true;
         }
-        let Some((since, line)) = lines.stillest(still) else { return false };
-        // One on which nothing is under way is missed by nobody.
-        let is_long = still == Still::Idle || since.elapsed() >= STALLED_MIN;
-        if is_long {
-            line.end();
-            lines.ending = Some((still, Arc::downgrade(line)));
+        if lines.in_vain.get(&still).is_some_and(|at| at.elapsed() < ROOM_LOOK) {
+            return false;
         }
-        is_long
+        // One on which nothing is under way is missed by nobody.
+        let is_long = |since: &Instant| still == Still::Idle || since.elapsed() >= STALLED_MIN;
+        let stillest = lines.stillest(still).filter(|(since, _)| is_long(since));
+        let Some(line) = stillest.map(|(_, line)| line.clone()) else {
+            lines.in_vain.insert(still, Instant::now());
+            return false;
+        };
+        line.end();
+        lines.ending = Some((still, Arc::downgrade(&line)));
+        true
     }
 
-    /// Ends what is idle the longest, where there is too much of it.
+    /// Ends what is idle the longest, where there is too much of it; or else a request that stands still,
+    /// where there are too many.
     fn limit_idle(&self) {
         let lines = self.lines();
-        if lines.open.len() <= self.0.limits.connections_idle_max {
+        let open = lines.open.len();
+        if open <= self.0.limits.connections_idle_max {
+            return;
+        }
+        if open > self.0.limits.connections_idle_max + self.0.limits.connections_asked_max {
+            drop(lines);
+            self.end_idle_requests();
             return;
         }
         if lines.idle() - lines.silent.len() > self.0.limits.connections_idle_max
@@ -264,6 +284,12 @@ impl Crowd {
         }
     }
 
+    /// Ends the connection that has a request, or none, and does the least.
+    fn end_idle_requests(&self) {
+        let kinds = [Still::Idle, Still::Unsent, Still::Unread, Still::Asked];
+        kinds.into_iter().any(|still| self.end_still(still));
+    }
+
     /// Takes `amount` of what answers may hold, at the cost of those that nobody reads, or waits for a
     /// while; gives 503 where all are read.
     pub(super) async fn room_for_answer(
@@ -271,7 +297,7 @@ impl Crowd {
         origin: Origin,
         amount: usize,
     ) -> Result<Held, ApiError> {
-        self.room(self.answers(), origin, amount, Still::Unread).await
+        self.room(self.answers(), origin, amount, Still::UnreadRoom).await
     }
 
     /// Takes the room of a stream of events, likewise.

@@ -4,10 +4,10 @@ use crate::services::chat::RoomLimits;
 use std::time::Duration;
 use tequio_protocol::limits::{
     ANSWER_PATIENCE, ANSWERS_BYTES_MAX, BEGUN_BYTES_MAX, BEGUN_GRACE, BEGUN_TIME_MAX,
-    BODIES_BYTES_MAX, BODY_PATIENCE, CONNECTIONS_IDLE_MAX, CONNECTIONS_SILENT_MAX,
-    EVENT_STREAMS_MAX, EVENTS_BYTES_MAX, HEADERS_TIMEOUT, ROOM_WAIT, SOCKETIO_BODIES_BYTES_MAX,
-    SOCKETIO_CHANGING_MAX, SOCKETIO_OPENING_MAX, SOCKETIO_OWED_MAX, SOCKETIO_POLLING_MAX,
-    SOCKETIO_SOCKETS_MAX, UNREAD_BYTES_MAX, WRITE_TIMEOUT,
+    BODIES_BYTES_MAX, BODY_PATIENCE, CONNECTIONS_ASKED_MAX, CONNECTIONS_IDLE_MAX,
+    CONNECTIONS_SILENT_MAX, EVENT_STREAMS_MAX, EVENTS_BYTES_MAX, HEADERS_TIMEOUT, ROOM_WAIT,
+    SOCKETIO_BODIES_BYTES_MAX, SOCKETIO_CHANGING_MAX, SOCKETIO_OPENING_MAX, SOCKETIO_OWED_MAX,
+    SOCKETIO_POLLING_MAX, SOCKETIO_SOCKETS_MAX, UNREAD_BYTES_MAX, WRITE_TIMEOUT,
 };
 
 /// What peers may hold of a server. The defaults are [`tequio_protocol::limits`], where each has its
@@ -20,6 +20,8 @@ pub struct Limits {
     pub connections_silent_max: usize,
     /// See [`CONNECTIONS_IDLE_MAX`].
     pub connections_idle_max: usize,
+    /// See [`CONNECTIONS_ASKED_MAX`].
+    pub connections_asked_max: usize,
     /// See [`ANSWER_PATIENCE`].
     pub answer_patience: Duration,
     /// See [`ANSWERS_BYTES_MAX`].
@@ -66,6 +68,7 @@ impl Default for Limits {
             headers_timeout: HEADERS_TIMEOUT,
             connections_silent_max: CONNECTIONS_SILENT_MAX,
             connections_idle_max: CONNECTIONS_IDLE_MAX,
+            connections_asked_max: CONNECTIONS_ASKED_MAX,
             answer_patience: ANSWER_PATIENCE,
             answers_bytes_max: ANSWERS_BYTES_MAX,
             body_patience: BODY_PATIENCE,

@@ -25,16 +25,22 @@ pub(super) enum Doing {
 }
 
 /// What stands still.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Still {
     /// Connections on which no request is under way.
     Idle,
     /// Answers of which nothing is taken.
     Unread,
+    /// Those of them that hold some of the room of answers.
+    UnreadRoom,
     /// Streams of events of which nothing is taken.
     UnreadEvents,
     /// Headers and bodies that do not come on.
     Unsent,
+    /// Those of them that hold some of the room of bodies.
+    UnsentRoom,
+    /// Requests under way, whatever they wait for.
+    Asked,
 }
 
 /// See the module.
@@ -64,6 +70,10 @@ struct State {
     is_live: bool,
     /// How long it may take nothing.
     patience: Duration,
+    /// Whether its answer holds some of the room of answers.
+    has_answer_room: bool,
+    /// Whether its headers or its body hold some of the room of bodies.
+    has_body_room: bool,
 }
 
 impl Line {
@@ -79,6 +89,8 @@ impl Line {
             waker: None,
             is_live: false,
             patience,
+            has_answer_room: false,
+            has_body_room: false,
         };
         Line { state: Mutex::new(state), is_ended: AtomicBool::new(false), end: Notify::new() }
     }
@@ -93,6 +105,7 @@ impl Line {
     pub(super) fn turns(&self, doing: Doing, now: Instant) {
         let mut state = self.lock();
         (state.doing, state.since, state.unsent, state.head) = (doing, now, None, 0);
+        (state.has_answer_room, state.has_body_room) = (false, false);
     }
 
     /// Some bytes came. Returns how many there are of headers that are not whole.
@@ -110,6 +123,16 @@ impl Line {
         (state.patience, state.is_live) = (patience, is_live);
     }
 
+    /// From now on its answer holds some of the room of answers.
+    pub(super) fn has_answer_room(&self) {
+        self.lock().has_answer_room = true;
+    }
+
+    /// From now on its headers, or its body, hold some of the room of bodies.
+    pub(super) fn has_body_room(&self) {
+        self.lock().has_body_room = true;
+    }
+
     /// How long it may take nothing.
     pub(super) fn patience(&self) -> Duration {
         self.lock().patience
@@ -123,6 +146,7 @@ impl Line {
     /// The answer has come to its end at `now`.
     pub(super) fn answered(&self, now: Instant) {
         let mut state = self.lock();
+        state.has_answer_room = false;
         if state.doing == Doing::Asked {
             let doing = if state.unwritten > 0 { Doing::Answered } else { Doing::Idle };
             (state.doing, state.since, state.unsent) = (doing, now, None);
@@ -183,12 +207,16 @@ impl Line {
         }
         let state = self.lock();
         let is_idle = matches!(state.doing, Doing::Silent | Doing::Idle);
+        let unsent = || state.unsent.or_else(|| (state.head > 0).then_some(state.since));
         match still {
             Still::Idle => is_idle.then_some(state.since),
             _ if state.doing == Doing::Socket => None,
             Still::Unread => state.unread,
             Still::UnreadEvents => state.unread.filter(|_| state.is_live),
-            Still::Unsent => state.unsent.or_else(|| (state.head > 0).then_some(state.since)),
+            Still::UnreadRoom => state.unread.filter(|_| state.has_answer_room),
+            Still::Unsent => unsent(),
+            Still::UnsentRoom => unsent().filter(|_| state.has_body_room),
+            Still::Asked => (state.doing == Doing::Asked).then_some(state.since),
         }
     }
 

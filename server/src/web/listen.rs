@@ -128,12 +128,14 @@ async fn serve_http(arriving: Arriving, served: Served) {
     let connection = builder.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
     let served = tokio::select! {
-        served = connection.as_mut() => served,
+        // What is to make room does nothing more.
+        biased;
         () = ended(&line, headers_timeout) => {
             line.end();
             debug!("{address}: it stands still");
             return;
         }
+        served = connection.as_mut() => served,
         () = stopped(&mut finishing) => {
             connection.as_mut().graceful_shutdown();
             tokio::select! {

@@ -149,10 +149,11 @@ impl<S: Lingers> Patient<S> {
             Some(held) => held.resize(head),
             None => place.crowd().bodies().take(place.origin(), head).map(|held| {
                 self.head = Some(held);
+                place.line().has_body_room();
             }),
         };
         held.map_err(|full| {
-            place.crowd().end_still(Still::Unsent);
+            place.crowd().end_still(Still::UnsentRoom);
             Error::new(ErrorKind::OutOfMemory, full)
         })
     }

@@ -2,9 +2,11 @@
 //! a bound together, and its time.
 
 use crate::begun::{Begun, GivenUp, Share};
+use crate::web::bodies;
 use crate::web::error::ApiError;
 use crate::web::limits::Limits;
 use crate::web::reading::ROOM_RETRY;
+use axum::BoxError;
 use axum::body::{Body, HttpBody};
 use axum::http::StatusCode;
 use futures_util::StreamExt;
@@ -59,27 +61,36 @@ impl Bodies {
                         }
                     }
                 });
-                match next.await? {
+                match next.await.map_err(given_up)? {
                     Some(Ok(chunk)) => bytes.extend_from_slice(&chunk),
-                    // The client has left, and is not answered.
-                    Some(Err(_)) | None => break,
+                    Some(Err(error)) => return Err(broken(error.into_inner())),
+                    None => break,
                 }
             }
-            Ok::<(), GivenUp>(())
+            Ok(())
         };
         match timeout_at(began_at + self.time_max, reading).await {
             Ok(Ok(())) => {
                 share.complete();
                 Ok((bytes, share))
             }
-            Ok(Err(given_up)) => {
-                let message = format!("{given_up}. Try again later.");
-                Err(ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "full", message))
-            }
+            Ok(Err(error)) => Err(error),
             Err(_) => {
                 let message = format!("The body took more than {} s.", self.time_max.as_secs());
                 Err(ApiError::new(StatusCode::REQUEST_TIMEOUT, "too_slow", message))
             }
         }
     }
+}
+
+fn given_up(given_up: GivenUp) -> ApiError {
+    let message = format!("{given_up}. Try again later.");
+    ApiError::new(StatusCode::SERVICE_UNAVAILABLE, "full", message)
+}
+
+/// Why a body is not whole: what came of it must not be taken for all. A client that has left is not
+/// answered.
+fn broken(error: BoxError) -> ApiError {
+    let because = || ApiError::bad("broken_body", format!("The body broke off: {error}."));
+    bodies::refusal(&error).unwrap_or_else(because)
 }
