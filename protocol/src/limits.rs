@@ -69,7 +69,8 @@ pub const LEASE_GROWTH: u64 = 16;
 /// The least time that a worker has for an answer.
 pub const DEADLINE_MIN: Duration = Duration::from_secs(10);
 
-/// The time that a worker has for an answer, in expected times of computing.
+/// The time that a worker has for an answer, in expected times of computing; and [`HOLD_MAX`] at the
+/// most, since a worker's own times say what is expected of it.
 pub const DEADLINE_FACTOR: u32 = 4;
 
 /// Copies of one lease beside the first, for idle workers when a job has nothing else left.

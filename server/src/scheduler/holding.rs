@@ -277,8 +277,9 @@ impl Job {
     }
 }
 
-/// The time that a worker has for what is expected to take `seconds`.
+/// The time that a worker has for what is expected to take `seconds`. What is expected follows what
+/// workers say, so there is a most.
 pub(super) fn deadline_after(seconds: f64) -> Duration {
     let expected = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 8);
-    DEADLINE_MIN.max(expected.saturating_mul(DEADLINE_FACTOR))
+    expected.saturating_mul(DEADLINE_FACTOR).clamp(DEADLINE_MIN, HOLD_MAX)
 }
