@@ -189,7 +189,9 @@ impl Scheduler {
         let past = self.workers.get(&worker).and_then(|worker| worker.memory.past(lease));
         let Some(past) = past else { return Accepted::default() };
         let (id, inputs) = (past.job, past.inputs().cloned());
-        let is_late = self.workers.values().any(|worker| worker.is_late_with(id, index));
+        let is_late = self.workers.values().any(|worker| {
+            worker.mode == Mode::Plain && worker.is_late_with(id, &(index..index + 1))
+        });
         let Some(job) = self.jobs.get(&id) else { return Accepted::default() };
         let is_pending = job.pending.contains(index);
         if is_late || !is_pending && !job.retry.contains(&index) {

@@ -190,7 +190,7 @@ impl Scheduler {
         lease.is_sent
             && !job.spec.is_paused
             && !(is_newcomers && worker.is_newcomer())
-            && !(is_member || has_failed || worker.is_late_with(lease.job, front))
+            && !(is_member || has_failed || worker.is_late_with(lease.job, &lease.rest))
     }
 
     /// Lends the front of a lease to somebody else. What its holder still answers counts if it is
@@ -216,7 +216,8 @@ impl Scheduler {
         self.taken_over.push(Expired { lease: id, job, worker });
         self.give_back(id);
         if let Some(holder) = self.workers.get_mut(&worker) {
-            holder.memory.credit.standing = 0;
+            // It said that it goes on: it need not show everything anew, but has less each time.
+            holder.memory.credit.standing /= 2;
             holder.late.insert(id);
             self.refresh_worker(worker);
         }

@@ -635,7 +635,7 @@ impl Scheduler {
         let range = unsettled.end - size..unsettled.end;
         let mut attempts = job.attempts.range(range.clone());
         let has_failed = attempts.any(|(_, attempts)| attempts.has(worker_id));
-        (!has_failed).then_some(range)
+        (!has_failed && !worker.is_late_with(id, &range)).then_some(range)
     }
 
     fn lend(
@@ -1024,10 +1024,10 @@ impl Job {
 }
 
 impl Worker {
-    /// Whether it is a plain client that may still be computing a task that it was to answer long ago.
-    fn is_late_with(&self, job: JobId, index: u64) -> bool {
+    /// Whether it may still be computing some of these tasks, which it was to answer long ago.
+    fn is_late_with(&self, job: JobId, tasks: &Range<u64>) -> bool {
         let mut past = self.late.iter().filter_map(|lease| self.memory.past(*lease));
-        self.mode == Mode::Plain && past.any(|past| past.job == job && past.holds(index))
+        past.any(|past| past.job == job && past.holds(tasks))
     }
 }
 

@@ -87,9 +87,10 @@ impl Past {
         })
     }
 
-    /// Whether it had this task, and no answer to it.
-    pub(super) fn holds(&self, index: u64) -> bool {
-        self.open.as_ref().is_some_and(|lease| lease.rest.contains(&index))
+    /// Whether it had some of these tasks, and no answer to them.
+    pub(super) fn holds(&self, tasks: &Range<u64>) -> bool {
+        let overlaps = |rest: &Range<u64>| rest.start < tasks.end && tasks.start < rest.end;
+        self.open.as_ref().is_some_and(|lease| overlaps(&lease.rest))
     }
 
     fn is_sent(&self) -> bool {

@@ -113,3 +113,38 @@ fn what_stalls_goes_back_where_there_is_little_room() {
     bench.add_worker(9, 1);
     bench.grant_to(9);
 }
+
+#[test]
+fn nobody_takes_over_what_it_may_still_be_computing_itself() {
+    let mut bench = Bench::with_known(1, 1);
+    bench.set_slots(1, 2);
+    bench.add_worker(2, 2);
+    bench.set_speed(2, TASK_TIME.as_secs_f64());
+    let first = bench.grant().unwrap();
+    let mut copies = bench.grants();
+    assert_eq!(copies.len(), 1, "each of the two has it");
+    // One that has shown something, and has no lease yet, takes it over when it stalls.
+    bench.add_worker(3, 2);
+    bench.set_speed(3, TASK_TIME.as_secs_f64());
+    copies.extend(bench.grants());
+    copies.push(first);
+    assert_eq!(copies.len(), 3);
+    for id in 4..=5 {
+        bench.add_worker(id, 2);
+        bench.set_speed(id, TASK_TIME.as_secs_f64());
+    }
+    let mut lent = Vec::new();
+    for _ in 0..40 {
+        bench.now += Duration::from_secs(2);
+        for grant in copies.iter().chain(&lent) {
+            bench.progress(grant).unwrap();
+        }
+        bench.act(|scheduler, now| scheduler.expire(now));
+        lent.extend(bench.grants());
+    }
+    assert_eq!(lent.len(), 2, "one for each that has not had it");
+    for id in 1..=5 {
+        let worker = &bench.scheduler.workers[&worker(id)];
+        assert!(worker.hunger.is_some() && !worker.is_newcomer(), "{id} may do something else");
+    }
+}
