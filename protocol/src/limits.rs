@@ -468,7 +468,8 @@ pub const SUSPECTS_MAX: usize = 4096;
 /// round trips, and a thousand guests that answer nothing hold little.
 pub const NEWCOMER_LEASES: u32 = 4;
 
-/// Leases that are out at once, about 350 bytes each in memory: one for each slot of 8,000 laptops.
+/// Leases that are out at once, about 350 bytes each in memory: one for each slot of 8,000 laptops. Beyond
+/// a few a worker holds no more than half of what others leave free, so that there is always room.
 pub const LEASES_OUT_MAX: usize = 1 << 16;
 
 /// Lines of the console about failures, wrong results and who is turned away for them, of all workers

@@ -857,10 +857,8 @@ impl Core {
     fn grant(&mut self, now: Now) {
         while self.store_error.is_none()
             && self.uncommitted < UNCOMMITTED_TASKS_MAX
-            && self.uncommitted + self.scheduler.tasks_out() < IN_FLIGHT_TASKS_MAX
-            && self.scheduler.leases_out() < LEASES_OUT_MAX
             && now.at >= self.no_grants_until
-            && let Some(grant) = self.scheduler.grant(now.at)
+            && let Some(grant) = self.next_grant(now.at)
         {
             self.metrics.grants.inc();
             let Some(job) = self.jobs.get(&grant.job) else { continue };
@@ -884,6 +882,16 @@ impl Core {
                     self.reading.insert(grant.lease, grant);
                 }
             }
+        }
+    }
+
+    /// Where as much is out as may be, what stalls is still anybody's who has room.
+    fn next_grant(&mut self, now: Duration) -> Option<Grant> {
+        let tasks = self.uncommitted + self.scheduler.tasks_out();
+        if tasks < IN_FLIGHT_TASKS_MAX && self.scheduler.leases_out() < LEASES_OUT_MAX {
+            self.scheduler.grant(now)
+        } else {
+            self.scheduler.grant_taken_over(now)
         }
     }
 

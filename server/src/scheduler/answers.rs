@@ -353,6 +353,8 @@ impl Scheduler {
             self.end(id);
         } else {
             self.extend(id, now, Duration::MAX);
+            // It may have had all the tasks that it may hold.
+            self.refresh_worker(worker_id);
         }
     }
 

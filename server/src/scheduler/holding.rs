@@ -16,6 +16,9 @@ use tequio_protocol::limits::{
 /// buffer (A. Choudhury, E. Hahne, 1998). However many hold all that they may, something is free.
 const FREE_SHARE: u64 = 2;
 
+/// Leases that a worker may hold however few are free: two slots are busy with them.
+const LEASES_UNSHARED: usize = 2 * LEASES_PER_SLOT as usize;
+
 impl Job {
     /// How many tasks the worker's next lease of this job has, where leases have so many out.
     pub(super) fn size_for(&self, worker: &Worker, id: JobId, tasks_out: u64) -> u64 {
@@ -67,10 +70,22 @@ impl Worker {
         !self.is_newcomer() && self.leases_shown() >= self.slots * LEASES_PER_SLOT
     }
 
-    /// Whether it takes more, and how much it needs that.
-    pub(super) fn hunger_now(&self) -> Option<Hunger> {
+    /// Whether it holds all that it may of what everybody may hold: beyond a few leases, no more than
+    /// is free. It looks again whenever something of its own comes back.
+    fn has_its_share(&self, leases_out: usize, tasks_out: u64) -> bool {
+        let free = LEASES_OUT_MAX.saturating_sub(leases_out) / FREE_SHARE as usize;
+        self.leases.len() >= free.max(LEASES_UNSHARED)
+            || self.tasks_held > 0 && self.room(tasks_out) == 0
+    }
+
+    /// Whether it takes more, where so much is out, and how much it needs that.
+    pub(super) fn hunger_now(&self, leases_out: usize, tasks_out: u64) -> Option<Hunger> {
         let held = (self.leases.len() + self.late.len()) as u32;
-        if self.overdue > 0 || self.rests_until.is_some() || held >= self.leases_max() {
+        if self.overdue > 0
+            || self.rests_until.is_some()
+            || held >= self.leases_max()
+            || self.has_its_share(leases_out, tasks_out)
+        {
             return None;
         }
         match (held < self.slots, self.is_newcomer()) {
@@ -161,8 +176,9 @@ impl Scheduler {
     }
 
     /// When an idle worker finds nothing pending and nothing to copy, it takes over what stalls, or what
-    /// is held by somebody who has shown nothing, if itself it has.
-    pub(super) fn grant_taken_over(&mut self, now: Duration) -> Option<Grant> {
+    /// is held by somebody who has shown nothing, if itself it has. That makes no more leases nor tasks
+    /// than are out.
+    pub fn grant_taken_over(&mut self, now: Duration) -> Option<Grant> {
         if self.stalled.is_empty() && self.newcomers.is_empty() {
             return None;
         }

@@ -884,8 +884,9 @@ impl Scheduler {
 
     /// Puts a worker where its state says that it belongs.
     fn refresh_worker(&mut self, id: WorkerId) {
+        let (leases_out, tasks_out) = (self.leases.len(), self.tasks_out);
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        let hunger = worker.hunger_now();
+        let hunger = worker.hunger_now(leases_out, tasks_out);
         if hunger != worker.hunger {
             if let Some(old) = worker.hunger {
                 self.hungry.remove(&(old, worker.turn, id));

@@ -1,7 +1,7 @@
 //! Workers that hold and do not compute.
 
 use super::*;
-use tequio_protocol::limits::{IN_FLIGHT_TASKS_MAX, NEWCOMER_LEASES, SLOTS_MAX};
+use tequio_protocol::limits::{IN_FLIGHT_TASKS_MAX, LEASES_OUT_MAX, NEWCOMER_LEASES, SLOTS_MAX};
 
 #[test]
 fn what_a_newcomer_is_lent_follows_what_it_answers_and_not_what_it_claims() {
@@ -147,4 +147,47 @@ fn nobody_takes_over_what_it_may_still_be_computing_itself() {
         let worker = &bench.scheduler.workers[&worker(id)];
         assert!(worker.hunger.is_some() && !worker.is_newcomer(), "{id} may do something else");
     }
+}
+
+#[test]
+fn however_many_slots_are_claimed_leases_are_free_for_others() {
+    let mut bench = Bench::new();
+    bench.add_job(JOB, JobSpec { lease_tasks_max: 1, ..spec(1 << 30) });
+    bench.add_worker(900, 128);
+    bench.set_speed(900, 1.0);
+    for id in 1..=64 {
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, SLOTS_MAX, bench.now);
+        bench.set_speed(id, 1.0);
+    }
+    while bench.scheduler.grant(bench.now).is_some() {}
+    let free = LEASES_OUT_MAX - bench.scheduler.leases_out();
+    assert!(free > LEASES_OUT_MAX / 100, "{free}");
+    assert_eq!(bench.scheduler.leases_of(worker(900)), 128 * LEASES_PER_SLOT, "a real machine");
+    bench.add_worker(901, 64);
+    bench.set_speed(901, 1.0);
+    let mut lent = 0;
+    while let Some(grant) = bench.scheduler.grant(bench.now) {
+        assert_eq!(grant.worker, worker(901));
+        lent += 1;
+    }
+    assert_eq!(lent, 64 * LEASES_PER_SLOT);
+    bench.scheduler.assert_consistent();
+}
+
+#[test]
+fn a_worker_that_holds_its_share_looks_again_when_something_comes_back() {
+    let mut bench = Bench::with_known(1_000_000, 1);
+    bench.set_slots(1, 64);
+    let held = bench.grants();
+    assert_eq!(held.len() as u32, 64 * LEASES_PER_SLOT);
+    let one = &bench.scheduler.workers[&worker(1)];
+    let few = LEASES_OUT_MAX - 100;
+    assert!(one.hunger_now(few, 0).is_none());
+    assert!(one.hunger_now(0, IN_FLIGHT_TASKS_MAX).is_none());
+    bench.answer(&held[0]).unwrap();
+    let one = &bench.scheduler.workers[&worker(1)];
+    assert!(one.hunger_now(few, 0).is_none(), "it holds more than is free");
+    assert!(one.hunger_now(0, IN_FLIGHT_TASKS_MAX).is_none());
+    assert_eq!(one.hunger, Some(Hunger::Ahead), "there is room now");
+    bench.grant_to(1);
 }
