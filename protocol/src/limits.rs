@@ -103,7 +103,12 @@ pub const SESSIONS_KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The inputs that one of these keeps, in bytes: 43,690 tasks of lists, ten leases of
 /// [`LEASE_INPUTS_MAX`]. Results of older leases no longer count, and their tasks are computed anew.
+/// The leases of a worker that expired keep no more either, while it is connected.
 pub const SESSION_INPUTS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of the inputs that are kept for late results, of all workers. One worker keeps no more than half
+/// of what others leave free: what comes late of its oldest leases is dropped, and computed by others.
+pub const LATE_INPUTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Candidates looked at for one grant (jobs, workers, tasks to retry, leases to copy) where the
 /// first ones do not fit: a bound on the cost of one grant, whatever has piled up.

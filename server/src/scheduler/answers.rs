@@ -2,6 +2,7 @@
 
 use super::audit::{Claims, draw};
 use super::intervals::count;
+use super::sessions::Past;
 use super::speeds::Speed;
 use super::{Accepted, By, Job, Lease, Mode, Refusal, RefusalReason, Scheduler, TASK_S_MIN, blend};
 use std::ops::Range;
@@ -227,6 +228,8 @@ impl Scheduler {
         let is_settled = |job: &Job| job.spec.settled.covers(&held.rest);
         if is_late && self.jobs.get(&held.job).is_none_or(is_settled) {
             // Others were faster.
+            let late = self.workers.get_mut(&worker).and_then(|it| it.memory.past_mut(lease));
+            late.map(Past::forget_inputs);
             self.forget_late(worker, lease);
             self.revoked.push((worker, lease));
         }
@@ -333,6 +336,10 @@ impl Scheduler {
                 && let Some(past) = worker.memory.past_mut(id)
                 && past.advance(front)
             {
+                let job = self.jobs.get(&past.job);
+                if job.is_none_or(|job| past.is_settled_in(&job.spec.settled)) {
+                    past.forget_inputs();
+                }
                 self.forget_late(worker_id, id);
             }
             return;

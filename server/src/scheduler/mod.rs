@@ -34,7 +34,7 @@ use ids_hash::IdMap;
 use intervals::count;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sessions::{Kept, Memory, Past, Sessions};
+use sessions::{Kept, LateInputs, Memory, Past, Sessions};
 use slots::Slots;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -209,6 +209,7 @@ pub struct Scheduler {
     leases: Slots<LeaseId, Lease>,
     /// What is known of workers that may come back.
     sessions: Sessions,
+    late_inputs: LateInputs,
     first_lease: LeaseId,
     next_lease: LeaseId,
     /// Tasks that leases still have to answer, copies counted each.
@@ -336,6 +337,7 @@ impl Scheduler {
             workers: Slots::default(),
             leases: Slots::default(),
             sessions: Sessions::default(),
+            late_inputs: LateInputs::default(),
             first_lease,
             next_lease: first_lease,
             tasks_out: 0,
@@ -841,7 +843,8 @@ impl Scheduler {
             }
             let settled = self.jobs.get(&lease.job).map(|job| &job.spec.settled);
             let is_settled = settled.is_some_and(|settled| settled.covers(&lease.whole));
-            worker.memory.remember(Past::new(id, &lease, is_settled), &worker.late);
+            let past = Past::new(id, &lease, is_settled, &self.late_inputs);
+            worker.memory.remember(past, &worker.late);
             self.refresh_worker(lease.worker);
         }
         Some(lease)
