@@ -716,8 +716,8 @@ impl Core {
             return self.take(id, lease, taken, None, now);
         }
         let Some(lease) = error.lease else { return };
-        if self.scheduler.release(id, lease).is_err() {
-            return;
+        if let Err(refusal) = self.scheduler.release(id, lease) {
+            return self.answer_refusal(id, lease, &refusal, now.at);
         }
         self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
         if self.scheduler.add_strike(id) {
@@ -1354,6 +1354,8 @@ fn duration_of(ms: Option<DurationMs>) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tequio_protocol::limits::STRIKES_MAX;
+    use tequio_protocol::message::PROTOCOL;
 
     #[test]
     fn answers_are_right_within_the_tolerance_of_plain_clients() {
@@ -1380,5 +1382,36 @@ mod tests {
         rate.count(at(101), 50);
         assert_eq!(rate.per_second(at(105)), 20.0);
         assert_eq!(rate.per_second(at(112)), 0.0);
+    }
+
+    #[test]
+    fn who_refuses_leases_that_it_never_had_is_told_and_closed() {
+        let now = Now { at: Duration::ZERO, unix_ms: 0 };
+        let mut core = Core::new(None, 0, Vec::new(), 1, Metrics::default().into(), now);
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
+        let id = core.connected(Peer { address, path: "/".to_owned(), agent: None }, now);
+        let hello = Hello {
+            protocol: PROTOCOL,
+            agent: String::new(),
+            slots: 1,
+            worker: String::new(),
+            ops: Vec::new(),
+            resume: None,
+        };
+        core.heard(id, FromWorker::Hello(hello), now);
+        core.effects(now);
+        let error = ErrorMessage {
+            code: ErrorCode::ComputeFailed,
+            message: String::new(),
+            task_id: None,
+            lease: Some(LeaseId(u64::MAX)),
+        };
+        let closed = (1..=STRIKES_MAX).map(|_| {
+            core.heard(id, FromWorker::Refused(error.clone()), now);
+            let effects = core.effects(now);
+            assert!(effects.iter().any(|effect| matches!(effect, Effect::Send(..))), "it is told");
+            effects.iter().any(|effect| matches!(effect, Effect::Close(..)))
+        });
+        assert_eq!(closed.collect::<Vec<_>>(), [false, false, true]);
     }
 }
