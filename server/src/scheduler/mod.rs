@@ -515,7 +515,8 @@ impl Scheduler {
     }
 
     /// A worker in lease mode goes on with a session that is kept: results of what it held then
-    /// count if nobody was faster. Tells who it was then, if there is such a session.
+    /// count if nobody was faster, and it need not wait as a newcomer does if some were taken before.
+    /// Tells who it was then, if there is such a session.
     pub fn resume_worker(
         &mut self,
         id: WorkerId,
@@ -528,7 +529,9 @@ impl Scheduler {
         if !self.has_worker(id) {
             self.add_worker(id, origin, Mode::Lease, slots, now);
         }
-        self.wake(id);
+        if memory.credit.taken > 0 {
+            self.wake(id);
+        }
         self.set_mode(id, Mode::Lease);
         self.workers.get_mut(&id)?.memory.resume(memory);
         self.set_slots(id, slots);
