@@ -4,6 +4,7 @@
 
 use super::intervals::count;
 use super::{Expired, Grant, Hunger, Job, Mode, Scheduler, Worker};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -182,9 +183,10 @@ impl Scheduler {
         if self.stalled.is_empty() && self.newcomers.is_empty() {
             return None;
         }
-        let stalled = self.stalled.iter().take(GRANT_SCAN_MAX);
-        let newcomers = self.newcomers.iter().take(GRANT_SCAN_MAX);
-        let held: Vec<LeaseId> = stalled.chain(newcomers).copied().collect();
+        let is_handed_out = |id: &&LeaseId| !self.jobs[&self.leases[*id].job].spec.is_paused;
+        let first = |of| BTreeSet::iter(of).filter(is_handed_out).take(GRANT_SCAN_MAX);
+        let held: Vec<LeaseId> =
+            first(&self.stalled).chain(first(&self.newcomers)).copied().collect();
         let idle: Vec<WorkerId> = self.idle().take(GRANT_SCAN_MAX).collect();
         let mut pairs =
             idle.iter().flat_map(|worker| held.iter().map(move |lease| (*worker, *lease)));
@@ -204,7 +206,6 @@ impl Scheduler {
             job.families.members(lease.family).iter().any(|of| self.leases[of].worker == worker_id);
         let has_failed = job.attempts.get(&front).is_some_and(|tried| tried.has(worker_id));
         lease.is_sent
-            && !job.spec.is_paused
             && !(is_newcomers && worker.is_newcomer())
             && !(is_member || has_failed || worker.is_late_with(lease.job, &lease.rest))
     }

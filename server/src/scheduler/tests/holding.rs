@@ -1,7 +1,9 @@
 //! Workers that hold and do not compute.
 
 use super::*;
-use tequio_protocol::limits::{IN_FLIGHT_TASKS_MAX, LEASES_OUT_MAX, NEWCOMER_LEASES, SLOTS_MAX};
+use tequio_protocol::limits::{
+    GRANT_SCAN_MAX, IN_FLIGHT_TASKS_MAX, LEASES_OUT_MAX, NEWCOMER_LEASES, SLOTS_MAX,
+};
 
 #[test]
 fn what_a_newcomer_is_lent_follows_what_it_answers_and_not_what_it_claims() {
@@ -190,4 +192,24 @@ fn a_worker_that_holds_its_share_looks_again_when_something_comes_back() {
     assert!(one.hunger_now(0, IN_FLIGHT_TASKS_MAX).is_none());
     assert_eq!(one.hunger, Some(Hunger::Ahead), "there is room now");
     bench.grant_to(1);
+}
+
+#[test]
+fn what_stalls_of_a_paused_job_hides_nothing_behind_it() {
+    let mut bench = Bench::new();
+    bench.add_job(OTHER, spec(2 * GRANT_SCAN_MAX as u64));
+    for id in 1..=2 * GRANT_SCAN_MAX as u64 {
+        bench.add_worker(id, 1);
+        bench.grant_to(id);
+    }
+    bench.act(|scheduler, _| scheduler.set_paused(OTHER, true));
+    bench.add_job(JOB, spec(1));
+    bench.add_worker(1000, 1);
+    bench.add_worker(1001, 1);
+    bench.add_worker(1002, 1);
+    let held: BTreeSet<JobId> = bench.grants().iter().map(|grant| grant.job).collect();
+    assert_eq!(held, BTreeSet::from([JOB]));
+    bench.add_worker(2000, 1);
+    bench.set_speed(2000, 1.0);
+    assert_eq!(bench.grant_to(2000).job, JOB, "it is a newcomers'");
 }
