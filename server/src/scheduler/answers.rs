@@ -4,7 +4,9 @@ use super::audit::{Claims, draw};
 use super::intervals::count;
 use super::sessions::Past;
 use super::speeds::Speed;
-use super::{Accepted, By, Job, Lease, Mode, Refusal, RefusalReason, Scheduler, TASK_S_MIN, blend};
+use super::{
+    Accepted, By, Job, Lease, Mode, Refusal, RefusalReason, Scheduler, TASK_S_MIN, Worker, blend,
+};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -190,12 +192,9 @@ impl Scheduler {
         let past = self.workers.get(&worker).and_then(|worker| worker.memory.past(lease));
         let Some(past) = past else { return Accepted::default() };
         let (id, inputs) = (past.job, past.inputs().cloned());
-        let is_late = self.workers.values().any(|worker| {
-            worker.mode == Mode::Plain && worker.is_late_with(id, &(index..index + 1))
-        });
         let Some(job) = self.jobs.get(&id) else { return Accepted::default() };
         let is_pending = job.pending.contains(index);
-        if is_late || !is_pending && !job.retry.contains(&index) {
+        if !is_pending && !job.retry.contains(&index) || self.is_somebody_late_with(id, index) {
             // Others have it, or it is settled.
             return Accepted::default();
         }
@@ -212,6 +211,12 @@ impl Scheduler {
         }
         self.refresh_job(id);
         accepted
+    }
+
+    /// Whether a plain client may still answer a task. That looks at all workers.
+    fn is_somebody_late_with(&self, job: JobId, index: u64) -> bool {
+        let is_late = |worker: &Worker| worker.is_late_with(job, &(index..index + 1));
+        self.workers.values().any(|worker| worker.mode == Mode::Plain && is_late(worker))
     }
 
     /// A worker has begun a lease, or goes on with it: its time counts from now.
