@@ -532,10 +532,11 @@ pub const ASIDE_BURST_MAX: u32 = 1024;
 /// thousand workers that do this.
 pub const ASIDE_PACE: Duration = Duration::from_millis(5);
 
-/// Bytes of all messages that wait for workers to take them: every lease of a worker with 64 slots, of
-/// which each has as many inputs as may be ([`LEASE_INPUTS_MAX`]). Beyond it the connections are given up
-/// that are the furthest behind.
-pub const OUTBOXES_BYTES_MAX: usize = 14 * 1024 * 1024;
+/// Bytes of all messages that wait for workers to take them: the inputs of [`IN_FLIGHT_TASKS_MAX`] tasks at
+/// 24 bytes. What is lent is bounded by that, so workers with slow links may wait for all of it; thirty
+/// machines with four slots and a job of lines have 23 MB. Beyond it the connections are given up that are
+/// the furthest behind.
+pub const OUTBOXES_BYTES_MAX: usize = 48 * 1024 * 1024;
 
 /// Events of all sessions that wait for the dispatcher. A full queue makes sessions wait, which
 /// stops them reading: the pressure reaches the peer's socket.
