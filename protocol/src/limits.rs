@@ -69,7 +69,8 @@ pub const LEASE_GROWTH: u64 = 16;
 /// The least time that a worker has for an answer.
 pub const DEADLINE_MIN: Duration = Duration::from_secs(10);
 
-/// The time that a worker has for an answer, in expected times of computing.
+/// The time that a worker has for an answer, in expected times of computing; and [`HOLD_MAX`] at the
+/// most, since a worker's own times say what is expected of it.
 pub const DEADLINE_FACTOR: u32 = 4;
 
 /// Copies of one lease beside the first, for idle workers when a job has nothing else left.
@@ -102,7 +103,12 @@ pub const SESSIONS_KEPT_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// The inputs that one of these keeps, in bytes: 43,690 tasks of lists, ten leases of
 /// [`LEASE_INPUTS_MAX`]. Results of older leases no longer count, and their tasks are computed anew.
+/// The leases of a worker that expired keep no more either, while it is connected.
 pub const SESSION_INPUTS_BYTES_MAX: usize = 1024 * 1024;
+
+/// Bytes of the inputs that are kept for late results, of all workers. One worker keeps no more than half
+/// of what others leave free: what comes late of its oldest leases is dropped, and computed by others.
+pub const LATE_INPUTS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Candidates looked at for one grant (jobs, workers, tasks to retry, leases to copy) where the
 /// first ones do not fit: a bound on the cost of one grant, whatever has piled up.
@@ -467,7 +473,8 @@ pub const SUSPECTS_MAX: usize = 4096;
 /// round trips, and a thousand guests that answer nothing hold little.
 pub const NEWCOMER_LEASES: u32 = 4;
 
-/// Leases that are out at once, about 350 bytes each in memory: one for each slot of 8,000 laptops.
+/// Leases that are out at once, about 350 bytes each in memory: one for each slot of 8,000 laptops. Beyond
+/// a few a worker holds no more than half of what others leave free, so that there is always room.
 pub const LEASES_OUT_MAX: usize = 1 << 16;
 
 /// Lines of the console about failures, wrong results and who is turned away for them, of all workers
@@ -525,10 +532,11 @@ pub const ASIDE_BURST_MAX: u32 = 1024;
 /// thousand workers that do this.
 pub const ASIDE_PACE: Duration = Duration::from_millis(5);
 
-/// Bytes of all messages that wait for workers to take them: every lease of a worker with 64 slots, of
-/// which each has as many inputs as may be ([`LEASE_INPUTS_MAX`]). Beyond it the connections are given up
-/// that are the furthest behind.
-pub const OUTBOXES_BYTES_MAX: usize = 14 * 1024 * 1024;
+/// Bytes of all messages that wait for workers to take them: the inputs of [`IN_FLIGHT_TASKS_MAX`] tasks at
+/// 24 bytes. What is lent is bounded by that, so workers with slow links may wait for all of it; thirty
+/// machines with four slots and a job of lines have 23 MB. Beyond it the connections are given up that are
+/// the furthest behind.
+pub const OUTBOXES_BYTES_MAX: usize = 48 * 1024 * 1024;
 
 /// Events of all sessions that wait for the dispatcher. A full queue makes sessions wait, which
 /// stops them reading: the pressure reaches the peer's socket.

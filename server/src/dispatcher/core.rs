@@ -725,8 +725,8 @@ impl Core {
             return self.take(id, lease, taken, None, now);
         }
         let Some(lease) = error.lease else { return };
-        if self.scheduler.release(id, lease).is_err() {
-            return;
+        if let Err(refusal) = self.scheduler.release(id, lease) {
+            return self.answer_refusal(id, lease, &refusal, now.at);
         }
         self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
         if self.scheduler.add_strike(id) {
@@ -866,10 +866,8 @@ impl Core {
     fn grant(&mut self, now: Now) {
         while self.store_error.is_none()
             && self.uncommitted < UNCOMMITTED_TASKS_MAX
-            && self.uncommitted + self.scheduler.tasks_out() < IN_FLIGHT_TASKS_MAX
-            && self.scheduler.leases_out() < LEASES_OUT_MAX
             && now.at >= self.no_grants_until
-            && let Some(grant) = self.scheduler.grant(now.at)
+            && let Some(grant) = self.next_grant(now.at)
         {
             self.metrics.grants.inc();
             let Some(job) = self.jobs.get(&grant.job) else { continue };
@@ -893,6 +891,16 @@ impl Core {
                     self.reading.insert(grant.lease, grant);
                 }
             }
+        }
+    }
+
+    /// Where as much is out as may be, what stalls is still anybody's who has room.
+    fn next_grant(&mut self, now: Duration) -> Option<Grant> {
+        let tasks = self.uncommitted + self.scheduler.tasks_out();
+        if tasks < IN_FLIGHT_TASKS_MAX && self.scheduler.leases_out() < LEASES_OUT_MAX {
+            self.scheduler.grant(now)
+        } else {
+            self.scheduler.grant_taken_over(now)
         }
     }
 
@@ -1357,6 +1365,8 @@ fn duration_of(ms: Option<DurationMs>) -> Option<Duration> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tequio_protocol::limits::STRIKES_MAX;
+    use tequio_protocol::message::PROTOCOL;
 
     #[test]
     fn answers_are_right_within_the_tolerance_of_plain_clients() {
@@ -1383,5 +1393,36 @@ mod tests {
         rate.count(at(101), 50);
         assert_eq!(rate.per_second(at(105)), 20.0);
         assert_eq!(rate.per_second(at(112)), 0.0);
+    }
+
+    #[test]
+    fn who_refuses_leases_that_it_never_had_is_told_and_closed() {
+        let now = Now { at: Duration::ZERO, unix_ms: 0 };
+        let mut core = Core::new(None, 0, Vec::new(), 1, Metrics::default().into(), now);
+        let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
+        let id = core.connected(Peer { address, path: "/".to_owned(), agent: None }, now);
+        let hello = Hello {
+            protocol: PROTOCOL,
+            agent: String::new(),
+            slots: 1,
+            worker: String::new(),
+            ops: Vec::new(),
+            resume: None,
+        };
+        core.heard(id, FromWorker::Hello(hello), now);
+        core.effects(now);
+        let error = ErrorMessage {
+            code: ErrorCode::ComputeFailed,
+            message: String::new(),
+            task_id: None,
+            lease: Some(LeaseId(u64::MAX)),
+        };
+        let closed = (1..=STRIKES_MAX).map(|_| {
+            core.heard(id, FromWorker::Refused(error.clone()), now);
+            let effects = core.effects(now);
+            assert!(effects.iter().any(|effect| matches!(effect, Effect::Send(..))), "it is told");
+            effects.iter().any(|effect| matches!(effect, Effect::Close(..)))
+        });
+        assert_eq!(closed.collect::<Vec<_>>(), [false, false, true]);
     }
 }

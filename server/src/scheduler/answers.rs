@@ -2,8 +2,11 @@
 
 use super::audit::{Claims, draw};
 use super::intervals::count;
+use super::sessions::Past;
 use super::speeds::Speed;
-use super::{Accepted, By, Job, Lease, Mode, Refusal, RefusalReason, Scheduler, TASK_S_MIN, blend};
+use super::{
+    Accepted, By, Job, Lease, Mode, Refusal, RefusalReason, Scheduler, TASK_S_MIN, Worker, blend,
+};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -189,10 +192,9 @@ impl Scheduler {
         let past = self.workers.get(&worker).and_then(|worker| worker.memory.past(lease));
         let Some(past) = past else { return Accepted::default() };
         let (id, inputs) = (past.job, past.inputs().cloned());
-        let is_late = self.workers.values().any(|worker| worker.is_late_with(id, index));
         let Some(job) = self.jobs.get(&id) else { return Accepted::default() };
         let is_pending = job.pending.contains(index);
-        if is_late || !is_pending && !job.retry.contains(&index) {
+        if !is_pending && !job.retry.contains(&index) || self.is_somebody_late_with(id, index) {
             // Others have it, or it is settled.
             return Accepted::default();
         }
@@ -211,6 +213,12 @@ impl Scheduler {
         accepted
     }
 
+    /// Whether a plain client may still answer a task. That looks at all workers.
+    fn is_somebody_late_with(&self, job: JobId, index: u64) -> bool {
+        let is_late = |worker: &Worker| worker.is_late_with(job, &(index..index + 1));
+        self.workers.values().any(|worker| worker.mode == Mode::Plain && is_late(worker))
+    }
+
     /// A worker has begun a lease, or goes on with it: its time counts from now.
     pub fn progress(
         &mut self,
@@ -225,6 +233,8 @@ impl Scheduler {
         let is_settled = |job: &Job| job.spec.settled.covers(&held.rest);
         if is_late && self.jobs.get(&held.job).is_none_or(is_settled) {
             // Others were faster.
+            let late = self.workers.get_mut(&worker).and_then(|it| it.memory.past_mut(lease));
+            late.map(Past::forget_inputs);
             self.forget_late(worker, lease);
             self.revoked.push((worker, lease));
         }
@@ -331,6 +341,10 @@ impl Scheduler {
                 && let Some(past) = worker.memory.past_mut(id)
                 && past.advance(front)
             {
+                let job = self.jobs.get(&past.job);
+                if job.is_none_or(|job| past.is_settled_in(&job.spec.settled)) {
+                    past.forget_inputs();
+                }
                 self.forget_late(worker_id, id);
             }
             return;
@@ -351,6 +365,8 @@ impl Scheduler {
             self.end(id);
         } else {
             self.extend(id, now, Duration::MAX);
+            // It may have had all the tasks that it may hold.
+            self.refresh_worker(worker_id);
         }
     }
 

@@ -4,6 +4,7 @@
 
 use super::intervals::count;
 use super::{Expired, Grant, Hunger, Job, Mode, Scheduler, Worker};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -15,6 +16,9 @@ use tequio_protocol::limits::{
 /// What a worker may hold of what is free, 1 / this: a dynamic threshold, as for queues that share a
 /// buffer (A. Choudhury, E. Hahne, 1998). However many hold all that they may, something is free.
 const FREE_SHARE: u64 = 2;
+
+/// Leases that a worker may hold however few are free: two slots are busy with them.
+const LEASES_UNSHARED: usize = 2 * LEASES_PER_SLOT as usize;
 
 impl Job {
     /// How many tasks the worker's next lease of this job has, where leases have so many out.
@@ -67,10 +71,22 @@ impl Worker {
         !self.is_newcomer() && self.leases_shown() >= self.slots * LEASES_PER_SLOT
     }
 
-    /// Whether it takes more, and how much it needs that.
-    pub(super) fn hunger_now(&self) -> Option<Hunger> {
+    /// Whether it holds all that it may of what everybody may hold: beyond a few leases, no more than
+    /// is free. It looks again whenever something of its own comes back.
+    fn has_its_share(&self, leases_out: usize, tasks_out: u64) -> bool {
+        let free = LEASES_OUT_MAX.saturating_sub(leases_out) / FREE_SHARE as usize;
+        self.leases.len() >= free.max(LEASES_UNSHARED)
+            || self.tasks_held > 0 && self.room(tasks_out) == 0
+    }
+
+    /// Whether it takes more, where so much is out, and how much it needs that.
+    pub(super) fn hunger_now(&self, leases_out: usize, tasks_out: u64) -> Option<Hunger> {
         let held = (self.leases.len() + self.late.len()) as u32;
-        if self.overdue > 0 || self.rests_until.is_some() || held >= self.leases_max() {
+        if self.overdue > 0
+            || self.rests_until.is_some()
+            || held >= self.leases_max()
+            || self.has_its_share(leases_out, tasks_out)
+        {
             return None;
         }
         match (held < self.slots, self.is_newcomer()) {
@@ -161,14 +177,16 @@ impl Scheduler {
     }
 
     /// When an idle worker finds nothing pending and nothing to copy, it takes over what stalls, or what
-    /// is held by somebody who has shown nothing, if itself it has.
-    pub(super) fn grant_taken_over(&mut self, now: Duration) -> Option<Grant> {
+    /// is held by somebody who has shown nothing, if itself it has. That makes no more leases nor tasks
+    /// than are out.
+    pub fn grant_taken_over(&mut self, now: Duration) -> Option<Grant> {
         if self.stalled.is_empty() && self.newcomers.is_empty() {
             return None;
         }
-        let stalled = self.stalled.iter().take(GRANT_SCAN_MAX);
-        let newcomers = self.newcomers.iter().take(GRANT_SCAN_MAX);
-        let held: Vec<LeaseId> = stalled.chain(newcomers).copied().collect();
+        let is_handed_out = |id: &&LeaseId| !self.jobs[&self.leases[*id].job].spec.is_paused;
+        let first = |of| BTreeSet::iter(of).filter(is_handed_out).take(GRANT_SCAN_MAX);
+        let held: Vec<LeaseId> =
+            first(&self.stalled).chain(first(&self.newcomers)).copied().collect();
         let idle: Vec<WorkerId> = self.idle().take(GRANT_SCAN_MAX).collect();
         let mut pairs =
             idle.iter().flat_map(|worker| held.iter().map(move |lease| (*worker, *lease)));
@@ -188,9 +206,8 @@ impl Scheduler {
             job.families.members(lease.family).iter().any(|of| self.leases[of].worker == worker_id);
         let has_failed = job.attempts.get(&front).is_some_and(|tried| tried.has(worker_id));
         lease.is_sent
-            && !job.spec.is_paused
             && !(is_newcomers && worker.is_newcomer())
-            && !(is_member || has_failed || worker.is_late_with(lease.job, front))
+            && !(is_member || has_failed || worker.is_late_with(lease.job, &lease.rest))
     }
 
     /// Lends the front of a lease to somebody else. What its holder still answers counts if it is
@@ -216,7 +233,8 @@ impl Scheduler {
         self.taken_over.push(Expired { lease: id, job, worker });
         self.give_back(id);
         if let Some(holder) = self.workers.get_mut(&worker) {
-            holder.memory.credit.standing = 0;
+            // It said that it goes on: it need not show everything anew, but has less each time.
+            holder.memory.credit.standing /= 2;
             holder.late.insert(id);
             self.refresh_worker(worker);
         }
@@ -277,8 +295,9 @@ impl Job {
     }
 }
 
-/// The time that a worker has for what is expected to take `seconds`.
+/// The time that a worker has for what is expected to take `seconds`. What is expected follows what
+/// workers say, so there is a most.
 pub(super) fn deadline_after(seconds: f64) -> Duration {
     let expected = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 8);
-    DEADLINE_MIN.max(expected.saturating_mul(DEADLINE_FACTOR))
+    expected.saturating_mul(DEADLINE_FACTOR).clamp(DEADLINE_MIN, HOLD_MAX)
 }

@@ -34,7 +34,7 @@ use ids_hash::IdMap;
 use intervals::count;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sessions::{Kept, Memory, Past, Sessions};
+use sessions::{Kept, LateInputs, Memory, Past, Sessions};
 use slots::Slots;
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -209,6 +209,7 @@ pub struct Scheduler {
     leases: Slots<LeaseId, Lease>,
     /// What is known of workers that may come back.
     sessions: Sessions,
+    late_inputs: LateInputs,
     first_lease: LeaseId,
     next_lease: LeaseId,
     /// Tasks that leases still have to answer, copies counted each.
@@ -336,6 +337,7 @@ impl Scheduler {
             workers: Slots::default(),
             leases: Slots::default(),
             sessions: Sessions::default(),
+            late_inputs: LateInputs::default(),
             first_lease,
             next_lease: first_lease,
             tasks_out: 0,
@@ -513,7 +515,8 @@ impl Scheduler {
     }
 
     /// A worker in lease mode goes on with a session that is kept: results of what it held then
-    /// count if nobody was faster. Tells who it was then, if there is such a session.
+    /// count if nobody was faster, and it need not wait as a newcomer does if some were taken before.
+    /// Tells who it was then, if there is such a session.
     pub fn resume_worker(
         &mut self,
         id: WorkerId,
@@ -526,7 +529,9 @@ impl Scheduler {
         if !self.has_worker(id) {
             self.add_worker(id, origin, Mode::Lease, slots, now);
         }
-        self.wake(id);
+        if memory.credit.taken > 0 {
+            self.wake(id);
+        }
         self.set_mode(id, Mode::Lease);
         self.workers.get_mut(&id)?.memory.resume(memory);
         self.set_slots(id, slots);
@@ -635,7 +640,7 @@ impl Scheduler {
         let range = unsettled.end - size..unsettled.end;
         let mut attempts = job.attempts.range(range.clone());
         let has_failed = attempts.any(|(_, attempts)| attempts.has(worker_id));
-        (!has_failed).then_some(range)
+        (!has_failed && !worker.is_late_with(id, &range)).then_some(range)
     }
 
     fn lend(
@@ -841,7 +846,8 @@ impl Scheduler {
             }
             let settled = self.jobs.get(&lease.job).map(|job| &job.spec.settled);
             let is_settled = settled.is_some_and(|settled| settled.covers(&lease.whole));
-            worker.memory.remember(Past::new(id, &lease, is_settled), &worker.late);
+            let past = Past::new(id, &lease, is_settled, &self.late_inputs);
+            worker.memory.remember(past, &worker.late);
             self.refresh_worker(lease.worker);
         }
         Some(lease)
@@ -884,8 +890,9 @@ impl Scheduler {
 
     /// Puts a worker where its state says that it belongs.
     fn refresh_worker(&mut self, id: WorkerId) {
+        let (leases_out, tasks_out) = (self.leases.len(), self.tasks_out);
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        let hunger = worker.hunger_now();
+        let hunger = worker.hunger_now(leases_out, tasks_out);
         if hunger != worker.hunger {
             if let Some(old) = worker.hunger {
                 self.hungry.remove(&(old, worker.turn, id));
@@ -1024,10 +1031,10 @@ impl Job {
 }
 
 impl Worker {
-    /// Whether it is a plain client that may still be computing a task that it was to answer long ago.
-    fn is_late_with(&self, job: JobId, index: u64) -> bool {
+    /// Whether it may still be computing some of these tasks, which it was to answer long ago.
+    fn is_late_with(&self, job: JobId, tasks: &Range<u64>) -> bool {
         let mut past = self.late.iter().filter_map(|lease| self.memory.past(*lease));
-        self.mode == Mode::Plain && past.any(|past| past.job == job && past.holds(index))
+        past.any(|past| past.job == job && past.holds(tasks))
     }
 }
 

@@ -4,16 +4,18 @@
 use super::audit::Credit;
 use super::ids_hash::IdMap;
 use super::speeds::Speeds;
-use super::{Inputs, Job, Lease, Origin};
+use super::{Inputs, Intervals, Job, Lease, Origin};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    PAST_LEASES_MAX, SESSION_INPUTS_BYTES_MAX, SESSION_KEPT, SESSIONS_KEPT_BYTES_MAX,
-    SESSIONS_KEPT_MAX,
+    LATE_INPUTS_BYTES_MAX, PAST_LEASES_MAX, SESSION_INPUTS_BYTES_MAX, SESSION_KEPT,
+    SESSIONS_KEPT_BYTES_MAX, SESSIONS_KEPT_MAX,
 };
 use tequio_protocol::op::RepeatMultiply;
 
@@ -48,10 +50,46 @@ pub(super) struct Past {
     /// None of what nothing more can come of: it was answered to its end, and all of it is settled.
     /// That is most of them, so most cost no more than this.
     open: Option<Box<Lease>>,
+    /// The inputs of a list that it keeps, counted with everybody's.
+    counted: Option<Counted>,
+}
+
+/// Bytes of inputs that are kept for leases that ended, of all workers.
+#[derive(Clone, Debug, Default)]
+pub(super) struct LateInputs(Arc<AtomicUsize>);
+
+impl LateInputs {
+    fn bytes(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    /// What one worker may keep: no more than half of what others leave free.
+    fn bytes_max(&self, own: usize) -> usize {
+        let others = self.bytes().saturating_sub(own);
+        SESSION_INPUTS_BYTES_MAX.min(LATE_INPUTS_BYTES_MAX.saturating_sub(others) / 2)
+    }
+
+    fn count(&self, bytes: usize) -> Counted {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+        Counted { all: self.clone(), bytes }
+    }
+}
+
+/// A part of these, until it is dropped.
+#[derive(Debug)]
+struct Counted {
+    all: LateInputs,
+    bytes: usize,
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.all.0.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
 }
 
 impl Past {
-    pub(super) fn new(id: LeaseId, lease: &Lease, is_settled: bool) -> Past {
+    pub(super) fn new(id: LeaseId, lease: &Lease, is_settled: bool, all: &LateInputs) -> Past {
         let is_over = is_settled && lease.rest.is_empty() && lease.is_sent && !lease.is_refused;
         let open = (!is_over).then(|| {
             // Where nothing more of it can count, nothing of it needs to be checked.
@@ -64,7 +102,9 @@ impl Past {
                 ..*lease
             })
         });
-        Past { id, job: lease.job, whole: lease.whole.clone(), open }
+        let mut past = Past { id, job: lease.job, whole: lease.whole.clone(), open, counted: None };
+        past.counted = Some(past.inputs_bytes()).filter(|bytes| *bytes > 0).map(|b| all.count(b));
+        past
     }
 
     /// The lease as it was left, or what amounts to the same.
@@ -87,9 +127,10 @@ impl Past {
         })
     }
 
-    /// Whether it had this task, and no answer to it.
-    pub(super) fn holds(&self, index: u64) -> bool {
-        self.open.as_ref().is_some_and(|lease| lease.rest.contains(&index))
+    /// Whether it had some of these tasks, and no answer to them.
+    pub(super) fn holds(&self, tasks: &Range<u64>) -> bool {
+        let overlaps = |rest: &Range<u64>| rest.start < tasks.end && tasks.start < rest.end;
+        self.open.as_ref().is_some_and(|lease| overlaps(&lease.rest))
     }
 
     fn is_sent(&self) -> bool {
@@ -98,6 +139,11 @@ impl Past {
 
     fn is_refused(&self) -> bool {
         self.open.as_ref().is_some_and(|lease| lease.is_refused)
+    }
+
+    /// Whether nothing of it can count any more.
+    pub(super) fn is_settled_in(&self, settled: &Intervals) -> bool {
+        settled.covers(&self.whole)
     }
 
     fn is_answered(&self) -> bool {
@@ -124,12 +170,14 @@ impl Past {
         if let Some(lease) = &mut self.open {
             lease.inputs = None;
         }
+        self.counted = None;
     }
 
     /// Its worker has given it back, and sends nothing of it any more.
     pub(super) fn close(&mut self) {
         if self.is_sent() && !self.is_refused() {
             self.open = None;
+            self.counted = None;
         }
     }
 
@@ -146,10 +194,14 @@ impl Past {
         }
     }
 
+    fn inputs_bytes(&self) -> usize {
+        self.inputs_kept() * size_of::<RepeatMultiply>()
+    }
+
     /// What it takes in memory.
     fn bytes(&self) -> usize {
         let lease = self.open.as_ref().map_or(0, |_| size_of::<Lease>());
-        size_of::<Past>() + lease + self.inputs_kept() * size_of::<RepeatMultiply>()
+        size_of::<Past>() + lease + self.inputs_bytes()
     }
 }
 
@@ -201,7 +253,25 @@ impl Memory {
         {
             self.ended.remove(at);
         }
+        let all = past.counted.as_ref().map(|counted| counted.all.clone());
         self.ended.push_back(past);
+        if let Some(all) = all {
+            self.bound_late_inputs(&all);
+        }
+    }
+
+    /// Forgets the inputs of the leases that ended first, where it keeps more of them than it may. What
+    /// still comes of those is dropped.
+    fn bound_late_inputs(&mut self, all: &LateInputs) {
+        let mut own = self.all().map(Past::inputs_bytes).sum();
+        let bytes_max = all.bytes_max(own);
+        for past in self.lost.values_mut().chain(&mut self.ended) {
+            if own <= bytes_max {
+                return;
+            }
+            own -= past.inputs_bytes();
+            past.forget_inputs();
+        }
     }
 
     /// A past lease. What is looked for has mostly just ended.
@@ -259,7 +329,7 @@ impl Memory {
         all.sort_unstable_by_key(|past| Reverse(past.id));
         let mut bytes = 0;
         for past in all {
-            bytes += past.inputs_kept() * size_of::<RepeatMultiply>();
+            bytes += past.inputs_bytes();
             if bytes > SESSION_INPUTS_BYTES_MAX {
                 past.forget_inputs();
             }
@@ -294,6 +364,10 @@ impl Memory {
         assert_eq!(ids.len(), self.ended.len() + self.lost.len(), "a past lease is there twice");
         assert!(self.lost.iter().all(|(id, past)| *id == past.id));
         assert!(self.lost.len() <= self.room);
+        for past in self.all() {
+            let counted = past.counted.as_ref().map_or(0, |counted| counted.bytes);
+            assert_eq!(counted, past.inputs_bytes(), "{}", past.id);
+        }
     }
 }
 
@@ -413,8 +487,19 @@ impl Sessions {
 }
 
 #[cfg(test)]
+impl LateInputs {
+    pub(super) fn bytes_kept(&self) -> usize {
+        self.bytes()
+    }
+}
+
+#[cfg(test)]
 impl Memory {
     pub(super) fn leases_ended(&self) -> usize {
         self.ended.len()
+    }
+
+    pub(super) fn late_inputs_bytes(&self) -> usize {
+        self.all().map(Past::inputs_bytes).sum()
     }
 }

@@ -1,7 +1,9 @@
 //! Workers that hold and do not compute.
 
 use super::*;
-use tequio_protocol::limits::{IN_FLIGHT_TASKS_MAX, NEWCOMER_LEASES, SLOTS_MAX};
+use tequio_protocol::limits::{
+    GRANT_SCAN_MAX, IN_FLIGHT_TASKS_MAX, LEASES_OUT_MAX, NEWCOMER_LEASES, SLOTS_MAX,
+};
 
 #[test]
 fn what_a_newcomer_is_lent_follows_what_it_answers_and_not_what_it_claims() {
@@ -112,4 +114,102 @@ fn what_stalls_goes_back_where_there_is_little_room() {
     assert!(bench.grant().is_none(), "what came back is not for who stalls");
     bench.add_worker(9, 1);
     bench.grant_to(9);
+}
+
+#[test]
+fn nobody_takes_over_what_it_may_still_be_computing_itself() {
+    let mut bench = Bench::with_known(1, 1);
+    bench.set_slots(1, 2);
+    bench.add_worker(2, 2);
+    bench.set_speed(2, TASK_TIME.as_secs_f64());
+    let first = bench.grant().unwrap();
+    let mut copies = bench.grants();
+    assert_eq!(copies.len(), 1, "each of the two has it");
+    // One that has shown something, and has no lease yet, takes it over when it stalls.
+    bench.add_worker(3, 2);
+    bench.set_speed(3, TASK_TIME.as_secs_f64());
+    copies.extend(bench.grants());
+    copies.push(first);
+    assert_eq!(copies.len(), 3);
+    for id in 4..=5 {
+        bench.add_worker(id, 2);
+        bench.set_speed(id, TASK_TIME.as_secs_f64());
+    }
+    let mut lent = Vec::new();
+    for _ in 0..40 {
+        bench.now += Duration::from_secs(2);
+        for grant in copies.iter().chain(&lent) {
+            bench.progress(grant).unwrap();
+        }
+        bench.act(|scheduler, now| scheduler.expire(now));
+        lent.extend(bench.grants());
+    }
+    assert_eq!(lent.len(), 2, "one for each that has not had it");
+    for id in 1..=5 {
+        let worker = &bench.scheduler.workers[&worker(id)];
+        assert!(worker.hunger.is_some() && !worker.is_newcomer(), "{id} may do something else");
+    }
+}
+
+#[test]
+fn however_many_slots_are_claimed_leases_are_free_for_others() {
+    let mut bench = Bench::new();
+    bench.add_job(JOB, JobSpec { lease_tasks_max: 1, ..spec(1 << 30) });
+    bench.add_worker(900, 128);
+    bench.set_speed(900, 1.0);
+    for id in 1..=64 {
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, SLOTS_MAX, bench.now);
+        bench.set_speed(id, 1.0);
+    }
+    while bench.scheduler.grant(bench.now).is_some() {}
+    let free = LEASES_OUT_MAX - bench.scheduler.leases_out();
+    assert!(free > LEASES_OUT_MAX / 100, "{free}");
+    assert_eq!(bench.scheduler.leases_of(worker(900)), 128 * LEASES_PER_SLOT, "a real machine");
+    bench.add_worker(901, 64);
+    bench.set_speed(901, 1.0);
+    let mut lent = 0;
+    while let Some(grant) = bench.scheduler.grant(bench.now) {
+        assert_eq!(grant.worker, worker(901));
+        lent += 1;
+    }
+    assert_eq!(lent, 64 * LEASES_PER_SLOT);
+    bench.scheduler.assert_consistent();
+}
+
+#[test]
+fn a_worker_that_holds_its_share_looks_again_when_something_comes_back() {
+    let mut bench = Bench::with_known(1_000_000, 1);
+    bench.set_slots(1, 64);
+    let held = bench.grants();
+    assert_eq!(held.len() as u32, 64 * LEASES_PER_SLOT);
+    let one = &bench.scheduler.workers[&worker(1)];
+    let few = LEASES_OUT_MAX - 100;
+    assert!(one.hunger_now(few, 0).is_none());
+    assert!(one.hunger_now(0, IN_FLIGHT_TASKS_MAX).is_none());
+    bench.answer(&held[0]).unwrap();
+    let one = &bench.scheduler.workers[&worker(1)];
+    assert!(one.hunger_now(few, 0).is_none(), "it holds more than is free");
+    assert!(one.hunger_now(0, IN_FLIGHT_TASKS_MAX).is_none());
+    assert_eq!(one.hunger, Some(Hunger::Ahead), "there is room now");
+    bench.grant_to(1);
+}
+
+#[test]
+fn what_stalls_of_a_paused_job_hides_nothing_behind_it() {
+    let mut bench = Bench::new();
+    bench.add_job(OTHER, spec(2 * GRANT_SCAN_MAX as u64));
+    for id in 1..=2 * GRANT_SCAN_MAX as u64 {
+        bench.add_worker(id, 1);
+        bench.grant_to(id);
+    }
+    bench.act(|scheduler, _| scheduler.set_paused(OTHER, true));
+    bench.add_job(JOB, spec(1));
+    bench.add_worker(1000, 1);
+    bench.add_worker(1001, 1);
+    bench.add_worker(1002, 1);
+    let held: BTreeSet<JobId> = bench.grants().iter().map(|grant| grant.job).collect();
+    assert_eq!(held, BTreeSet::from([JOB]));
+    bench.add_worker(2000, 1);
+    bench.set_speed(2000, 1.0);
+    assert_eq!(bench.grant_to(2000).job, JOB, "it is a newcomers'");
 }

@@ -2,8 +2,8 @@
 
 use super::*;
 use tequio_protocol::limits::{
-    LEASE_INPUTS_MAX, SESSION_INPUTS_BYTES_MAX, SESSION_KEPT, SESSIONS_KEPT_BYTES_MAX,
-    SESSIONS_KEPT_MAX,
+    LATE_INPUTS_BYTES_MAX, LEASE_INPUTS_MAX, SESSION_INPUTS_BYTES_MAX, SESSION_KEPT,
+    SESSIONS_KEPT_BYTES_MAX, SESSIONS_KEPT_MAX,
 };
 
 /// A grant as the worker has it that came back as `id`.
@@ -333,4 +333,45 @@ fn a_name_is_read_as_it_was_written_and_nothing_else_is_one() {
     for name in ["", "9d1e", "+0000000000000000000000000000001", &upper, &"0".repeat(33), "é"] {
         assert_eq!(Session::parse(name), None, "{name}");
     }
+}
+
+#[test]
+fn what_is_late_keeps_a_bounded_number_of_inputs_each_and_all() {
+    let mut bench = Bench::new();
+    bench.add_job(JOB, JobSpec { lease_tasks_max: LEASE_INPUTS_MAX, ..spec(1 << 30) });
+    let workers = (2 * LATE_INPUTS_BYTES_MAX / SESSION_INPUTS_BYTES_MAX) as u64;
+    let mut first_lent = Vec::new();
+    for id in 1..=workers {
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 8, bench.now);
+        bench.set_speed(id, 1e-6);
+        let mut lent = Vec::new();
+        while let Some(grant) = bench.scheduler.grant(bench.now) {
+            let inputs = inputs_with(grant.range.clone(), &[]);
+            bench.scheduler.set_inputs(grant.lease, inputs);
+            lent.push(grant);
+        }
+        if id == 1 {
+            first_lent = lent;
+        }
+        bench.expire();
+        let bytes = bench.scheduler.workers[&worker(id)].memory.late_inputs_bytes();
+        assert!(bytes <= SESSION_INPUTS_BYTES_MAX, "{bytes}");
+        let all = bench.scheduler.late_inputs.bytes_kept();
+        assert!(all < LATE_INPUTS_BYTES_MAX, "{all}");
+    }
+    assert!(bench.scheduler.late_inputs.bytes_kept() > LATE_INPUTS_BYTES_MAX / 2);
+    assert_eq!(first_lent.len(), 16);
+    let all = bench.scheduler.late_inputs.bytes_kept();
+    for grant in [&first_lent[0], &first_lent[15]] {
+        let answer = bench.answer(grant);
+        let tasks = count(&grant.range);
+        let is_oldest = grant.lease == first_lent[0].lease;
+        assert_taken(&answer, if is_oldest { 0 } else { tasks }, if is_oldest { tasks } else { 0 });
+    }
+    assert_eq!(strikes(&bench, 1), 0);
+    assert!(bench.scheduler.late_inputs.bytes_kept() < all, "what is settled is not kept");
+    for id in 1..=workers {
+        bench.scheduler.remove_worker(worker(id));
+    }
+    assert_eq!(bench.scheduler.late_inputs.bytes_kept(), 0);
 }

@@ -102,10 +102,15 @@ fn who_comes_where_somebody_was_turned_away_waits_a_moment_once() {
     bench.add_worker_at(at(2), 3, 1);
     let lying = bench.grant_to(1);
     bench.send(&lying, 0, &[Number(0.5)], None).unwrap_err();
+    let held = bench.grant_to(2);
+    bench.answer(&held).unwrap();
     let session = bench.lose(2);
     bench.grants();
     bench.add_worker(4, 1);
     assert!(bench.grant().is_none(), "it may be the same one again");
+    let nothing = bench.lose(4);
+    bench.resume(4, 1, nothing).unwrap();
+    assert!(bench.grant().is_none(), "one that has shown nothing waits, as often as it comes back");
     bench.resume(5, 1, session).unwrap();
     bench.grant_to(5);
     bench.add_worker_at(at(2), 6, 1);
