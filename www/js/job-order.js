@@ -16,6 +16,12 @@ export function isOver({ state }) {
   return state === "done" || state === "cancelled";
 }
 
+/** Whether all that can be done about it is to remove it: it is over, or set aside since the server
+ * cannot read all of it. @param {JobView} job */
+export function isAtEnd(job) {
+  return isOver(job) || Boolean(job.trouble);
+}
+
 /** What the order depends on, besides the jobs: the job that is looked at, those that have a row by
  * now, the one of them that has the focus, and of what all are asked for.
  * @typedef {{ looked?: number | null, focused?: number | null, shown?: { has(id: number): boolean },

@@ -3,7 +3,7 @@
 // page's template, and only what has changed is written into it.
 
 import { element } from "./dom.js";
-import { isOver } from "./job-order.js";
+import { isAtEnd, isOver } from "./job-order.js";
 import { seriesName } from "./palette.js";
 import { strings } from "./strings.js";
 
@@ -44,7 +44,7 @@ export class JobRow {
       act.wish(this.#job, this.#job.state === "paused" ? "resume" : "pause");
     });
     this.#find("job-end").addEventListener("click", () => {
-      act.wish(this.#job, isOver(this.#job) ? "remove" : "cancel");
+      act.wish(this.#job, isAtEnd(this.#job) ? "remove" : "cancel");
     });
     this.#find("job-close").addEventListener("click", () => act.wish(this.#job, "close"));
     for (const format of FORMATS) {
@@ -74,7 +74,8 @@ export class JobRow {
     // Where there is no room for all of them.
     this.#write("job-name", strings.jobs.name(job.id, job.name)).title = job.name;
     this.#write("job-about", strings.jobs.about(job.id, job.name, job.op));
-    this.#write("job-word", strings.jobs.state[job.state]);
+    this.#write("job-word", strings.jobs.state[job.trouble ? "damaged" : job.state]);
+    this.#write("job-trouble", job.trouble ?? "");
     this.#showBar();
     this.#showFacts();
     this.#showControls(mayChange);
@@ -128,25 +129,26 @@ export class JobRow {
     return (this.#isOpen ? said.progressOpen : said.progress)(done + failed, total);
   }
 
-  /** Whether it waits for inputs. One that is over does not, whatever was. */
+  /** Whether it waits for inputs. One that is over or set aside does not, whatever was. */
   get #isOpen() {
-    return this.#job.open && !isOver(this.#job);
+    return this.#job.open && !isAtEnd(this.#job);
   }
 
   /** @param {boolean} mayChange */
   #showControls(mayChange) {
     const { id, name, state, done, failed, total } = this.#job;
     const over = isOver(this.#job);
+    const atEnd = isAtEnd(this.#job);
     const focused = document.activeElement;
     const called = strings.job(id, name);
     const turn = state === "paused" ? "resume" : "pause";
-    const end = over ? "remove" : "cancel";
+    const end = atEnd ? "remove" : "cancel";
     for (const [name, wish] of /** @type {const} */ ([["turn", turn], ["close", "close"], ["end", end]])) {
       const said = strings.jobs[wish];
       this.#write(`job-${name}`, said).setAttribute("aria-label", `${said}: ${called}`);
     }
     this.#find("job-close").hidden = !this.#isOpen || !mayChange;
-    this.#find("job-turn").hidden = over || !mayChange;
+    this.#find("job-turn").hidden = atEnd || !mayChange;
     this.#find("job-end").hidden = !mayChange;
     this.#find("job-do").hidden = !mayChange;
     const results = over ? strings.jobs.results : strings.jobs.resultsSoFar;

@@ -15,12 +15,12 @@ import("./screen.js").then(
 ).catch(undrawn);
 
 /** Says, with what index.html has for it, that the tab works and cannot show it. What cannot work either
- * has not started.
+ * has not started, nor has what waits for a person's word, for which nobody can be asked.
  * @param {unknown} error */
 function undrawn(error) {
   console.error(error);
   const said = document.getElementById("undrawn");
-  if (said && tab.state.state !== "failed") {
+  if (said && !tab.isToAsk && tab.state.state !== "failed") {
     document.getElementById("unstarted")?.remove();
     said.hidden = false;
   }

@@ -3,7 +3,7 @@
 // removed; a link has named another server.
 
 import { dialog, element, setText } from "./dom.js";
-import { isOver } from "./job-order.js";
+import { isAtEnd } from "./job-order.js";
 import { strings } from "./strings.js";
 
 /** @typedef {import("./protocol.js").JobView} JobView */
@@ -62,7 +62,7 @@ export class Question {
       return;
     }
     const isOpen = this.#grave !== "close" || job?.open;
-    if (job && isOpen && isOver(job) === (this.#grave === "remove")) {
+    if (job && isOpen && isAtEnd(job) === (this.#grave === "remove")) {
       write(this.#asked(job));
     } else {
       // It is answered: the job has come to its end, or somebody has removed it.

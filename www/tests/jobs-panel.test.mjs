@@ -472,6 +472,50 @@ test("what cannot be done is said", async (t) => {
   await browser.close(/Failed to load resource/);
 });
 
+test("a job that is damaged says what of it is, and can only be removed", async (t) => {
+  const server = await Server.start(t);
+  const browser = await Browser.start(t);
+  for (const name of ["over", "set aside"]) {
+    await submit(server, ENDLESS, name);
+  }
+  await server.run("cancel", "1");
+  await server.run("pause", "2");
+  const trouble = `its op cannot be read: ${MARKUP.repeat(20)}`;
+  const page = await browser.open(`${server.page}?auto=0`, { locale: "en-US" }, (page) =>
+    page.addInitScript((trouble) => {
+      const { parse } = JSON;
+      // As a server tells of such jobs, also of one that waited for inputs.
+      JSON.parse = (text) =>
+        parse(text, (_, value) =>
+          value?.submitted_at ? { ...value, trouble, open: value.state === "paused" } : value,
+        );
+    }, trouble),
+  );
+  for (const [id, state] of /** @type {const} */ ([[1, "cancelled"], [2, "paused"]])) {
+    await inState(page, id, state);
+    assert.equal(await row(page, id).locator(".job-word").textContent(), "Damaged");
+    assert.equal(await row(page, id).locator(".job-trouble").textContent(), trouble);
+    assert.equal(await row(page, id).locator(".job-open").textContent(), "");
+    const buttons = row(page, id).locator(".job-do button:visible");
+    assert.deepEqual(await buttons.allTextContents(), ["Remove"]);
+  }
+  for (const width of [280, 1600]) {
+    await page.setViewportSize({ width, height: 900 });
+    assert.equal(await overflows(page), false, `${width} px`);
+  }
+  // The question stays while the server tells of the job; this server has it whole, and refuses.
+  await row(page, 2).locator(".job-end").click();
+  await server.run("submit", "repeat_multiply", ...SHORT);
+  await row(page, 3).waitFor();
+  await page.locator("#question-text").getByText("Remove job 2 “set aside”?").waitFor();
+  await page.locator("#question-yes").click();
+  const alert = page.getByRole("alert");
+  await alert.getByText("Job 2 could not be removed. The job is not over yet.").waitFor();
+  await page.locator("#language").getByText("Español").click();
+  await row(page, 2).getByText("Dañado").waitFor();
+  await browser.close(REFUSED);
+});
+
 test("a server that hangs is not waited for, and what is asked of it shows meanwhile", async (t) => {
   const server = await Server.start(t);
   const browser = await Browser.start(t);

@@ -217,6 +217,18 @@ test("a tab whose screen cannot be drawn computes all the same, and says so in b
   await browser.close(/net::ERR_FAILED|Failed to fetch/);
 });
 
+test("a tab that nobody can be asked for does not say that it computes", async (t) => {
+  const server = await Server.start(t);
+  const browser = await Browser.start(t);
+  const page = await browser.open(`${server.page}?server=wss://other.invalid/ws`, {}, (page) =>
+    page.route("**/js/panel.js", (route) => route.abort()),
+  );
+  await until("it has failed", async () => browser.errors.some((error) => /Failed to fetch/.test(error)));
+  assert.equal(await page.locator("#undrawn").isVisible(), false);
+  await page.locator("#unstarted").getByText("Tequio has not started").waitFor();
+  await browser.close(/net::ERR_FAILED|Failed to fetch/);
+});
+
 test("a page without one of its parts says so there, and shows the rest", async (t) => {
   const server = await busyServer(t);
   const browser = await Browser.start(t);

@@ -222,7 +222,7 @@ export const en = {
     name: (job, name) => name || `Job ${job}`,
     /** Beside the name. @param {number} job @param {string} name @param {string} op */
     about: (job, name, op) => (name ? `Job ${job} · ${op}` : op),
-    state: { running: "Running", paused: "Paused", done: "Done", cancelled: "Cancelled" },
+    state: { running: "Running", paused: "Paused", done: "Done", cancelled: "Cancelled", damaged: "Damaged" },
     /** @param {number} recorded @param {number} total */
     progress: (recorded, total) =>
       `${grouped(recorded)} of ${grouped(total)} (${percent(recorded, total)})`,
@@ -379,6 +379,11 @@ export const en = {
       unknown_job: "The server does not have this job.",
       job_over: "The job is over already.",
       job_not_open: "The job waits for no more inputs.",
+      job_not_over: "The job is not over yet.",
+      job_set_aside: "The job is damaged: it can only be removed.",
+      too_many_jobs: "The server keeps no more jobs: remove some that are over.",
+      too_many_grids: "The server holds no more lists of values: wait until a job is over, or use ranges.",
+      busy: "The server is busy. Try again in a moment.",
       stopping: "The server is stopping.",
       store_failing:
         "The server's disk is full or failing, as its log says; nothing that was recorded is lost.",

@@ -198,7 +198,7 @@ export const es = {
     over: "Ya no están en marcha",
     name: (job, name) => name || `Trabajo ${job}`,
     about: (job, name, op) => (name ? `Trabajo ${job} · ${op}` : op),
-    state: { running: "En curso", paused: "En pausa", done: "Terminado", cancelled: "Cancelado" },
+    state: { running: "En curso", paused: "En pausa", done: "Terminado", cancelled: "Cancelado", damaged: "Dañado" },
     progress: (recorded, total) =>
       `${grouped(recorded)} de ${grouped(total)} (${percent(recorded, total)})`,
     failed: (tasks) => `${grouped(tasks)} ${tasks === 1 ? "falló" : "fallaron"}`,
@@ -334,6 +334,12 @@ export const es = {
       unknown_job: "El servidor no tiene este trabajo.",
       job_over: "El trabajo ya no está en marcha.",
       job_not_open: "El trabajo ya no espera entradas.",
+      job_not_over: "El trabajo todavía no ha terminado.",
+      job_set_aside: "El trabajo está dañado: solo se puede quitar.",
+      too_many_jobs: "El servidor no guarda más trabajos: quita algunos que ya no estén en marcha.",
+      too_many_grids:
+        "En el servidor no caben más listas de valores: espera a que termine un trabajo, o usa rangos.",
+      busy: "El servidor está ocupado. Intenta de nuevo en un momento.",
       stopping: "El servidor se está deteniendo.",
       store_failing:
         "El disco del servidor está lleno o falla, como dice su registro; nada de lo guardado se pierde.",
