@@ -467,6 +467,9 @@ mod tests {
         let held = crowd.room_for_answer(origin, 8).await.unwrap();
         place.line().turns(Doing::Asked, Instant::now());
         place.line().is_unread(Instant::now());
+        sleep(STALLED_MIN).await;
+        assert!(!crowd.end_still(Still::UnreadRoom), "it holds none of the room");
+        place.line().has_answer_room();
         let asker = tokio::spawn({
             let crowd = crowd.clone();
             async move { crowd.room_for_answer(origin, 8).await.map(|held| held.amount()) }
