@@ -21,8 +21,14 @@ export async function simulateWorker(t, server, about, hear) {
       socket.send(JSON.stringify(message));
     }
   };
-  socket.on("message", (data) => hear?.(JSON.parse(String(data)), say));
-  await once(socket, "open");
-  say({ type: "hello", protocol: 1, slots: 1, ops: ["repeat_multiply"], ...about });
+  const greeted = once(socket, "open").then(() => {
+    say({ type: "hello", protocol: 1, slots: 1, ops: ["repeat_multiply"], ...about });
+  });
+  // Whoever answers before it has said hello is a plain client, and given a task of a job.
+  socket.on("message", async (data) => {
+    await greeted;
+    hear?.(JSON.parse(String(data)), say);
+  });
+  await greeted;
   return { say, leave };
 }
