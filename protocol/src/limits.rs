@@ -566,10 +566,10 @@ pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 pub const SOCKET_KEPT_BYTES_MAX: usize = 16 * 1024;
 
 /// Bytes of all messages of WebSockets that are begun and not ended, or still being handled, beyond the
-/// first [`SOCKET_READ_BUFFER_BYTES`] of each: 16 of the longest at once, each of which is there up to four
-/// times while it is handled (as it came, as text, as its echo, as a frame). Where there is no more room, the one that holds much and has stood still for long is closed (1013); one that arrives at a line's
+/// first [`SOCKET_READ_BUFFER_BYTES`] of each: 32 of the longest at once. Where there is no more room,
+/// the one that holds much and has stood still for long is closed (1013); one that arrives at a line's
 /// speed never stands still.
-pub const BEGUN_BYTES_MAX: usize = 16 * FRAME_BYTES_MAX;
+pub const BEGUN_BYTES_MAX: usize = 32 * FRAME_BYTES_MAX;
 
 /// How long a message may take from its first byte to its last: the longest one at 8 kB a second, which
 /// a line has that is good for little else.
