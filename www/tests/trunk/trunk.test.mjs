@@ -62,7 +62,9 @@ test("trunk build leaves the files that the server carries", () => {
   const [parts, files] = [true, false].map((wanted) =>
     filesIn(join(clone, "dist")).filter((name) => isPart(name) === wanted),
   );
-  assert.deepEqual(files, filesIn(join(root, "target/page")));
+  // An older build may have left an empty folder of them.
+  const carried = filesIn(join(root, "target/page")).filter((name) => !isPart(name));
+  assert.deepEqual(files, carried);
   assert.equal(parts.length, 9, String(parts));
   // `trunk serve` is to start where nothing was built.
   rmSync(join(clone, "dist"), { recursive: true });
