@@ -27,8 +27,9 @@ use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DISPATCHER_BATCH, DISPATCHER_EVENTS_BYTES_MAX, DISPATCHER_EVENTS_MAX, DISPATCHER_QUESTIONS,
-    GRIDS_BYTES_MAX, JOBS_MAX, SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
+    DISPATCHER_BATCH, DISPATCHER_EVENTS_BYTES_MAX, DISPATCHER_EVENTS_EACH_MAX,
+    DISPATCHER_EVENTS_MAX, DISPATCHER_QUESTIONS, GRIDS_BYTES_MAX, JOBS_MAX,
+    SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
 };
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
@@ -53,6 +54,18 @@ pub struct Dispatcher {
     grids_bytes_max: usize,
 }
 
+/// The places of one worker's messages that wait to be handled: whoever sends many holds up nobody but
+/// itself.
+#[derive(Debug)]
+pub struct Places(Arc<Semaphore>);
+
+impl Default for Places {
+    /// For [`DISPATCHER_EVENTS_EACH_MAX`] messages.
+    fn default() -> Places {
+        Places(Arc::new(Semaphore::new(DISPATCHER_EVENTS_EACH_MAX)))
+    }
+}
+
 /// What jobs hold, as the dispatcher's task last said.
 #[derive(Debug, Default)]
 struct Kept {
@@ -70,6 +83,8 @@ enum Event {
     Heard {
         worker: WorkerId,
         message: Box<FromWorker>,
+        /// Its place among its worker's, until it is handled.
+        place: OwnedSemaphorePermit,
         /// What it takes of the room for large ones.
         room: Option<OwnedSemaphorePermit>,
     },
@@ -245,21 +260,29 @@ impl Dispatcher {
         self.ask(|joined| Event::Connected { peer, joined }).await
     }
 
-    /// A worker sent something.
-    pub fn heard(
-        &self,
+    /// A worker sent something, which waits in one of the worker's `places`.
+    pub fn heard<'a>(
+        &'a self,
         worker: WorkerId,
+        places: &'a Places,
         message: FromWorker,
-    ) -> impl Future<Output = Result<(), Stopped>> + '_ {
+    ) -> impl Future<Output = Result<(), Stopped>> + 'a {
         let message = Box::new(message);
         async move {
-            // Boxed for the same reason: most messages are small.
+            // Waiting is boxed for the same reason: most messages find room.
+            let place = match places.0.clone().try_acquire_owned() {
+                Ok(place) => place,
+                Err(_) => {
+                    let place = Box::pin(places.0.clone().acquire_owned()).await;
+                    place.map_err(|_| Stopped)?
+                }
+            };
             let room = match large_kib(&message) {
                 Some(kib) => Some(Box::pin(self.heard_room.clone().acquire_many_owned(kib)).await),
                 None => None,
             };
             let room = room.transpose().map_err(|_| Stopped)?;
-            self.send(Event::Heard { worker, message, room }).await
+            self.send(Event::Heard { worker, message, place, room }).await
         }
     }
 
@@ -544,9 +567,9 @@ impl State {
     fn handle(&mut self, event: Event, now: Now) {
         match event {
             Event::Connected { peer, joined } => self.connected(peer, joined, now),
-            Event::Heard { worker, message, room } => {
+            Event::Heard { worker, message, place, room } => {
                 self.core.heard(worker, *message, now);
-                drop(room);
+                drop((place, room));
             }
             Event::Disconnected { worker, reason, how } => {
                 self.outboxes.remove(&worker);
