@@ -150,6 +150,8 @@ pub struct Progress {
     pub state: JobState,
     /// Whether it is set aside: nothing more comes of it while this server runs.
     pub is_set_aside: bool,
+    /// Whether its inputs are a grid's, and of no lines.
+    pub has_grid: bool,
 }
 
 /// What a person does to a job.
@@ -1305,6 +1307,7 @@ impl Job {
             is_open: self.is_open,
             state: self.state,
             is_set_aside: self.is_set_aside(),
+            has_grid: self.grid.is_some(),
         }
     }
 
