@@ -591,6 +591,10 @@ pub const BEGUN_PACE_BYTES_S: u32 = 32 * 1024;
 /// line.
 pub const BEGUN_GRACE: Duration = Duration::from_millis(100);
 
+/// The same for a message whose peer has ended such messages before, or resumes a session: a tab's network
+/// stands still for a second now and then, and it goes on.
+pub const BEGUN_GRACE_KNOWN: Duration = Duration::from_secs(2);
+
 /// Bytes of all frames that wait for their peers to take them. Where there are more, the ones that have
 /// waited the longest are closed: a peer that reads takes a frame in less time than others need to fill
 /// this.
@@ -766,6 +770,14 @@ pub const FILES_RESERVED: usize = 64;
 /// How often it is looked whether a connection has ended, so that what it held is given back to the
 /// system: eight may have held 50 MiB. That costs some milliseconds, which nobody is to wait for often.
 pub const GIVE_BACK_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How often it is looked whether the server has more memory than [`GIVE_BACK_BYTES`].
+pub const GIVE_BACK_LOOK: Duration = Duration::from_millis(500);
+
+/// Memory of the server, in bytes, from which on what is free is given back at once: floods have the
+/// allocator keep some 60 MiB, which others may need. Where that does not help, since so much is in use, it
+/// is tried again after [`GIVE_BACK_INTERVAL`].
+pub const GIVE_BACK_BYTES: u64 = 192 * 1024 * 1024;
 
 /// What goes on and on is logged once, and then each time that it has happened twice as often; after so
 /// long without it, it is said again.

@@ -9,7 +9,7 @@ use std::io;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tequio_protocol::limits::BEGUN_PACE_BYTES_S;
+use tequio_protocol::limits::{BEGUN_GRACE_KNOWN, BEGUN_PACE_BYTES_S};
 use tokio::time::Instant;
 
 /// What all that is begun may hold together. Cloning it costs nothing, and is the same bound.
@@ -47,6 +47,10 @@ struct Part {
     /// nothing behind it, no better than that.
     kept_up_to: Instant,
     state: State,
+    /// See [`Share::prove`].
+    is_proven: bool,
+    /// Whether this server has still to look what has come: that none was taken is not the peer's doing.
+    is_looked_at: bool,
     /// Whether there was no room when it asked last.
     is_waiting: bool,
     /// Whether it is among those that are woken when there is room.
@@ -81,6 +85,9 @@ pub(crate) struct Share {
     begun: Begun,
     /// While it holds something.
     number: Option<u64>,
+    is_proven: bool,
+    /// Whether what has come is looked at after each [`Share::hold`].
+    is_reader: bool,
 }
 
 impl Begun {
@@ -91,7 +98,13 @@ impl Begun {
 
     /// For one peer, which has begun nothing yet.
     pub(crate) fn share(&self) -> Share {
-        Share { begun: self.clone(), number: None }
+        Share { begun: self.clone(), number: None, is_proven: false, is_reader: false }
+    }
+
+    /// The same, where what has come is looked at after each [`Share::hold`], and [`Share::stand_still`] says
+    /// that nothing had.
+    pub(crate) fn share_of_reader(&self) -> Share {
+        Share { begun: self.clone(), number: None, is_proven: false, is_reader: true }
     }
 
     fn lock(&self) -> MutexGuard<'_, All> {
@@ -107,11 +120,17 @@ impl All {
             return true;
         }
         let lag = |part: &Part| now.saturating_duration_since(part.kept_up_to);
-        let going = self.parts.values_mut().filter(|part| part.state == State::Going);
+        let grace = |part: &Part| if part.is_proven { BEGUN_GRACE_KNOWN.max(grace) } else { grace };
+        let stands = |part: &&mut Part| part.state == State::Going && !part.is_looked_at;
+        let going = self.parts.values_mut().filter(stands);
         let mut victims: Vec<&mut Part> =
-            going.filter(|part| part.bytes > 0 && lag(part) >= grace).collect();
+            going.filter(|part| part.bytes > 0 && lag(part) >= grace(part)).collect();
         let held_for_nothing = |part: &Part| part.bytes as f64 * lag(part).as_secs_f64();
-        victims.sort_by(|a, b| held_for_nothing(b).total_cmp(&held_for_nothing(a)));
+        // Whoever is known will end this as well, however slow its way is.
+        victims.sort_by(|a, b| {
+            let by_worth = held_for_nothing(b).total_cmp(&held_for_nothing(a));
+            a.is_proven.cmp(&b.is_proven).then(by_worth)
+        });
         for slowest in victims {
             slowest.state = State::GivenUp;
             self.leaving += slowest.bytes;
@@ -168,6 +187,8 @@ impl Share {
             come: 0,
             kept_up_to: began_at,
             state: State::Going,
+            is_proven: false,
+            is_looked_at: false,
             is_waiting: false,
             is_listed: false,
             waker: None,
@@ -178,6 +199,8 @@ impl Share {
         part.keep_up(come.saturating_sub(part.come), now);
         part.come = come;
         part.state = State::Going;
+        part.is_proven = self.is_proven;
+        part.is_looked_at = self.is_reader;
         if !part.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             part.waker = Some(cx.waker().clone());
         }
@@ -208,6 +231,20 @@ impl Share {
             part.go_on(now);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// From now on this is given up after those of which less is known: its peer is known from before, or has
+    /// begun and ended such messages.
+    pub(crate) fn prove(&mut self) {
+        self.is_proven = true;
+    }
+
+    /// All that had come is taken, and the peer has to go on.
+    pub(crate) fn stand_still(&mut self) {
+        let Some(number) = self.number else { return };
+        if let Some(part) = self.begun.lock().parts.get_mut(&number) {
+            part.is_looked_at = false;
+        }
     }
 
     /// Whether this was given up.
@@ -301,6 +338,37 @@ mod tests {
         // It has not stood still for what it waited.
         assert_eq!(next.hold(1, 90, start, at(5002), &mut cx()), Poll::Pending);
         assert!(!honest.is_given_up());
+    }
+
+    #[test]
+    fn whoever_has_ended_as_much_before_is_given_up_last() {
+        let begun = Begun::new(100, GRACE);
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let [mut known, mut flood, mut next] = [begun.share(), begun.share(), begun.share()];
+        known.prove();
+        assert!(known.hold(1, 70, start, at(0), &mut cx()).is_ready());
+        assert!(flood.hold(1, 30, at(200), at(200), &mut cx()).is_ready());
+        assert_eq!(next.hold(1, 30, at(350), at(350), &mut cx()), Poll::Pending);
+        assert!(flood.is_given_up() && !known.is_given_up());
+        assert_eq!(next.hold(1, 90, at(350), at(1999), &mut cx()), Poll::Pending);
+        assert!(!known.is_given_up());
+        assert_eq!(next.hold(1, 90, at(350), at(2000), &mut cx()), Poll::Pending);
+        assert!(known.is_given_up());
+    }
+
+    #[test]
+    fn what_this_server_has_not_looked_at_is_not_given_up() {
+        let begun = Begun::new(100, GRACE);
+        let start = Instant::now();
+        let at = |ms| start + Duration::from_millis(ms);
+        let (mut read, mut next) = (begun.share_of_reader(), begun.share());
+        assert!(read.hold(1, 90, start, at(0), &mut cx()).is_ready());
+        assert_eq!(next.hold(1, 30, at(500), at(500), &mut cx()), Poll::Pending);
+        assert!(!read.is_given_up());
+        read.stand_still();
+        assert_eq!(next.hold(1, 30, at(500), at(501), &mut cx()), Poll::Pending);
+        assert!(read.is_given_up());
     }
 
     #[test]

@@ -123,6 +123,8 @@ pub trait Link: Send {
     fn receive(&mut self) -> impl Future<Output = Option<Result<Frame, LinkError>>> + Send;
     /// Sends a frame.
     fn send(&mut self, frame: Frame) -> impl Future<Output = Result<(), LinkError>> + Send;
+    /// The peer is known from before: where room is short, what it has begun to say is given up last.
+    fn vouch(&mut self) {}
 }
 
 /// Becomes `true` when the server stops.
@@ -221,6 +223,11 @@ impl<L: Link> Connection<L> {
     /// From now on the peer is given up after a silence of `max`.
     pub fn limit_silence(&mut self, max: Duration) {
         self.0.silence_max = max;
+    }
+
+    /// The peer is known from before. See [`Link::vouch`].
+    pub fn vouch(&mut self) {
+        self.0.link.vouch();
     }
 
     /// What the peer does next; the end if it leaves, is silent for too long, or the server stops.

@@ -139,7 +139,12 @@ impl<L: Link> Session<L> {
 
     async fn deliver(&mut self, outgoing: Option<Outgoing>) -> Result<(), End> {
         match outgoing {
-            Some(Outgoing::Message(message)) => self.send(&message).await,
+            Some(Outgoing::Message(message)) => {
+                if matches!(&*message, ServerMessage::Welcome(welcome) if welcome.resumed) {
+                    self.connection.vouch();
+                }
+                self.send(&message).await
+            }
             Some(Outgoing::Close(close)) => Err(End::Ours(*close)),
             None => Err(End::ours(close_code::SLOW, "messages wait, and nothing is read")),
         }

@@ -181,6 +181,12 @@ impl Link for Socket {
             }
         }
     }
+
+    fn vouch(&mut self) {
+        if let State::Open(frames) = &mut self.state {
+            frames.get_mut().vouch();
+        }
+    }
 }
 
 /// `None` for a raw frame, which is never read.

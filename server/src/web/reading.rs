@@ -11,7 +11,7 @@ use std::io::{Error, IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tequio_protocol::limits::{FRAME_BYTES_MAX, SOCKET_KEPT_BYTES_MAX};
+use tequio_protocol::limits::{FRAME_BYTES_MAX, LEASE_GROWTH, SOCKET_KEPT_BYTES_MAX};
 use tequio_protocol::message::close_code;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -55,6 +55,10 @@ pub(super) struct Reading<S> {
     share: Share,
     /// When the message began that has not ended.
     began_at: Option<Instant>,
+    /// Bytes that have come in all.
+    come: u64,
+    /// Whether somebody has vouched for the peer.
+    is_known: bool,
     /// Whether a message has ended whose share is not given back: it is being handled.
     is_whole: bool,
     /// Ends when the message has had its time. It outlives the message: most end soon.
@@ -72,13 +76,15 @@ impl<S> fmt::Debug for Reading<S> {
 
 impl<S> Reading<S> {
     pub(super) fn new(stream: S, messages: Messages) -> Reading<S> {
-        let share = messages.begun.share();
+        let share = messages.begun.share_of_reader();
         Reading {
             stream,
             messages,
             frames: Frames::default(),
             share,
             began_at: None,
+            come: 0,
+            is_known: false,
             is_whole: false,
             time: None,
             is_large: false,
@@ -89,6 +95,12 @@ impl<S> Reading<S> {
     /// The same, where events have attachments.
     pub(super) fn with_attachments(self) -> Reading<S> {
         Reading { frames: Frames::with_attachments(), ..self }
+    }
+
+    /// What the peer begins is given up last, as is what is no more than [`LEASE_GROWTH`] times what it has
+    /// ended before.
+    pub(super) fn vouch(&mut self) {
+        self.is_known = true;
     }
 
     /// Messages and control frames that have ended, if nothing follows the last one yet.
@@ -104,7 +116,7 @@ impl<S> Reading<S> {
     /// What the message that was read last costs, if it has ended. It is given back when this is dropped.
     pub(super) fn take_handled(&mut self) -> Option<Share> {
         let is_whole = std::mem::take(&mut self.is_whole);
-        is_whole.then(|| std::mem::replace(&mut self.share, self.messages.begun.share()))
+        is_whole.then(|| std::mem::replace(&mut self.share, self.messages.begun.share_of_reader()))
     }
 
     /// Why no more is read, if so.
@@ -120,13 +132,18 @@ impl<S> Reading<S> {
         if now.duration_since(began_at) >= time_max {
             return Poll::Ready(Err(Over::Late(time_max.as_secs())));
         }
-        let bytes = self.frames.begun().unwrap_or(0).saturating_sub(self.messages.free_bytes);
+        let begun = self.frames.begun().unwrap_or(0);
+        let bytes = begun.saturating_sub(self.messages.free_bytes);
         if bytes == 0 {
             return Poll::Ready(Ok(()));
         }
         // The library refuses what is longer.
         let room = self.frames.room(FRAME_BYTES_MAX as u64).min(FRAME_BYTES_MAX as u64);
         let room = usize::try_from(room).unwrap_or(FRAME_BYTES_MAX).max(bytes);
+        let ended = self.come.saturating_sub(begun as u64);
+        if self.is_known || ended.saturating_mul(LEASE_GROWTH) >= room as u64 {
+            self.share.prove();
+        }
         self.share.hold(bytes, room, began_at, now, cx).map_err(Over::from)
     }
 
@@ -144,6 +161,7 @@ impl<S> Reading<S> {
 
     /// Takes note of what has been read.
     fn note(&mut self, bytes: &[u8]) {
+        self.come += bytes.len() as u64;
         let whole = self.frames.messages();
         // The library looks at the length itself.
         self.frames.exceed(bytes, usize::MAX);
@@ -222,6 +240,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
         this.note(part.filled());
         let count = part.filled().len();
         buffer.advance(count);
+        if read.is_pending() {
+            this.share.stand_still();
+        }
         if read.is_pending()
             && let Some(began_at) = this.began_at
         {
