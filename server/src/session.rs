@@ -1,7 +1,7 @@
 //! A worker's connection: what it sends becomes events of the dispatcher, and its messages frames.
 
 use crate::connection::{Close, Connection, End, Event, Frame, Link, Peer};
-use crate::dispatcher::core::is_logged;
+use crate::dispatcher::reactor::is_logged;
 use crate::dispatcher::{Dispatcher, FromWorker, HowLeft, Outbox, Outgoing, Places, Stopped};
 use crate::pace::Pace;
 use tequio_protocol::ids::WorkerId;

@@ -1,5 +1,5 @@
 //! Twenty workers on virtual time, six of which are saboteurs: what they get recorded, and what they
-//! cost. The real core of the dispatcher judges them; each comes back under a new name as soon as
+//! cost. The real reactor of the dispatcher judges them; each comes back under a new name as soon as
 //! it was turned away.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers as well")]
@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tequio::connection::Peer;
 use tequio::dispatcher::HowLeft;
-use tequio::dispatcher::core::{Core, Effect, FromWorker, Now, Recorded};
+use tequio::dispatcher::reactor::{Effect, FromWorker, Now, Reactor, Recorded};
 use tequio::metrics::Metrics;
 use tequio::store::{NewJob, StoredJob};
 use tequio_protocol::api::JobState;
@@ -88,7 +88,7 @@ enum Happening {
 }
 
 struct Room {
-    core: Core,
+    core: Reactor,
     now: Duration,
     nodes: Vec<Node>,
     plan: BTreeMap<(Duration, u64), (usize, u64, Happening)>,
@@ -121,7 +121,7 @@ impl Room {
         };
         let jobs = vec![StoredJob::new(JOB, job, TASKS, false)];
         let now = Now { at: Duration::ZERO, unix_ms: 0 };
-        let core = Core::new(None, 0, jobs, seed, Arc::new(Metrics::default()), now);
+        let core = Reactor::new(None, 0, jobs, seed, Arc::new(Metrics::default()), now);
         let nodes = (0..WORKERS).map(|at| Node {
             sabotage: sabotage.filter(|_| at < SABOTEURS),
             id: None,

@@ -1,4 +1,4 @@
-//! The whole system on virtual time: the real core of the dispatcher with its scheduler, the memory
+//! The whole system on virtual time: the real reactor of the dispatcher with its scheduler, the memory
 //! store, and real worker state machines over a network that delays, reorders, repeats and loses;
 //! tabs that freeze, vanish and lie, a disk that fails, and a server that crashes, at any step.
 //!
@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tequio::connection::Peer;
-use tequio::dispatcher::core::{Core, Effect, Now, Recorded};
+use tequio::dispatcher::reactor::{Effect, Now, Reactor, Recorded};
 use tequio::dispatcher::{Control, HowLeft, Progress};
 use tequio::metrics::Metrics;
 use tequio::scheduler::{Failures, Intervals, Trust};
@@ -114,7 +114,7 @@ struct Simulation {
 }
 
 struct Server {
-    core: Core,
+    core: Reactor,
     number: u64,
     /// Taken, and not in the store.
     pending: Vec<Recording>,
@@ -522,7 +522,7 @@ impl Simulation {
         let trust = Trust { seed: self.random.random(), failures: self.failures };
         let metrics = Arc::new(Metrics::default());
         let now = self.wall();
-        let core = Core::new(welcome, loaded.epoch, loaded.jobs, trust, metrics, now);
+        let core = Reactor::new(welcome, loaded.epoch, loaded.jobs, trust, metrics, now);
         self.server = Some(Server {
             core,
             number: self.servers,
@@ -553,7 +553,7 @@ impl Simulation {
         self.after(pause, Happening::Rise);
     }
 
-    fn with_core(&mut self, act: impl FnOnce(&mut Core)) {
+    fn with_core(&mut self, act: impl FnOnce(&mut Reactor)) {
         if let Some(server) = &mut self.server {
             act(&mut server.core);
             self.carry_out();

@@ -1,16 +1,16 @@
 //! The one task that knows who is connected, who computes what, and what time it is. Sessions
 //! send it events; it answers into their outboxes and feeds the store. Nothing is shared, so
-//! nothing is locked. What it decides is in [`core`].
+//! nothing is locked. What it decides is in [`reactor`].
 
-pub mod core;
 mod feed;
 mod inputs;
 mod outgoing;
+pub mod reactor;
 mod writer;
 
-pub use core::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled};
 pub use feed::{Telling, Watch};
 pub use outgoing::{Outbox, Outgoing};
+pub use reactor::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled};
 
 use crate::connection::Peer;
 use crate::metrics::Metrics;
@@ -18,8 +18,8 @@ use crate::outbox::NotPut;
 use crate::scheduler::Trust;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
 use crate::wall_clock;
-use core::{Core, Effect, Now, Recorded, Removable};
 use feed::Feed;
+use reactor::{Effect, Now, Reactor, Recorded, Removable};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc as sync_mpsc};
@@ -214,7 +214,7 @@ impl Dispatcher {
         let origin = Instant::now();
         let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
         let state = State {
-            core: Core::new(welcome, loaded.epoch, loaded.jobs, trust, metrics.clone(), now),
+            core: Reactor::new(welcome, loaded.epoch, loaded.jobs, trust, metrics.clone(), now),
             outboxes: HashMap::new(),
             all_outboxes: outgoing::All::new(),
             followers: HashMap::new(),
@@ -487,7 +487,7 @@ fn large_kib(message: &FromWorker) -> Option<u32> {
 }
 
 struct State {
-    core: Core,
+    core: Reactor,
     outboxes: HashMap<WorkerId, outgoing::Sender>,
     all_outboxes: outgoing::All,
     /// One a job that was followed or may be.

@@ -5,7 +5,7 @@
 //! done, or one group of submissions. However many submit, recording waits for one of them.
 
 use super::Event;
-use super::core::{Recorded, Removable};
+use super::reactor::{Recorded, Removable};
 use crate::metrics::Metrics;
 use crate::store::{NewJob, Recording, Store, StoreError, StoredJob};
 use std::collections::{BTreeMap, VecDeque};

@@ -1,13 +1,13 @@
 //! Jobs that wait for inputs. One that nobody appends to any more was left behind, and is closed with
 //! what it has.
 
-use super::{ControlError, Core, Effect, Now};
+use super::{ControlError, Effect, Now, Reactor};
 use std::time::Duration;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{OPEN_IDLE_MAX, OPEN_NOTE_INTERVAL, OPEN_RETURN_MIN};
 use tracing::info;
 
-impl Core {
+impl Reactor {
     /// An open job was appended to in the store; it may have no more inputs than before.
     pub fn grow_job(&mut self, id: JobId, total: u64, is_open: bool, now: Now) {
         if let Some(job) = self.jobs.get_mut(&id)
@@ -96,72 +96,75 @@ mod tests {
         StoredJob::new(JOB, job, 3, true)
     }
 
-    fn core(jobs: Vec<StoredJob>) -> Core {
-        Core::new(None, 0, jobs, 1, Metrics::default().into(), at(Duration::ZERO))
+    fn reactor(jobs: Vec<StoredJob>) -> Reactor {
+        Reactor::new(None, 0, jobs, 1, Metrics::default().into(), at(Duration::ZERO))
     }
 
     /// Lets time pass, as the dispatcher does; gives what is to be closed.
-    fn pass(core: &mut Core, now: Duration) -> Vec<Effect> {
-        if core.next_timeout(now).is_some_and(|timeout| timeout <= now) {
-            core.timeout(at(now));
+    fn pass(reactor: &mut Reactor, now: Duration) -> Vec<Effect> {
+        if reactor.next_timeout(now).is_some_and(|timeout| timeout <= now) {
+            reactor.timeout(at(now));
         }
-        let effects = core.effects(at(now));
+        let effects = reactor.effects(at(now));
         effects.into_iter().filter(|effect| matches!(effect, Effect::CloseJob(_))).collect()
     }
 
     #[test]
     fn a_job_that_nobody_appends_to_is_closed_after_a_day() {
-        let mut core = core(Vec::new());
-        core.add_job(open_job(Duration::ZERO), at(Duration::ZERO));
-        assert_eq!(pass(&mut core, 23 * HOUR), []);
-        core.grow_job(JOB, 5, true, at(23 * HOUR));
-        assert_eq!(pass(&mut core, 46 * HOUR), [], "it was appended to");
+        let mut reactor = reactor(Vec::new());
+        reactor.add_job(open_job(Duration::ZERO), at(Duration::ZERO));
+        assert_eq!(pass(&mut reactor, 23 * HOUR), []);
+        reactor.grow_job(JOB, 5, true, at(23 * HOUR));
+        assert_eq!(pass(&mut reactor, 46 * HOUR), [], "it was appended to");
         // Nothing new is a sign of life as well.
-        core.grow_job(JOB, 5, true, at(46 * HOUR));
-        assert_eq!(pass(&mut core, 69 * HOUR), []);
-        assert_eq!(core.next_timeout(69 * HOUR), Some(70 * HOUR));
-        assert_eq!(pass(&mut core, 70 * HOUR), [Effect::CloseJob(JOB)]);
-        assert!(core.job(JOB, 70 * HOUR).is_some_and(|job| job.open), "the store has not said so");
-        assert_eq!(pass(&mut core, 70 * HOUR), [], "it is told once");
-        assert_eq!(pass(&mut core, 71 * HOUR), [Effect::CloseJob(JOB)], "a disk that failed");
-        core.close_job(JOB);
-        assert!(core.job(JOB, 71 * HOUR).is_some_and(|job| !job.open && job.total == 5));
-        assert_eq!(core.next_timeout(71 * HOUR), None);
-        assert!(core.check_open(JOB).is_err());
+        reactor.grow_job(JOB, 5, true, at(46 * HOUR));
+        assert_eq!(pass(&mut reactor, 69 * HOUR), []);
+        assert_eq!(reactor.next_timeout(69 * HOUR), Some(70 * HOUR));
+        assert_eq!(pass(&mut reactor, 70 * HOUR), [Effect::CloseJob(JOB)]);
+        assert!(
+            reactor.job(JOB, 70 * HOUR).is_some_and(|job| job.open),
+            "the store has not said so"
+        );
+        assert_eq!(pass(&mut reactor, 70 * HOUR), [], "it is told once");
+        assert_eq!(pass(&mut reactor, 71 * HOUR), [Effect::CloseJob(JOB)], "a disk that failed");
+        reactor.close_job(JOB);
+        assert!(reactor.job(JOB, 71 * HOUR).is_some_and(|job| !job.open && job.total == 5));
+        assert_eq!(reactor.next_timeout(71 * HOUR), None);
+        assert!(reactor.check_open(JOB).is_err());
     }
 
     #[test]
     fn a_job_that_has_all_its_outcomes_is_done_when_it_is_closed() {
         let mut job = open_job(25 * HOUR);
         (job.done, job.recorded) = (3, std::iter::once(0..3).collect());
-        let mut core = core(vec![job]);
-        core.close_job(JOB);
-        assert_eq!(core.job(JOB, HOUR).map(|job| job.state), Some(JobState::Done));
-        assert!(core.effects(at(HOUR)).contains(&Effect::SetState(JOB, JobState::Done)));
+        let mut reactor = reactor(vec![job]);
+        reactor.close_job(JOB);
+        assert_eq!(reactor.job(JOB, HOUR).map(|job| job.state), Some(JobState::Done));
+        assert!(reactor.effects(at(HOUR)).contains(&Effect::SetState(JOB, JobState::Done)));
     }
 
     #[test]
     fn a_server_that_starts_again_counts_on() {
-        let mut young = core(vec![open_job(20 * HOUR)]);
+        let mut young = reactor(vec![open_job(20 * HOUR)]);
         assert_eq!(young.next_timeout(Duration::ZERO), Some(4 * HOUR));
         assert_eq!(pass(&mut young, 4 * HOUR), [Effect::CloseJob(JOB)]);
         // Whoever waits for the server has time to come back.
-        let mut old = core(vec![open_job(100 * HOUR)]);
+        let mut old = reactor(vec![open_job(100 * HOUR)]);
         assert_eq!(old.next_timeout(Duration::ZERO), Some(OPEN_RETURN_MIN));
         old.grow_job(JOB, 4, true, at(OPEN_RETURN_MIN / 2));
         assert_eq!(pass(&mut old, OPEN_RETURN_MIN), []);
         // A clock that was set back does not make it wait for longer than that.
-        let mut future = core(vec![open_job(Duration::ZERO)]);
+        let mut future = reactor(vec![open_job(Duration::ZERO)]);
         assert_eq!(future.next_timeout(Duration::ZERO), Some(OPEN_IDLE_MAX));
         assert_eq!(pass(&mut future, OPEN_IDLE_MAX), [Effect::CloseJob(JOB)]);
     }
 
     #[test]
     fn that_a_job_was_appended_to_is_noted_now_and_then() {
-        let mut core = core(vec![open_job(Duration::ZERO)]);
+        let mut reactor = reactor(vec![open_job(Duration::ZERO)]);
         let mut noted = |now: Duration, is_open| {
-            core.grow_job(JOB, 4, is_open, at(now));
-            let effects = core.effects(at(now));
+            reactor.grow_job(JOB, 4, is_open, at(now));
+            let effects = reactor.effects(at(now));
             let notes = effects.iter().filter(|effect| matches!(effect, Effect::NoteAppended(..)));
             notes.count()
         };
@@ -177,11 +180,11 @@ mod tests {
     fn jobs_that_do_not_wait_are_not_waited_for() {
         let mut closed = open_job(Duration::ZERO);
         closed.is_open = false;
-        assert_eq!(core(vec![closed]).next_timeout(Duration::ZERO), None);
-        let mut core = core(vec![open_job(Duration::ZERO)]);
-        assert!(core.control(JOB, super::super::Control::Pause).is_ok());
-        assert!(core.next_timeout(Duration::ZERO).is_some(), "a paused job waits as well");
-        assert!(core.control(JOB, super::super::Control::Cancel).is_ok());
-        assert_eq!(core.next_timeout(Duration::ZERO), None);
+        assert_eq!(reactor(vec![closed]).next_timeout(Duration::ZERO), None);
+        let mut reactor = reactor(vec![open_job(Duration::ZERO)]);
+        assert!(reactor.control(JOB, super::super::Control::Pause).is_ok());
+        assert!(reactor.next_timeout(Duration::ZERO).is_some(), "a paused job waits as well");
+        assert!(reactor.control(JOB, super::super::Control::Cancel).is_ok());
+        assert_eq!(reactor.next_timeout(Duration::ZERO), None);
     }
 }

@@ -3,7 +3,7 @@
 
 use super::stream::Stream;
 use super::throughput::History;
-use super::{Core, Now};
+use super::{Now, Reactor};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
@@ -77,7 +77,7 @@ impl Live {
     }
 }
 
-impl Core {
+impl Reactor {
     /// How everything is. Whoever looks already is told first what is new: from here on, all are
     /// told what differs from this.
     pub fn snapshot(&mut self, now: Now) -> Snapshot {
@@ -215,15 +215,15 @@ mod tests {
     use tequio_protocol::message::{Hello, PROTOCOL};
     use tequio_protocol::op::Op;
 
-    fn core() -> Core {
-        Core::new(None, 0, Vec::new(), 1, Metrics::default().into(), at(0))
+    fn reactor() -> Reactor {
+        Reactor::new(None, 0, Vec::new(), 1, Metrics::default().into(), at(0))
     }
 
     fn at(ms: u64) -> Now {
         Now { at: Duration::from_millis(ms), unix_ms: ms }
     }
 
-    fn add_job(core: &mut Core, id: u64) {
+    fn add_job(reactor: &mut Reactor, id: u64) {
         let one = || Axis::value_of(1.0).unwrap();
         let grid = Some(Grid::new(one(), one(), one()).unwrap());
         let (name, op) = (String::new(), Op::RepeatMultiply);
@@ -239,65 +239,65 @@ mod tests {
             recorded: Vec::new(),
             trouble: None,
         };
-        core.add_job(job, at(0));
+        reactor.add_job(job, at(0));
     }
 
-    fn connect(core: &mut Core) -> WorkerId {
+    fn connect(reactor: &mut Reactor) -> WorkerId {
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
-        core.connected(Peer { address, path: "/".to_owned(), agent: None }, at(0))
+        reactor.connected(Peer { address, path: "/".to_owned(), agent: None }, at(0))
     }
 
     #[test]
     fn what_changes_back_between_two_tellings_is_told_to_whom_a_snapshot_came_between() {
-        let mut core = core();
-        add_job(&mut core, 1);
-        core.changes(at(0));
-        core.snapshot(at(0));
-        core.control(JobId(1), Control::Pause).unwrap();
+        let mut reactor = reactor();
+        add_job(&mut reactor, 1);
+        reactor.changes(at(0));
+        reactor.snapshot(at(0));
+        reactor.control(JobId(1), Control::Pause).unwrap();
         // As the feed does for a second page.
-        assert_eq!(core.changes(at(1)).jobs[0].state, JobState::Paused);
-        assert_eq!(core.snapshot(at(1)).jobs[0].state, JobState::Paused);
-        core.control(JobId(1), Control::Resume).unwrap();
-        assert_eq!(core.changes(at(2)).jobs[0].state, JobState::Running);
+        assert_eq!(reactor.changes(at(1)).jobs[0].state, JobState::Paused);
+        assert_eq!(reactor.snapshot(at(1)).jobs[0].state, JobState::Paused);
+        reactor.control(JobId(1), Control::Resume).unwrap();
+        assert_eq!(reactor.changes(at(2)).jobs[0].state, JobState::Running);
     }
 
     #[test]
     fn a_silent_server_says_how_many_jobs_it_does_not_tell_of() {
-        let mut core = core();
+        let mut reactor = reactor();
         for id in 0..JOBS_SHOWN_MAX as u64 + 3 {
-            add_job(&mut core, id);
+            add_job(&mut reactor, id);
         }
-        let first = core.changes(at(0));
+        let first = reactor.changes(at(0));
         assert_eq!((first.jobs.len(), first.jobs_omitted), (JOBS_SHOWN_MAX, 3));
-        assert!(core.is_news(&first));
-        let silence = core.changes(at(1));
+        assert!(reactor.is_news(&first));
+        let silence = reactor.changes(at(1));
         assert_eq!((silence.jobs.len(), silence.jobs_omitted), (0, 3));
-        assert!(!core.is_news(&silence));
+        assert!(!reactor.is_news(&silence));
         // One that nobody sees has gone.
-        core.control(JobId(0), Control::Cancel).unwrap();
-        core.forget_job(JobId(0));
-        let fewer = core.changes(at(2));
+        reactor.control(JobId(0), Control::Cancel).unwrap();
+        reactor.forget_job(JobId(0));
+        let fewer = reactor.changes(at(2));
         assert_eq!((fewer.jobs_gone.len(), fewer.jobs_omitted), (0, 2));
-        assert!(core.is_news(&fewer));
+        assert!(reactor.is_news(&fewer));
     }
 
     #[test]
     fn workers_that_come_and_go_leave_nothing_while_nobody_looks() {
-        let mut core = core();
+        let mut reactor = reactor();
         for _ in 0..3 {
-            let worker = connect(&mut core);
-            core.live.busy.insert(worker);
-            core.disconnected(worker, "gone", HowLeft::Broken, at(1));
+            let worker = connect(&mut reactor);
+            reactor.live.busy.insert(worker);
+            reactor.disconnected(worker, "gone", HowLeft::Broken, at(1));
         }
-        assert!(core.live.changed.is_empty() && core.live.busy.is_empty());
-        assert!(core.live.gone.is_empty());
+        assert!(reactor.live.changed.is_empty() && reactor.live.busy.is_empty());
+        assert!(reactor.live.gone.is_empty());
     }
 
     #[test]
     fn a_worker_that_says_what_it_is_is_told_of_anew() {
-        let mut core = core();
-        let worker = connect(&mut core);
-        assert_eq!(core.changes(at(0)).workers[0].slots, 1);
+        let mut reactor = reactor();
+        let worker = connect(&mut reactor);
+        assert_eq!(reactor.changes(at(0)).workers[0].slots, 1);
         let hello = Hello {
             protocol: PROTOCOL,
             agent: "tequio/1 (linux; x86_64)".to_owned(),
@@ -306,22 +306,22 @@ mod tests {
             ops: vec![Op::RepeatMultiply.name().to_owned()],
             resume: None,
         };
-        core.heard(worker, FromWorker::Hello(hello), at(1));
-        let told = core.changes(at(2)).workers;
+        reactor.heard(worker, FromWorker::Hello(hello), at(1));
+        let told = reactor.changes(at(2)).workers;
         assert_eq!((told[0].slots, told[0].kind), (8, WorkerKind::Native));
     }
 
     #[test]
     fn busy_workers_are_told_of_in_turn() {
-        let mut core = core();
+        let mut reactor = reactor();
         let all: BTreeSet<WorkerId> =
-            (0..2 * LIVE_PULSES_MAX + 5).map(|_| connect(&mut core)).collect();
-        core.changes(at(0));
+            (0..2 * LIVE_PULSES_MAX + 5).map(|_| connect(&mut reactor)).collect();
+        reactor.changes(at(0));
         let mut told = Vec::new();
         for _ in 0..3 {
             // Those that were told of are busy again.
-            core.live.busy.extend(&all);
-            told.extend(core.changes(at(1)).pulses.iter().map(|pulse| pulse.id));
+            reactor.live.busy.extend(&all);
+            told.extend(reactor.changes(at(1)).pulses.iter().map(|pulse| pulse.id));
         }
         assert_eq!(told.len(), 3 * LIVE_PULSES_MAX);
         assert_eq!(told.into_iter().collect::<BTreeSet<_>>(), all, "nobody is passed over");

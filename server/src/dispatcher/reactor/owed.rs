@@ -3,7 +3,7 @@
 //! sent it for ever.
 
 use super::complaints::complain;
-use super::{Core, Effect, Now};
+use super::{Effect, Now, Reactor};
 use crate::connection::Close;
 use crate::scheduler::Accepted;
 use std::collections::BTreeSet;
@@ -35,7 +35,7 @@ impl Looks {
     }
 }
 
-impl Core {
+impl Reactor {
     /// A plain client was sent a task of a job.
     pub(super) fn watch_owed(&mut self, id: WorkerId, now: Duration) {
         let Some(worker) = self.workers.get_mut(&id) else { return };

@@ -112,7 +112,7 @@ pub enum Effect {
     Send(WorkerId, ServerMessage),
     /// Close a connection; the session reports its end as any other.
     Close(WorkerId, Close),
-    /// Read inputs of a job and hand them to [`Core::inputs_read`].
+    /// Read inputs of a job and hand them to [`Reactor::inputs_read`].
     ReadInputs {
         /// The lease that they are for.
         lease: LeaseId,
@@ -121,13 +121,13 @@ pub enum Effect {
         /// Its tasks.
         range: Range<u64>,
     },
-    /// Record outcomes, then tell [`Core::recorded`].
+    /// Record outcomes, then tell [`Reactor::recorded`].
     Record(Recording),
     /// Set a job's state in the store.
     SetState(JobId, JobState),
     /// Note that a job was appended to, at that many milliseconds since 1970.
     NoteAppended(JobId, u64),
-    /// Close a job that nobody appends to any more, then tell [`Core::close_job`].
+    /// Close a job that nobody appends to any more, then tell [`Reactor::close_job`].
     CloseJob(JobId),
     /// What a follower of this job may now read has changed.
     Progress(JobId, Progress),
@@ -208,7 +208,7 @@ pub enum ControlError {
 
 /// The state of a server.
 #[derive(Debug)]
-pub struct Core {
+pub struct Reactor {
     welcome: Option<RepeatMultiply>,
     workers: BTreeMap<WorkerId, Worker>,
     /// The connections that have said hello, by what a later one calls them.
@@ -356,7 +356,7 @@ struct Rate {
     seconds: VecDeque<(u64, u64)>,
 }
 
-impl Core {
+impl Reactor {
     /// A server that nobody is connected to. `jobs` are what its store holds, and leases are
     /// numbered so that those of another `epoch` differ; `trust` decides what is believed of workers.
     pub fn new(
@@ -366,10 +366,10 @@ impl Core {
         trust: impl Into<Trust>,
         metrics: Arc<Metrics>,
         now: Now,
-    ) -> Core {
+    ) -> Reactor {
         // 2^32 leases in each of 2^20 epochs.
         let first_lease = LeaseId(((epoch & 0xf_ffff) << 32) + 1);
-        let mut core = Core {
+        let mut reactor = Reactor {
             welcome,
             workers: BTreeMap::new(),
             sessions: HashMap::new(),
@@ -391,9 +391,9 @@ impl Core {
             effects: Vec::new(),
         };
         for job in jobs {
-            core.add_job(job, now);
+            reactor.add_job(job, now);
         }
-        core
+        reactor
     }
 
     /// What is to be done since the last call, in order.
@@ -415,7 +415,7 @@ impl Core {
         std::mem::take(&mut self.effects)
     }
 
-    /// When [`Core::timeout`] has something to do or [`Core::effects`] more to lend, if ever.
+    /// When [`Reactor::timeout`] has something to do or [`Reactor::effects`] more to lend, if ever.
     pub fn next_timeout(&self, now: Duration) -> Option<Duration> {
         if self.may_lend_more {
             return Some(now);
@@ -1415,9 +1415,9 @@ mod tests {
     #[test]
     fn who_refuses_leases_that_it_never_had_is_told_and_closed() {
         let now = Now { at: Duration::ZERO, unix_ms: 0 };
-        let mut core = Core::new(None, 0, Vec::new(), 1, Metrics::default().into(), now);
+        let mut reactor = Reactor::new(None, 0, Vec::new(), 1, Metrics::default().into(), now);
         let address = std::net::SocketAddr::from(([127, 0, 0, 1], 1)).into();
-        let id = core.connected(Peer { address, path: "/".to_owned(), agent: None }, now);
+        let id = reactor.connected(Peer { address, path: "/".to_owned(), agent: None }, now);
         let hello = Hello {
             protocol: PROTOCOL,
             agent: String::new(),
@@ -1426,8 +1426,8 @@ mod tests {
             ops: Vec::new(),
             resume: None,
         };
-        core.heard(id, FromWorker::Hello(hello), now);
-        core.effects(now);
+        reactor.heard(id, FromWorker::Hello(hello), now);
+        reactor.effects(now);
         let error = ErrorMessage {
             code: ErrorCode::ComputeFailed,
             message: String::new(),
@@ -1435,8 +1435,8 @@ mod tests {
             lease: Some(LeaseId(u64::MAX)),
         };
         let closed = (1..=STRIKES_MAX).map(|_| {
-            core.heard(id, FromWorker::Refused(error.clone()), now);
-            let effects = core.effects(now);
+            reactor.heard(id, FromWorker::Refused(error.clone()), now);
+            let effects = reactor.effects(now);
             assert!(effects.iter().any(|effect| matches!(effect, Effect::Send(..))), "it is told");
             effects.iter().any(|effect| matches!(effect, Effect::Close(..)))
         });

@@ -1,6 +1,6 @@
 //! How a worker begins: plain, with a hello, or where it lost an earlier connection.
 
-use super::{Core, Effect, HowLeft, Now};
+use super::{Effect, HowLeft, Now, Reactor};
 use crate::connection::Close;
 use crate::scheduler::{Mode, Origin, Session};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use tequio_protocol::message::{ErrorCode, Hello, PROTOCOL, ServerMessage, Welcom
 use tequio_protocol::op::Op;
 use tracing::info;
 
-impl Core {
+impl Reactor {
     /// Lends to a worker from now on, as it has said that it wants.
     pub(super) fn begin(&mut self, id: WorkerId, now: Duration) {
         let Some(worker) = self.workers.get(&id).filter(|worker| worker.is_welcome) else { return };
