@@ -3,11 +3,11 @@
 
 use super::stream::Stream;
 use super::throughput::History;
+use super::worker::Worker;
 use super::{Now, Reactor};
 use std::collections::{BTreeMap, BTreeSet};
-use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
-use tequio_protocol::api::{JobView, WorkerView};
+use tequio_protocol::api::JobView;
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::limits::{JOBS_SHOWN_MAX, LIVE_PULSES_MAX};
 use tequio_protocol::live::{Changes, Pulse, Snapshot};
@@ -158,24 +158,7 @@ impl Reactor {
         self.live.samples.clear();
     }
 
-    /// The first `count` who are connected, in the order of arrival, of those behind `last`.
-    pub fn workers_behind(
-        &self,
-        last: Option<WorkerId>,
-        count: usize,
-        now: Duration,
-    ) -> Vec<WorkerView> {
-        let behind = self.workers.range((last.map_or(Unbounded, Excluded), Unbounded));
-        behind.take(count).map(|(id, worker)| self.worker_view(*id, worker, now)).collect()
-    }
-
-    /// The first `count` jobs, in the order of submission, of those behind `last`.
-    pub fn jobs_behind(&self, last: Option<JobId>, count: usize, now: Duration) -> Vec<JobView> {
-        let behind = self.jobs.range((last.map_or(Unbounded, Excluded), Unbounded));
-        behind.take(count).map(|(id, job)| self.job_view(*id, job, now)).collect()
-    }
-
-    fn pulse(&self, id: WorkerId, worker: &super::Worker, now: Duration) -> Pulse {
+    fn pulse(&self, id: WorkerId, worker: &Worker, now: Duration) -> Pulse {
         let view = self.worker_view(id, worker, now);
         Pulse {
             id,
