@@ -14,14 +14,11 @@ use tracing::{debug, debug_span, warn};
 impl Reactor {
     pub(super) fn results(&mut self, id: WorkerId, message: LeaseResults, now: Now) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        if worker.hello.is_none() {
+        if !worker.is_in_lease_mode() {
             let said = "results is for workers that have said hello".to_owned();
             return self.refuse(id, ErrorCode::NoHello, said, Some(message.lease), now.at);
         }
-        if let Some(agent) = &message.agent
-            && worker.peer.agent.as_deref() != Some(agent)
-        {
-            worker.peer.agent = Some(tequio_protocol::text::agent(agent));
+        if worker.update_agent(message.agent.as_deref()) {
             self.live.changed.insert(id);
         }
         let LeaseResults { lease, first, results, duration_ms, .. } = message;
@@ -30,8 +27,7 @@ impl Reactor {
         let count = results.len() as u64;
         let taken = self.scheduler.results(id, lease, first, results, duration, now.at);
         if taken.is_ok() {
-            worker.results += count;
-            worker.rate.count(now.at, count);
+            worker.count_results(count, now.at);
         }
         debug!(first, count, "[#{id}] results");
         self.take(id, lease, taken, duration_ms, now);
@@ -40,7 +36,7 @@ impl Reactor {
     pub(super) fn failed(&mut self, id: WorkerId, message: TaskFailed, now: Now) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         let TaskFailed { lease, index, error } = message;
-        if worker.hello.is_none() {
+        if !worker.is_in_lease_mode() {
             let said = "failed is for workers that have said hello".to_owned();
             return self.refuse(id, ErrorCode::NoHello, said, Some(lease), now.at);
         }

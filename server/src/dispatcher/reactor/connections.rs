@@ -1,22 +1,15 @@
 //! Connections: workers come, say something, and leave.
 
-use super::rate::Rate;
 use super::refusals::TOO_MANY_FAULTS;
 use super::worker::Worker;
 use super::{FromWorker, HowLeft, Now, Reactor};
 use crate::connection::{Peer, list_connected};
-use crate::pace::Pace;
-use std::collections::VecDeque;
 use std::time::Duration;
-use tequio_protocol::ids::{TaskId, WorkerId};
-use tequio_protocol::limits::{SERVICE_LINE_PACE, SERVICE_LINES_BURST};
+use tequio_protocol::ids::WorkerId;
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::ErrorCode;
 use tequio_protocol::op::Op;
 use tracing::{debug_span, info};
-
-/// The id of the welcome task, which is every connection's first.
-const WELCOME_TASK_ID: TaskId = TaskId(1);
 
 impl Reactor {
     /// Enters a connection.
@@ -24,26 +17,7 @@ impl Reactor {
         self.connections += 1;
         let id = WorkerId(self.connections);
         info!("#{id} connected from {} path={}", peer.address, peer.path);
-        let worker = Worker {
-            peer,
-            hello: None,
-            session: None,
-            is_welcome: self.welcome.is_none(),
-            held: None,
-            look_at: None,
-            needless: VecDeque::new(),
-            next_task: WELCOME_TASK_ID.0,
-            connected_at: now.at,
-            heard_at: now.at,
-            tasks: 0,
-            results: 0,
-            rate: Rate::default(),
-            errors: 0,
-            refused: 0,
-            lag: None,
-            told: Pace::new(SERVICE_LINES_BURST, SERVICE_LINE_PACE, now.at),
-            untold: 0,
-        };
+        let worker = Worker::new(peer, self.welcome.is_none(), now.at);
         self.workers.insert(id, worker);
         self.live.changed.insert(id);
         self.log_connected();
@@ -101,7 +75,7 @@ impl Reactor {
             FromWorker::Nothing => {}
             FromWorker::Rubbish { is_strike } => {
                 worker.refused += 1;
-                let is_strike = is_strike && worker.hello.is_some();
+                let is_strike = is_strike && worker.is_in_lease_mode();
                 if is_strike && self.scheduler.add_strike(id) {
                     self.turn_away(id, TOO_MANY_FAULTS, now.at);
                 }

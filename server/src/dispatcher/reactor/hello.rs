@@ -29,7 +29,7 @@ impl Reactor {
         if hello.protocol != PROTOCOL {
             return self.refuse_protocol(id, hello.protocol, now.at);
         }
-        if worker.hello.is_some() {
+        if worker.is_in_lease_mode() {
             let message = "hello was said before on this connection".to_owned();
             return self.refuse(id, ErrorCode::BadHello, message, None, now.at);
         }

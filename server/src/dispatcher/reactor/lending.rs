@@ -1,14 +1,12 @@
 //! What is lent: leases with their inputs, and those that end before they are answered.
 
-use super::worker::Held;
 use super::{Effect, Now, Reactor};
 use crate::scheduler::{Expired, Grant, Inputs};
 use std::time::Duration;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DISPATCHER_LEASES, IN_FLIGHT_TASKS_MAX, LEASES_OUT_MAX, PLAIN_REVOKED_MAX, STORE_RETRY,
-    UNCOMMITTED_TASKS_MAX,
+    DISPATCHER_LEASES, IN_FLIGHT_TASKS_MAX, LEASES_OUT_MAX, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage};
@@ -106,9 +104,8 @@ impl Reactor {
             return;
         };
         let count = range.end - range.start;
-        let slots = worker.hello.as_ref().map_or(1, |hello| hello.slots);
-        self.live.stream.lent(*id, slots, *lease, *job, count, now);
-        if worker.hello.is_none() {
+        self.live.stream.lent(*id, worker.slots(), *lease, *job, count, now);
+        if !worker.is_in_lease_mode() {
             let input = match &inputs {
                 LeaseInputs::Grid(grid) => grid.input(range.start),
                 LeaseInputs::List(inputs) => inputs[0],
@@ -130,17 +127,11 @@ impl Reactor {
 
     pub(super) fn revoked(&mut self, id: WorkerId, lease: LeaseId) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        if worker.hello.is_some() {
+        if worker.is_in_lease_mode() {
             return self.send(id, ServerMessage::Revoke { lease });
         }
         // A plain client knows no revoking: it answers, and what it answers is dropped.
-        let is_it = |held: &mut Held| held.lease.is_some_and(|(of, _)| of == lease);
-        if let Some(held) = worker.held.take_if(is_it) {
-            if worker.needless.len() >= PLAIN_REVOKED_MAX {
-                worker.needless.pop_front();
-            }
-            worker.needless.push_back(held.task_id);
-        }
+        worker.supersede(lease);
     }
 
     pub(super) fn expired(&mut self, expired: Expired, now: Now) {

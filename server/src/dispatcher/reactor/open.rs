@@ -27,8 +27,7 @@ impl Reactor {
         if job.is_set_aside() {
             return Err(ControlError::SetAside(id));
         }
-        let is_open = job.is_open && !job.state.is_over();
-        if is_open { Ok(()) } else { Err(ControlError::NotOpen(id, job.state)) }
+        if job.may_grow() { Ok(()) } else { Err(ControlError::NotOpen(id, job.state)) }
     }
 
     /// An open job was closed in the store with what it has.
@@ -53,7 +52,7 @@ impl Reactor {
         if let Some(until) = job.waits_until.take() {
             self.waiting.remove(&(until, id));
         }
-        if job.is_open && job.trouble.is_none() && !job.state.is_over() {
+        if job.may_grow() && job.trouble.is_none() {
             job.waits_until = Some(until);
             self.waiting.insert((until, id));
         }

@@ -75,7 +75,8 @@ impl Reactor {
 
     /// A plain client will not answer the task that it has: that was an attempt, unless others have it.
     pub(super) fn give_up_owed(&mut self, id: WorkerId, why: &str, now: Now) {
-        let Some(worker) = self.workers.get_mut(&id).filter(|worker| worker.hello.is_none()) else {
+        let Some(worker) = self.workers.get_mut(&id).filter(|worker| !worker.is_in_lease_mode())
+        else {
             return;
         };
         let Some((lease, index)) = worker.held.take().and_then(|held| held.lease) else { return };

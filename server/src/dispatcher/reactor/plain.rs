@@ -6,7 +6,7 @@ use super::worker::Held;
 use super::{Now, Reactor};
 use crate::scheduler::PLAIN_TOLERANCE;
 use std::time::Duration;
-use tequio_protocol::ids::{LeaseId, TaskId, WorkerId};
+use tequio_protocol::ids::{LeaseId, WorkerId};
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{ErrorCode, ServerMessage, Task, TaskResult};
 use tequio_protocol::number::Number;
@@ -23,18 +23,11 @@ impl Reactor {
         now: Duration,
     ) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        let task_id = TaskId(worker.next_task);
-        worker.next_task += 1;
-        worker.tasks += 1;
-        let is_told = worker.told.take(now);
-        worker.held = Some(Held { task_id, input, lease, until: now, is_told });
-        if !is_told {
-            worker.untold += 1;
-        } else {
-            match std::mem::take(&mut worker.untold) {
-                0 => info!("[#{id}] task sent task_id={task_id}"),
-                untold => info!("[#{id}] task sent task_id={task_id} (and {untold} before)"),
-            }
+        let (task_id, shown) = worker.hold(input, lease, now);
+        match shown {
+            None => {}
+            Some(0) => info!("[#{id}] task sent task_id={task_id}"),
+            Some(unshown) => info!("[#{id}] task sent task_id={task_id} (and {unshown} before)"),
         }
         self.send(id, ServerMessage::Task(Task { op, task_id, input }));
         self.watch_owed(id, now);
@@ -43,8 +36,7 @@ impl Reactor {
     pub(super) fn result(&mut self, id: WorkerId, result: TaskResult, now: Now) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         let task_id = result.task_id;
-        if let Some(at) = worker.needless.iter().position(|needless| *needless == task_id) {
-            worker.needless.remove(at);
+        if worker.take_superseded(task_id) {
             self.metrics.duplicates.inc();
             return;
         }
@@ -52,40 +44,30 @@ impl Reactor {
             let message = format!("task {task_id} is not waited for: unknown, or answered before");
             return self.refuse_task(id, ErrorCode::UnknownTask, message, task_id, now.at);
         };
-        if let Some(agent) = &result.agent
-            && worker.peer.agent.as_deref() != Some(agent)
-        {
-            worker.peer.agent = Some(tequio_protocol::text::agent(agent));
+        if worker.update_agent(result.agent.as_deref()) {
             self.live.changed.insert(id);
         }
         let expected = Number(held.input.compute());
-        let is_exact = worker.hello.is_some();
-        if !is_right(result.result, expected, is_exact) {
-            let got = result.result.map_or("null".to_owned(), |number| number.to_string());
-            let message = format!("task {task_id} is {}, which is not {got}", held.input);
-            match held.lease {
-                // A wrong number does not give the welcome task up: the worker may answer again.
-                None => worker.held = Some(held),
-                Some((lease, index)) => {
-                    let wrong = result.result.unwrap_or(Number(f64::NAN));
-                    let answer = if wrong == expected { Number(f64::NAN) } else { wrong };
-                    let answers = [answer].into_iter().collect();
-                    worker.errors += 1;
-                    let refused = self.scheduler.results(id, lease, index, answers, None, now.at);
-                    self.live.stream.ended(id, lease, HowEnded::Lost, now.at);
-                    self.count_refusal(&refused);
-                    if refused.is_err_and(|refusal| refusal.is_turned_away) {
-                        self.refuse_task(id, ErrorCode::WrongResult, message, task_id, now.at);
-                        return self.turn_away(id, TOO_MANY_FAULTS, now.at);
-                    }
-                }
-            }
-            return self.refuse_task(id, ErrorCode::WrongResult, message, task_id, now.at);
+        if is_right(result.result, expected, worker.is_in_lease_mode()) {
+            self.right_result(id, &held, &result, expected, now);
+        } else {
+            self.wrong_result(id, held, &result, expected, now.at);
         }
-        worker.results += 1;
-        worker.rate.count(now.at, 1);
+    }
+
+    fn right_result(
+        &mut self,
+        id: WorkerId,
+        held: &Held,
+        result: &TaskResult,
+        expected: Number,
+        now: Now,
+    ) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        worker.count_results(1, now.at);
         let number = result.result.unwrap_or(expected);
-        if held.is_told {
+        if held.is_shown {
+            let task_id = held.task_id;
             let duration = result.duration_ms.map_or("?".to_owned(), |ms| ms.to_string());
             let agent = worker.peer.agent.as_deref().unwrap_or("?");
             info!(
@@ -106,6 +88,36 @@ impl Reactor {
                 let taken = self.scheduler.results(id, lease, index, answer, duration, now.at);
                 self.take(id, lease, taken, result.duration_ms, now);
             }
+        }
+    }
+
+    fn wrong_result(
+        &mut self,
+        id: WorkerId,
+        held: Held,
+        result: &TaskResult,
+        expected: Number,
+        now: Duration,
+    ) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        let task_id = held.task_id;
+        let got = result.result.map_or("null".to_owned(), |number| number.to_string());
+        let message = format!("task {task_id} is {}, which is not {got}", held.input);
+        let Some((lease, index)) = held.lease else {
+            // A wrong number does not give the welcome task up: the worker may answer again.
+            worker.held = Some(held);
+            return self.refuse_task(id, ErrorCode::WrongResult, message, task_id, now);
+        };
+        worker.errors += 1;
+        let wrong = result.result.unwrap_or(Number(f64::NAN));
+        let answer = if wrong == expected { Number(f64::NAN) } else { wrong };
+        let answers = [answer].into_iter().collect();
+        let refused = self.scheduler.results(id, lease, index, answers, None, now);
+        self.live.stream.ended(id, lease, HowEnded::Lost, now);
+        self.count_refusal(&refused);
+        self.refuse_task(id, ErrorCode::WrongResult, message, task_id, now);
+        if refused.is_err_and(|refusal| refusal.is_turned_away) {
+            self.turn_away(id, TOO_MANY_FAULTS, now);
         }
     }
 }

@@ -3,11 +3,9 @@
 use super::Reactor;
 use super::job::Job;
 use super::worker::Worker;
-use crate::agent::Agent;
-use crate::wall_clock::rfc3339;
 use std::ops::Bound::{Excluded, Unbounded};
 use std::time::Duration;
-use tequio_protocol::api::{JobState, JobView, WorkerView};
+use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::ids::{JobId, WorkerId};
 
 impl Reactor {
@@ -22,26 +20,7 @@ impl Reactor {
     }
 
     pub(super) fn worker_view(&self, id: WorkerId, worker: &Worker, now: Duration) -> WorkerView {
-        let Agent { kind, program, system } = Agent::parse(worker.peer.agent.as_deref());
-        WorkerView {
-            id,
-            address: worker.peer.address.to_string(),
-            path: worker.peer.path.clone(),
-            agent: worker.peer.agent.clone(),
-            kind,
-            program,
-            system: system.to_owned(),
-            connected_s: now.saturating_sub(worker.connected_at).as_secs_f64(),
-            idle_s: now.saturating_sub(worker.heard_at).as_secs_f64(),
-            lag_ms: worker.lag.map(|lag| lag.as_secs_f64() * 1000.0),
-            slots: worker.hello.as_ref().map_or(1, |hello| hello.slots),
-            leases: self.scheduler.leases_of(id),
-            tasks: worker.tasks,
-            results: worker.results,
-            rate: worker.rate.per_second(now),
-            errors: worker.errors,
-            refused: worker.refused,
-        }
+        worker.view(id, self.scheduler.leases_of(id), now)
     }
 
     /// One job.
@@ -72,26 +51,6 @@ impl Reactor {
     }
 
     pub(super) fn job_view(&self, id: JobId, job: &Job, now: Duration) -> JobView {
-        let lent = self.scheduler.lent(id);
-        let rate = job.rate.per_second(now);
-        let left = job.total.saturating_sub(job.done + job.failed);
-        let state = if job.is_set_aside() { JobState::Paused } else { job.state };
-        let moves = rate > 0.0 && job.rate.is_steady(now) && state == JobState::Running;
-        JobView {
-            id,
-            name: job.job.name.clone(),
-            op: job.job.op,
-            state,
-            open: job.is_open && !job.state.is_over(),
-            total: job.total,
-            done: job.done,
-            failed: job.failed,
-            leased: lent.tasks,
-            workers: lent.workers,
-            rate,
-            eta_s: moves.then(|| left as f64 / rate),
-            submitted_at: rfc3339(job.job.submitted_at_ms),
-            trouble: job.trouble.clone(),
-        }
+        job.view(id, self.scheduler.lent(id), now)
     }
 }
