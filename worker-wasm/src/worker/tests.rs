@@ -1,6 +1,9 @@
 use super::*;
-use tequio_protocol::limits::{BACKOFF_BASE, BACKOFF_MAX, PLAIN_TASKS_WAITING_MAX};
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::limits::{
+    BACKOFF_BASE, BACKOFF_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, FRAME_BYTES_MAX,
+    PLAIN_TASKS_WAITING_MAX,
+};
+use tequio_protocol::op::{Op, RepeatMultiply};
 
 const TASK: &str =
     r#"{"type":"task","op":"repeat_multiply","task_id":1,"initial":3,"factor":2,"times":10}"#;
