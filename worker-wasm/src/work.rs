@@ -42,16 +42,16 @@ pub(crate) struct Work {
     /// Bytes that wait in the socket.
     unsent: usize,
     sent: Sent,
-    link: Link,
+    uplink: Uplink,
 }
 
-/// Where results go.
+/// Whether results are sent. The connection itself is the worker's business.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Link {
-    /// To the server.
+enum Uplink {
+    /// They are sent to the server.
     Open,
-    /// Nowhere yet: the connection was lost, or the server has not said whether it goes on.
-    Lost,
+    /// They wait: the connection was lost, or the server has not said whether the session goes on.
+    OnHold,
 }
 
 /// What a slot has computed.
@@ -74,7 +74,7 @@ impl Work {
             share: Share::WHOLE,
             unsent: 0,
             sent: Sent::default(),
-            link: Link::Open,
+            uplink: Uplink::Open,
         }
     }
 

@@ -157,7 +157,7 @@ pub struct Worker {
     /// Slots and tabs, as the page was last told.
     told: Option<(u32, u32)>,
     backoff: Backoff,
-    link: Link,
+    connection: ConnectionState,
     /// The session of the last `welcome`.
     session: Option<String>,
     /// Attempts since the last connection that lasted.
@@ -179,8 +179,9 @@ enum Will {
     Suspended,
 }
 
+/// How the connection to the server is, or when there is to be one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Link {
+enum ConnectionState {
     Idle,
     Connecting {
         give_up_at: Duration,
@@ -222,7 +223,7 @@ impl Worker {
             tabs: Tabs::default(),
             told: None,
             backoff: Backoff::new(seed),
-            link: Link::Idle,
+            connection: ConnectionState::Idle,
             session: None,
             attempts: 0,
             last_attempt: None,
@@ -242,7 +243,10 @@ impl Worker {
         if !(has_slept && self.will == Will::Working && event.is_of_socket()) {
             self.take(event, now, &mut actions);
         }
-        if self.will == Will::Stopping && self.work.is_empty() && self.link != Link::Broken {
+        if self.will == Will::Stopping
+            && self.work.is_empty()
+            && self.connection != ConnectionState::Broken
+        {
             self.stop(&mut actions);
         }
         self.due = self.next_timeout().map(|at| at.max(now));
@@ -262,7 +266,7 @@ impl Worker {
     }
 
     fn take(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
-        match (event, self.link) {
+        match (event, self.connection) {
             (Event::Start(start), _) => self.start(start, now, actions),
             (Event::Allow(allowance), _) => self.allow(allowance, now, actions),
             (Event::Pause, _) => {
@@ -277,16 +281,19 @@ impl Worker {
                 self.tabs.hear(&text, now, actions);
                 self.share_out(now, actions);
             }
-            (Event::Opened, Link::Connecting { .. }) => self.opened(now, actions),
-            (Event::Text(text), Link::Open { .. }) => {
+            (Event::Opened, ConnectionState::Connecting { .. }) => self.opened(now, actions),
+            (Event::Text(text), ConnectionState::Open { .. }) => {
                 self.heard(now);
                 self.read(&text, now, actions);
             }
-            (Event::Binary { bytes }, Link::Open { .. }) => {
+            (Event::Binary { bytes }, ConnectionState::Open { .. }) => {
                 self.heard(now);
                 notice(actions, format!("Ignored a binary frame of {bytes} bytes"));
             }
-            (Event::Closed { code, reason }, Link::Connecting { .. } | Link::Open { .. }) => {
+            (
+                Event::Closed { code, reason },
+                ConnectionState::Connecting { .. } | ConnectionState::Open { .. },
+            ) => {
                 self.closed(code, &reason, now, actions);
             }
             (Event::Waits { slot }, _) => self.work.waits(slot, now),
@@ -299,42 +306,47 @@ impl Worker {
                 self.work.compute_failed(slot, &reason, now, actions);
             }
             // It would fail every task, and they would be taken for impossible.
-            (Event::Unable { reason }, _) => self.end(Link::Broken, reason, actions),
-            (Event::RetryNow, Link::Waiting { until }) => {
-                self.link = Link::Waiting { until: until.min(self.next_attempt(now)) };
+            (Event::Unable { reason }, _) => self.end(ConnectionState::Broken, reason, actions),
+            (Event::RetryNow, ConnectionState::Waiting { until }) => {
+                self.connection =
+                    ConnectionState::Waiting { until: until.min(self.next_attempt(now)) };
                 self.timeout(now, actions);
             }
-            (Event::RetryNow, Link::Ended) => {
+            (Event::RetryNow, ConnectionState::Ended) => {
                 self.tabs.rejoin(now, actions);
                 self.connect_soon(now, actions);
             }
             (Event::Timeout, _) => self.timeout(now, actions),
-            // What arrives for a link that is no longer in that state is late, and harmless.
+            // What arrives for a connection that is no longer in that state is late, and harmless.
             _ => {}
         }
     }
 
     /// When to send [`Event::Timeout`], if ever.
     pub fn next_timeout(&self) -> Option<Duration> {
-        let of_link = match self.link {
-            Link::Connecting { give_up_at } => Some(give_up_at),
-            Link::Waiting { until } => Some(until),
-            Link::Open { heard_at, heartbeat, welcome_by, .. } => heartbeat
+        let of_connection = match self.connection {
+            ConnectionState::Connecting { give_up_at } => Some(give_up_at),
+            ConnectionState::Waiting { until } => Some(until),
+            ConnectionState::Open { heard_at, heartbeat, welcome_by, .. } => heartbeat
                 .map(|heartbeat| heartbeat.next.min(heard_at + HEARTBEAT_SILENCE_MAX))
                 .or(welcome_by),
-            Link::Idle | Link::Ended | Link::Broken => None,
+            ConnectionState::Idle | ConnectionState::Ended | ConnectionState::Broken => None,
         };
-        of_link.into_iter().chain(self.work.next_timeout()).chain(self.tabs.next_timeout()).min()
+        of_connection
+            .into_iter()
+            .chain(self.work.next_timeout())
+            .chain(self.tabs.next_timeout())
+            .min()
     }
 
     fn timeout(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        match self.link {
-            Link::Connecting { give_up_at } if now >= give_up_at => {
+        match self.connection {
+            ConnectionState::Connecting { give_up_at } if now >= give_up_at => {
                 let seconds = CONNECT_TIMEOUT.as_secs();
                 self.lost(format!("no answer within {seconds} s"), now, actions);
             }
-            Link::Waiting { until } if now >= until => self.connect(now, actions),
-            Link::Open { heard_at, heartbeat: Some(heartbeat), .. } => {
+            ConnectionState::Waiting { until } if now >= until => self.connect(now, actions),
+            ConnectionState::Open { heard_at, heartbeat: Some(heartbeat), .. } => {
                 if now >= heard_at + HEARTBEAT_SILENCE_MAX {
                     let seconds = HEARTBEAT_SILENCE_MAX.as_secs();
                     self.lost(format!("nothing heard for {seconds} s"), now, actions);
@@ -342,7 +354,7 @@ impl Worker {
                     self.beat(now, actions);
                 }
             }
-            Link::Open { welcome_by: Some(by), .. } if now >= by => {
+            ConnectionState::Open { welcome_by: Some(by), .. } if now >= by => {
                 let seconds = CONNECT_TIMEOUT.as_secs();
                 self.lost(format!("no welcome within {seconds} s"), now, actions);
             }

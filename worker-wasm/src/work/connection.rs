@@ -1,7 +1,7 @@
 //! The connection: it is lost, and there is another.
 
 use super::slot::{Fate, State};
-use super::{Link, Work};
+use super::{Uplink, Work};
 use crate::worker::Action;
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ impl Work {
     /// The connection is gone. What waited is the server's to give again. What is being computed
     /// goes on: in a session its results may still count.
     pub(crate) fn lost(&mut self, has_session: bool, now: Duration) {
-        self.link = Link::Lost;
+        self.uplink = Uplink::OnHold;
         self.unsent = 0;
         self.waiting.clear();
         if !has_session {
@@ -35,15 +35,15 @@ impl Work {
     pub(crate) fn opened(&mut self, has_session: bool) {
         self.sent.restart();
         self.lent_max = self.lent;
-        self.link = if has_session { Link::Lost } else { Link::Open };
+        self.uplink = if has_session { Uplink::OnHold } else { Uplink::Open };
     }
 
     /// The server says whether the session goes on.
     pub(crate) fn resumed(&mut self, goes_on: bool, now: Duration, actions: &mut Vec<Action>) {
-        if self.link == Link::Open {
+        if self.uplink == Uplink::Open {
             return;
         }
-        self.link = Link::Open;
+        self.uplink = Uplink::Open;
         if goes_on {
             let frames = self.sent.frames().map(|text| Action::Send(text.to_owned()));
             actions.extend(frames);

@@ -2,7 +2,7 @@
 
 use super::replies::{About, notice, refuse, release};
 use super::slot::{Fate, Held, Item, Running, Slot, State};
-use super::{Computed, Link, Work};
+use super::{Computed, Uplink, Work};
 use crate::pace::Share;
 use crate::worker::Action;
 use std::time::Duration;
@@ -162,7 +162,7 @@ impl Work {
         let (lease, first) = (held.lease.lease, piece.first);
         let text = WorkerMessage::write_results(lease, first, results, *duration, &self.agent);
         self.sent.push(text.clone());
-        if self.link == Link::Open {
+        if self.uplink == Uplink::Open {
             actions.push(Action::Send(text));
         }
         actions.push(Action::Tell(ToPage::Results {

@@ -1,7 +1,7 @@
 //! What takes too long, rests, or is to be told of.
 
 use super::slot::{Item, State};
-use super::{Link, Work};
+use super::{Uplink, Work};
 use crate::worker::Action;
 use std::time::Duration;
 use tequio_protocol::limits::PROGRESS_INTERVAL;
@@ -16,7 +16,7 @@ impl Work {
             State::Idle => None,
         });
         let reports = self.held().map(|held| held.reported_at + PROGRESS_INTERVAL);
-        of_slots.chain(reports.filter(|_| self.link == Link::Open)).min()
+        of_slots.chain(reports.filter(|_| self.uplink == Uplink::Open)).min()
     }
 
     /// Ends what takes too long, goes on after pauses, and says that leases go on of which nothing
@@ -38,7 +38,7 @@ impl Work {
                 State::Running(_) | State::Resting { .. } | State::Idle => {}
             }
         }
-        if self.link == Link::Open {
+        if self.uplink == Uplink::Open {
             self.report_progress(now, actions);
         }
     }

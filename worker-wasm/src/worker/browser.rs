@@ -1,6 +1,6 @@
 //! What the browser does to a worker: it is frozen, and thawed.
 
-use super::{Action, Link, Will, Worker};
+use super::{Action, ConnectionState, Will, Worker};
 use std::time::Duration;
 
 impl Worker {
@@ -20,7 +20,7 @@ impl Worker {
     pub(super) fn resume(&mut self, now: Duration, actions: &mut Vec<Action>) {
         if self.will == Will::Suspended {
             self.will = Will::Working;
-            if !matches!(self.link, Link::Ended | Link::Broken) {
+            if !matches!(self.connection, ConnectionState::Ended | ConnectionState::Broken) {
                 self.tabs.rejoin(now, actions);
             }
         }
@@ -40,14 +40,14 @@ impl Worker {
 
     /// The server may have given this worker up long ago without its having heard of that.
     fn reconnect(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        match self.link {
-            Link::Open { .. } | Link::Connecting { .. } => {
+        match self.connection {
+            ConnectionState::Open { .. } | ConnectionState::Connecting { .. } => {
                 self.work.lost(self.session.is_some(), now);
                 actions.push(Action::Disconnect);
                 self.connect_soon(now, actions);
             }
-            Link::Waiting { .. } => self.connect_soon(now, actions),
-            Link::Idle | Link::Ended | Link::Broken => {}
+            ConnectionState::Waiting { .. } => self.connect_soon(now, actions),
+            ConnectionState::Idle | ConnectionState::Ended | ConnectionState::Broken => {}
         }
     }
 }

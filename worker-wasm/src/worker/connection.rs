@@ -1,6 +1,6 @@
 //! The connection: it is asked for, opens, is watched, and ends.
 
-use super::{Action, Link, Will, Worker};
+use super::{Action, ConnectionState, Will, Worker};
 use std::time::Duration;
 use tequio_protocol::limits::{BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT};
 use tequio_protocol::message::{Hello, PROTOCOL, WorkerMessage, close_code};
@@ -14,7 +14,7 @@ impl Worker {
         self.backoff.reset();
         self.attempts = 0;
         let until = self.next_attempt(now);
-        self.link = Link::Waiting { until };
+        self.connection = ConnectionState::Waiting { until };
         if until <= now {
             self.connect(now, actions);
         }
@@ -28,7 +28,7 @@ impl Worker {
     pub(super) fn connect(&mut self, now: Duration, actions: &mut Vec<Action>) {
         self.attempts = self.attempts.saturating_add(1);
         self.last_attempt = Some(now);
-        self.link = Link::Connecting { give_up_at: now + CONNECT_TIMEOUT };
+        self.connection = ConnectionState::Connecting { give_up_at: now + CONNECT_TIMEOUT };
         actions.push(Action::Tell(ToPage::Connecting { attempt: self.attempts }));
         actions.push(Action::Connect);
     }
@@ -38,7 +38,7 @@ impl Worker {
         let slots = self.name.as_ref().map(|_| self.slots_offered());
         let welcome_by = self.session.as_ref().map(|_| now + CONNECT_TIMEOUT);
         let (since, heard_at, heartbeat) = (now, now, None);
-        self.link = Link::Open { since, heard_at, heartbeat, welcome_by, slots };
+        self.connection = ConnectionState::Open { since, heard_at, heartbeat, welcome_by, slots };
         self.work.opened(self.session.is_some());
         actions.push(Action::Tell(ToPage::Connected));
         if let (Some(name), Some(slots)) = (&self.name, slots) {
@@ -55,7 +55,7 @@ impl Worker {
     }
 
     pub(super) fn heard(&mut self, now: Duration) {
-        if let Link::Open { heard_at, .. } = &mut self.link {
+        if let ConnectionState::Open { heard_at, .. } = &mut self.connection {
             *heard_at = now;
         }
     }
@@ -73,23 +73,23 @@ impl Worker {
             close_code::UNSUPPORTED_PROTOCOL => "The server is of another version",
             _ => return self.lost(closed_because(code, reason), now, actions),
         };
-        self.end(Link::Ended, format!("{text}: {}", quote(reason)), actions);
+        self.end(ConnectionState::Ended, format!("{text}: {}", quote(reason)), actions);
     }
 
-    /// Until a person asks again ([`Link::Ended`]), or for good: what is told is to mend.
-    pub(super) fn end(&mut self, link: Link, text: String, actions: &mut Vec<Action>) {
+    /// Until a person asks again ([`ConnectionState::Ended`]), or for good: what is told is to mend.
+    pub(super) fn end(&mut self, state: ConnectionState, text: String, actions: &mut Vec<Action>) {
         self.work.clear(actions);
         self.tabs.leave(actions);
         self.session = None;
-        self.link = link;
+        self.connection = state;
         actions.push(Action::Disconnect);
-        let can_retry = link == Link::Ended;
+        let can_retry = state == ConnectionState::Ended;
         actions.push(Action::Tell(ToPage::Failed { text, can_retry }));
     }
 
-    /// The link is gone, and what waited with it.
+    /// The connection is gone, and what waited with it.
     pub(super) fn lost(&mut self, reason: String, now: Duration, actions: &mut Vec<Action>) {
-        if let Link::Open { since, .. } = self.link
+        if let ConnectionState::Open { since, .. } = self.connection
             && now.saturating_sub(since) >= BACKOFF_RESET_AFTER
         {
             self.backoff.reset();
@@ -99,17 +99,17 @@ impl Worker {
         actions.push(Action::Disconnect);
         if self.will == Will::Stopping {
             // What was left to finish is the server's again.
-            self.link = Link::Idle;
+            self.connection = ConnectionState::Idle;
             return self.stop(actions);
         }
         let until = (now + self.backoff.draw()).max(self.next_attempt(now));
-        self.link = Link::Waiting { until };
+        self.connection = ConnectionState::Waiting { until };
         let retry_in_ms = (until - now).as_secs_f64() * 1000.0;
         actions.push(Action::Tell(ToPage::Disconnected { reason, retry_in_ms }));
     }
 
     pub(super) fn beat(&mut self, now: Duration, actions: &mut Vec<Action>) {
-        if let Link::Open { heartbeat: Some(heartbeat), .. } = &mut self.link {
+        if let ConnectionState::Open { heartbeat: Some(heartbeat), .. } = &mut self.connection {
             heartbeat.next = now + heartbeat.every;
             self.work.heartbeat();
             actions.push(Action::Send(WorkerMessage::Heartbeat.write()));

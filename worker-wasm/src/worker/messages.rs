@@ -1,6 +1,6 @@
 //! Messages of the server.
 
-use super::{Action, Heartbeat, Link, Will, Worker};
+use super::{Action, ConnectionState, Heartbeat, Will, Worker};
 use crate::work::{About, notice, refuse, release};
 use std::time::Duration;
 use tequio_protocol::limits::{FRAME_BYTES_MAX, HEARTBEAT};
@@ -72,7 +72,7 @@ impl Worker {
                 format!("it speaks protocol {theirs}, this page {PROTOCOL}; reload the page");
             return self.reject_server(said, actions);
         }
-        if let Link::Open { heartbeat, welcome_by, .. } = &mut self.link {
+        if let ConnectionState::Open { heartbeat, welcome_by, .. } = &mut self.connection {
             *welcome_by = None;
             // Often enough that the answers keep the silence away, whatever the server asks for.
             let every = Duration::from_secs(welcome.heartbeat_s.max(1)).min(HEARTBEAT);
@@ -85,6 +85,10 @@ impl Worker {
     /// The server and this worker would go on misunderstanding each other.
     fn reject_server(&mut self, why: String, actions: &mut Vec<Action>) {
         refuse(actions, ErrorCode::UnsupportedProtocol, why.clone(), About::Nothing);
-        self.end(Link::Ended, format!("The server is of another version: {why}"), actions);
+        self.end(
+            ConnectionState::Ended,
+            format!("The server is of another version: {why}"),
+            actions,
+        );
     }
 }

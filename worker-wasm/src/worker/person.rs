@@ -1,6 +1,6 @@
 //! What a person asks for: to work, with how much, and to stop.
 
-use super::{Action, Link, Start, Will, Worker};
+use super::{Action, ConnectionState, Start, Will, Worker};
 use crate::pace::Share;
 use std::time::Duration;
 use tequio_protocol::limits::SLOTS_MAX;
@@ -9,7 +9,7 @@ use tequio_protocol::page::{Allowance, ToPage};
 
 impl Worker {
     pub(super) fn start(&mut self, start: Start, now: Duration, actions: &mut Vec<Action>) {
-        if self.link == Link::Broken {
+        if self.connection == ConnectionState::Broken {
             return;
         }
         let Start { worker, tab, allowance } = start;
@@ -21,7 +21,7 @@ impl Worker {
         self.work.go_on_after_all();
         self.told = None;
         self.allow(allowance, now, actions);
-        if matches!(self.link, Link::Idle | Link::Ended) {
+        if matches!(self.connection, ConnectionState::Idle | ConnectionState::Ended) {
             self.connect_soon(now, actions);
         }
     }
@@ -60,7 +60,7 @@ impl Worker {
 
     pub(super) fn tell_slots(&mut self, actions: &mut Vec<Action>) {
         let offered = self.slots_offered();
-        if let Link::Open { slots: Some(known), .. } = &mut self.link
+        if let ConnectionState::Open { slots: Some(known), .. } = &mut self.connection
             && *known != offered
         {
             *known = offered;
@@ -70,12 +70,12 @@ impl Worker {
 
     /// Takes nothing more on.
     pub(super) fn wind_up(&mut self, actions: &mut Vec<Action>) {
-        if self.will == Will::Stopped || self.link == Link::Broken {
+        if self.will == Will::Stopped || self.connection == ConnectionState::Broken {
             return;
         }
         self.will = Will::Stopping;
         self.tell_slots(actions);
-        if !matches!(self.link, Link::Open { .. }) {
+        if !matches!(self.connection, ConnectionState::Open { .. }) {
             // Nobody is there to take what is left.
             self.stop(actions);
         }
@@ -86,10 +86,10 @@ impl Worker {
         self.work.clear(actions);
         self.tabs.leave(actions);
         self.session = None;
-        if !matches!(self.link, Link::Idle | Link::Ended) {
+        if !matches!(self.connection, ConnectionState::Idle | ConnectionState::Ended) {
             actions.push(Action::Disconnect);
         }
-        self.link = Link::Idle;
+        self.connection = ConnectionState::Idle;
         actions.push(Action::Tell(ToPage::Paused));
     }
 }

@@ -48,7 +48,8 @@ impl Bench {
 
     /// Lets time pass to the next timeout and returns how long that was.
     fn pass(&mut self) -> (Duration, Vec<Action>) {
-        let at = self.worker.next_timeout().expect("a worker without a link waits for a time");
+        let at =
+            self.worker.next_timeout().expect("a worker without a connection waits for a time");
         let passed = at.saturating_sub(self.now);
         self.now = at;
         (passed, self.handle(Event::Timeout))
