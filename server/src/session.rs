@@ -110,7 +110,7 @@ impl<L: Link> Session<L> {
         if let Some(noise) = noise {
             self.log_noise(&noise);
         }
-        if matches!(event, FromWorker::Hello(_)) {
+        if matches!(event, FromWorker::Message(WorkerMessage::Hello(_))) {
             // Who speaks lease mode computes beside what answers pings.
             self.connection.limit_silence(SILENCE_MAX);
         }
@@ -159,7 +159,11 @@ impl<L: Link> Session<L> {
 
 /// Whether it is what a worker is there for, and is never slowed.
 fn carries_results(event: &FromWorker) -> bool {
-    matches!(event, FromWorker::Result(_) | FromWorker::Results(_) | FromWorker::Failed(_))
+    let FromWorker::Message(message) = event else { return false };
+    matches!(
+        message,
+        WorkerMessage::Result(_) | WorkerMessage::Results(_) | WorkerMessage::Failed(_)
+    )
 }
 
 async fn sleep_until(at: Option<Instant>) {
@@ -182,21 +186,15 @@ pub struct Heard {
 /// Reads a text frame. What was not meant for us is ignored, which is never fatal; what was, and is
 /// wrong, is answered.
 pub fn hear(text: &str) -> Heard {
-    let quiet = |event| Heard { event, answer: None, noise: None };
     match WorkerMessage::read(text) {
-        Ok(WorkerMessage::Result(result)) => quiet(FromWorker::Result(result)),
-        Ok(WorkerMessage::Hello(hello)) => quiet(FromWorker::Hello(hello)),
-        Ok(WorkerMessage::Results(results)) => quiet(FromWorker::Results(results)),
-        Ok(WorkerMessage::Failed(failed)) => quiet(FromWorker::Failed(failed)),
-        Ok(WorkerMessage::Progress { lease }) => quiet(FromWorker::Progress(lease)),
-        Ok(WorkerMessage::Release { lease }) => quiet(FromWorker::Release(lease)),
-        Ok(WorkerMessage::Slots { n }) => quiet(FromWorker::Slots(n)),
-        Ok(WorkerMessage::Heartbeat) => {
-            Heard { event: FromWorker::Alive, answer: Some(ServerMessage::Heartbeat), noise: None }
-        }
-        Ok(WorkerMessage::Error(error)) => {
-            let noise = Some(format!("says: {}", quote(&error.message)));
-            Heard { event: FromWorker::Refused(error), answer: None, noise }
+        Ok(message) => {
+            let is_heartbeat = matches!(message, WorkerMessage::Heartbeat);
+            let noise = match &message {
+                WorkerMessage::Error(error) => Some(format!("says: {}", quote(&error.message))),
+                _ => None,
+            };
+            let answer = is_heartbeat.then_some(ServerMessage::Heartbeat);
+            Heard { event: FromWorker::Message(message), answer, noise }
         }
         Err(ReadError::Invalid { kind, task_id, lease, reason }) => {
             let noise = Some(format!("refused: {reason}"));

@@ -19,7 +19,7 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::message::{
-    DurationMs, Hello, Lease, LeaseResults, PROTOCOL, ServerMessage, TaskFailed,
+    DurationMs, Hello, Lease, LeaseResults, PROTOCOL, ServerMessage, TaskFailed, WorkerMessage,
 };
 use tequio_protocol::number::Number;
 use tequio_protocol::op::Op;
@@ -195,7 +195,8 @@ impl Room {
                     ops: vec![Op::RepeatMultiply.name().to_owned()],
                     resume: None,
                 };
-                self.core.heard(id, FromWorker::Hello(hello), self.wall());
+                let hello = FromWorker::Message(WorkerMessage::Hello(hello));
+                self.core.heard(id, hello, self.wall());
             }
             Happening::Computed => self.computed(node),
         }
@@ -236,7 +237,8 @@ impl Room {
                 if self.random.random_bool(share) {
                     let failed =
                         TaskFailed { lease: lease.lease, index, error: "it burnt".to_owned() };
-                    self.core.heard(id, FromWorker::Failed(failed), self.wall());
+                    let failed = FromWorker::Message(WorkerMessage::Failed(failed));
+                    self.core.heard(id, failed, self.wall());
                 } else {
                     self.send(id, lease, index..index + 1, 0.0);
                 }
@@ -279,7 +281,8 @@ impl Room {
             duration_ms: Some(DurationMs::new(duration_ms)),
             agent: None,
         };
-        self.core.heard(id, FromWorker::Results(results), self.wall());
+        let results = FromWorker::Message(WorkerMessage::Results(results));
+        self.core.heard(id, results, self.wall());
     }
 
     fn carry_out(&mut self) {

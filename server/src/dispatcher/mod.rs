@@ -31,6 +31,7 @@ use tequio_protocol::limits::{
     DISPATCHER_EVENTS_MAX, DISPATCHER_QUESTIONS, GRIDS_BYTES_MAX, JOBS_MAX,
     SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
 };
+use tequio_protocol::message::WorkerMessage;
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot, watch};
@@ -480,7 +481,7 @@ impl Dispatcher {
 
 /// The KiB that a message needs room for, if it is a large one.
 fn large_kib(message: &FromWorker) -> Option<u32> {
-    let FromWorker::Results(results) = message else { return None };
+    let FromWorker::Message(WorkerMessage::Results(results)) = message else { return None };
     let bytes = results.results.bytes();
     let kib = bytes.min(DISPATCHER_EVENTS_BYTES_MAX).div_ceil(1024) as u32;
     (bytes > SOCKET_READ_BUFFER_BYTES).then_some(kib)

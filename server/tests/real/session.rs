@@ -16,7 +16,7 @@ use tequio_protocol::ids::{JobId, LeaseId};
 use tequio_protocol::limits::{
     OUTBOX_MESSAGES_MAX, PLAIN_SILENCE_MAX, SESSION_KEPT, SILENCE_MAX, TASK_ATTEMPTS_MAX,
 };
-use tequio_protocol::message::{ServerMessage, Welcome};
+use tequio_protocol::message::{ServerMessage, Welcome, WorkerMessage};
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
@@ -447,7 +447,8 @@ async fn an_outbox_that_overflows_ends_the_connection() {
     let places = Places::default();
     for _ in 0..2 * OUTBOX_MESSAGES_MAX {
         let result = serde_json::from_str(r#"{"task_id":1,"result":1}"#).unwrap();
-        dispatcher.heard(worker, &places, FromWorker::Result(result)).await.unwrap();
+        let result = FromWorker::Message(WorkerMessage::Result(result));
+        dispatcher.heard(worker, &places, result).await.unwrap();
     }
     dispatcher.list_workers().await.unwrap();
     let mut messages = 0;

@@ -7,7 +7,7 @@ use crate::connection::{Peer, list_connected};
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::live::HowEnded;
-use tequio_protocol::message::ErrorCode;
+use tequio_protocol::message::{ErrorCode, WorkerMessage};
 use tequio_protocol::op::Op;
 use tracing::{debug_span, info};
 
@@ -55,22 +55,7 @@ impl Reactor {
         worker.heard_at = now.at;
         self.live.busy.insert(id);
         match message {
-            FromWorker::Result(result) => self.result(id, result, now),
-            FromWorker::Hello(hello) => self.hello(id, hello, now),
-            FromWorker::Results(results) => self.results(id, results, now),
-            FromWorker::Failed(failed) => self.failed(id, failed, now),
-            FromWorker::Progress(lease) => {
-                let progress = self.scheduler.progress(id, lease, now.at);
-                self.answered(id, lease, progress, now.at);
-            }
-            FromWorker::Release(lease) => {
-                let released = self.scheduler.release(id, lease);
-                self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
-                self.answered(id, lease, released, now.at);
-            }
-            FromWorker::Slots(slots) => self.slots(id, slots, now.at),
-            FromWorker::Refused(error) => self.refused_by_worker(id, &error, now),
-            FromWorker::Alive => self.scheduler.heard(id),
+            FromWorker::Message(message) => self.message(id, message, now),
             FromWorker::Pong(lag) => worker.lag = Some(lag),
             FromWorker::Nothing => {}
             FromWorker::Rubbish { is_strike } => {
@@ -80,6 +65,27 @@ impl Reactor {
                     self.turn_away(id, TOO_MANY_FAULTS, now.at);
                 }
             }
+        }
+    }
+
+    fn message(&mut self, id: WorkerId, message: WorkerMessage, now: Now) {
+        match message {
+            WorkerMessage::Result(result) => self.result(id, result, now),
+            WorkerMessage::Hello(hello) => self.hello(id, hello, now),
+            WorkerMessage::Results(results) => self.results(id, results, now),
+            WorkerMessage::Failed(failed) => self.failed(id, failed, now),
+            WorkerMessage::Progress { lease } => {
+                let progress = self.scheduler.progress(id, lease, now.at);
+                self.answered(id, lease, progress, now.at);
+            }
+            WorkerMessage::Release { lease } => {
+                let released = self.scheduler.release(id, lease);
+                self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
+                self.answered(id, lease, released, now.at);
+            }
+            WorkerMessage::Slots { n } => self.slots(id, n, now.at),
+            WorkerMessage::Error(error) => self.refused_by_worker(id, &error, now),
+            WorkerMessage::Heartbeat => self.scheduler.heard(id),
         }
     }
 

@@ -195,7 +195,7 @@ mod tests {
     use crate::store::{NewJob, StoredJob};
     use tequio_protocol::api::{JobState, WorkerKind};
     use tequio_protocol::grid::{Axis, Grid};
-    use tequio_protocol::message::{Hello, PROTOCOL};
+    use tequio_protocol::message::{Hello, PROTOCOL, WorkerMessage};
     use tequio_protocol::op::Op;
 
     fn reactor() -> Reactor {
@@ -289,7 +289,8 @@ mod tests {
             ops: vec![Op::RepeatMultiply.name().to_owned()],
             resume: None,
         };
-        reactor.heard(worker, FromWorker::Hello(hello), at(1));
+        let hello = FromWorker::Message(WorkerMessage::Hello(hello));
+        reactor.heard(worker, hello, at(1));
         let told = reactor.changes(at(2)).workers;
         assert_eq!((told[0].slots, told[0].kind), (8, WorkerKind::Native));
     }

@@ -55,9 +55,7 @@ use std::time::Duration;
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::live::HowEnded;
-use tequio_protocol::message::{
-    ErrorMessage, Hello, LeaseResults, ServerMessage, TaskFailed, TaskResult,
-};
+use tequio_protocol::message::{ServerMessage, WorkerMessage};
 use tequio_protocol::op::RepeatMultiply;
 use worker::Worker;
 
@@ -70,28 +68,13 @@ pub struct Now {
     pub unix_ms: u64,
 }
 
-/// What a worker sends that is in shape.
+/// What happens on a worker's connection, as its session tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FromWorker {
-    /// See [`tequio_protocol::message::WorkerMessage`], whose variants these are.
-    Result(TaskResult),
-    /// It speaks lease mode.
-    Hello(Hello),
-    /// Outcomes of a lease.
-    Results(LeaseResults),
-    /// A task without a result.
-    Failed(TaskFailed),
-    /// It goes on with a lease.
-    Progress(LeaseId),
-    /// It gives a lease back.
-    Release(LeaseId),
-    /// It has more slots, or fewer.
-    Slots(u32),
-    /// It could not compute what it was sent.
-    Refused(ErrorMessage),
-    /// It is there: its own word, not its browser's.
-    Alive,
-    /// It has answered a ping, so long after that was sent.
+    /// A message that is in shape.
+    Message(WorkerMessage),
+    /// The answer to a ping, so long after that was sent. A browser answers by itself: it says nothing of
+    /// its worker.
     Pong(Duration),
     /// Something that asks for nothing.
     Nothing,

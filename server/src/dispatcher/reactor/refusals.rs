@@ -104,7 +104,7 @@ mod tests {
     use crate::connection::Peer;
     use crate::metrics::Metrics;
     use tequio_protocol::limits::STRIKES_MAX;
-    use tequio_protocol::message::{Hello, PROTOCOL};
+    use tequio_protocol::message::{Hello, PROTOCOL, WorkerMessage};
 
     #[test]
     fn who_refuses_leases_that_it_never_had_is_told_and_closed() {
@@ -120,7 +120,7 @@ mod tests {
             ops: Vec::new(),
             resume: None,
         };
-        reactor.heard(id, FromWorker::Hello(hello), now);
+        reactor.heard(id, FromWorker::Message(WorkerMessage::Hello(hello)), now);
         reactor.effects(now);
         let error = ErrorMessage {
             code: ErrorCode::ComputeFailed,
@@ -129,7 +129,8 @@ mod tests {
             lease: Some(LeaseId(u64::MAX)),
         };
         let closed = (1..=STRIKES_MAX).map(|_| {
-            reactor.heard(id, FromWorker::Refused(error.clone()), now);
+            let refused = WorkerMessage::Error(error.clone());
+            reactor.heard(id, FromWorker::Message(refused), now);
             let effects = reactor.effects(now);
             assert!(effects.iter().any(|effect| matches!(effect, Effect::Send(..))), "it is told");
             effects.iter().any(|effect| matches!(effect, Effect::Close(..)))
