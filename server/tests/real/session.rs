@@ -122,7 +122,7 @@ async fn a_plain_client_that_computes_for_minutes_is_waited_for() {
     for _ in 0..15 {
         harness.from_peer.send(Frame::Pong).unwrap();
     }
-    assert_eq!(harness.dispatcher.list_workers().await.unwrap()[0].refused, 0);
+    assert_eq!(harness.dispatcher.list_workers().await.unwrap()[0].pulse.refused, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -331,7 +331,7 @@ async fn what_was_computed_when_the_line_broke_counts_when_its_worker_is_back() 
     back.say(r#"{"type":"heartbeat"}"#);
     back.hear("heartbeat", Instant::now() + PATIENCE).await.unwrap();
     assert_eq!(back.metrics.duplicates.get(), 2);
-    assert_eq!(back.dispatcher.list_workers().await.unwrap()[0].refused, 0);
+    assert_eq!(back.dispatcher.list_workers().await.unwrap()[0].pulse.refused, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -348,7 +348,7 @@ async fn the_welcome_task_may_still_be_answered_by_a_worker_that_is_back() {
     back.say(r#"{"type":"heartbeat"}"#);
     back.hear("heartbeat", Instant::now() + PATIENCE).await.unwrap();
     let worker = &back.dispatcher.list_workers().await.unwrap()[0];
-    assert_eq!((worker.refused, worker.leases), (0, 0));
+    assert_eq!((worker.pulse.refused, worker.pulse.leases), (0, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -428,7 +428,7 @@ async fn a_job_that_was_cancelled_meanwhile_takes_no_results_and_no_offence() {
     back.answer(lease);
     back.say(r#"{"type":"heartbeat"}"#);
     back.hear("heartbeat", Instant::now() + PATIENCE).await.unwrap();
-    assert_eq!(back.dispatcher.list_workers().await.unwrap()[0].refused, 0);
+    assert_eq!(back.dispatcher.list_workers().await.unwrap()[0].pulse.refused, 0);
     let view = back.dispatcher.job(job).await.unwrap().unwrap();
     assert_eq!((view.state, view.done), (JobState::Cancelled, 0));
 }

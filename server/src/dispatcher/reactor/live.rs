@@ -10,7 +10,7 @@ use std::time::Duration;
 use tequio_protocol::api::JobView;
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::limits::{JOBS_SHOWN_MAX, LIVE_PULSES_MAX};
-use tequio_protocol::live::{Changes, Pulse, Snapshot};
+use tequio_protocol::live::{Changes, Snapshot};
 use tequio_protocol::outcome::Outcome;
 
 /// What is kept for pages, and what they know.
@@ -118,13 +118,16 @@ impl Reactor {
         let known = |id: WorkerId| self.workers.get(&id).map(|worker| (id, worker));
         let workers = changed.into_iter().filter_map(known);
         let pulses = busy.into_iter().filter_map(known);
+        let pulse = |(id, worker): (WorkerId, &Worker)| {
+            worker.pulse(id, self.scheduler.leases_of(id), now.at)
+        };
         Changes {
             at_ms: now.at.as_millis() as u64,
             jobs: new,
             jobs_gone,
             jobs_omitted,
             workers: workers.map(|(id, worker)| self.worker_view(id, worker, now.at)).collect(),
-            pulses: pulses.map(|(id, worker)| self.pulse(id, worker, now.at)).collect(),
+            pulses: pulses.map(pulse).collect(),
             workers_gone,
             throughput,
             rows,
@@ -156,21 +159,6 @@ impl Reactor {
     pub fn unwatch(&mut self) {
         self.live.is_watched = false;
         self.live.samples.clear();
-    }
-
-    fn pulse(&self, id: WorkerId, worker: &Worker, now: Duration) -> Pulse {
-        let view = self.worker_view(id, worker, now);
-        Pulse {
-            id,
-            idle_s: view.idle_s,
-            lag_ms: view.lag_ms,
-            leases: view.leases,
-            tasks: view.tasks,
-            results: view.results,
-            rate: view.rate,
-            errors: view.errors,
-            refused: view.refused,
-        }
     }
 
     /// All jobs that are not over, and the newest of the others, up to a limit; and how many are

@@ -7,7 +7,7 @@ use crate::pace::Pace;
 use crate::scheduler::Session;
 use std::collections::VecDeque;
 use std::time::Duration;
-use tequio_protocol::api::WorkerView;
+use tequio_protocol::api::{Pulse, WorkerView};
 use tequio_protocol::ids::{LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{PLAIN_REVOKED_MAX, SERVICE_LINE_PACE, SERVICE_LINES_BURST};
 use tequio_protocol::message::Hello;
@@ -155,7 +155,7 @@ impl Worker {
     pub(super) fn view(&self, id: WorkerId, leases: u32, now: Duration) -> WorkerView {
         let Agent { kind, program, system } = Agent::parse(self.peer.agent.as_deref());
         WorkerView {
-            id,
+            pulse: self.pulse(id, leases, now),
             address: self.peer.address.to_string(),
             path: self.peer.path.clone(),
             agent: self.peer.agent.clone(),
@@ -163,9 +163,16 @@ impl Worker {
             program,
             system: system.to_owned(),
             connected_s: now.saturating_sub(self.connected_at).as_secs_f64(),
+            slots: self.slots(),
+        }
+    }
+
+    /// What of that changes while it computes.
+    pub(super) fn pulse(&self, id: WorkerId, leases: u32, now: Duration) -> Pulse {
+        Pulse {
+            id,
             idle_s: now.saturating_sub(self.heard_at).as_secs_f64(),
             lag_ms: self.lag.map(|lag| lag.as_secs_f64() * 1000.0),
-            slots: self.slots(),
             leases,
             tasks: self.tasks,
             results: self.results,
