@@ -162,10 +162,11 @@ impl WorkerKind {
     ];
 }
 
-/// The body of `POST /api/jobs` that gives a grid.
+/// The body of `POST /api/jobs` that gives a grid: what is asked for, before the server has named or numbered
+/// it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewJob {
+pub struct JobRequest {
     /// What is to be computed.
     pub op: Op,
     /// What it is to be computed of.

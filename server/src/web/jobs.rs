@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::lines::Lines;
 use super::list;
 use crate::dispatcher::{ChangeError, Control, Dispatcher};
-use crate::store::{self, StoreError};
+use crate::store::{NewJob, StoreError};
 use crate::wall_clock;
 use axum::Json;
 use axum::body::Body;
@@ -19,7 +19,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::ops::Range;
 use std::sync::Arc;
-use tequio_protocol::api::{DraftView, JobView, NewJob};
+use tequio_protocol::api::{DraftView, JobRequest, JobView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::job_text::{self, JobError};
@@ -305,12 +305,12 @@ async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, Ap
     let bytes = axum::body::to_bytes(body, GRID_BYTES_MAX)
         .await
         .map_err(|_| ApiError::body_too_big(GRID_BYTES_MAX))?;
-    let NewJob { op, grid, name, priority } = read_grid_job(&bytes)?;
+    let JobRequest { op, grid, name, priority } = read_grid_job(&bytes)?;
     let id = dispatcher.submit(new_job(op, name, priority, Some(grid))?).await?;
     Ok(created(&view(dispatcher, id).await?))
 }
 
-fn read_grid_job(bytes: &[u8]) -> Result<NewJob, ApiError> {
+fn read_grid_job(bytes: &[u8]) -> Result<JobRequest, ApiError> {
     job_text::read(bytes).map_err(|error| {
         let (code, said) = match error {
             JobError::Json(said) => ("bad_json", format!("The body is no JSON, {said}")),
@@ -370,11 +370,11 @@ async fn submit_lines(
 struct Draft<'a> {
     dispatcher: &'a Dispatcher,
     id: JobId,
-    job: Option<store::NewJob>,
+    job: Option<NewJob>,
 }
 
 impl Draft<'_> {
-    async fn create(dispatcher: &Dispatcher, job: store::NewJob) -> Result<Draft<'_>, ApiError> {
+    async fn create(dispatcher: &Dispatcher, job: NewJob) -> Result<Draft<'_>, ApiError> {
         let id = dispatcher.create_job(job.clone()).await?;
         Ok(Draft { dispatcher, id, job: Some(job) })
     }
@@ -434,13 +434,13 @@ fn new_job(
     name: Option<String>,
     priority: i32,
     grid: Option<Grid>,
-) -> Result<store::NewJob, ApiError> {
+) -> Result<NewJob, ApiError> {
     let name = name.unwrap_or_default();
     if name.chars().count() > JOB_NAME_CHARS_MAX {
         let message = format!("A name has at most {JOB_NAME_CHARS_MAX} characters.");
         return Err(ApiError::bad("bad_name", message));
     }
-    Ok(store::NewJob {
+    Ok(NewJob {
         name: printable(&name, JOB_NAME_CHARS_MAX),
         op,
         priority,
