@@ -20,7 +20,7 @@ pub(crate) use replies::{About, notice, refuse, release};
 
 use crate::pace::Share;
 use crate::sent::Sent;
-use crate::sizing::Speeds;
+use crate::sizing::PieceSizes;
 use slot::{Fate, Held, Item, Slot, State};
 use std::collections::VecDeque;
 use tequio_protocol::limits::LEASES_PER_SLOT;
@@ -37,7 +37,7 @@ pub(crate) struct Work {
     /// The most that this connection's server was told of: it may have lent for so many.
     lent_max: usize,
     waiting: VecDeque<Item>,
-    speeds: Speeds,
+    piece_sizes: PieceSizes,
     share: Share,
     /// Bytes that wait in the socket.
     unsent: usize,
@@ -70,7 +70,7 @@ impl Work {
             lent: 0,
             lent_max: 0,
             waiting: VecDeque::new(),
-            speeds: Speeds::default(),
+            piece_sizes: PieceSizes::default(),
             share: Share::WHOLE,
             unsent: 0,
             sent: Sent::default(),

@@ -33,7 +33,7 @@ impl Work {
             _ if fate == Fate::Dropped => {}
             Item::Task(task) => self.send_result(&task, computed, actions),
             Item::Lease(mut held) => {
-                self.speeds.measure(held.lease.job, piece.count, took);
+                self.piece_sizes.measure(held.lease.job, piece.count, took);
                 self.send_results(&held, &piece, computed, actions);
                 held.reported_at = now;
                 goes_on = self.advance(held, piece.count, fate, actions);

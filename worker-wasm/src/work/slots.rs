@@ -111,8 +111,7 @@ impl Work {
         let left = first + count - held.next;
         // Shorter pieces for a smaller share, so that the pauses are short as well.
         let aim = self.share.of(PIECE);
-        let wanted =
-            if held.next < held.singly_until { 1 } else { self.speeds.piece_size(*job, aim) };
+        let wanted = if held.next < held.singly_until { 1 } else { self.piece_sizes.of(*job, aim) };
         let (offset, count) = (held.next - first, wanted.min(left));
         let inputs = match inputs {
             LeaseInputs::Grid(grid) => LeaseInputs::Grid(grid.clone()),

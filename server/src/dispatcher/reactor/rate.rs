@@ -1,4 +1,5 @@
-//! Tasks a second, over the last seconds.
+//! Tasks a second, over the last seconds, idle ones too: for people, and for foretelling a job's end. What
+//! is lent follows the scheduler's estimate of a worker's speed, which is of the time that its tasks took.
 
 use std::collections::VecDeque;
 use std::time::Duration;
