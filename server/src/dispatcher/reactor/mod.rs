@@ -68,7 +68,7 @@ pub struct Now {
     pub unix_ms: u64,
 }
 
-/// What happens on a worker's connection, as its session tells it.
+/// What happens on a worker's connection, as its handler tells it.
 #[derive(Clone, Debug, PartialEq)]
 pub enum FromWorker {
     /// A message that is in shape.
@@ -78,7 +78,7 @@ pub enum FromWorker {
     Pong(Duration),
     /// Something that asks for nothing.
     Nothing,
-    /// Something that its session ignored or refused; whether an honest worker may send it.
+    /// Something that its handler ignored or refused; whether an honest worker may send it.
     Rubbish {
         /// It was an answer of lease mode, out of shape.
         is_strike: bool,
@@ -99,7 +99,7 @@ pub enum HowLeft {
 pub enum Effect {
     /// Send a message.
     Send(WorkerId, ServerMessage),
-    /// Close a connection; the session reports its end as any other.
+    /// Close a connection; its handler reports the end as any other.
     Close(WorkerId, Close),
     /// Read inputs of a job and hand them to [`Reactor::inputs_read`].
     ReadInputs {

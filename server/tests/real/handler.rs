@@ -1,4 +1,4 @@
-//! A session over a link of the test's own, on virtual time: what a real socket shows only after
+//! A handler over a link of the test's own, on virtual time: what a real socket shows only after
 //! a minute, or when a peer stops reading.
 
 use crate::link::{closing, link, peer};
@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tequio::connection::{Close, Connection, Frame};
 use tequio::dispatcher::{Control, Dispatcher, FromWorker, Places};
+use tequio::handler;
 use tequio::metrics::{Metrics, Service};
-use tequio::session;
 use tequio::store::{MemoryStore, NewJob};
 use tequio_protocol::api::{JobState, JobView};
 use tequio_protocol::grid::{Axis, Grid};
@@ -53,8 +53,8 @@ fn connect(dispatcher: Dispatcher, metrics: Arc<Metrics>, takes_frames: bool) ->
     let (link, from_peer, to_peer) = link(takes_frames);
     let (stop, stopping) = watch::channel(false);
     let connection = Connection::new(link, stopping, metrics.tally(Service::Tasks));
-    let session = session::run(connection, peer("/ws"), dispatcher.clone());
-    let ended = tokio::spawn(async { session.await.unwrap() });
+    let handler = handler::run(connection, peer("/ws"), dispatcher.clone());
+    let ended = tokio::spawn(async { handler.await.unwrap() });
     Harness { dispatcher, metrics, from_peer, to_peer, stop, ended, session: String::new() }
 }
 

@@ -1,4 +1,6 @@
-//! A worker's connection: what it sends becomes events of the dispatcher, and its messages frames.
+//! The handler of a worker's connection: what the worker sends becomes events of the dispatcher, and the
+//! dispatcher's messages frames. It ends with the connection; a *session* is what a worker may go on with on its next
+//! one, and the scheduler keeps it.
 
 use crate::connection::{Close, Connection, End, Event, Frame, Link, Peer};
 use crate::dispatcher::reactor::is_logged;
@@ -20,7 +22,7 @@ pub async fn run(
     dispatcher: Dispatcher,
 ) -> Result<(), Stopped> {
     let (worker, outbox) = dispatcher.connected(peer).await?;
-    let mut session = Session {
+    let mut handler = Handler {
         connection,
         worker,
         dispatcher: dispatcher.clone(),
@@ -30,9 +32,9 @@ pub async fn run(
         pace: Pace::new(ASIDE_BURST_MAX, ASIDE_PACE, Instant::now()),
         unread_until: None,
     };
-    let end = session.serve(outbox).await;
+    let end = handler.serve(outbox).await;
     let how = how_left(&end);
-    let reason = session.connection.finish(end).await;
+    let reason = handler.connection.finish(end).await;
     dispatcher.disconnected(worker, reason, how).await
 }
 
@@ -44,14 +46,14 @@ fn how_left(end: &End) -> HowLeft {
     }
 }
 
-struct Session<L> {
+struct Handler<L> {
     connection: Connection<L>,
     worker: WorkerId,
     dispatcher: Dispatcher,
     places: Places,
-    /// Messages that this session ignored or refused.
+    /// Messages that this handler ignored or refused.
     noise: u64,
-    /// Errors sent, this session's own and the dispatcher's.
+    /// Errors sent, this handler's own and the dispatcher's.
     refusals: u64,
     /// Of messages that carry no results.
     pace: Pace,
@@ -65,7 +67,7 @@ impl From<Stopped> for End {
     }
 }
 
-impl<L: Link> Session<L> {
+impl<L: Link> Handler<L> {
     async fn serve(&mut self, mut outbox: Outbox) -> End {
         loop {
             let step = tokio::select! {
