@@ -106,7 +106,7 @@ impl<L: Link> Handler<L> {
     }
 
     async fn read(&mut self, text: String) -> Result<(), End> {
-        let Heard { event, answer, noise } = hear(&text);
+        let Meaning { event, answer, noise } = interpret(&text);
         // Not kept while this waits for the dispatcher.
         drop(text);
         if let Some(noise) = noise {
@@ -176,7 +176,7 @@ async fn sleep_until(at: Option<Instant>) {
 
 /// What a text frame of a worker means.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Heard {
+pub struct Meaning {
     /// What the dispatcher is told.
     pub event: FromWorker,
     /// What is answered at once.
@@ -187,7 +187,7 @@ pub struct Heard {
 
 /// Reads a text frame. What was not meant for us is ignored, which is never fatal; what was, and is
 /// wrong, is answered.
-pub fn hear(text: &str) -> Heard {
+pub fn interpret(text: &str) -> Meaning {
     match WorkerMessage::read(text) {
         Ok(message) => {
             let is_heartbeat = matches!(message, WorkerMessage::Heartbeat);
@@ -196,18 +196,18 @@ pub fn hear(text: &str) -> Heard {
                 _ => None,
             };
             let answer = is_heartbeat.then_some(ServerMessage::Heartbeat);
-            Heard { event: FromWorker::Message(message), answer, noise }
+            Meaning { event: FromWorker::Message(message), answer, noise }
         }
         Err(ReadError::Invalid { kind, task_id, lease, reason }) => {
             let noise = Some(format!("refused: {reason}"));
             let refusal = ErrorMessage { code: code_of(kind), message: reason, task_id, lease };
-            Heard {
+            Meaning {
                 event: FromWorker::Rubbish { is_strike: is_answer(kind) },
                 answer: Some(ServerMessage::Error(refusal)),
                 noise,
             }
         }
-        Err(error) => Heard {
+        Err(error) => Meaning {
             event: FromWorker::Rubbish { is_strike: false },
             answer: None,
             noise: Some(format!("ignored: {error}: {}", quote(text))),

@@ -196,7 +196,7 @@ impl Room {
                     resume: None,
                 };
                 let hello = FromWorker::Message(WorkerMessage::Hello(hello));
-                self.core.heard(id, hello, self.wall());
+                self.core.received(id, hello, self.wall());
             }
             Happening::Computed => self.computed(node),
         }
@@ -238,7 +238,7 @@ impl Room {
                     let failed =
                         TaskFailed { lease: lease.lease, index, error: "it burnt".to_owned() };
                     let failed = FromWorker::Message(WorkerMessage::Failed(failed));
-                    self.core.heard(id, failed, self.wall());
+                    self.core.received(id, failed, self.wall());
                 } else {
                     self.send(id, lease, index..index + 1, 0.0);
                 }
@@ -282,7 +282,7 @@ impl Room {
             agent: None,
         };
         let results = FromWorker::Message(WorkerMessage::Results(results));
-        self.core.heard(id, results, self.wall());
+        self.core.received(id, results, self.wall());
     }
 
     fn carry_out(&mut self) {

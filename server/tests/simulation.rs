@@ -18,7 +18,7 @@ use std::time::Duration;
 use tequio::connection::Peer;
 use tequio::dispatcher::reactor::{Effect, Now, Reactor, Recorded};
 use tequio::dispatcher::{Control, HowLeft, Progress};
-use tequio::handler::{Heard, hear};
+use tequio::handler::{Meaning, interpret};
 use tequio::metrics::Metrics;
 use tequio::scheduler::{Failures, Intervals, Trust};
 use tequio::store::{MemoryStore, NewJob, Recording, Store, StoredJob};
@@ -733,12 +733,12 @@ impl Simulation {
         let Some(worker) = connection.worker.filter(|_| connection.is_open_at_server) else {
             return;
         };
-        let Heard { event, answer, .. } = hear(text);
+        let Meaning { event, answer, .. } = interpret(text);
         if let Some(answer) = answer {
             self.send(worker, &answer);
         }
         let now = self.wall();
-        self.with_core(|core| core.heard(worker, event, now));
+        self.with_core(|core| core.received(worker, event, now));
     }
 
     fn at_worker(&mut self, id: u64, event: Event) {

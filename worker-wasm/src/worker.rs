@@ -283,11 +283,11 @@ impl Worker {
             }
             (Event::Opened, ConnectionState::Connecting { .. }) => self.opened(now, actions),
             (Event::Text(text), ConnectionState::Open { .. }) => {
-                self.heard(now);
+                self.note_arrival(now);
                 self.read(&text, now, actions);
             }
             (Event::Binary { bytes }, ConnectionState::Open { .. }) => {
-                self.heard(now);
+                self.note_arrival(now);
                 notice(actions, format!("Ignored a binary frame of {bytes} bytes"));
             }
             (

@@ -569,7 +569,7 @@ impl State {
         match event {
             Event::Connected { peer, joined } => self.connected(peer, joined, now),
             Event::Heard { worker, message, place, room } => {
-                self.core.heard(worker, *message, now);
+                self.core.received(worker, *message, now);
                 drop((place, room));
             }
             Event::Disconnected { worker, reason, how } => {

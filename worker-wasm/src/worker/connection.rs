@@ -54,7 +54,7 @@ impl Worker {
         }
     }
 
-    pub(super) fn heard(&mut self, now: Duration) {
+    pub(super) fn note_arrival(&mut self, now: Duration) {
         if let ConnectionState::Open { heard_at, .. } = &mut self.connection {
             *heard_at = now;
         }

@@ -49,7 +49,7 @@ impl Reactor {
     }
 
     /// Takes what a worker sent.
-    pub fn heard(&mut self, id: WorkerId, message: FromWorker, now: Now) {
+    pub fn received(&mut self, id: WorkerId, message: FromWorker, now: Now) {
         let _span = debug_span!("worker", %id).entered();
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.heard_at = now.at;

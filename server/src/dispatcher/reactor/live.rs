@@ -278,7 +278,7 @@ mod tests {
             resume: None,
         };
         let hello = FromWorker::Message(WorkerMessage::Hello(hello));
-        reactor.heard(worker, hello, at(1));
+        reactor.received(worker, hello, at(1));
         let told = reactor.changes(at(2)).workers;
         assert_eq!((told[0].slots, told[0].kind), (8, WorkerKind::Native));
     }

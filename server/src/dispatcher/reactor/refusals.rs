@@ -120,7 +120,7 @@ mod tests {
             ops: Vec::new(),
             resume: None,
         };
-        reactor.heard(id, FromWorker::Message(WorkerMessage::Hello(hello)), now);
+        reactor.received(id, FromWorker::Message(WorkerMessage::Hello(hello)), now);
         reactor.effects(now);
         let error = ErrorMessage {
             code: ErrorCode::ComputeFailed,
@@ -130,7 +130,7 @@ mod tests {
         };
         let closed = (1..=STRIKES_MAX).map(|_| {
             let refused = WorkerMessage::Error(error.clone());
-            reactor.heard(id, FromWorker::Message(refused), now);
+            reactor.received(id, FromWorker::Message(refused), now);
             let effects = reactor.effects(now);
             assert!(effects.iter().any(|effect| matches!(effect, Effect::Send(..))), "it is told");
             effects.iter().any(|effect| matches!(effect, Effect::Close(..)))

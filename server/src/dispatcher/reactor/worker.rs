@@ -31,6 +31,7 @@ pub(super) struct Worker {
     superseded: VecDeque<TaskId>,
     next_task: u64,
     connected_at: Duration,
+    /// When something of it arrived last, whatever it was.
     pub(super) heard_at: Duration,
     pub(super) tasks: u64,
     results: u64,
