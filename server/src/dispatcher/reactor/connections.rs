@@ -91,11 +91,11 @@ impl Reactor {
 
     fn slots(&mut self, id: WorkerId, slots: u32, now: Duration) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        let Some(hello) = &mut worker.hello else {
+        let Some(mode) = &mut worker.lease_mode else {
             let message = "slots is for workers that have said hello".to_owned();
             return self.refuse(id, ErrorCode::NoHello, message, None, now);
         };
-        hello.slots = slots;
+        mode.slots = slots;
         self.scheduler.set_slots(id, slots);
         self.live.changed.insert(id);
     }

@@ -1,5 +1,6 @@
 //! How a worker begins: plain, with a hello, or where it lost an earlier connection.
 
+use super::worker::LeaseMode;
 use super::{Effect, HowLeft, Now, Reactor};
 use crate::connection::Close;
 use crate::scheduler::{Mode, Origin, Session};
@@ -7,7 +8,6 @@ use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::HEARTBEAT;
 use tequio_protocol::message::{ErrorCode, Hello, PROTOCOL, ServerMessage, Welcome, close_code};
-use tequio_protocol::op::Op;
 use tracing::info;
 
 impl Reactor {
@@ -15,16 +15,16 @@ impl Reactor {
     pub(super) fn begin(&mut self, id: WorkerId, now: Duration) {
         let Some(worker) = self.workers.get(&id).filter(|worker| worker.is_welcome) else { return };
         let origin = Origin::from(worker.peer.address);
-        match &worker.hello {
+        match &worker.lease_mode {
             None => self.scheduler.add_worker(id, origin, Mode::Plain, 1, now),
-            Some(hello) if knows_an_op(hello) => {
-                self.scheduler.add_worker(id, origin, Mode::Lease, hello.slots, now);
+            Some(mode) if mode.knows_an_op() => {
+                self.scheduler.add_worker(id, origin, Mode::Lease, mode.slots, now);
             }
             Some(_) => info!("[#{id}] knows none of the ops here"),
         }
     }
 
-    pub(super) fn hello(&mut self, id: WorkerId, mut hello: Hello, now: Now) {
+    pub(super) fn hello(&mut self, id: WorkerId, hello: Hello, now: Now) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         if hello.protocol != PROTOCOL {
             return self.refuse_protocol(id, hello.protocol, now.at);
@@ -33,21 +33,17 @@ impl Reactor {
             let message = "hello was said before on this connection".to_owned();
             return self.refuse(id, ErrorCode::BadHello, message, None, now.at);
         }
-        let agent = tequio_protocol::text::agent(&std::mem::take(&mut hello.agent));
+        let agent = tequio_protocol::text::agent(&hello.agent);
         info!("[#{id}] hello slots={} agent={agent}", hello.slots);
         worker.peer.agent = Some(agent);
         self.live.changed.insert(id);
-        // What is kept for as long as it is connected is what somebody asks for.
-        hello.worker = String::new();
-        hello.ops.retain(|op| Op::named(op).is_some());
-        hello.ops.truncate(Op::ALL.len());
-        hello.ops.shrink_to_fit();
+        let mode = LeaseMode::new(&hello);
+        let (slots, may_resume) = (mode.slots, mode.knows_an_op());
+        worker.lease_mode = Some(mode);
         let session = self.scheduler.new_session();
         self.sessions.insert(session, id);
         worker.session = Some(session);
-        let earlier = hello.resume.take().and_then(|name| Session::parse(&name));
-        let (slots, may_resume) = (hello.slots, knows_an_op(&hello));
-        worker.hello = Some(hello);
+        let earlier = hello.resume.and_then(|name| Session::parse(&name));
         let resumed =
             earlier.is_some_and(|earlier| may_resume && self.resume(id, earlier, slots, now));
         self.welcome(id, session, resumed);
@@ -110,8 +106,4 @@ impl Reactor {
         let code = close_code::UNSUPPORTED_PROTOCOL;
         self.effects.push(Effect::Close(id, Close { code, reason: message }));
     }
-}
-
-fn knows_an_op(hello: &Hello) -> bool {
-    hello.ops.iter().any(|op| Op::named(op).is_some())
 }

@@ -11,7 +11,7 @@ use tequio_protocol::api::{Pulse, WorkerView};
 use tequio_protocol::ids::{LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{PLAIN_REVOKED_MAX, SERVICE_LINE_PACE, SERVICE_LINES_BURST};
 use tequio_protocol::message::Hello;
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::op::{Op, RepeatMultiply};
 
 /// The id of the welcome task, which is every connection's first.
 const WELCOME_TASK_ID: TaskId = TaskId(1);
@@ -19,7 +19,8 @@ const WELCOME_TASK_ID: TaskId = TaskId(1);
 #[derive(Debug)]
 pub(super) struct Worker {
     pub(super) peer: Peer,
-    pub(super) hello: Option<Hello>,
+    /// What it has said hello with; none in plain mode.
+    pub(super) lease_mode: Option<LeaseMode>,
     /// What it may call this connection on its next one; it has said hello.
     pub(super) session: Option<Session>,
     /// Whether it answered the welcome task, on an earlier connection perhaps, or there is none.
@@ -45,6 +46,14 @@ pub(super) struct Worker {
     unshown: u64,
 }
 
+/// What is kept of a worker's hello for as long as it is connected: what somebody asks for.
+#[derive(Debug)]
+pub(super) struct LeaseMode {
+    pub(super) slots: u32,
+    /// Those that this server knows too.
+    ops: Vec<Op>,
+}
+
 /// The one task of a plain worker.
 #[derive(Debug)]
 pub(super) struct Held {
@@ -58,12 +67,23 @@ pub(super) struct Held {
     pub(super) is_shown: bool,
 }
 
+impl LeaseMode {
+    pub(super) fn new(hello: &Hello) -> LeaseMode {
+        let is_known = |op: &Op| hello.ops.iter().any(|name| name == op.name());
+        LeaseMode { slots: hello.slots, ops: Op::ALL.iter().copied().filter(is_known).collect() }
+    }
+
+    pub(super) fn knows_an_op(&self) -> bool {
+        !self.ops.is_empty()
+    }
+}
+
 impl Worker {
     /// One that has just connected; whether there is no welcome task that it has to answer first.
     pub(super) fn new(peer: Peer, is_welcome: bool, now: Duration) -> Worker {
         Worker {
             peer,
-            hello: None,
+            lease_mode: None,
             session: None,
             is_welcome,
             held: None,
@@ -85,12 +105,12 @@ impl Worker {
 
     /// Whether it is lent leases: it has said hello.
     pub(super) fn is_in_lease_mode(&self) -> bool {
-        self.hello.is_some()
+        self.lease_mode.is_some()
     }
 
     /// How many tasks it computes at once.
     pub(super) fn slots(&self) -> u32 {
-        self.hello.as_ref().map_or(1, |hello| hello.slots)
+        self.lease_mode.as_ref().map_or(1, |mode| mode.slots)
     }
 
     /// A result names the user agent that it comes from; whether that is news.
