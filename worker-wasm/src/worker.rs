@@ -241,7 +241,7 @@ impl Worker {
         }
         // What the old socket says is not the new one's.
         if !(has_slept && self.will == Will::Working && event.is_of_socket()) {
-            self.take(event, now, &mut actions);
+            self.react(event, now, &mut actions);
         }
         if self.will == Will::Stopping
             && self.work.is_empty()
@@ -265,7 +265,7 @@ impl Worker {
         self.work.add_cost(slot, cost);
     }
 
-    fn take(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
+    fn react(&mut self, event: Event, now: Duration, actions: &mut Vec<Action>) {
         match (event, self.connection) {
             (Event::Start(start), _) => self.start(start, now, actions),
             (Event::Allow(allowance), _) => self.allow(allowance, now, actions),

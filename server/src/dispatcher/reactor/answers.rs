@@ -25,12 +25,12 @@ impl Reactor {
         let _span = debug_span!("lease", id = %lease).entered();
         let duration = duration_of(duration_ms);
         let count = results.len() as u64;
-        let taken = self.scheduler.results(id, lease, first, results, duration, now.at);
-        if taken.is_ok() {
+        let judged = self.scheduler.results(id, lease, first, results, duration, now.at);
+        if judged.is_ok() {
             worker.count_results(count, now.at);
         }
         debug!(first, count, "[#{id}] results");
-        self.take(id, lease, taken, duration_ms, now);
+        self.follow_up(id, lease, judged, duration_ms, now);
     }
 
     pub(super) fn failed(&mut self, id: WorkerId, message: TaskFailed, now: Now) {
@@ -43,8 +43,8 @@ impl Reactor {
         let _span = debug_span!("lease", id = %lease).entered();
         worker.errors += 1;
         complain!(self.complaints, now.at, "[#{id}] task failed: {} index={index}", quote(&error));
-        let taken = self.scheduler.failed(id, lease, index, &error, now.at);
-        self.take(id, lease, taken, None, now);
+        let judged = self.scheduler.failed(id, lease, index, &error, now.at);
+        self.follow_up(id, lease, judged, None, now);
     }
 
     /// A worker that cannot take what it was sent: what it holds of it goes to others.
@@ -53,8 +53,8 @@ impl Reactor {
         if let Some(held) = worker.held.take_if(|held| Some(held.task_id) == error.task_id)
             && let Some((lease, index)) = held.lease
         {
-            let taken = self.scheduler.failed(id, lease, index, &error.message, now.at);
-            return self.take(id, lease, taken, None, now);
+            let judged = self.scheduler.failed(id, lease, index, &error.message, now.at);
+            return self.follow_up(id, lease, judged, None, now);
         }
         let Some(lease) = error.lease else { return };
         if let Err(refusal) = self.scheduler.release(id, lease) {
@@ -68,17 +68,17 @@ impl Reactor {
     }
 
     /// Records what is new of an answer, or says why it was refused.
-    pub(super) fn take(
+    pub(super) fn follow_up(
         &mut self,
         id: WorkerId,
         lease: LeaseId,
-        taken: Result<Accepted, Refusal>,
+        judged: Result<Accepted, Refusal>,
         duration_ms: Option<DurationMs>,
         now: Now,
     ) {
-        self.count_refusal(&taken);
-        self.show_answer(id, lease, &taken, now.at);
-        match taken {
+        self.count_refusal(&judged);
+        self.show_answer(id, lease, &judged, now.at);
+        match judged {
             Ok(accepted) => {
                 self.metrics.duplicates.inc_by(accepted.duplicates);
                 self.record(id, accepted, duration_ms, now);

@@ -87,6 +87,6 @@ impl Reactor {
             complain!(self.complaints, now.at, "[#{id}] left task {index}, as others did: {why}");
         }
         self.live.stream.ended(id, lease, HowEnded::Lost, now.at);
-        self.take(id, lease, Ok(accepted), None, now);
+        self.follow_up(id, lease, Ok(accepted), None, now);
     }
 }

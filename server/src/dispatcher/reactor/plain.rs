@@ -85,8 +85,8 @@ impl Reactor {
             Some((lease, index)) => {
                 let duration = duration_of(result.duration_ms);
                 let answer = [number].into_iter().collect();
-                let taken = self.scheduler.results(id, lease, index, answer, duration, now.at);
-                self.take(id, lease, taken, result.duration_ms, now);
+                let judged = self.scheduler.results(id, lease, index, answer, duration, now.at);
+                self.follow_up(id, lease, judged, result.duration_ms, now);
             }
         }
     }
