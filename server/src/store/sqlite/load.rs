@@ -1,7 +1,11 @@
 //! What is there when a server starts. A job of which a part cannot be read is set aside with the reason;
 //! a file without the list of jobs, or without one of its tables, is refused.
 
-use super::{Failure, damage, has_appended, int, select_inputs_end, to_state};
+use super::damage;
+use super::inputs::select_inputs_end;
+use super::jobs::{has_appended, to_state};
+use super::rows::{ROW, int};
+use super::transaction::Failure;
 use crate::store::{Loaded, NewJob, StoredJob, push_joined};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
@@ -152,7 +156,7 @@ fn lost_job(tx: &Connection, id: JobId, what: &str) -> StoredJob {
     let name = tx.query_row(name, [int(id.0)], |row| row.get(0)).unwrap_or_default();
     let (op, priority, submitted_at_ms) = (Op::RepeatMultiply, 0, 0);
     let job = NewJob { name, op, priority, grid: None, submitted_at_ms };
-    let trouble = Some(format!("{} cannot be read: {what}", super::ROW));
+    let trouble = Some(format!("{} cannot be read: {what}", ROW));
     StoredJob { state: JobState::Paused, trouble, ..StoredJob::new(id, job, 0, false) }
 }
 
