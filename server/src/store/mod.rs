@@ -5,14 +5,19 @@
 //! any may read meanwhile. A call that returns `Ok` is durable. One that errs has changed nothing,
 //! and may be made again: it succeeds once what it said is mended.
 
+mod error;
 mod exclusion;
 mod identity;
 mod memory;
+mod sampling;
 mod sqlite;
 
+pub use error::StoreError;
+pub(crate) use error::job_named;
 pub use memory::MemoryStore;
 pub use sqlite::{Options, PAGE_BYTES, SqliteStore};
 
+use sampling::{Around, Sampling};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use tequio_protocol::api::JobState;
@@ -22,7 +27,6 @@ use tequio_protocol::limits::JOB_TASKS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::reader::LineRun;
-use tequio_protocol::text::quote;
 
 /// What keeps jobs. Every implementation passes one conformance suite (`tests/store.rs`).
 ///
@@ -235,68 +239,6 @@ pub struct Sample {
     pub looked_at: usize,
 }
 
-/// Why a store could not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The data folder is in use by another server.
-    #[error("{0} is in use by another tequio; stop that one, or choose another folder with --data")]
-    Locked(String),
-    /// The file is of a newer format.
-    #[error(
-        "{path} has format {found}, and this tequio knows formats up to {known}: use a newer tequio"
-    )]
-    Newer {
-        /// The file.
-        path: String,
-        /// Its format.
-        found: i64,
-        /// The newest that this version knows.
-        known: i64,
-    },
-    /// The file is no store of Tequio's.
-    #[error(
-        "{0} is no store of tequio's but a file of another program; choose another folder with --data"
-    )]
-    Foreign(String),
-    /// An index has an outcome, or an input, already.
-    #[error("job {job} has outcomes or inputs within {first}..{end} already")]
-    Overlap {
-        /// The job.
-        job: JobId,
-        /// The first index.
-        first: u64,
-        /// The one behind the last.
-        end: u64,
-    },
-    /// There is no such job, or no such inputs of it.
-    #[error("job {0} is not there, or lacks what was asked for")]
-    Missing(JobId),
-    /// A part of a job cannot be read, or be written to. The rest of the file may be whole.
-    #[error("{}: {what}", job_named(*.job, .name))]
-    Damaged {
-        /// The job.
-        job: JobId,
-        /// Its name, empty where it has none or that cannot be read.
-        name: String,
-        /// Which part, and what is wrong with it.
-        what: String,
-    },
-    /// The file cannot be read as a whole: which it is, what is wrong with it, and what to do.
-    #[error("{0}")]
-    Unusable(String),
-    /// The disk is full, or fails: the file, and what the system said.
-    #[error("{0}")]
-    Io(String),
-}
-
-/// A job as sentences name it: `job 3 (sweep)`.
-pub(crate) fn job_named(id: JobId, name: &str) -> String {
-    match name {
-        "" => format!("job {id}"),
-        name => format!("job {id} ({})", quote(name)),
-    }
-}
-
 impl StoredJob {
     /// A running job of which nothing is recorded.
     pub fn new(id: JobId, job: NewJob, total: u64, is_open: bool) -> StoredJob {
@@ -320,58 +262,6 @@ impl Recording {
     fn end(&self) -> Result<u64, StoreError> {
         let end = self.first.checked_add(self.outcomes.len());
         end.filter(|end| *end <= JOB_TASKS_MAX).ok_or(StoreError::Missing(self.job))
-    }
-}
-
-/// What one index lies in.
-enum Around {
-    /// The interval of one recording.
-    Recorded(Range<u64>),
-    /// A gap, and where it ends; it has no end where nothing is recorded behind it.
-    Gap(Option<u64>),
-}
-
-/// A [`Sample`] that is being taken: which index is next, and what may still be read.
-struct Sampling<'a> {
-    indices: &'a [u64],
-    tasks_max: u64,
-    tasks: u64,
-    sample: Sample,
-}
-
-impl<'a> Sampling<'a> {
-    fn new(indices: &'a [u64], tasks_max: u64) -> Sampling<'a> {
-        Sampling { indices, tasks_max, tasks: 0, sample: Sample::default() }
-    }
-
-    /// The index that is to be looked at, if there is one left.
-    fn next(&self) -> Option<u64> {
-        self.indices.get(self.sample.looked_at).copied()
-    }
-
-    /// The indices that lie in `recorded`, as the next one does, for [`Sampling::add`] to be given
-    /// their outcomes; `None` where it is too much to read.
-    fn wanted_of(&mut self, recorded: &Range<u64>) -> Option<&'a [u64]> {
-        let is_first = self.tasks == 0;
-        self.tasks = self.tasks.saturating_add(recorded.end - recorded.start);
-        (is_first || self.tasks <= self.tasks_max).then(|| self.below(Some(recorded.end)))
-    }
-
-    fn add(&mut self, wanted: &[u64], outcomes: impl IntoIterator<Item = Outcome>) {
-        self.sample.outcomes.extend(wanted.iter().copied().zip(outcomes));
-        self.sample.looked_at += wanted.len();
-    }
-
-    /// Goes on behind a gap in which the next index lies.
-    fn skip(&mut self, gap_end: Option<u64>) {
-        self.sample.looked_at += self.below(gap_end).len();
-    }
-
-    /// What is left of the indices, below `end`.
-    fn below(&self, end: Option<u64>) -> &'a [u64] {
-        let rest = &self.indices[self.sample.looked_at..];
-        let count = end.map_or(rest.len(), |end| rest.partition_point(|index| *index < end));
-        &rest[..count]
     }
 }
 
