@@ -21,7 +21,7 @@ use tequio::dispatcher::{Control, HowLeft, Progress};
 use tequio::metrics::Metrics;
 use tequio::scheduler::{Failures, Intervals, Trust};
 use tequio::session::{Heard, hear};
-use tequio::store::{MemoryStore, NewJob, Recording, Store, StoredJob};
+use tequio::store::{Fresh, MemoryStore, NewJob, Recording, Store, StoredJob};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -623,9 +623,10 @@ impl Simulation {
         self.carry_out();
     }
 
-    /// Writes to the store, which refuses a second outcome of a task; each must be right.
+    /// Writes to the store, which says whether a task had an outcome already; each must be right.
     fn record(&mut self, recordings: &[Recording]) {
-        self.store.record(recordings).expect("no task is recorded twice");
+        let fresh = self.store.record(recordings).unwrap();
+        assert!(fresh.iter().all(|fresh| *fresh == Fresh::All), "no task is recorded twice");
         for recording in recordings {
             let job = self.jobs.get_mut(&recording.job).unwrap();
             let range = range_of(recording);

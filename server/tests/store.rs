@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::thread;
 use tequio::store::{
-    MemoryStore, NewJob, Options, PAGE_BYTES, Recording, Run, Sample, SqliteStore, Store,
-    StoreError, StoredJob,
+    Fresh, MemoryStore, NewJob, Options, PAGE_BYTES, Recording, Run, Sample, SqliteStore, Store,
+    StoreError, StoredJob, Tally,
 };
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid};
@@ -59,9 +59,10 @@ conformance! {
     open_jobs_grow_until_they_are_closed_or_over
     when_a_job_was_appended_to_is_kept
     every_kind_of_outcome_comes_back_to_the_bit
-    the_first_outcome_stands_and_a_batch_is_all_or_none
+    the_first_outcome_stands_and_the_rest_is_recorded
+    a_batch_is_all_or_none
     outcomes_and_states_are_written_together_or_not_at_all
-    a_batch_may_not_overlap_itself
+    of_a_batch_that_overlaps_itself_the_first_stands
     outcomes_touching_at_their_edges_do_not_overlap
     outcomes_are_clipped_to_the_range
     outcomes_stop_before_too_many_but_give_the_first_run_whole
@@ -214,6 +215,7 @@ fn what_is_not_there_is_missing(store: &dyn Store) {
         assert_missing(job, store.record(&[numbers(job, 0..1)]));
         assert_missing(job, store.outcomes(job, 0..1, 1));
         assert_missing(job, store.sample(job, &[0], 1));
+        assert_missing(job, store.tally(job));
         assert_missing(job, store.inputs(job, 0..1));
     }
 }
@@ -224,6 +226,7 @@ fn drafts_are_missing_to_all_that_is_for_jobs(store: &dyn Store) {
     assert_missing(draft, store.record(&[numbers(draft, 0..1)]));
     assert_missing(draft, store.outcomes(draft, 0..1, 1));
     assert_missing(draft, store.sample(draft, &[], 1));
+    assert_missing(draft, store.tally(draft));
 }
 
 fn inputs_come_back_across_blocks(store: &dyn Store) {
@@ -394,24 +397,60 @@ fn every_kind_of_outcome_comes_back_to_the_bit(store: &dyn Store) {
     assert_eq!((loaded.done, loaded.failed), (count - 3, 3));
 }
 
-fn the_first_outcome_stands_and_a_batch_is_all_or_none(store: &dyn Store) {
+fn the_first_outcome_stands_and_the_rest_is_recorded(store: &dyn Store) {
+    for (late, new) in [
+        (100..200, vec![]),
+        (100..101, vec![]),
+        (120..130, vec![]),
+        (199..200, vec![]),
+        (300..310, vec![]),
+        (50..101, vec![50..100]),
+        (99..200, vec![99..100]),
+        (199..300, vec![200..300]),
+        (100..201, vec![200..201]),
+        (150..305, vec![200..300]),
+        (200..350, vec![200..300, 310..350]),
+        (50..350, vec![50..100, 200..300, 310..350]),
+    ] {
+        let job = running(store, 1000);
+        store.record(&[numbers(job, 100..200), numbers(job, 300..310)]).unwrap();
+        let batch = [numbers(job, 0..10), errors(job, late.clone()), numbers(job, 400..410)];
+        let fresh = store.record(&batch).unwrap();
+        assert_eq!(fresh, [Fresh::All, Fresh::Only(new.clone()), Fresh::All], "{late:?}");
+        for stands in [0..10, 100..200, 300..310, 400..410] {
+            assert_eq!(store.outcomes(job, stands.clone(), 1000).unwrap(), [run(stands)]);
+        }
+        for new in &new {
+            let expected = [run_of(errors(job, new.clone()))];
+            assert_eq!(store.outcomes(job, new.clone(), 1000).unwrap(), expected, "{late:?}");
+        }
+        let failed = new.iter().map(|new| new.end - new.start).sum();
+        let tally = store.tally(job).unwrap();
+        assert_eq!((tally.done, tally.failed), (130, failed), "what is new counts: {late:?}");
+        let loaded = store.load().unwrap().jobs.pop().unwrap();
+        assert_eq!((loaded.done, loaded.failed, loaded.recorded), (130, failed, tally.recorded));
+        // Once more: by now there is nothing new in it.
+        let again = store.record(&batch[1..2]).unwrap();
+        assert_eq!(again, [Fresh::Only(vec![])]);
+    }
+}
+
+fn a_batch_is_all_or_none(store: &dyn Store) {
     let job = running(store, 1000);
     store.record(&[numbers(job, 100..200)]).unwrap();
     let before = store.outcomes(job, 0..1000, 1000).unwrap();
-    for late in [100..200, 199..200, 100..101, 50..101, 199..300, 50..300, 120..130] {
-        let mut intruder = numbers(job, late.clone());
-        let error = || Outcome::Error { error: "late".to_owned() };
-        intruder.outcomes = late.clone().map(|_| error()).collect();
-        let batch = [numbers(job, 0..10), intruder, numbers(job, 400..410)];
-        assert_overlap(&store.record(&batch).unwrap_err(), job, late);
+    let beyond = recording(job, JOB_TASKS_MAX, vec![Outcome::Result(Number(1.0))]);
+    let unknown = JobId(99);
+    for overlap in [0..10, 150..250] {
+        let batch = [numbers(job, overlap.clone()), numbers(unknown, 0..1)];
+        assert_missing(unknown, store.record(&batch));
+        assert_missing(job, store.record(&[numbers(job, overlap), beyond.clone()]));
         assert_eq!(store.outcomes(job, 0..1000, 1000).unwrap(), before);
     }
-    let batch = [numbers(job, 0..10), numbers(JobId(99), 0..1)];
-    assert_missing(JobId(99), store.record(&batch));
-    assert_eq!(store.outcomes(job, 0..1000, 1000).unwrap(), before);
     let loaded = only_job(store);
     assert_eq!((loaded.recorded, loaded.done, loaded.failed), (vec![100..200], 100, 0));
-    store.record(&[numbers(job, 0..10), numbers(job, 400..410)]).unwrap();
+    let fresh = store.record(&[numbers(job, 0..10), numbers(job, 400..410)]).unwrap();
+    assert_eq!(fresh, [Fresh::All, Fresh::All]);
 }
 
 fn outcomes_and_states_are_written_together_or_not_at_all(store: &dyn Store) {
@@ -420,22 +459,38 @@ fn outcomes_and_states_are_written_together_or_not_at_all(store: &dyn Store) {
         store.load().unwrap().jobs.iter().map(|job| job.state).collect()
     };
     let done = [(one, JobState::Done), (JobId(99), JobState::Done)].into();
-    let overlapping = [numbers(one, 0..10), numbers(one, 9..10)];
-    assert_overlap(&store.commit(&overlapping, &done).unwrap_err(), one, 9..10);
+    let unknown = [numbers(one, 0..10), numbers(JobId(99), 9..10)];
+    assert_missing(JobId(99), store.commit(&unknown, &done));
     assert_eq!(states(store), [JobState::Running, JobState::Running]);
-    store.commit(&[numbers(one, 0..10), numbers(other, 0..5)], &done).unwrap();
+    assert_eq!(store.outcomes(one, 0..10, 10).unwrap(), []);
+    let overlapping = [numbers(one, 0..10), numbers(other, 0..5), errors(other, 0..5)];
+    let fresh = store.commit(&overlapping, &done).unwrap();
+    assert_eq!(fresh, [Fresh::All, Fresh::All, Fresh::Only(vec![])]);
     assert_eq!(states(store), [JobState::Done, JobState::Running], "what is not there is left out");
     store.commit(&[], &[(other, JobState::Paused)].into()).unwrap();
     assert_eq!(states(store), [JobState::Done, JobState::Paused]);
     assert_eq!(store.outcomes(other, 0..10, 10).unwrap(), [run(0..5)]);
 }
 
-fn a_batch_may_not_overlap_itself(store: &dyn Store) {
-    let job = running(store, 1000);
-    for (one, other) in [(0..10, 9..12), (9..12, 0..10), (0..10, 0..10), (0..10, 3..4)] {
-        let batch = [numbers(job, one), numbers(job, other.clone())];
-        assert_overlap(&store.record(&batch).unwrap_err(), job, other);
-        assert_eq!(store.outcomes(job, 0..1000, 1000).unwrap(), []);
+fn of_a_batch_that_overlaps_itself_the_first_stands(store: &dyn Store) {
+    for (one, other, new) in [
+        (0..10, 9..12, vec![10..12]),
+        (9..12, 0..10, vec![0..9]),
+        (0..10, 0..10, vec![]),
+        (0..10, 3..4, vec![]),
+        (3..4, 0..10, vec![0..3, 4..10]),
+    ] {
+        let job = running(store, 1000);
+        let batch = [numbers(job, one.clone()), errors(job, other.clone())];
+        let fresh = store.record(&batch).unwrap();
+        assert_eq!(fresh, [Fresh::All, Fresh::Only(new.clone())], "{one:?}, {other:?}");
+        assert_eq!(store.outcomes(job, one.clone(), 1000).unwrap(), [run(one.clone())]);
+        for new in new {
+            let expected = [run_of(errors(job, new.clone()))];
+            assert_eq!(store.outcomes(job, new, 1000).unwrap(), expected);
+        }
+        let tasks = one.start.min(other.start)..one.end.max(other.end);
+        assert_eq!(store.tally(job).unwrap().recorded, [tasks]);
     }
 }
 
@@ -444,7 +499,8 @@ fn outcomes_touching_at_their_edges_do_not_overlap(store: &dyn Store) {
     store.record(&[]).unwrap();
     store.record(&[numbers(job, 10..20), numbers(job, 20..30)]).unwrap();
     store.record(&[numbers(job, 0..10)]).unwrap();
-    store.record(&[numbers(job, 30..31), numbers(job, 15..15)]).unwrap();
+    let fresh = store.record(&[numbers(job, 30..31), numbers(job, 15..15)]).unwrap();
+    assert_eq!(fresh, [Fresh::All, Fresh::All], "nothing is no overlap");
     assert_eq!(only_job(store).recorded, [0..31]);
 }
 
@@ -568,6 +624,8 @@ fn recorded_intervals_are_joined_and_counted(store: &dyn Store) {
         store.set_state(job, state).unwrap();
         let loaded = only_job(store);
         assert_eq!((loaded.done, loaded.failed, loaded.recorded), (25, 2, recorded), "{state:?}");
+        let all = Tally { done: 25, failed: 2, recorded: vec![0..5, 17..30, 31..40] };
+        assert_eq!(store.tally(job).unwrap(), all, "{state:?}");
     }
     assert_eq!(
         store.outcomes(job, 30..1000, 1000).unwrap(),
@@ -634,8 +692,9 @@ proptest! {
             let mut table = vec![None; MODEL_TASKS as usize];
             for batch in &batches {
                 let batch: Vec<_> = batch.iter().map(|range| mixed(job, range.clone())).collect();
-                let is_free = enter(&mut table, &batch);
-                prop_assert_eq!(store.record(&batch).is_ok(), is_free);
+                let fresh: Vec<_> =
+                    batch.iter().map(|recording| enter(&mut table, recording)).collect();
+                prop_assert_eq!(store.record(&batch).unwrap(), fresh);
             }
             check_recorded(&only_job(&*store), &table)?;
             for (start, end, tasks_max) in &queries {
@@ -669,19 +728,22 @@ fn batches() -> impl Strategy<Value = Vec<Vec<Range<u64>>>> {
     })
 }
 
-/// Enters all of `batch` in `table`, or nothing of it; whether every index was free.
-fn enter(table: &mut Vec<Option<Outcome>>, batch: &[Recording]) -> bool {
-    let mut next = table.clone();
-    for recording in batch {
-        let entries = next[recording.first as usize..].iter_mut().zip(recording.outcomes.read());
-        for (entry, outcome) in entries {
-            if entry.replace(outcome).is_some() {
-                return false;
-            }
+/// Enters in `table` what is free of a recording, and says what that was.
+fn enter(table: &mut [Option<Outcome>], recording: &Recording) -> Fresh {
+    let mut new: Vec<Range<u64>> = Vec::new();
+    for (index, outcome) in (recording.first..).zip(recording.outcomes.read()) {
+        let entry = &mut table[index as usize];
+        if entry.is_some() {
+            continue;
+        }
+        *entry = Some(outcome);
+        match new.last_mut() {
+            Some(last) if last.end == index => last.end += 1,
+            _ => new.push(index..index + 1),
         }
     }
-    *table = next;
-    true
+    let all = recording.first..recording.first + recording.outcomes.len();
+    if new == [all] { Fresh::All } else { Fresh::Only(new) }
 }
 
 fn check_recorded(job: &StoredJob, table: &[Option<Outcome>]) -> Result<(), TestCaseError> {
@@ -1100,6 +1162,12 @@ fn mixed(job: JobId, range: Range<u64>) -> Recording {
         _ => Outcome::Result(Number(index as f64 / 3.0)),
     };
     recording(job, range.start, range.map(outcome).collect())
+}
+
+/// An error for each index, which tells the index.
+fn errors(job: JobId, range: Range<u64>) -> Recording {
+    let outcomes = range.clone().map(|index| Outcome::Error { error: format!("late at {index}") });
+    recording(job, range.start, outcomes.collect())
 }
 
 /// What [`numbers`] gives back.

@@ -18,7 +18,7 @@ use crate::outbox::NotPut;
 use crate::scheduler::Trust;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
 use crate::wall_clock;
-use core::{Core, Effect, Now, Recorded, Removable};
+use core::{Core, Effect, Now, Overlap, Recorded, Removable};
 use feed::Feed;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -94,6 +94,8 @@ enum Event {
     Watch(oneshot::Sender<Watch>),
     /// What one transaction has recorded.
     Recorded(Vec<Recorded>),
+    /// What it did not record of a job, since it was there; it comes behind what it did.
+    Overlapped(Overlap),
     StoreFails(Option<String>),
     InputsRead {
         lease: LeaseId,
@@ -602,6 +604,7 @@ impl State {
                     self.core.recorded(recorded, now);
                 }
             }
+            Event::Overlapped(overlap) => self.core.overlapped(overlap),
             Event::StoreFails(error) => self.core.set_store_error(error),
             Event::Stop => self.is_stopping = true,
             Event::InputsRead { lease, inputs } => self.inputs_read(lease, inputs, now),
@@ -723,10 +726,15 @@ async fn sleep_until(deadline: Option<Instant>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::MemoryStore;
+    use crate::store::{Fresh, MemoryStore, Recording};
+    use std::net::SocketAddr;
+    use std::time::Duration;
     use tequio_protocol::api::JobState;
     use tequio_protocol::grid::Axis;
+    use tequio_protocol::message::{Hello, LeaseInputs, LeaseResults, PROTOCOL, ServerMessage};
+    use tequio_protocol::number::Number;
     use tequio_protocol::op::Op;
+    use tequio_protocol::outcome::Outcome;
 
     async fn start() -> (Dispatcher, Ended) {
         let store = Arc::new(MemoryStore::new());
@@ -745,6 +753,74 @@ mod tests {
             grid,
             submitted_at_ms: 0,
         }
+    }
+
+    /// A worker that computes whatever it is lent of grids.
+    async fn work(dispatcher: Dispatcher) {
+        let address = SocketAddr::from(([127, 0, 0, 1], 1)).into();
+        let peer = Peer { address, path: "/".to_owned(), agent: None };
+        let (worker, mut outbox) = dispatcher.connected(peer).await.unwrap();
+        let hello = Hello {
+            protocol: PROTOCOL,
+            agent: String::new(),
+            slots: 1,
+            worker: String::new(),
+            ops: Vec::new(),
+            resume: None,
+        };
+        dispatcher.heard(worker, FromWorker::Hello(hello)).await.unwrap();
+        while let Some(Outgoing::Message(message)) = outbox.recv().await {
+            let ServerMessage::Lease(lease) = *message else { continue };
+            let LeaseInputs::Grid(grid) = &lease.inputs else { panic!("{lease:?}") };
+            let inputs = grid.inputs(lease.first..lease.first + lease.count);
+            let results = LeaseResults {
+                lease: lease.lease,
+                first: lease.first,
+                results: inputs.map(|input| Number(input.compute())).collect(),
+                duration_ms: None,
+                agent: None,
+            };
+            dispatcher.heard(worker, FromWorker::Results(results)).await.unwrap();
+        }
+    }
+
+    /// Errors that another server records of `tasks`.
+    fn foreign(job: JobId, tasks: std::ops::Range<u64>) -> Recording {
+        let error = || Outcome::Error { error: "of another server".to_owned() };
+        Recording {
+            job,
+            first: tasks.start,
+            outcomes: tasks.map(|_| error()).collect(),
+            worker: WorkerId(99),
+            agent: String::new(),
+            duration_ms: None,
+            recorded_at_ms: 0,
+        }
+    }
+
+    #[tokio::test]
+    async fn outcomes_that_are_there_already_stand_and_their_job_comes_to_its_end() {
+        let store = Arc::new(MemoryStore::new());
+        let metrics = Arc::new(Metrics::default());
+        let started = Dispatcher::start(None, store.clone(), metrics.clone(), 1).await;
+        let (dispatcher, _ended) = started.unwrap();
+        let id = dispatcher.submit(job(1000)).await.unwrap();
+        let mut progress = dispatcher.follow(id).await.unwrap().unwrap();
+        let foreign = [0..1, 10..30, 500..503].map(|tasks| foreign(id, tasks));
+        assert_eq!(store.record(&foreign).unwrap(), [Fresh::All, Fresh::All, Fresh::All]);
+        let worker = tokio::spawn(work(dispatcher.clone()));
+        let over = progress.wait_for(|progress| progress.state.is_over());
+        let over = *timeout(Duration::from_secs(60), over).await.unwrap().unwrap();
+        assert_eq!((over.state, over.recorded, over.failed), (JobState::Done, 1000, 24));
+        let view = dispatcher.job(id).await.unwrap().unwrap();
+        let tally = store.tally(id).unwrap();
+        assert_eq!((view.done, view.failed), (976, 24));
+        assert_eq!((tally.done, tally.failed), (976, 24), "the first ones stand");
+        // Those of the other server that are known by then need not be computed here as well.
+        let dropped = metrics.duplicates.get();
+        assert!(metrics.recorded.get() == 976 && (1..=24).contains(&dropped), "{dropped}");
+        assert_eq!(dispatcher.health().await.unwrap().store_error, None);
+        worker.abort();
     }
 
     #[tokio::test]

@@ -5,10 +5,12 @@
 //! done, or one group of submissions. However many submit, recording waits for one of them.
 
 use super::Event;
-use super::core::{Recorded, Removable};
+use super::core::{Overlap, Recorded, Removable};
 use crate::metrics::Metrics;
-use crate::store::{NewJob, Recording, Store, StoreError, StoredJob};
+use crate::pace::Pace;
+use crate::store::{Fresh, NewJob, Recording, Store, StoreError, StoredJob, gaps};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -17,13 +19,13 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
-    COMMIT_BUSY, COMMIT_GATHER, COMMIT_SUBMISSIONS_MAX, COMMIT_TASKS_MAX, STATES_WAIT, STORE_CHECK,
-    STORE_RETRY,
+    COMMIT_BUSY, COMMIT_GATHER, COMMIT_SUBMISSIONS_MAX, COMMIT_TASKS_MAX, COMPLAINT_LINE_PACE,
+    COMPLAINT_LINES_BURST, STATES_WAIT, STORE_CHECK, STORE_RETRY,
 };
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tracing::error;
+use tracing::{error, warn};
 
 /// The answer to one write.
 pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -104,6 +106,8 @@ struct Writer {
     failed_at: Option<Instant>,
     /// Until when the next transaction may wait for more, where the last one had much.
     gather_until: Option<Instant>,
+    /// What the console says of outcomes that were there already.
+    overlap_lines: Pace<Instant>,
     is_stopping: bool,
 }
 
@@ -122,6 +126,7 @@ impl Writer {
             removing: VecDeque::new(),
             failed_at: None,
             gather_until: None,
+            overlap_lines: Pace::new(COMPLAINT_LINES_BURST, COMPLAINT_LINE_PACE, Instant::now()),
             is_stopping: false,
         }
     }
@@ -264,7 +269,7 @@ impl Writer {
             }
         };
         match done {
-            Ok(()) => {
+            Ok(_) => {
                 for (job, _, reply) in settings {
                     self.states.remove(&job);
                     answer(reply, Ok(()));
@@ -409,15 +414,19 @@ impl Writer {
         }
         let began = Instant::now();
         match self.commit() {
-            Ok(()) => {
+            Ok(fresh) => {
                 self.metrics.commit.observe(began.elapsed().as_secs_f64());
                 self.states.clear();
                 self.states_since = None;
                 self.recover();
                 self.gather_until =
                     (self.waiting.len() >= COMMIT_BUSY).then(|| began + COMMIT_GATHER);
+                let dropped = self.drop_known(fresh);
                 let recorded = Recorded::all(self.waiting.drain(..));
                 self.tell(Event::Recorded(recorded));
+                for (job, dropped) in dropped {
+                    self.tell_of_overlap(job, dropped);
+                }
             }
             Err(error) => self.fail(&error),
         }
@@ -425,7 +434,7 @@ impl Writer {
 
     /// Commits what waits. A job that is damaged where its outcomes or its state belong is set aside: the
     /// others need not wait for it.
-    fn commit(&mut self) -> Result<(), StoreError> {
+    fn commit(&mut self) -> Result<Vec<Fresh>, StoreError> {
         loop {
             match self.store.commit(self.waiting.make_contiguous(), &self.states) {
                 Err(StoreError::Damaged { job, what, .. })
@@ -437,6 +446,47 @@ impl Writer {
                 done => return done,
             }
         }
+    }
+
+    /// Leaves what was new of that which was committed, and gives how many outcomes of which jobs were
+    /// not: others of their tasks were there already. That is no failure, and recording goes on.
+    fn drop_known(&mut self, fresh: Vec<Fresh>) -> BTreeMap<JobId, u64> {
+        let mut dropped = BTreeMap::new();
+        if fresh.iter().all(|fresh| *fresh == Fresh::All) {
+            return dropped;
+        }
+        for (recording, fresh) in std::mem::take(&mut self.waiting).into_iter().zip(fresh) {
+            let Fresh::Only(new) = fresh else {
+                self.waiting.push_back(recording);
+                continue;
+            };
+            let tasks = recording.first..recording.first + recording.outcomes.len();
+            let known = gaps(&tasks, new.iter().cloned());
+            self.warn_of_overlap(recording.job, &known);
+            let count: u64 = known.iter().map(|tasks| tasks.end - tasks.start).sum();
+            *dropped.entry(recording.job).or_default() += count;
+            self.waiting.extend(new.iter().map(|tasks| recording.part(tasks)));
+        }
+        dropped
+    }
+
+    fn warn_of_overlap(&mut self, job: JobId, known: &[Range<u64>]) {
+        let (Some(first), Some(last)) = (known.first(), known.last()) else { return };
+        if self.overlap_lines.take(Instant::now()) {
+            warn!(
+                "job {job}: tasks within {}..{} have outcomes already, which stand: another server writes                  to this store, or it is a fault of this one",
+                first.start, last.end
+            );
+        }
+    }
+
+    fn tell_of_overlap(&self, job: JobId, dropped: u64) {
+        self.tell(match self.store.tally(job) {
+            Ok(tally) => Event::Overlapped(Overlap { job, dropped, tally }),
+            Err(StoreError::Damaged { what, .. }) => Event::SetAside { job, what, lost: dropped },
+            // What is recorded of it is not known then, and is at the next start.
+            Err(error) => Event::SetAside { job, what: error.to_string(), lost: dropped },
+        });
     }
 
     /// Drops what waits of a job that cannot be written to.
@@ -493,8 +543,7 @@ fn answer<T>(reply: Reply<T>, done: Result<T, StoreError>) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::{Loaded, MemoryStore, Run, Sample};
-    use std::ops::Range;
+    use crate::store::{Loaded, MemoryStore, Run, Sample, Tally};
     use std::sync::Mutex;
     use tequio_protocol::grid::Axis;
     use tequio_protocol::ids::WorkerId;
@@ -576,12 +625,16 @@ mod tests {
             &self,
             recordings: &[Recording],
             states: &BTreeMap<JobId, JobState>,
-        ) -> Result<(), StoreError> {
+        ) -> Result<Vec<Fresh>, StoreError> {
             self.note(format!("commit {} {}", recordings.len(), states.len()));
             match self.failing.lock().unwrap().pop() {
                 Some(error) => Err(error),
                 None => self.store.commit(recordings, states),
             }
+        }
+
+        fn tally(&self, job: JobId) -> Result<Tally, StoreError> {
+            self.store.tally(job)
         }
 
         fn outcomes(
@@ -756,6 +809,25 @@ mod tests {
             let state = store.load().unwrap().jobs[0].state;
             assert_eq!(state, JobState::Done, "after {failures} failures");
         }
+    }
+
+    #[test]
+    fn outcomes_that_are_there_already_do_not_keep_others_from_being_recorded() {
+        let store = Arc::new(Noting::default());
+        let [one, other] = [(); 2].map(|()| store.store.submit(&job()).unwrap());
+        let writes = vec![record(one, 0), record(one, 0), record(other, 7), record(one, 3)];
+        let Write::Record(foreign) = record(one, 3) else { unreachable!() };
+        store.store.record(&[foreign]).unwrap();
+        let (notes, told) = written(store.clone(), writes);
+        assert_eq!(notes, ["commit 4 0"], "it is not tried again");
+        let [Event::Recorded(recorded), Event::Overlapped(overlap)] = &told[..] else {
+            panic!("{told:?}");
+        };
+        let recorded = recorded.iter().map(|recorded| (recorded.job, recorded.range.clone()));
+        assert_eq!(recorded.collect::<Vec<_>>(), [(one, 0..1), (other, 7..8)]);
+        let tally = store.tally(one).unwrap();
+        assert_eq!((tally.done, &tally.recorded), (2, &vec![0..1, 3..4]));
+        assert_eq!(*overlap, Overlap { job: one, dropped: 2, tally });
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! A store that lasts as long as its process: for `--memory`, tests and the simulation.
 
 use super::{
-    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob, jumps,
-    push_joined, runs_within,
+    Around, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob,
+    Tally, gaps, jumps, push_joined, runs_within,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -185,21 +185,26 @@ impl Store for MemoryStore {
         &self,
         recordings: &[Recording],
         states: &BTreeMap<JobId, JobState>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Fresh>, StoreError> {
         let mut state = self.lock();
-        for (position, recording) in recordings.iter().enumerate() {
-            if let Err(error) = state.record_one(recording) {
-                recordings[..position].iter().for_each(|recorded| state.take_back(recorded));
-                return Err(error);
-            }
+        // All of them are looked at first, so that none is recorded where one cannot be.
+        for recording in recordings {
+            state.published(recording.job)?;
+            recording.end()?;
         }
+        let fresh = recordings.iter().map(|recording| state.record_one(recording));
+        let fresh = fresh.collect::<Result<_, _>>()?;
         for (job, to) in states {
             // One that was removed has none.
             if let Ok(published) = state.published(*job) {
                 published.state = Some(*to);
             }
         }
-        Ok(())
+        Ok(fresh)
+    }
+
+    fn tally(&self, job: JobId) -> Result<Tally, StoreError> {
+        Ok(self.lock().published(job)?.tally())
     }
 
     fn outcomes(
@@ -299,27 +304,24 @@ impl State {
         self.jobs.get_mut(&job).filter(grows).ok_or(StoreError::Missing(job))
     }
 
-    fn record_one(&mut self, recording: &Recording) -> Result<(), StoreError> {
-        let Recording { job, first, outcomes, .. } = recording;
-        let published = self.published(*job)?;
-        let end = recording.end()?;
-        if outcomes.is_empty() {
-            return Ok(());
+    /// Records what is new of a recording.
+    fn record_one(&mut self, recording: &Recording) -> Result<Fresh, StoreError> {
+        let published = self.published(recording.job)?;
+        let tasks = recording.first..recording.end()?;
+        if tasks.is_empty() {
+            return Ok(Fresh::All);
         }
-        if published.overlapping(&(*first..end)).next().is_some() {
-            return Err(StoreError::Overlap { job: *job, first: *first, end });
+        let mut taken = published.overlapping(&tasks).peekable();
+        if taken.peek().is_none() {
+            drop(taken);
+            published.runs.insert(tasks.start, Kept::of(&recording.outcomes.read()));
+            return Ok(Fresh::All);
         }
-        published.runs.insert(*first, Kept::of(&outcomes.read()));
-        Ok(())
-    }
-
-    /// Undoes [`State::record_one`].
-    fn take_back(&mut self, recording: &Recording) {
-        if let Some(job) = self.jobs.get_mut(&recording.job)
-            && !recording.outcomes.is_empty()
-        {
-            job.runs.remove(&recording.first);
+        let new = gaps(&tasks, taken.map(|(first, run)| *first..first + run.len()));
+        for tasks in &new {
+            published.runs.insert(tasks.start, Kept::of(&recording.part(tasks).outcomes.read()));
         }
+        Ok(Fresh::Only(new))
     }
 }
 
@@ -327,14 +329,7 @@ impl Job {
     /// `None` for a draft.
     fn stored(&self, id: JobId) -> Option<StoredJob> {
         let state = self.state?;
-        let tasks: u64 = self.runs.values().map(Kept::len).sum();
-        let failed: usize = self.runs.values().map(|run| run.errors.len()).sum();
-        let mut recorded = Vec::new();
-        if !state.is_over() {
-            for (first, run) in &self.runs {
-                push_joined(&mut recorded, *first..first + run.len());
-            }
-        }
+        let Tally { done, failed, recorded } = self.tally();
         Some(StoredJob {
             id,
             job: self.entered.clone(),
@@ -342,11 +337,22 @@ impl Job {
             is_open: self.is_open,
             appended_at_ms: self.appended_at_ms,
             state,
-            done: tasks - failed as u64,
-            failed: failed as u64,
-            recorded,
+            done,
+            failed,
+            recorded: if state.is_over() { Vec::new() } else { recorded },
             trouble: None,
         })
+    }
+
+    fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for (first, run) in &self.runs {
+            let failed = run.errors.len() as u64;
+            tally.failed += failed;
+            tally.done += run.len() - failed;
+            push_joined(&mut tally.recorded, *first..first + run.len());
+        }
+        tally
     }
 
     fn around(&self, index: u64) -> Around {

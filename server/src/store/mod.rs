@@ -111,19 +111,23 @@ pub trait Store: Send + Sync {
     /// Sets a job's state.
     fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError>;
 
-    /// Records outcomes, all or none. Errs with [`StoreError::Overlap`] where an index has an
-    /// outcome already: the first one stands. An empty recording records nothing.
-    fn record(&self, recordings: &[Recording]) -> Result<(), StoreError> {
+    /// Records outcomes as [`Store::commit`] does.
+    fn record(&self, recordings: &[Recording]) -> Result<Vec<Fresh>, StoreError> {
         self.commit(recordings, &BTreeMap::new())
     }
 
-    /// Records outcomes and sets jobs' states, all or nothing of both. A state of a job that is not
-    /// there, since it was removed meanwhile, is left out.
+    /// Records outcomes and sets jobs' states, all or nothing of both. Answers of each recording which of
+    /// its tasks were new: where an index has an outcome already, also of a recording before in the same
+    /// call, the first one stands. An empty recording records nothing. A state of a job that is not there,
+    /// since it was removed meanwhile, is left out.
     fn commit(
         &self,
         recordings: &[Recording],
         states: &BTreeMap<JobId, JobState>,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Vec<Fresh>, StoreError>;
+
+    /// What is recorded of a job, whatever its state is.
+    fn tally(&self, job: JobId) -> Result<Tally, StoreError>;
 
     /// Outcomes recorded within `range`, in the order of their indices, each run with its first
     /// index; at most about `tasks_max` of them, and the first run whatever its length. A run is
@@ -220,6 +224,26 @@ pub struct Recording {
     pub recorded_at_ms: u64,
 }
 
+/// Which tasks of a [`Recording`] were new to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    /// All of them, as nearly always.
+    All,
+    /// These, in order. The others had outcomes already, and those stand.
+    Only(Vec<Range<u64>>),
+}
+
+/// What is recorded of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Tasks with a result.
+    pub done: u64,
+    /// Tasks with an error.
+    pub failed: u64,
+    /// The intervals that have outcomes, in order, neighbours joined.
+    pub recorded: Vec<Range<u64>>,
+}
+
 /// Neighbouring outcomes, at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
@@ -258,6 +282,13 @@ impl StoredJob {
 }
 
 impl Recording {
+    /// What it has of `tasks`, which lie in its interval.
+    pub fn part(&self, tasks: &Range<u64>) -> Recording {
+        let outcomes = self.outcomes.read().into_iter().skip((tasks.start - self.first) as usize);
+        let outcomes = outcomes.take((tasks.end - tasks.start) as usize).collect();
+        Recording { first: tasks.start, outcomes, agent: self.agent.clone(), ..*self }
+    }
+
     /// The index behind the last; errs where no job has such a task.
     fn end(&self) -> Result<u64, StoreError> {
         let end = self.first.checked_add(self.outcomes.len());
@@ -284,6 +315,26 @@ fn runs_within(runs: &[LineRun], range: &Range<u64>) -> Vec<LineRun> {
     let from = runs.partition_point(|run| run.first <= range.start).saturating_sub(1);
     let reaching = runs[from..].iter().take_while(|run| run.first < range.end);
     reaching.copied().collect()
+}
+
+/// The parts of `tasks` that are in none of the intervals `taken`, which reach into it, in order, and do
+/// not overlap.
+pub(crate) fn gaps(
+    tasks: &Range<u64>,
+    taken: impl IntoIterator<Item = Range<u64>>,
+) -> Vec<Range<u64>> {
+    let mut gaps = Vec::new();
+    let mut start = tasks.start;
+    for taken in taken {
+        if start < taken.start {
+            gaps.push(start..taken.start);
+        }
+        start = start.max(taken.end);
+    }
+    if start < tasks.end {
+        gaps.push(start..tasks.end);
+    }
+    gaps
 }
 
 /// Adds `next`, which lies behind all of `recorded`, joined to the last of them if it touches it.

@@ -27,7 +27,8 @@ pub(super) use transaction::io;
 use super::exclusion::{Exclusion, FILE_NAME, LOCK_NAME};
 use super::identity::Identity;
 use super::{
-    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, runs_within,
+    Around, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, Tally,
+    runs_within,
 };
 use inputs::{insert_inputs, insert_lines, select_inputs, select_inputs_end, select_lines};
 use jobs::{
@@ -37,7 +38,8 @@ use jobs::{
 };
 use open::{beside, create_folder, limit_pages, open_reader, open_writer};
 use outcomes::{
-    insert_recordings, outcomes_of, select_around, select_outcomes, select_single_outcomes,
+    OUTCOMES, insert_recordings, outcomes_of, select_around, select_outcomes,
+    select_single_outcomes, select_tally,
 };
 use pool::Pool;
 use rows::{ROW, find};
@@ -319,7 +321,7 @@ impl Store for SqliteStore {
         &self,
         recordings: &[Recording],
         states: &BTreeMap<JobId, JobState>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Fresh>, StoreError> {
         self.write(|tx| {
             for (job, state) in states {
                 match damage::of_job(*job, ROW, update_state(tx, *job, *state)) {
@@ -327,12 +329,21 @@ impl Store for SqliteStore {
                     Err(error) => return Err(error),
                 }
             }
+            let mut fresh = Vec::with_capacity(recordings.len());
             for of_job in recordings.chunk_by(|one, next| one.job == next.job) {
                 let job = of_job[0].job;
                 select_published(tx, job)?;
-                damage::of_job(job, "what is recorded of it", insert_recordings(tx, of_job))?;
+                let inserted = insert_recordings(tx, of_job, &mut fresh);
+                damage::of_job(job, OUTCOMES, inserted)?;
             }
-            Ok(())
+            Ok(fresh)
+        })
+    }
+
+    /// Of the connection that writes: whoever records does not wait for those who read.
+    fn tally(&self, job: JobId) -> Result<Tally, StoreError> {
+        self.read_from(&lock(&self.writer), |connection| {
+            damage::of_job(job, OUTCOMES, select_tally(connection, job))
         })
     }
 
