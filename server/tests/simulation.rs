@@ -418,7 +418,10 @@ impl Simulation {
         if !has_grid {
             self.store.append_inputs(id, 0, &inputs[..sent as usize]).unwrap();
         }
-        self.store.publish(id, is_open).unwrap();
+        match is_open {
+            true => self.store.publish_open(id).unwrap(),
+            false => self.store.publish(id).unwrap(),
+        }
         let all = 0..inputs.len() as u64;
         // What the server computes itself is possible.
         let impossible = match self.failures == Failures::Believed && self.chance(0.3) {
@@ -491,7 +494,7 @@ impl Simulation {
         if is_open {
             self.after(5.0, Happening::Grow { job: id });
         } else {
-            self.store.publish(id, false).unwrap();
+            self.store.close(id).unwrap();
         }
         let now = self.wall();
         self.with_core(|core| core.grow_job(id, total, is_open, now));

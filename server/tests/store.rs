@@ -9,8 +9,8 @@ use std::ops::Range;
 use std::path::Path;
 use std::thread;
 use tequio::store::{
-    Fresh, MemoryStore, NewJob, Options, PAGE_BYTES, Recording, Run, Sample, SqliteStore, Store,
-    StoreError, StoredJob, Tally,
+    Condition, Fresh, MemoryStore, NewJob, Options, PAGE_BYTES, Recording, Run, Sample,
+    SqliteStore, Store, StoreError, StoredJob, Tally,
 };
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid};
@@ -57,6 +57,7 @@ conformance! {
     inputs_keep_the_numbers_of_their_lines
     many_jumps_of_lines_are_found_wherever_one_looks
     open_jobs_grow_until_they_are_closed_or_over
+    a_job_that_is_set_aside_takes_no_inputs_and_may_be_removed
     when_a_job_was_appended_to_is_kept
     every_kind_of_outcome_comes_back_to_the_bit
     the_first_outcome_stands_and_the_rest_is_recorded
@@ -94,7 +95,7 @@ fn jobs_are_kept_as_entered_oldest_first(store: &dyn Store) {
         submitted_at_ms: 1_763_700_000_123,
     };
     let first = store.create_job(&rich).unwrap();
-    store.publish(first, false).unwrap();
+    store.publish(first).unwrap();
     let second = running(store, 5);
     let expected = StoredJob {
         id: first,
@@ -119,8 +120,8 @@ fn a_job_that_is_submitted_at_once_is_as_one_in_two_steps(store: &dyn Store) {
     let jobs = store.load().unwrap().jobs;
     assert_eq!((jobs[0].id, jobs[1].id), (in_two, at_once));
     assert_eq!(jobs[1], StoredJob { id: at_once, ..jobs[0].clone() });
-    assert_missing(at_once, store.publish(at_once, false));
-    assert_missing(at_once, store.discard(at_once));
+    assert_wrong_state(at_once, Condition::In(JobState::Running), store.publish(at_once));
+    assert_wrong_state(at_once, Condition::In(JobState::Running), store.discard(at_once));
     store.record(&[numbers(at_once, 0..5)]).unwrap();
 }
 
@@ -131,10 +132,10 @@ fn a_load_discards_drafts_and_ids_are_never_given_again(store: &dyn Store) {
     let jobs = store.load().unwrap().jobs;
     assert_eq!(jobs.iter().map(|job| job.id).collect::<Vec<_>>(), [kept]);
     assert_missing(draft, store.inputs(draft, 0..1));
-    assert_missing(draft, store.publish(draft, false));
+    assert_missing(draft, store.publish(draft));
     let next = store.create_job(&inputs_job()).unwrap();
     assert!(next > draft, "{next} after {draft}");
-    assert_missing(next, store.inputs(next, 0..1));
+    assert_out_of_range(next, 0..1, store.inputs(next, 0..1));
 }
 
 fn a_discarded_draft_is_gone_and_only_drafts_are_discarded(store: &dyn Store) {
@@ -145,8 +146,8 @@ fn a_discarded_draft_is_gone_and_only_drafts_are_discarded(store: &dyn Store) {
     assert_missing(draft, store.inputs(draft, 0..1));
     let next = store.create_job(&inputs_job()).unwrap();
     assert!(next > draft, "{next} after {draft}");
-    store.publish(next, true).unwrap();
-    assert_missing(next, store.discard(next));
+    store.publish_open(next).unwrap();
+    assert_wrong_state(next, Condition::In(JobState::Running), store.discard(next));
 }
 
 fn a_removed_job_is_gone_at_once_and_only_jobs_that_are_over_are_removed(store: &dyn Store) {
@@ -156,14 +157,15 @@ fn a_removed_job_is_gone_at_once_and_only_jobs_that_are_over_are_removed(store: 
     for index in 0..rows {
         store.record(&[numbers(job, index..index + 1)]).unwrap();
     }
-    assert_missing(job, store.remove(job));
+    assert_wrong_state(job, Condition::In(JobState::Running), store.remove(job));
     assert_eq!(store.outcomes(job, 0..rows, rows).unwrap().len() as u64, rows, "it is not over");
     store.set_state(job, JobState::Done).unwrap();
     let mut is_left = store.remove(job).unwrap();
     assert_missing(job, store.outcomes(job, 0..1, 1));
     assert_missing(job, store.set_state(job, JobState::Running));
     assert_missing(job, store.record(&[numbers(job, rows..rows + 1)]));
-    assert_missing(job, store.publish(job, true));
+    assert_missing(job, store.publish_open(job));
+    assert_missing(job, store.close(job));
     assert_missing(job, store.discard(job));
     while is_left {
         is_left = store.remove(job).unwrap();
@@ -184,32 +186,40 @@ fn what_is_being_removed_takes_no_inputs_and_a_draft_is_not_removed(store: &dyn 
     store.append_inputs(job, 0, &inputs(0..3)).unwrap();
     assert_missing(job, store.remove(job));
     assert_eq!(store.inputs(job, 0..3).unwrap(), inputs(0..3));
-    store.publish(job, true).unwrap();
+    store.publish_open(job).unwrap();
     store.set_state(job, JobState::Cancelled).unwrap();
     store.remove(job).unwrap();
     assert_missing(job, store.append_inputs(job, 3, &inputs(3..4)));
-    assert_missing(job, store.publish(job, false));
+    assert_missing(job, store.publish(job));
+    assert_missing(job, store.close(job));
     assert_missing(job, store.inputs(job, 0..1));
     assert_eq!(store.load().unwrap().jobs, []);
 }
 
 fn states_are_kept_and_set_by_publishing_only_once(store: &dyn Store) {
     let job = store.create_job(&inputs_job()).unwrap();
-    store.publish(job, true).unwrap();
+    store.publish_open(job).unwrap();
     assert_eq!(only_job(store).state, JobState::Running);
     for state in [JobState::Paused, JobState::Done, JobState::Cancelled, JobState::Paused] {
         store.set_state(job, state).unwrap();
         assert_eq!(only_job(store).state, state);
     }
-    store.publish(job, true).unwrap();
-    assert_eq!(only_job(store).state, JobState::Paused, "an open job keeps its state");
+    assert_wrong_state(job, Condition::In(JobState::Paused), store.publish(job));
+    assert_wrong_state(job, Condition::In(JobState::Paused), store.publish_open(job));
+    store.close(job).unwrap();
+    assert_eq!(only_job(store).state, JobState::Paused, "it keeps its state");
+    assert!(!only_job(store).is_open);
 }
 
 fn what_is_not_there_is_missing(store: &dyn Store) {
     running(store, 5);
     for job in [JobId(99), JobId(0), JobId(INTEGER_MAX), JobId(u64::MAX)] {
         assert_missing(job, store.append_inputs(job, 0, &inputs(0..1)));
-        assert_missing(job, store.publish(job, false));
+        assert_missing(job, store.publish(job));
+        assert_missing(job, store.publish_open(job));
+        assert_missing(job, store.close(job));
+        assert_missing(job, store.remove(job));
+        assert_missing(job, store.lines(job, 0..1));
         assert_missing(job, store.discard(job));
         assert_missing(job, store.set_state(job, JobState::Paused));
         assert_missing(job, store.record(&[numbers(job, 0..1)]));
@@ -222,6 +232,7 @@ fn what_is_not_there_is_missing(store: &dyn Store) {
 
 fn drafts_are_missing_to_all_that_is_for_jobs(store: &dyn Store) {
     let draft = store.create_job(&inputs_job()).unwrap();
+    assert_missing(draft, store.close(draft));
     assert_missing(draft, store.set_state(draft, JobState::Running));
     assert_missing(draft, store.record(&[numbers(draft, 0..1)]));
     assert_missing(draft, store.outcomes(draft, 0..1, 1));
@@ -235,7 +246,7 @@ fn inputs_come_back_across_blocks(store: &dyn Store) {
         store.append_inputs(job, part.start, &inputs(part.clone())).unwrap();
     }
     assert_eq!(store.inputs(job, 0..4000).unwrap(), inputs(0..4000), "of a draft too");
-    store.publish(job, false).unwrap();
+    store.publish(job).unwrap();
     let edges = [0, 1, 2, 3, 4, 1026, 1027, 1028, 2051, 2499, 2500, 2501, 3524, 3525, 3999, 4000];
     for start in edges {
         for end in edges.into_iter().filter(|end| *end >= start) {
@@ -247,7 +258,7 @@ fn inputs_come_back_across_blocks(store: &dyn Store) {
         }
     }
     for beyond in [0..4001, 4000..4001, 5000..5001, 0..u64::MAX] {
-        assert_missing(job, store.inputs(job, beyond));
+        assert_out_of_range(job, beyond.clone(), store.inputs(job, beyond));
     }
     let negative = [RepeatMultiply::new(-0.0, 5e-324, INTEGER_MAX).unwrap()];
     let odd = store.create_job(&inputs_job()).unwrap();
@@ -259,20 +270,20 @@ fn inputs_come_back_across_blocks(store: &dyn Store) {
 
 fn inputs_are_appended_right_behind_the_last(store: &dyn Store) {
     let job = store.create_job(&inputs_job()).unwrap();
-    assert_missing(job, store.append_inputs(job, 1, &inputs(1..2)));
+    assert_out_of_range(job, 0..1, store.append_inputs(job, 1, &inputs(1..2)));
     store.append_inputs(job, 0, &[]).unwrap();
     store.append_inputs(job, 0, &inputs(0..10)).unwrap();
     for first in [0, 5, 9] {
         let error = store.append_inputs(job, first, &inputs(first..first + 7)).unwrap_err();
-        assert_overlap(&error, job, first..first + 7);
+        assert_taken(&error, job, first..first + 7);
     }
-    assert_missing(job, store.append_inputs(job, 11, &inputs(11..12)));
+    assert_out_of_range(job, 10..11, store.append_inputs(job, 11, &inputs(11..12)));
     store.append_inputs(job, 10, &inputs(10..12)).unwrap();
     assert_eq!(store.inputs(job, 0..12).unwrap(), inputs(0..12));
     let grid = running(store, 5);
-    assert_missing(grid, store.inputs(grid, 0..1));
+    assert_out_of_range(grid, 0..1, store.inputs(grid, 0..1));
     let draft = store.create_job(&grid_job(5)).unwrap();
-    assert_missing(draft, store.append_inputs(draft, 0, &inputs(0..1)));
+    assert_wrong_state(draft, Condition::OfGrid, store.append_inputs(draft, 0, &inputs(0..1)));
 }
 
 fn inputs_keep_the_numbers_of_their_lines(store: &dyn Store) {
@@ -282,7 +293,7 @@ fn inputs_keep_the_numbers_of_their_lines(store: &dyn Store) {
     let first = [line_run(0, 2), line_run(3, 5), line_run(4, 9)];
     store.append_lines(job, 0, &inputs(0..5), &first).unwrap();
     store.append_lines(job, 5, &inputs(5..8), &[line_run(5, 10)]).unwrap();
-    store.publish(job, true).unwrap();
+    store.publish_open(job).unwrap();
     store.append_inputs(job, 8, &inputs(8..10)).unwrap();
     store.append_lines(job, 10, &inputs(10..12), &[line_run(10, 99)]).unwrap();
     let (start, middle, end) = (line_run(0, 2), line_run(4, 9), line_run(10, 99));
@@ -330,27 +341,41 @@ fn many_jumps_of_lines_are_found_wherever_one_looks(store: &dyn Store) {
 fn open_jobs_grow_until_they_are_closed_or_over(store: &dyn Store) {
     let job = store.create_job(&inputs_job()).unwrap();
     store.append_inputs(job, 0, &inputs(0..10)).unwrap();
-    store.publish(job, true).unwrap();
+    store.publish_open(job).unwrap();
     store.record(&[numbers(job, 0..10)]).unwrap();
     store.append_inputs(job, 10, &inputs(10..15)).unwrap();
     let grown = only_job(store);
     assert_eq!((grown.total, grown.is_open), (15, true));
     store.set_state(job, JobState::Cancelled).unwrap();
-    assert_missing(job, store.append_inputs(job, 15, &inputs(15..16)));
-    assert_missing(job, store.publish(job, true));
+    let closed = Condition::Closed(JobState::Cancelled);
+    assert_wrong_state(job, closed, store.append_inputs(job, 15, &inputs(15..16)));
+    assert_wrong_state(job, closed, store.close(job));
     store.set_state(job, JobState::Running).unwrap();
-    store.publish(job, false).unwrap();
+    store.close(job).unwrap();
     let after = only_job(store);
     assert_eq!((after.total, after.is_open, after.done), (15, false, 10));
-    assert_missing(job, store.append_inputs(job, 15, &inputs(15..16)));
-    assert_missing(job, store.publish(job, true));
+    let closed = Condition::Closed(JobState::Running);
+    assert_wrong_state(job, closed, store.append_inputs(job, 15, &inputs(15..16)));
+    assert_wrong_state(job, closed, store.close(job));
     assert_eq!(store.inputs(job, 8..12).unwrap(), inputs(8..12));
+}
+
+fn a_job_that_is_set_aside_takes_no_inputs_and_may_be_removed(store: &dyn Store) {
+    let job = store.create_job(&inputs_job()).unwrap();
+    store.publish_open(job).unwrap();
+    store.set_aside(job);
+    let aside = Condition::SetAside;
+    assert_wrong_state(job, aside, store.append_inputs(job, 0, &inputs(0..1)));
+    assert_wrong_state(job, aside, store.publish(job));
+    assert_wrong_state(job, aside, store.close(job));
+    while store.remove(job).unwrap() {}
+    assert_missing(job, store.remove(job));
 }
 
 fn when_a_job_was_appended_to_is_kept(store: &dyn Store) {
     let job = store.create_job(&inputs_job()).unwrap();
     assert_missing(job, store.note_appended(job, 7));
-    store.publish(job, true).unwrap();
+    store.publish_open(job).unwrap();
     let submitted = inputs_job().submitted_at_ms;
     assert_eq!(only_job(store).appended_at_ms, submitted);
     for at_ms in [submitted + 1, submitted + 5_000_000] {
@@ -358,7 +383,7 @@ fn when_a_job_was_appended_to_is_kept(store: &dyn Store) {
         assert_eq!(only_job(store).appended_at_ms, at_ms);
     }
     let other = store.create_job(&inputs_job()).unwrap();
-    store.publish(other, true).unwrap();
+    store.publish_open(other).unwrap();
     let jobs = store.load().unwrap().jobs;
     assert_eq!(jobs[1].appended_at_ms, submitted, "each has its own");
     store.set_state(job, JobState::Cancelled).unwrap();
@@ -444,7 +469,8 @@ fn a_batch_is_all_or_none(store: &dyn Store) {
     for overlap in [0..10, 150..250] {
         let batch = [numbers(job, overlap.clone()), numbers(unknown, 0..1)];
         assert_missing(unknown, store.record(&batch));
-        assert_missing(job, store.record(&[numbers(job, overlap), beyond.clone()]));
+        let result = store.record(&[numbers(job, overlap), beyond.clone()]);
+        assert_out_of_range(job, JOB_TASKS_MAX..JOB_TASKS_MAX + 1, result);
         assert_eq!(store.outcomes(job, 0..1000, 1000).unwrap(), before);
     }
     let loaded = only_job(store);
@@ -641,8 +667,9 @@ fn indices_reach_to_the_largest_and_not_beyond(store: &dyn Store) {
     assert_eq!(store.outcomes(job, 0..JOB_TASKS_MAX, 9).unwrap(), [run(last.clone())]);
     assert_eq!(only_job(store).recorded, std::slice::from_ref(&last));
     for first in [JOB_TASKS_MAX, u64::MAX] {
-        assert_missing(
+        assert_out_of_range(
             job,
+            first..first.saturating_add(1),
             store.record(&[recording(job, first, vec![Outcome::Result(Number(1.0))])]),
         );
     }
@@ -819,7 +846,7 @@ fn opening_again_finds_everything() {
     store.record(&[mixed(grid, 5..100), mixed(grid, 300..301)]).unwrap();
     let open = store.create_job(&inputs_job()).unwrap();
     store.append_inputs(open, 0, &inputs(0..3000)).unwrap();
-    store.publish(open, true).unwrap();
+    store.publish_open(open).unwrap();
     store.set_state(grid, JobState::Paused).unwrap();
     let jobs = store.load().unwrap().jobs;
     let draft = store.create_job(&inputs_job()).unwrap();
@@ -965,10 +992,13 @@ fn a_folder_that_cannot_be_is_an_error_with_its_path() {
     let file = dir.path().join("a file");
     fs::write(&file, "").unwrap();
     let error = SqliteStore::open(&file).unwrap_err();
-    assert!(matches!(&error, StoreError::Io(said) if said.contains("a file")), "{error}");
+    assert!(matches!(&error, StoreError::Unavailable(said) if said.contains("a file")), "{error}");
     fs::create_dir_all(dir.path().join("data/tequio.sqlite")).unwrap();
     let error = SqliteStore::open(&dir.path().join("data")).unwrap_err();
-    assert!(matches!(&error, StoreError::Io(said) if said.contains("tequio.sqlite")), "{error}");
+    assert!(
+        matches!(&error, StoreError::Unavailable(said) if said.contains("tequio.sqlite")),
+        "{error}"
+    );
 }
 
 #[test]
@@ -985,21 +1015,21 @@ fn a_full_store_keeps_what_it_has_and_goes_on_when_it_may_grow() {
     for _ in 0..3 {
         let error = store.record(&batch).unwrap_err();
         let text = error.to_string();
-        assert!(matches!(error, StoreError::Io(_)), "{error:?}");
+        assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
         assert!(text.contains("tequio.sqlite") && text.contains("is full"), "{text}");
         assert_eq!(store.outcomes(job, 0..JOB_TASKS_MAX, u64::MAX).unwrap(), before);
     }
     let draft = store.create_job(&inputs_job()).unwrap();
     let error = store.append_inputs(draft, 0, &inputs(0..20_000)).unwrap_err();
-    assert!(matches!(error, StoreError::Io(_)), "{error:?}");
-    assert_missing(draft, store.inputs(draft, 0..1));
+    assert!(matches!(error, StoreError::Unavailable(_)), "{error:?}");
+    assert_out_of_range(draft, 0..1, store.inputs(draft, 0..1));
     store.set_state(job, JobState::Paused).unwrap();
     store.record(&[numbers(job, 200..210)]).unwrap();
 
     store.set_max_pages(None).unwrap();
     store.record(&batch).unwrap();
     store.append_inputs(draft, 0, &inputs(0..20_000)).unwrap();
-    store.publish(draft, false).unwrap();
+    store.publish(draft).unwrap();
     drop(store);
     let bytes = fs::metadata(dir.path().join("tequio.sqlite")).unwrap().len();
     assert!(bytes > 100 * u64::from(PAGE_BYTES), "{bytes}");
@@ -1118,7 +1148,7 @@ fn inputs_job() -> NewJob {
 /// A running job with a grid of `total` tasks.
 fn running(store: &dyn Store, total: u64) -> JobId {
     let job = store.create_job(&grid_job(total)).unwrap();
-    store.publish(job, false).unwrap();
+    store.publish(job).unwrap();
     job
 }
 
@@ -1186,17 +1216,41 @@ fn run_of(recording: Recording) -> Run {
 
 fn assert_missing<T: std::fmt::Debug>(job: JobId, result: Result<T, StoreError>) {
     match result {
-        Err(StoreError::Missing(named)) => assert_eq!(named, job),
-        other => panic!("{other:?} instead of Missing"),
+        Err(StoreError::NoSuchJob(named)) => assert_eq!(named, job),
+        other => panic!("{other:?} instead of NoSuchJob"),
     }
 }
 
-fn assert_overlap(error: &StoreError, job: JobId, range: Range<u64>) {
+fn assert_wrong_state<T: std::fmt::Debug>(
+    job: JobId,
+    expected: Condition,
+    result: Result<T, StoreError>,
+) {
+    match result {
+        Err(StoreError::WrongState { job: named, is }) => assert_eq!((named, is), (job, expected)),
+        other => panic!("{other:?} instead of WrongState"),
+    }
+}
+
+fn assert_out_of_range<T: std::fmt::Debug>(
+    job: JobId,
+    range: Range<u64>,
+    result: Result<T, StoreError>,
+) {
+    match result {
+        Err(StoreError::OutOfRange { job: named, first, end }) => {
+            assert_eq!((named, first..end), (job, range));
+        }
+        other => panic!("{other:?} instead of OutOfRange"),
+    }
+}
+
+fn assert_taken(error: &StoreError, job: JobId, range: Range<u64>) {
     match error {
-        StoreError::Overlap { job: named, first, end } => {
+        StoreError::Taken { job: named, first, end } => {
             assert_eq!((*named, *first..*end), (job, range));
         }
-        other => panic!("{other:?} instead of Overlap"),
+        other => panic!("{other:?} instead of Taken"),
     }
 }
 

@@ -188,15 +188,15 @@ impl Dispatcher {
         let loading = store.clone();
         let loaded = tokio::task::spawn_blocking(move || loading.load())
             .await
-            .map_err(|error| StoreError::Io(format!("the store failed: {error}")))??;
+            .map_err(|error| StoreError::Unavailable(format!("the store failed: {error}")))??;
         let (events, inbox) = mpsc::channel(DISPATCHER_EVENTS_MAX);
         let (questions, asked) = mpsc::channel(DISPATCHER_EVENTS_MAX);
         let (reports, reported) = mpsc::unbounded_channel();
         let (writes, written) = sync_mpsc::channel();
         let writer = writer::start(store.clone(), written, reports.clone(), metrics.clone())
-            .map_err(|error| StoreError::Io(format!("no thread for the store: {error}")))?;
+            .map_err(|error| StoreError::Unavailable(format!("no thread for the store: {error}")))?;
         let (inputs, inputs_thread) = inputs::start(store, reports.clone())
-            .map_err(|error| StoreError::Io(format!("no thread for inputs: {error}")))?;
+            .map_err(|error| StoreError::Unavailable(format!("no thread for inputs: {error}")))?;
         let kept = Arc::new(Kept::default());
         let origin = Instant::now();
         let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
@@ -386,7 +386,7 @@ impl Dispatcher {
         self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
         match self.write(0, |reply| Write::Close(id, reply)).await {
             // Somebody else was faster.
-            Err(ChangeError::Store(StoreError::Missing(_))) => {
+            Err(ChangeError::Store(StoreError::NoSuchJob(_) | StoreError::WrongState { .. })) => {
                 self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
                 Ok(())
             }
@@ -621,7 +621,7 @@ impl State {
         match inputs {
             Ok(inputs) => self.core.inputs_read(lease, Ok(inputs), now),
             Err(StoreError::Damaged { what, .. }) => self.core.inputs_damaged(lease, what),
-            Err(StoreError::Missing(_)) => {
+            Err(StoreError::NoSuchJob(_) | StoreError::OutOfRange { .. }) => {
                 self.core.inputs_damaged(lease, "inputs of it are missing".to_owned());
             }
             Err(error) => self.core.inputs_read(lease, Err(error.to_string()), now),

@@ -284,7 +284,7 @@ impl Writer {
                 self.states_since.get_or_insert_with(Instant::now);
                 self.fail(&error);
                 for (_, _, reply) in settings {
-                    answer(reply, Err(StoreError::Io(error.to_string())));
+                    answer(reply, Err(StoreError::Unavailable(error.to_string())));
                 }
             }
         }
@@ -318,7 +318,7 @@ impl Writer {
             }
             Err(error) => {
                 for reply in replies {
-                    answer(reply, Err(StoreError::Io(error.to_string())));
+                    answer(reply, Err(StoreError::Unavailable(error.to_string())));
                 }
             }
         }
@@ -332,16 +332,22 @@ impl Writer {
             Write::AppendInputs(job, first, inputs, lines, reply) => {
                 answer(reply, self.store.append_lines(job, first, &inputs, &lines));
             }
-            Write::Publish(job, reply) => match self.store.publish(job.id, job.is_open) {
-                Ok(()) => self.tell(Event::Published(job, reply)),
-                Err(error) => answer(reply, Err(error)),
-            },
+            Write::Publish(job, reply) => {
+                let published = match job.is_open {
+                    true => self.store.publish_open(job.id),
+                    false => self.store.publish(job.id),
+                };
+                match published {
+                    Ok(()) => self.tell(Event::Published(job, reply)),
+                    Err(error) => answer(reply, Err(error)),
+                }
+            }
             Write::Grow(job, first, inputs, lines, is_open, reply) => {
                 let total = first + inputs.len() as u64;
                 match self.store.append_lines(job, first, &inputs, &lines) {
                     Err(error) => answer(reply, Err(error)),
                     Ok(()) if is_open => self.tell(Event::Grown(job, total, true, reply)),
-                    Ok(()) => match self.store.publish(job, false) {
+                    Ok(()) => match self.store.close(job) {
                         Ok(()) => self.tell(Event::Grown(job, total, false, reply)),
                         Err(error) => {
                             // It has grown all the same, and is closed when that is asked again.
@@ -353,7 +359,7 @@ impl Writer {
                 }
             }
             Write::NoteAppended(job, at_ms) => drop(self.store.note_appended(job, at_ms)),
-            Write::Close(job, reply) => match self.store.publish(job, false) {
+            Write::Close(job, reply) => match self.store.close(job) {
                 Ok(()) => self.tell(Event::Closed(job, reply)),
                 Err(error) => answer(reply, Err(error)),
             },
@@ -364,7 +370,7 @@ impl Writer {
 
     fn remove(&mut self, job: JobId, why: Removable, reply: Reply<()>) {
         if self.removing.contains(&job) {
-            return answer(reply, Err(StoreError::Missing(job)));
+            return answer(reply, Err(StoreError::NoSuchJob(job)));
         }
         // What was taken of it before it was over is recorded before it goes.
         if self.failed_at.is_none() {
@@ -373,7 +379,7 @@ impl Writer {
         let is_written = || self.waiting.iter().all(|recording| recording.job != job);
         if self.failed_at.is_some() && !is_written() {
             let said = format!("job {job} has outcomes that wait for the disk");
-            return answer(reply, Err(StoreError::Io(said)));
+            return answer(reply, Err(StoreError::Unavailable(said)));
         }
         if why == Removable::SetAside {
             // Its state in the store is what it was before.
@@ -397,7 +403,7 @@ impl Writer {
                     self.recover();
                 }
             }
-            Err(StoreError::Missing(_)) => {}
+            Err(StoreError::NoSuchJob(_)) => {}
             // Nobody sees it any more, and the rest of it is in nobody's way.
             Err(error @ StoreError::Damaged { .. }) => error!("it stays in the file: {error}"),
             Err(error) => {
@@ -432,14 +438,15 @@ impl Writer {
         }
     }
 
-    /// Commits what waits. A job that is damaged where its outcomes or its state belong is set aside: the
-    /// others need not wait for it.
+    /// Commits what waits. A job that alone is the reason why that cannot be, since it is damaged where its
+    /// outcomes or its state belong or is not there, is set aside: the others need not wait for it.
     fn commit(&mut self) -> Result<Vec<Fresh>, StoreError> {
         loop {
             match self.store.commit(self.waiting.make_contiguous(), &self.states) {
-                Err(StoreError::Damaged { job, what, .. })
-                    if self.states.contains_key(&job)
-                        || self.waiting.iter().any(|recording| recording.job == job) =>
+                Err(error)
+                    if let Some((job, what)) = error.of_job()
+                        && (self.states.contains_key(&job)
+                            || self.waiting.iter().any(|recording| recording.job == job)) =>
                 {
                     self.set_aside(job, what);
                 }
@@ -483,9 +490,11 @@ impl Writer {
     fn tell_of_overlap(&self, job: JobId, dropped: u64) {
         self.tell(match self.store.tally(job) {
             Ok(tally) => Event::Overlapped(Overlap { job, dropped, tally }),
-            Err(StoreError::Damaged { what, .. }) => Event::SetAside { job, what, lost: dropped },
             // What is recorded of it is not known then, and is at the next start.
-            Err(error) => Event::SetAside { job, what: error.to_string(), lost: dropped },
+            Err(error) => {
+                let what = error.of_job().map_or_else(|| error.to_string(), |(_, what)| what);
+                Event::SetAside { job, what, lost: dropped }
+            }
         });
     }
 
@@ -582,7 +591,7 @@ mod tests {
         fn submit_all(&self, jobs: &[NewJob]) -> Result<Vec<JobId>, StoreError> {
             self.note(format!("submit {}", jobs.len()));
             if jobs.iter().any(|job| job.name == TOO_LARGE) {
-                return Err(StoreError::Io("the disk is full".to_owned()));
+                return Err(StoreError::Unavailable("the disk is full".to_owned()));
             }
             self.store.submit_all(jobs)
         }
@@ -597,8 +606,16 @@ mod tests {
             self.store.append_lines(job, first, inputs, lines)
         }
 
-        fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError> {
-            self.store.publish(job, is_open)
+        fn publish(&self, job: JobId) -> Result<(), StoreError> {
+            self.store.publish(job)
+        }
+
+        fn publish_open(&self, job: JobId) -> Result<(), StoreError> {
+            self.store.publish_open(job)
+        }
+
+        fn close(&self, job: JobId) -> Result<(), StoreError> {
+            self.store.close(job)
         }
 
         fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
@@ -739,7 +756,7 @@ mod tests {
         let all =
             ["commit 1 0", "submit 3", "submit 1", "submit 1", "submit 1", "create", "submit 2"];
         assert_eq!(notes, all);
-        assert!(matches!(refused.try_recv(), Ok(Err(StoreError::Io(_)))));
+        assert!(matches!(refused.try_recv(), Ok(Err(StoreError::Unavailable(_)))));
         assert_eq!(told.len(), 1 + 4, "the others are entered: {told:?}");
     }
 
@@ -794,7 +811,7 @@ mod tests {
         for failures in 0..3 {
             let store = Arc::new(Noting::default());
             let id = store.store.submit(&job()).unwrap();
-            let io = || StoreError::Io("the disk is full".to_owned());
+            let io = || StoreError::Unavailable("the disk is full".to_owned());
             store.failing.lock().unwrap().extend((0..failures).map(|_| io()));
             let (report, _reports) = tokio::sync::mpsc::unbounded_channel();
             let mut writer = Writer::new(store.clone(), report, Arc::default());
@@ -846,5 +863,20 @@ mod tests {
         };
         assert!(is_aside(&told[0]), "{:?}", told[0]);
         assert!(matches!(&told[1], Event::Recorded(recorded) if recorded[0].job == whole));
+    }
+
+    #[test]
+    fn only_what_is_the_disks_fault_is_tried_again() {
+        let store = Arc::new(Noting::default());
+        let id = store.store.submit(&job()).unwrap();
+        let writes = vec![record(JobId(99), 0), record(id, u64::MAX), record(id, 0)];
+        let (notes, told) = written(store.clone(), writes);
+        assert_eq!(notes, ["commit 3 0", "commit 2 0", "commit 0 0"]);
+        let [Event::SetAside { job, .. }, Event::SetAside { job: other, lost: 2, .. }, ..] =
+            &told[..]
+        else {
+            panic!("{told:?}");
+        };
+        assert_eq!((*job, *other), (JobId(99), id));
     }
 }

@@ -1,8 +1,8 @@
 //! A store that lasts as long as its process: for `--memory`, tests and the simulation.
 
 use super::{
-    Around, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob,
-    Tally, gaps, jumps, push_joined, runs_within,
+    Around, Condition, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Standing, Store,
+    StoreError, StoredJob, Tally, check_append, gaps, jumps, push_joined, runs_within,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::reader::LineRun;
 
-/// Keeps everything in memory, and nothing behind it. It never errs with [`StoreError::Io`].
+/// Keeps everything in memory, and nothing behind it. It never errs with [`StoreError::Unavailable`].
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -119,15 +119,10 @@ impl Store for MemoryStore {
         lines: &[LineRun],
     ) -> Result<(), StoreError> {
         let mut state = self.lock();
-        let growing = state.growing(job)?;
+        let growing = state.whole(job)?;
         let end = growing.inputs.len() as u64;
-        if growing.entered.grid.is_some() || first > end {
-            return Err(StoreError::Missing(job));
-        }
-        if first < end {
-            let end = first.saturating_add(inputs.len() as u64);
-            return Err(StoreError::Overlap { job, first, end });
-        }
+        growing.standing().check_growing(job)?;
+        check_append(job, first, inputs.len(), end)?;
         let jumps = jumps(growing.lines.last().copied(), lines);
         growing.lines.extend(jumps);
         growing.inputs.extend_from_slice(inputs);
@@ -135,11 +130,28 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError> {
+    fn publish(&self, job: JobId) -> Result<(), StoreError> {
         let mut state = self.lock();
-        let growing = state.growing(job)?;
-        growing.is_open = is_open;
-        growing.state.get_or_insert(JobState::Running);
+        let draft = state.whole(job)?;
+        draft.standing().check_draft(job)?;
+        draft.state = Some(JobState::Running);
+        Ok(())
+    }
+
+    fn publish_open(&self, job: JobId) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let draft = state.whole(job)?;
+        draft.standing().check_draft(job)?;
+        draft.state = Some(JobState::Running);
+        draft.is_open = true;
+        Ok(())
+    }
+
+    fn close(&self, job: JobId) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let open = state.whole(job)?;
+        open.standing().check_open(job)?;
+        open.is_open = false;
         Ok(())
     }
 
@@ -150,9 +162,7 @@ impl Store for MemoryStore {
 
     fn discard(&self, job: JobId) -> Result<(), StoreError> {
         let mut state = self.lock();
-        if state.jobs.get(&job).is_none_or(|found| found.state.is_some()) {
-            return Err(StoreError::Missing(job));
-        }
+        state.any(job)?.standing().check_draft(job)?;
         state.jobs.remove(&job);
         Ok(())
     }
@@ -165,12 +175,9 @@ impl Store for MemoryStore {
 
     fn remove(&self, job: JobId) -> Result<bool, StoreError> {
         let mut state = self.lock();
-        let may_go = |found: &Job| match found.state {
-            Some(state) => state.is_over() || found.is_set_aside,
-            None => false,
-        };
-        if !state.jobs.get(&job).is_some_and(may_go) {
-            return Err(StoreError::Missing(job));
+        let found = state.any(job)?;
+        if !found.is_set_aside && !found.state.is_some_and(JobState::is_over) {
+            return Err(found.standing().refuse_removal(job));
         }
         state.jobs.remove(&job);
         Ok(false)
@@ -250,20 +257,21 @@ impl Store for MemoryStore {
     }
 
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
-        let state = self.lock();
-        let found = state.jobs.get(&job).ok_or(StoreError::Missing(job))?;
+        let mut state = self.lock();
+        let found = state.any(job)?;
+        let Range { start: first, end } = range;
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        if range.end > found.inputs.len() as u64 {
-            return Err(StoreError::Missing(job));
+        if end > found.inputs.len() as u64 {
+            return Err(StoreError::OutOfRange { job, first, end });
         }
         Ok(found.inputs[range.start as usize..range.end as usize].to_vec())
     }
 
     fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
-        let state = self.lock();
-        let found = state.jobs.get(&job).ok_or(StoreError::Missing(job))?;
+        let mut state = self.lock();
+        let found = state.any(job)?;
         let has_grid = found.entered.grid.is_some();
         Ok((!has_grid).then(|| runs_within(&found.lines, &range)))
     }
@@ -292,16 +300,21 @@ impl State {
     /// A job that is no draft.
     fn published(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
         let found = self.jobs.get_mut(&job).filter(|found| found.state.is_some());
-        found.ok_or(StoreError::Missing(job))
+        found.ok_or(StoreError::NoSuchJob(job))
     }
 
-    /// A job that inputs may be added to: a draft, or an open one.
-    fn growing(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
-        let grows = |found: &&mut Job| match found.state {
-            None => true,
-            Some(state) => found.is_open && !state.is_over() && !found.is_set_aside,
-        };
-        self.jobs.get_mut(&job).filter(grows).ok_or(StoreError::Missing(job))
+    /// A job or a draft.
+    fn any(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
+        self.jobs.get_mut(&job).ok_or(StoreError::NoSuchJob(job))
+    }
+
+    /// A job or a draft that is not set aside.
+    fn whole(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
+        let found = self.any(job)?;
+        match found.is_set_aside {
+            true => Err(StoreError::WrongState { job, is: Condition::SetAside }),
+            false => Ok(found),
+        }
     }
 
     /// Records what is new of a recording.
@@ -326,6 +339,11 @@ impl State {
 }
 
 impl Job {
+    fn standing(&self) -> Standing {
+        let has_grid = self.entered.grid.is_some();
+        Standing { state: self.state, is_open: self.is_open, has_grid }
+    }
+
     /// `None` for a draft.
     fn stored(&self, id: JobId) -> Option<StoredJob> {
         let state = self.state?;

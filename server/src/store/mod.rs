@@ -11,13 +11,16 @@ mod identity;
 mod memory;
 mod sampling;
 mod sqlite;
+mod standing;
 
-pub use error::StoreError;
 pub(crate) use error::job_named;
+pub use error::{Condition, StoreError};
 pub use memory::MemoryStore;
 pub use sqlite::{Options, PAGE_BYTES, SqliteStore};
 
 use sampling::{Around, Sampling};
+use standing::Standing;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use tequio_protocol::api::JobState;
@@ -30,8 +33,8 @@ use tequio_protocol::reader::LineRun;
 
 /// What keeps jobs. Every implementation passes one conformance suite (`tests/store.rs`).
 ///
-/// Every method errs with [`StoreError::Missing`] where there is no such job, and a draft is one to
-/// `append_inputs`, `append_lines`, `publish`, `discard`, `inputs` and `lines` only.
+/// Every method returns [`StoreError::NoSuchJob`] where there is no such job, and a draft is one to
+/// `append_inputs`, `append_lines`, `publish`, `publish_open`, `discard`, `inputs` and `lines` only.
 pub trait Store: Send + Sync {
     /// Returns an error if what is written now would be lost: the files were moved, deleted or replaced.
     /// Every call that writes looks by itself; this is for the time in between.
@@ -52,7 +55,9 @@ pub trait Store: Send + Sync {
     /// two steps: nobody waits for two syncs of the disk where one is enough.
     fn submit(&self, job: &NewJob) -> Result<JobId, StoreError> {
         let ids = self.submit_all(std::slice::from_ref(job))?;
-        ids.first().copied().ok_or_else(|| StoreError::Io("a job got no number".to_owned()))
+        ids.first()
+            .copied()
+            .ok_or_else(|| StoreError::Unavailable("a job got no number".to_owned()))
     }
 
     /// Enters several jobs of grids, all or none, as [`Store::submit`] does one: in one transaction, so that
@@ -74,9 +79,8 @@ pub trait Store: Send + Sync {
     /// its inputs, at once. `lines` says from which lines they come, with ascending indices among
     /// theirs; what it says nothing of goes on as before.
     ///
-    /// Errs with [`StoreError::Overlap`] where it has more than `first`, and with
-    /// [`StoreError::Missing`] where it has fewer, has a grid, or is closed: published without
-    /// `is_open`, or over.
+    /// Returns [`StoreError::Taken`] where it has more than `first`, [`StoreError::OutOfRange`] where it
+    /// has fewer, and [`StoreError::WrongState`] where it has a grid, is closed, over or set aside.
     fn append_lines(
         &self,
         job: JobId,
@@ -85,16 +89,22 @@ pub trait Store: Send + Sync {
         lines: &[LineRun],
     ) -> Result<(), StoreError>;
 
-    /// Makes a draft a running job, or closes an open one unless `is_open`. An open job keeps its
-    /// state.
-    ///
-    /// Errs with [`StoreError::Missing`] where the job is closed.
-    fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError>;
+    /// Makes a draft a running job, which takes no more inputs. Returns [`StoreError::WrongState`] where it
+    /// is a job already.
+    fn publish(&self, job: JobId) -> Result<(), StoreError>;
+
+    /// Makes a draft an open job: a running one to which inputs may be appended. Returns
+    /// [`StoreError::WrongState`] where it is a job already.
+    fn publish_open(&self, job: JobId) -> Result<(), StoreError>;
+
+    /// Closes an open job, which keeps its state. Returns [`StoreError::WrongState`] where it is not open,
+    /// over, or set aside.
+    fn close(&self, job: JobId) -> Result<(), StoreError>;
 
     /// Notes when inputs were last appended to a job, for [`StoredJob::appended_at_ms`].
     fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError>;
 
-    /// Removes a draft and its inputs. Errs with [`StoreError::Missing`] where it was published.
+    /// Removes a draft and its inputs. Returns [`StoreError::WrongState`] where it was published.
     fn discard(&self, job: JobId) -> Result<(), StoreError>;
 
     /// Says that a job is set aside since this store was loaded: it takes no inputs any more, and
@@ -105,7 +115,7 @@ pub trait Store: Send + Sync {
     /// further calls: it may be larger than one transaction should be. The first call makes it
     /// missing to all others; what is left when a server ends is removed by [`Store::load`].
     ///
-    /// Errs with [`StoreError::Missing`] where the job is neither over nor set aside.
+    /// Returns [`StoreError::WrongState`] where the job is neither over nor set aside.
     fn remove(&self, job: JobId) -> Result<bool, StoreError>;
 
     /// Sets a job's state.
@@ -120,6 +130,8 @@ pub trait Store: Send + Sync {
     /// its tasks were new: where an index has an outcome already, also of a recording before in the same
     /// call, the first one stands. An empty recording records nothing. A state of a job that is not there,
     /// since it was removed meanwhile, is left out.
+    ///
+    /// Returns [`StoreError::OutOfRange`] where no job has so many tasks.
     fn commit(
         &self,
         recordings: &[Recording],
@@ -144,7 +156,8 @@ pub trait Store: Send + Sync {
     /// the first recording whatever its length.
     fn sample(&self, job: JobId, indices: &[u64], tasks_max: u64) -> Result<Sample, StoreError>;
 
-    /// The inputs of tasks `range` of a job that was given inputs; all of them must be there.
+    /// The inputs of tasks `range` of a job that was given inputs. Returns [`StoreError::OutOfRange`] unless
+    /// all of them are there.
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError>;
 
     /// From which lines the inputs of tasks `range` come: the run that reaches into it, if there is
@@ -289,10 +302,21 @@ impl Recording {
         Recording { first: tasks.start, outcomes, agent: self.agent.clone(), ..*self }
     }
 
-    /// The index behind the last; errs where no job has such a task.
+    /// The index behind the last. Returns an error where no job has such a task.
     fn end(&self) -> Result<u64, StoreError> {
-        let end = self.first.checked_add(self.outcomes.len());
-        end.filter(|end| *end <= JOB_TASKS_MAX).ok_or(StoreError::Missing(self.job))
+        let Recording { job, first, .. } = *self;
+        let end = first.saturating_add(self.outcomes.len());
+        if end <= JOB_TASKS_MAX { Ok(end) } else { Err(StoreError::OutOfRange { job, first, end }) }
+    }
+}
+
+/// Returns an error unless `count` inputs from `first` on go right behind the `end` that a job has.
+fn check_append(job: JobId, first: u64, count: usize, end: u64) -> Result<(), StoreError> {
+    let new_end = first.saturating_add(count as u64);
+    match first.cmp(&end) {
+        Ordering::Less => Err(StoreError::Taken { job, first, end: new_end }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::OutOfRange { job, first: end, end: first }),
     }
 }
 

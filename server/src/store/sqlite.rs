@@ -27,14 +27,16 @@ pub(super) use transaction::io;
 use super::exclusion::{Exclusion, FILE_NAME, LOCK_NAME};
 use super::identity::Identity;
 use super::{
-    Around, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, Tally,
-    runs_within,
+    Around, Condition, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError,
+    Tally, check_append, runs_within,
 };
-use inputs::{insert_inputs, insert_lines, select_inputs, select_inputs_end, select_lines};
+use inputs::{
+    insert_inputs, insert_lines, out_of_range, select_inputs, select_inputs_end, select_lines,
+};
 use jobs::{
     APPENDED, delete_any_draft, delete_draft, delete_part, hide_any, hide_job, insert_draft,
-    select_any, select_growing, select_published, update_published, update_state, update_total,
-    upsert_appended,
+    select_any, select_published, select_standing, update_closed, update_published, update_state,
+    update_total, upsert_appended,
 };
 use open::{beside, create_folder, limit_pages, open_reader, open_writer};
 use outcomes::{
@@ -83,7 +85,7 @@ pub struct SqliteStore {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Options {
     /// The pages of [`PAGE_BYTES`] that the file may grow to (a file that has more already keeps
-    /// them), or `None` for no limit. What would exceed it errs with [`StoreError::Io`], as on a
+    /// them), or `None` for no limit. What would exceed it errs with [`StoreError::Unavailable`], as on a
     /// full disk. The log beside the file, mostly some megabytes, does not count.
     pub max_pages: Option<u32>,
 }
@@ -94,7 +96,7 @@ impl SqliteStore {
     ///
     /// Errs with [`StoreError::Locked`] while another has it open, with [`StoreError::Newer`] or
     /// [`StoreError::Foreign`] where the file is not for this version, whose
-    /// contents then stay as they were, and with [`StoreError::Io`].
+    /// contents then stay as they were, and with [`StoreError::Unavailable`].
     pub fn open(dir: &Path) -> Result<SqliteStore, StoreError> {
         SqliteStore::open_with(dir, &Options::default())
     }
@@ -131,7 +133,7 @@ impl SqliteStore {
     /// nobody would find again.
     fn check_files(&self) -> Result<(), Failure> {
         let checked = self.own.check().and_then(|()| self.log.check());
-        checked.map_err(|said| Failure::Store(StoreError::Io(said)))
+        checked.map_err(|said| Failure::Store(StoreError::Unavailable(said)))
     }
 
     /// Sets [`Options::max_pages`] anew.
@@ -182,9 +184,12 @@ impl SqliteStore {
         self.aside.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Returns an error if a job was set aside: it is as if it took no inputs any more.
+    /// Returns an error if a job was set aside: it takes no inputs any more.
     fn check_not_aside(&self, job: JobId) -> Result<(), StoreError> {
-        if self.aside().contains(&job) { Err(StoreError::Missing(job)) } else { Ok(()) }
+        match self.aside().contains(&job) {
+            true => Err(StoreError::WrongState { job, is: Condition::SetAside }),
+            false => Ok(()),
+        }
     }
 
     /// Does `query` on what was committed last.
@@ -263,26 +268,35 @@ impl Store for SqliteStore {
     ) -> Result<(), StoreError> {
         self.check_not_aside(job)?;
         self.write(|tx| {
-            let has_grid = select_growing(tx, job)?;
-            let end = select_inputs_end(tx, job)?;
-            if has_grid || first > end {
-                return Err(StoreError::Missing(job).into());
-            }
-            if first < end {
-                let end = first.saturating_add(inputs.len() as u64);
-                return Err(StoreError::Overlap { job, first, end }.into());
-            }
+            select_standing(tx, job)?.check_growing(job)?;
+            check_append(job, first, inputs.len(), select_inputs_end(tx, job)?)?;
             insert_inputs(tx, job, first, inputs)?;
             insert_lines(tx, job, lines)?;
             update_total(tx, job, first + inputs.len() as u64)
         })
     }
 
-    fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError> {
+    fn publish(&self, job: JobId) -> Result<(), StoreError> {
         self.check_not_aside(job)?;
         self.write(|tx| {
-            select_growing(tx, job)?;
-            update_published(tx, job, is_open)
+            select_standing(tx, job)?.check_draft(job)?;
+            update_published(tx, job, false)
+        })
+    }
+
+    fn publish_open(&self, job: JobId) -> Result<(), StoreError> {
+        self.check_not_aside(job)?;
+        self.write(|tx| {
+            select_standing(tx, job)?.check_draft(job)?;
+            update_published(tx, job, true)
+        })
+    }
+
+    fn close(&self, job: JobId) -> Result<(), StoreError> {
+        self.check_not_aside(job)?;
+        self.write(|tx| {
+            select_standing(tx, job)?.check_open(job)?;
+            update_closed(tx, job)
         })
     }
 
@@ -325,7 +339,7 @@ impl Store for SqliteStore {
         self.write(|tx| {
             for (job, state) in states {
                 match damage::of_job(*job, ROW, update_state(tx, *job, *state)) {
-                    Ok(()) | Err(Failure::Store(StoreError::Missing(_))) => {}
+                    Ok(()) | Err(Failure::Store(StoreError::NoSuchJob(_))) => {}
                     Err(error) => return Err(error),
                 }
             }
@@ -390,7 +404,7 @@ impl Store for SqliteStore {
             select_any(connection, job)?;
             // Asked first, so that a range that reaches too far costs nothing.
             if !range.is_empty() && range.end > select_inputs_end(connection, job)? {
-                return Err(StoreError::Missing(job).into());
+                return Err(out_of_range(job, &range));
             }
             let part = format!("its inputs of tasks {}..{}", range.start, range.end);
             damage::of_job(job, &part, select_inputs(connection, job, &range))
@@ -427,7 +441,7 @@ mod tests {
         let lent: Vec<_> = (0..STORE_READERS).map(|_| store.readers.lend()).collect();
         assert_eq!(store.inputs(id, 0..1).unwrap(), inputs);
         drop(lent);
-        store.publish(id, false).unwrap();
+        store.publish(id).unwrap();
         assert_eq!(store.outcomes(id, 0..1, 1).unwrap(), []);
     }
 }

@@ -146,7 +146,7 @@ pub(super) async fn append(
     let inputs = Arc::new(inputs);
     let mut grown =
         app.dispatcher.grow(job, growth.first, inputs.clone(), lines, growth.more).await;
-    if matches!(grown, Err(ChangeError::Store(StoreError::Overlap { .. })))
+    if matches!(grown, Err(ChangeError::Store(StoreError::Taken { .. })))
         && (before.total == end && !growth.more)
         && read_inputs(&app, job, growth.first..end).await? == *inputs
     {
@@ -158,7 +158,7 @@ pub(super) async fn append(
             let view = view(&app.dispatcher, job).await?;
             Ok(with_skipped(Json(view).into_response(), growth.skip_invalid, &skipped))
         }
-        Err(ChangeError::Store(StoreError::Overlap { .. } | StoreError::Missing(_))) => {
+        Err(ChangeError::Store(error)) if error.is_refusal() => {
             let message = format!(
                 "Job {job} takes no inputs from {} on: it is {}, has {} inputs, \
                  or takes no more.",
@@ -177,7 +177,7 @@ async fn next_line(app: &App, job: JobId, inputs: u64) -> Result<u64, ApiError> 
     let Some(last) = inputs.checked_sub(1) else { return Ok(1) };
     let store = app.store.clone();
     let reading = tokio::task::spawn_blocking(move || store.lines(job, last..inputs));
-    let runs = reading.await.map_err(|error| StoreError::Io(error.to_string()))??;
+    let runs = reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
     let run = runs.unwrap_or_default().pop();
     Ok(run.map_or(inputs, |run| run.line + last - run.first) + 1)
 }
@@ -252,7 +252,7 @@ async fn read_inputs(
 ) -> Result<Vec<RepeatMultiply>, ApiError> {
     let store = app.store.clone();
     let reading = tokio::task::spawn_blocking(move || store.inputs(job, range));
-    Ok(reading.await.map_err(|error| StoreError::Io(error.to_string()))??)
+    Ok(reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))??)
 }
 
 /// `DELETE /api/jobs/ID`: a job that is over, with its results; or a draft.

@@ -45,6 +45,11 @@ pub(super) fn insert_inputs(
     Ok(())
 }
 
+/// A job lacks inputs of `range`.
+pub(super) fn out_of_range(job: JobId, range: &Range<u64>) -> Failure {
+    StoreError::OutOfRange { job, first: range.start, end: range.end }.into()
+}
+
 /// How many inputs a job has: its blocks lie side by side from 0.
 pub(super) fn select_inputs_end(connection: &Connection, job: JobId) -> Result<u64, Failure> {
     let mut statement = connection.prepare_cached(
@@ -74,8 +79,11 @@ pub(super) fn select_inputs(
         inputs.extend(read_inputs(row, job)?.into_iter().skip(skip).take(take));
     }
     // Fewer where a draft was discarded since its inputs were counted.
-    let expected = range.end.saturating_sub(range.start);
-    if inputs.len() as u64 != expected { Err(StoreError::Missing(job).into()) } else { Ok(inputs) }
+    if inputs.len() as u64 == range.end.saturating_sub(range.start) {
+        Ok(inputs)
+    } else {
+        Err(out_of_range(job, range))
+    }
 }
 
 /// The inputs of a row `(first, count, array)`.

@@ -1,14 +1,16 @@
 //! Jobs and drafts: entered, published, changed, and removed.
 
+use super::damage;
 use super::inputs::has_lines;
 use super::rows::{find, int, to_json};
 use super::transaction::Failure;
-use crate::store::{NewJob, StoreError};
-use rusqlite::{Connection, Transaction, params};
+use crate::store::{NewJob, Standing, StoreError};
+use rusqlite::{Connection, Row, Transaction, params};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::REMOVED_ROWS_MAX;
+use tequio_protocol::text::quote;
 
 /// When jobs were last appended to, of those that were open for long. A table of its own, made when
 /// it is needed: an older tequio does not miss it, and opening a file on a full disk writes nothing.
@@ -51,8 +53,10 @@ pub(super) fn hide_any(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure
 /// Removes as much of a job that is being removed as one transaction should, and says whether more
 /// of it is left.
 pub(super) fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
-    let hidden = "SELECT 1 FROM job WHERE id = ?1 AND total < 0";
-    find(tx.prepare_cached(hidden)?, job, |_| Ok(()))?;
+    let hidden = "SELECT total < 0 FROM job WHERE id = ?1";
+    if !find(tx.prepare_cached(hidden)?, job, |row| row.get(0))? {
+        return Err(select_standing(tx, job)?.refuse_removal(job).into());
+    }
     let tables = ["outcome", "input", "input_line"];
     for table in &tables[..if has_lines(tx)? { 3 } else { 2 }] {
         let delete = format!(
@@ -85,8 +89,7 @@ pub(super) fn delete_any_draft(tx: &Transaction<'_>, draft: i64) -> Result<(), F
 }
 
 pub(super) fn delete_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
-    let draft = "SELECT 1 FROM job WHERE id = ?1 AND state = 'draft' AND total >= 0";
-    find(tx.prepare_cached(draft)?, job, |_| Ok(()))?;
+    select_standing(tx, job)?.check_draft(job)?;
     tx.prepare_cached("DELETE FROM input WHERE job = ?1")?.execute([int(job.0)])?;
     if has_lines(tx)? {
         tx.prepare_cached("DELETE FROM input_line WHERE job = ?1")?.execute([int(job.0)])?;
@@ -95,35 +98,45 @@ pub(super) fn delete_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failu
     Ok(())
 }
 
-/// Errs where there is no such job, not even a draft.
+/// Returns an error where there is no such job, not even a draft.
 pub(super) fn select_any(connection: &Connection, job: JobId) -> Result<(), Failure> {
     let any = "SELECT 1 FROM job WHERE id = ?1 AND total >= 0";
     find(connection.prepare_cached(any)?, job, |_| Ok(()))
 }
 
-/// Errs where the job is not there, or a draft.
+/// Returns an error where the job is not there, or a draft.
 pub(super) fn select_published(connection: &Connection, job: JobId) -> Result<(), Failure> {
     let published = "SELECT 1 FROM job WHERE id = ?1 AND state IS NOT 'draft'";
     find(connection.prepare_cached(published)?, job, |_| Ok(()))
 }
 
-/// Whether a job that inputs may be added to, a draft or an open one, has a grid.
-pub(super) fn select_growing(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
-    let growing = "SELECT grid IS NOT NULL FROM job WHERE id = ?1 AND total >= 0
-        AND (state = 'draft' OR (is_open AND state IN ('running', 'paused')))";
-    find(tx.prepare_cached(growing)?, job, |row| row.get(0))
+/// What decides whether a job, or a draft, takes a change.
+pub(super) fn select_standing(tx: &Transaction<'_>, job: JobId) -> Result<Standing, Failure> {
+    let standing = "SELECT state, is_open, grid IS NOT NULL FROM job WHERE id = ?1 AND total >= 0";
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?));
+    let (name, is_open, has_grid) = find(tx.prepare_cached(standing)?, job, read)?;
+    let state = match name.as_str() {
+        "draft" => None,
+        name => Some(to_state(name).ok_or_else(|| {
+            damage::damaged(job, format!("its state cannot be read: {} is unknown", quote(name)))
+        })?),
+    };
+    Ok(Standing { state, is_open, has_grid })
 }
 
+/// Makes a draft a job, to which inputs may be added if it is an open one.
 pub(super) fn update_published(
     tx: &Transaction<'_>,
     job: JobId,
     is_open: bool,
 ) -> Result<(), Failure> {
-    let mut statement = tx.prepare_cached(
-        "UPDATE job SET is_open = ?2, state = CASE state WHEN 'draft' THEN 'running' ELSE state END
-         WHERE id = ?1",
-    )?;
-    statement.execute(params![int(job.0), is_open])?;
+    let publish = "UPDATE job SET is_open = ?2, state = 'running' WHERE id = ?1";
+    tx.prepare_cached(publish)?.execute(params![int(job.0), is_open])?;
+    Ok(())
+}
+
+pub(super) fn update_closed(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
+    tx.prepare_cached("UPDATE job SET is_open = FALSE WHERE id = ?1")?.execute([int(job.0)])?;
     Ok(())
 }
 
@@ -141,7 +154,7 @@ pub(super) fn update_state(
     let mut statement =
         tx.prepare_cached("UPDATE job SET state = ?2 WHERE id = ?1 AND state <> 'draft'")?;
     match statement.execute(params![int(job.0), state.name()])? {
-        0 => Err(StoreError::Missing(job).into()),
+        0 => Err(StoreError::NoSuchJob(job).into()),
         _ => Ok(()),
     }
 }

@@ -193,7 +193,7 @@ pub(super) fn select_single_outcomes(
         "SELECT first, count, outcomes FROM outcome WHERE job = ?1 AND first = ?2",
     )?;
     let mut rows = statement.query([int(job.0), int(first)])?;
-    let row = rows.next()?.ok_or(StoreError::Missing(job))?;
+    let row = rows.next()?.ok_or(StoreError::NoSuchJob(job))?;
     parse_places(row, job, indices.iter().map(|index| (index - first) as usize))
 }
 

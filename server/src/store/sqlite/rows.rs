@@ -123,7 +123,7 @@ pub(super) fn find<T>(
     read: impl FnOnce(&Row<'_>) -> Result<T, rusqlite::Error>,
 ) -> Result<T, Failure> {
     let found = statement.query_row([int(job.0)], read).optional().map_err(Failure::from);
-    damage::of_job(job, ROW, found)?.ok_or(Failure::Store(StoreError::Missing(job)))
+    damage::of_job(job, ROW, found)?.ok_or(Failure::Store(StoreError::NoSuchJob(job)))
 }
 
 /// As SQLite keeps it. Nothing that is stored reaches the largest integer; what is asked for, such

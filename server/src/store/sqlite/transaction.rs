@@ -75,5 +75,5 @@ impl From<StoreError> for Failure {
 }
 
 pub(in crate::store) fn io(path: &Path, said: impl fmt::Display) -> StoreError {
-    StoreError::Io(format!("{}: {said}", path.display()))
+    StoreError::Unavailable(format!("{}: {said}", path.display()))
 }
