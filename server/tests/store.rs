@@ -260,6 +260,10 @@ fn inputs_come_back_across_blocks(store: &dyn Store) {
     for beyond in [0..4001, 4000..4001, 5000..5001, 0..u64::MAX] {
         assert_out_of_range(job, beyond.clone(), store.inputs(job, beyond));
     }
+    assert!(store.has_inputs(job, 1000, &inputs(1000..3000)).unwrap());
+    assert!(!store.has_inputs(job, 1000, &inputs(1001..3001)).unwrap());
+    assert!(store.has_inputs(job, 4000, &[]).unwrap());
+    assert_out_of_range(job, 3999..4001, store.has_inputs(job, 3999, &inputs(3999..4001)));
     let negative = [RepeatMultiply::new(-0.0, 5e-324, INTEGER_MAX).unwrap()];
     let odd = store.create_job(&inputs_job()).unwrap();
     store.append_inputs(odd, 0, &negative).unwrap();

@@ -160,6 +160,17 @@ pub trait Store: Send + Sync {
     /// all of them are there.
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError>;
 
+    /// Whether a job has exactly these inputs from `first` on, where it has as many. Leases do not wait for
+    /// that, however many they are.
+    fn has_inputs(
+        &self,
+        job: JobId,
+        first: u64,
+        inputs: &[RepeatMultiply],
+    ) -> Result<bool, StoreError> {
+        Ok(self.inputs(job, first..first.saturating_add(inputs.len() as u64))? == inputs)
+    }
+
     /// From which lines the inputs of tasks `range` come: the run that reaches into it, if there is
     /// one, and those that begin within it. `None` of a job of a grid, which has no lines. What was
     /// entered without lines has no run.

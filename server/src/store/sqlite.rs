@@ -30,13 +30,11 @@ use super::{
     Around, Condition, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError,
     Tally, check_append, runs_within,
 };
-use inputs::{
-    insert_inputs, insert_lines, out_of_range, select_inputs, select_inputs_end, select_lines,
-};
+use inputs::{insert_inputs, insert_lines, select_all_inputs, select_inputs_end, select_lines};
 use jobs::{
     APPENDED, delete_any_draft, delete_draft, delete_part, hide_any, hide_job, insert_draft,
-    select_any, select_published, select_standing, update_closed, update_published, update_state,
-    update_total, upsert_appended,
+    select_published, select_standing, update_closed, update_published, update_state, update_total,
+    upsert_appended,
 };
 use open::{beside, create_folder, limit_pages, open_reader, open_writer};
 use outcomes::{
@@ -400,15 +398,17 @@ impl Store for SqliteStore {
     }
 
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
-        self.read_from(&lock(&self.inputs), |connection| {
-            select_any(connection, job)?;
-            // Asked first, so that a range that reaches too far costs nothing.
-            if !range.is_empty() && range.end > select_inputs_end(connection, job)? {
-                return Err(out_of_range(job, &range));
-            }
-            let part = format!("its inputs of tasks {}..{}", range.start, range.end);
-            damage::of_job(job, &part, select_inputs(connection, job, &range))
-        })
+        self.read_from(&lock(&self.inputs), |connection| select_all_inputs(connection, job, &range))
+    }
+
+    fn has_inputs(
+        &self,
+        job: JobId,
+        first: u64,
+        inputs: &[RepeatMultiply],
+    ) -> Result<bool, StoreError> {
+        let range = first..first.saturating_add(inputs.len() as u64);
+        self.read(|connection| Ok(select_all_inputs(connection, job, &range)? == inputs))
     }
 
     fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
@@ -441,6 +441,9 @@ mod tests {
         let lent: Vec<_> = (0..STORE_READERS).map(|_| store.readers.lend()).collect();
         assert_eq!(store.inputs(id, 0..1).unwrap(), inputs);
         drop(lent);
+        let leases = lock(&store.inputs);
+        assert!(store.has_inputs(id, 0, &inputs).unwrap(), "others do not read with theirs");
+        drop(leases);
         store.publish(id).unwrap();
         assert_eq!(store.outcomes(id, 0..1, 1).unwrap(), []);
     }

@@ -17,7 +17,6 @@ use axum::http::header::{CONTENT_LENGTH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use std::ops::Range;
 use std::sync::Arc;
 use tequio_protocol::api::{DraftView, JobView, NewJob};
 use tequio_protocol::grid::Grid;
@@ -148,7 +147,7 @@ pub(super) async fn append(
         app.dispatcher.grow(job, growth.first, inputs.clone(), lines, growth.more).await;
     if matches!(grown, Err(ChangeError::Store(StoreError::Taken { .. })))
         && (before.total == end && !growth.more)
-        && read_inputs(&app, job, growth.first..end).await? == *inputs
+        && has_inputs(&app, job, growth.first, inputs.clone()).await?
     {
         // The same request has added them before, and failed at closing the job.
         grown = app.dispatcher.grow(job, end, Vec::new(), Vec::new(), false).await;
@@ -245,13 +244,14 @@ async fn read_lines(app: &App, job: JobId, body: Body, growth: &Growth) -> Resul
     }
 }
 
-async fn read_inputs(
+async fn has_inputs(
     app: &App,
     job: JobId,
-    range: Range<u64>,
-) -> Result<Vec<RepeatMultiply>, ApiError> {
+    first: u64,
+    inputs: Arc<Vec<RepeatMultiply>>,
+) -> Result<bool, ApiError> {
     let store = app.store.clone();
-    let reading = tokio::task::spawn_blocking(move || store.inputs(job, range));
+    let reading = tokio::task::spawn_blocking(move || store.has_inputs(job, first, &inputs));
     Ok(reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))??)
 }
 

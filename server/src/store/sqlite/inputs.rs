@@ -1,6 +1,7 @@
 //! Inputs, in blocks, and from which lines they come.
 
 use super::damage;
+use super::jobs::select_any;
 use super::rows::{Block, int, to_json, unreadable_row};
 use super::transaction::Failure;
 use crate::store::{StoreError, jumps};
@@ -46,7 +47,7 @@ pub(super) fn insert_inputs(
 }
 
 /// A job lacks inputs of `range`.
-pub(super) fn out_of_range(job: JobId, range: &Range<u64>) -> Failure {
+fn out_of_range(job: JobId, range: &Range<u64>) -> Failure {
     StoreError::OutOfRange { job, first: range.start, end: range.end }.into()
 }
 
@@ -59,7 +60,22 @@ pub(super) fn select_inputs_end(connection: &Connection, job: JobId) -> Result<u
     Ok(end.unwrap_or(0))
 }
 
-pub(super) fn select_inputs(
+/// The inputs of `range`, all of which must be there.
+pub(super) fn select_all_inputs(
+    connection: &Connection,
+    job: JobId,
+    range: &Range<u64>,
+) -> Result<Vec<RepeatMultiply>, Failure> {
+    select_any(connection, job)?;
+    // Asked first, so that a range that reaches too far costs nothing.
+    if !range.is_empty() && range.end > select_inputs_end(connection, job)? {
+        return Err(out_of_range(job, range));
+    }
+    let part = format!("its inputs of tasks {}..{}", range.start, range.end);
+    damage::of_job(job, &part, select_inputs(connection, job, range))
+}
+
+fn select_inputs(
     connection: &Connection,
     job: JobId,
     range: &Range<u64>,
