@@ -1,7 +1,7 @@
 //! The one thread that reads the inputs of leases. It is not one of the runtime's, which all may be busy
 //! with what others read: workers do not wait for them.
 
-use super::Event;
+use super::event::Event;
 use super::writer::Report;
 use crate::store::Store;
 use std::ops::Range;
