@@ -8,6 +8,7 @@ mod feed;
 mod inputs;
 mod outgoing;
 mod task;
+mod write;
 mod writer;
 
 pub use core::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled};
@@ -20,7 +21,7 @@ use crate::scheduler::Trust;
 use crate::store::{NewJob, Store, StoreError, StoredJob};
 use crate::wall_clock;
 use core::{Core, Now};
-use event::Event;
+use event::{Event, Question};
 use feed::Feed;
 use std::collections::HashMap;
 use std::sync::atomic::Ordering;
@@ -38,14 +39,14 @@ use tequio_protocol::reader::LineRun;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tracing::error;
-use writer::{Queued, Write};
+use write::{Change, NewInputs, Queued, Reply, Write};
 
 /// The way to the dispatcher, one clone a session. The dispatcher ends when all are gone.
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     events: mpsc::Sender<Event>,
     /// What somebody asks, beside what happens.
-    questions: mpsc::Sender<Event>,
+    questions: mpsc::Sender<Question>,
     writes: sync_mpsc::Sender<Queued>,
     /// For what may wait to be written, in KiB.
     room: Arc<Semaphore>,
@@ -231,7 +232,7 @@ impl Dispatcher {
         last: Option<WorkerId>,
         count: usize,
     ) -> Result<Vec<WorkerView>, Stopped> {
-        self.look(|list| Event::ListWorkers(last, count, list)).await
+        self.look(|list| Question::ListWorkers(last, count, list)).await
     }
 
     /// The first `count` jobs, in the order of submission, of those that came after the job `last`.
@@ -240,27 +241,27 @@ impl Dispatcher {
         last: Option<JobId>,
         count: usize,
     ) -> Result<Vec<JobView>, Stopped> {
-        self.look(|list| Event::ListJobs(last, count, list)).await
+        self.look(|list| Question::ListJobs(last, count, list)).await
     }
 
     /// One job.
     pub async fn job(&self, id: JobId) -> Result<Option<JobView>, Stopped> {
-        self.look(|job| Event::Job(id, job)).await
+        self.look(|job| Question::Job(id, job)).await
     }
 
     /// How far a job is on disk, now and whenever that changes.
     pub async fn follow(&self, id: JobId) -> Result<Option<watch::Receiver<Progress>>, Stopped> {
-        self.look(|progress| Event::Follow(id, progress)).await
+        self.look(|progress| Question::Follow(id, progress)).await
     }
 
     /// How the server is. Also brings the gauges of its metrics up to date.
     pub async fn health(&self) -> Result<Health, Stopped> {
-        self.look(Event::Health).await
+        self.look(Question::Health).await
     }
 
     /// How everything is, and then what is new.
     pub async fn watch(&self) -> Result<Watch, Stopped> {
-        self.look(Event::Watch).await
+        self.look(Question::Watch).await
     }
 
     // ---- Changing jobs ----------------------------------------------------------------------
@@ -287,7 +288,8 @@ impl Dispatcher {
         lines: Vec<LineRun>,
     ) -> Result<(), ChangeError> {
         let bytes = size_of_val(&*inputs) + size_of_val(&*lines);
-        self.write(bytes, |reply| Write::AppendInputs(id, first, inputs, lines, reply)).await
+        let inputs = NewInputs { job: id, first, inputs: Arc::new(inputs), lines };
+        self.write(bytes, |reply| Write::AppendInputs(inputs, reply)).await
     }
 
     /// Removes a draft, now or as soon as the store's thread comes to it.
@@ -306,7 +308,8 @@ impl Dispatcher {
         is_open: bool,
     ) -> Result<(), ChangeError> {
         let stored = StoredJob::new(id, job, total, is_open);
-        self.write(0, |reply| Write::Publish(Box::new(stored), reply)).await.map(drop)
+        let publish = |reply| Write::Change(Change::Publish(Box::new(stored), reply));
+        self.write(0, publish).await.map(drop)
     }
 
     /// Appends inputs, which come from `lines`, behind the `first` that an open job has, and closes
@@ -321,13 +324,16 @@ impl Dispatcher {
     ) -> Result<(), ChangeError> {
         let inputs = inputs.into();
         let bytes = size_of_val(&**inputs) + size_of_val(&*lines);
-        self.write(bytes, |reply| Write::Grow(id, first, inputs, lines, is_open, reply)).await
+        let total = first + inputs.len() as u64;
+        let inputs = NewInputs { job: id, first, inputs, lines };
+        let grow = |reply| Change::Grow { job: id, total, is_open, reply };
+        self.write(bytes, |reply| Write::Grow(inputs, grow(reply))).await
     }
 
     /// Closes an open job with the inputs that it has. One without any is done then.
     pub async fn close(&self, id: JobId) -> Result<(), ChangeError> {
         self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
-        match self.write(0, |reply| Write::Close(id, reply)).await {
+        match self.write(0, |reply| Write::Change(Change::Close(id, reply))).await {
             // Somebody else was faster.
             Err(ChangeError::Store(StoreError::NoSuchJob(_) | StoreError::WrongState { .. })) => {
                 self.ask(|is_open| Event::IsOpen(id, is_open)).await??;
@@ -350,7 +356,7 @@ impl Dispatcher {
     /// Removes a job that is over or set aside, with all that is recorded of it.
     pub async fn remove(&self, id: JobId) -> Result<(), ChangeError> {
         let why = self.ask(|is_over| Event::IsOver(id, is_over)).await??;
-        self.write(0, |reply| Write::Remove(id, why, reply)).await
+        self.write(0, |reply| Write::Change(Change::Remove(id, why, reply))).await
     }
 
     /// Returns an error where there is no place for one more job, whose grid has so many bytes. Those that
@@ -370,7 +376,7 @@ impl Dispatcher {
     async fn write<T>(
         &self,
         bytes: usize,
-        write: impl FnOnce(writer::Reply<T>) -> Write,
+        write: impl FnOnce(Reply<T>) -> Write,
     ) -> Result<T, ChangeError> {
         let kib = (1 + bytes / 1024).min(WRITES_WAITING_KIB_MAX) as u32;
         let room = timeout(WRITE_ROOM_WAIT, self.room.clone().acquire_many_owned(kib)).await;
@@ -389,9 +395,12 @@ impl Dispatcher {
     }
 
     /// As [`Dispatcher::ask`] does, where nothing changes: workers' messages go first.
-    async fn look<T>(&self, event: impl FnOnce(oneshot::Sender<T>) -> Event) -> Result<T, Stopped> {
+    async fn look<T>(
+        &self,
+        question: impl FnOnce(oneshot::Sender<T>) -> Question,
+    ) -> Result<T, Stopped> {
         let (reply, answer) = oneshot::channel();
-        self.questions.send(event(reply)).await.map_err(|_| Stopped)?;
+        self.questions.send(question(reply)).await.map_err(|_| Stopped)?;
         answer.await.map_err(|_| Stopped)
     }
 

@@ -1,10 +1,10 @@
 //! The task around what [`core`](super::core) decides: takes what comes, and carries out what was decided.
 
 use super::core::{Control, ControlError, Core, Effect, HowLeft, Now, Progress};
-use super::event::{Controlled, Event, OnDisk};
+use super::event::{Controlled, Event, OnDisk, Question, Report};
 use super::feed::Feed;
 use super::outgoing::{self, Outbox, Outgoing};
-use super::writer::{Queued, Write};
+use super::write::{Change, Queued, Write, answer};
 use super::{Health, inputs};
 use crate::connection::Peer;
 use crate::metrics::Metrics;
@@ -48,8 +48,8 @@ impl State {
     pub(super) async fn run(
         mut self,
         mut inbox: mpsc::Receiver<Event>,
-        mut asked: mpsc::Receiver<Event>,
-        mut reported: mpsc::UnboundedReceiver<Event>,
+        mut asked: mpsc::Receiver<Question>,
+        mut reported: mpsc::UnboundedReceiver<Report>,
     ) {
         let mut now = self.now();
         self.carry_out(now);
@@ -72,7 +72,10 @@ impl State {
             self.metrics.events.set(inbox.len() as i64);
             // What waits together has come at one time, and is carried out together.
             now = self.now();
-            for event in reports.drain(..).chain(events.drain(..)) {
+            for report in reports.drain(..) {
+                self.follow(report, now);
+            }
+            for event in events.drain(..) {
                 if !self.is_stopping {
                     self.handle(event, now);
                 }
@@ -89,7 +92,7 @@ impl State {
                 questions.push(question);
             }
             for question in questions.drain(..) {
-                self.handle(question, now);
+                self.answer(question, now);
             }
             self.tell_kept();
             self.feed.tell_if_due(&mut self.core, now);
@@ -118,61 +121,79 @@ impl State {
                 self.outboxes.remove(&worker);
                 self.core.disconnected(worker, &reason, how, now);
             }
-            Event::ListWorkers(last, count, list) => {
-                drop(list.send(self.core.workers_behind(last, count, now.at)));
-            }
-            Event::ListJobs(last, count, list) => {
-                drop(list.send(self.core.jobs_behind(last, count, now.at)));
-            }
-            Event::Job(id, job) => drop(job.send(self.core.job(id, now.at))),
-            Event::Follow(id, progress) => {
-                drop(progress.send(self.followers.get(&id).map(watch::Sender::subscribe)));
-            }
             Event::Control(id, control, done) => {
                 drop(done.send(self.control(id, control, now)));
             }
-            Event::Published(job, entered) => {
-                let id = job.id;
-                self.core.add_job(*job, now);
-                self.carry_out(now);
-                self.tell_kept();
-                drop(entered.send(Ok(id)));
-            }
-            Event::Grown(id, total, is_open, grown) => {
-                self.core.grow_job(id, total, is_open, now);
-                drop(grown.send(Ok(())));
-            }
             Event::IsOpen(id, is_open) => drop(is_open.send(self.core.check_open(id))),
-            Event::Closed(id, closed) => {
-                self.core.close_job(id);
-                self.carry_out(now);
-                drop(closed.send(Ok(())));
-            }
             Event::IsOver(id, is_over) => drop(is_over.send(self.core.check_over(id))),
-            Event::Removed(id, removed) => {
-                self.core.forget_job(id);
-                self.followers.remove(&id);
-                self.tell_kept();
-                drop(removed.send(Ok(())));
+            Event::Stop => self.is_stopping = true,
+        }
+    }
+
+    fn answer(&mut self, question: Question, now: Now) {
+        match question {
+            Question::ListWorkers(last, count, list) => {
+                drop(list.send(self.core.workers_behind(last, count, now.at)));
             }
-            Event::Health(health) => {
+            Question::ListJobs(last, count, list) => {
+                drop(list.send(self.core.jobs_behind(last, count, now.at)));
+            }
+            Question::Job(id, job) => drop(job.send(self.core.job(id, now.at))),
+            Question::Follow(id, progress) => {
+                drop(progress.send(self.followers.get(&id).map(watch::Sender::subscribe)));
+            }
+            Question::Health(health) => {
                 self.core.gauge();
                 self.metrics.pages.set(self.feed.pages() as i64);
                 let workers = self.core.workers_connected();
                 let store_error = self.core.store_error().map(str::to_owned);
                 drop(health.send(Health { workers, store_error }));
             }
-            Event::Watch(watch) => drop(watch.send(self.feed.watch(&mut self.core, now))),
-            Event::Recorded(recorded) => {
+            Question::Watch(watch) => drop(watch.send(self.feed.watch(&mut self.core, now))),
+        }
+    }
+
+    /// Does what follows from what is in the store, or could not be.
+    fn follow(&mut self, report: Report, now: Now) {
+        match report {
+            Report::Recorded(recorded) => {
                 for recorded in recorded {
                     self.core.recorded(recorded, now);
                 }
             }
-            Event::Overlapped(overlap) => self.core.overlapped(overlap),
-            Event::StoreFails(error) => self.core.set_store_error(error),
-            Event::Stop => self.is_stopping = true,
-            Event::InputsRead { lease, inputs } => self.inputs_read(lease, inputs, now),
-            Event::SetAside { job, what, lost } => self.core.set_aside(job, what, lost),
+            Report::Overlapped(overlap) => self.core.overlapped(overlap),
+            Report::Changed(change) => self.change(change, now),
+            Report::StoreFails(error) => self.core.set_store_error(error),
+            Report::InputsRead { lease, inputs } => self.inputs_read(lease, inputs, now),
+            Report::SetAside { job, what, lost } => self.core.set_aside(job, what, lost),
+        }
+    }
+
+    /// Makes a change that the store has made, and answers whoever asked for it.
+    fn change(&mut self, change: Change, now: Now) {
+        match change {
+            Change::Publish(job, reply) => {
+                let id = job.id;
+                self.core.add_job(*job, now);
+                self.carry_out(now);
+                self.tell_kept();
+                answer(reply, Ok(id));
+            }
+            Change::Grow { job, total, is_open, reply } => {
+                self.core.grow_job(job, total, is_open, now);
+                answer(reply, Ok(()));
+            }
+            Change::Close(job, reply) => {
+                self.core.close_job(job);
+                self.carry_out(now);
+                answer(reply, Ok(()));
+            }
+            Change::Remove(job, _, reply) => {
+                self.core.forget_job(job);
+                self.followers.remove(&job);
+                self.tell_kept();
+                answer(reply, Ok(()));
+            }
         }
     }
 
@@ -238,7 +259,7 @@ impl State {
                 Effect::CloseJob(job) => {
                     // It is closed again in a while where it is not now.
                     let (reply, _) = oneshot::channel();
-                    self.write(Write::Close(job, reply));
+                    self.write(Write::Change(Change::Close(job, reply)));
                 }
                 Effect::Progress(job, progress) => self.progress(job, progress),
             }

@@ -15,7 +15,7 @@ async fn start() -> (Dispatcher, Ended) {
 }
 
 /// A job of a grid whose first axis lists so many values.
-fn job(values: u32) -> NewJob {
+pub(super) fn grid_job(values: u32) -> NewJob {
     let one = || Axis::value_of(1.0).unwrap();
     let list = Axis::list((0..values).map(f64::from).collect()).unwrap();
     let grid = Some(Grid::new(list, one(), one()).unwrap());
@@ -71,7 +71,7 @@ async fn outcomes_that_are_there_already_stand_and_their_job_comes_to_its_end() 
     let metrics = Arc::new(Metrics::default());
     let started = Dispatcher::start(None, store.clone(), metrics.clone(), 1).await;
     let (dispatcher, _ended) = started.unwrap();
-    let id = dispatcher.submit(job(1000)).await.unwrap();
+    let id = dispatcher.submit(grid_job(1000)).await.unwrap();
     let mut progress = dispatcher.follow(id).await.unwrap().unwrap();
     let foreign = [0..1, 10..30, 500..503].map(|tasks| foreign(id, tasks));
     assert_eq!(store.record(&foreign).unwrap(), [Fresh::All, Fresh::All, Fresh::All]);
@@ -94,26 +94,26 @@ async fn outcomes_that_are_there_already_stand_and_their_job_comes_to_its_end() 
 async fn jobs_have_a_bound_and_make_room_when_they_are_removed() {
     let (mut dispatcher, _ended) = start().await;
     dispatcher.jobs_max = 2;
-    let first = dispatcher.submit(job(1)).await.unwrap();
-    dispatcher.submit(job(1)).await.unwrap();
-    let refused = dispatcher.submit(job(1)).await;
+    let first = dispatcher.submit(grid_job(1)).await.unwrap();
+    dispatcher.submit(grid_job(1)).await.unwrap();
+    let refused = dispatcher.submit(grid_job(1)).await;
     assert!(matches!(refused, Err(ChangeError::TooManyJobs(2))), "{refused:?}");
-    assert!(dispatcher.create_job(NewJob { grid: None, ..job(1) }).await.is_err());
+    assert!(dispatcher.create_job(NewJob { grid: None, ..grid_job(1) }).await.is_err());
     dispatcher.control(first, Control::Cancel).await.unwrap();
     dispatcher.remove(first).await.unwrap();
-    dispatcher.submit(job(1)).await.unwrap();
+    dispatcher.submit(grid_job(1)).await.unwrap();
 }
 
 #[tokio::test]
 async fn grids_have_a_bound_until_their_jobs_are_over() {
     let (mut dispatcher, _ended) = start().await;
     dispatcher.grids_bytes_max = 3000;
-    let first = dispatcher.submit(job(200)).await.unwrap();
-    let refused = dispatcher.submit(job(200)).await;
+    let first = dispatcher.submit(grid_job(200)).await.unwrap();
+    let refused = dispatcher.submit(grid_job(200)).await;
     assert!(matches!(refused, Err(ChangeError::TooManyGrids)), "{refused:?}");
-    dispatcher.submit(job(2)).await.unwrap();
+    dispatcher.submit(grid_job(2)).await.unwrap();
     dispatcher.control(first, Control::Cancel).await.unwrap();
-    let second = dispatcher.submit(job(200)).await.unwrap();
+    let second = dispatcher.submit(grid_job(200)).await.unwrap();
     assert_eq!(dispatcher.job(second).await.unwrap().unwrap().state, JobState::Running);
 }
 
@@ -121,13 +121,13 @@ async fn grids_have_a_bound_until_their_jobs_are_over() {
 async fn what_waits_to_be_written_has_a_bound_and_gives_it_back() {
     let (dispatcher, _ended) = start().await;
     for _ in 0..10 {
-        dispatcher.submit(job(1000)).await.unwrap();
+        dispatcher.submit(grid_job(1000)).await.unwrap();
     }
     assert_eq!(dispatcher.room.available_permits(), WRITES_WAITING_KIB_MAX);
     let all = dispatcher.room.clone().acquire_many_owned(WRITES_WAITING_KIB_MAX as u32);
     let all = all.await.unwrap();
-    let refused = dispatcher.submit(job(1)).await;
+    let refused = dispatcher.submit(grid_job(1)).await;
     assert!(matches!(refused, Err(ChangeError::Busy)), "{refused:?}");
     drop(all);
-    dispatcher.submit(job(1)).await.unwrap();
+    dispatcher.submit(grid_job(1)).await.unwrap();
 }

@@ -5,10 +5,11 @@
 //! done, or one group of submissions. However many submit, recording waits for one of them.
 
 use super::core::{Overlap, Recorded, Removable};
-use super::event::Event;
+use super::event::{Report, Reports};
+use super::write::{Change, NewInputs, Queued, Reply, Write, answer};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
-use crate::store::{Fresh, NewJob, Recording, Store, StoreError, StoredJob, gaps};
+use crate::store::{Fresh, Recording, Store, StoreError, StoredJob, gaps};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -22,71 +23,23 @@ use tequio_protocol::limits::{
     COMMIT_BUSY, COMMIT_GATHER, COMMIT_SUBMISSIONS_MAX, COMMIT_TASKS_MAX, COMPLAINT_LINE_PACE,
     COMPLAINT_LINES_BURST, STATES_WAIT, STORE_CHECK, STORE_RETRY,
 };
-use tequio_protocol::op::RepeatMultiply;
-use tequio_protocol::reader::LineRun;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::oneshot;
 use tracing::{error, warn};
-
-/// The answer to one write.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-
-/// What is to be written.
-#[derive(Debug)]
-pub(super) enum Write {
-    Record(Recording),
-    SetState(JobId, JobState, Reply<()>),
-    /// The dispatcher answers it, once it has the job too.
-    Submit(NewJob, Reply<JobId>),
-    CreateJob(NewJob, Reply<JobId>),
-    AppendInputs(JobId, u64, Vec<RepeatMultiply>, Vec<LineRun>, Reply<()>),
-    /// The dispatcher answers it, once it has the job too.
-    Publish(Box<StoredJob>, Reply<JobId>),
-    /// Inputs behind the `first` that an open job has, their lines, and whether it stays open. The dispatcher
-    /// answers it.
-    Grow(JobId, u64, Arc<Vec<RepeatMultiply>>, Vec<LineRun>, bool, Reply<()>),
-    /// When a job was last appended to, for the next start; that it could not be noted is no news.
-    NoteAppended(JobId, u64),
-    /// An open job, which takes no more inputs. The dispatcher answers it.
-    Close(JobId, Reply<()>),
-    Discard(JobId, Reply<()>),
-    /// A job that is over or set aside. The dispatcher answers it, once it has forgotten the job too.
-    Remove(JobId, Removable, Reply<()>),
-    /// No more follows.
-    Stop,
-}
-
-/// A write on its way, and the room that it takes until it is done.
-#[derive(Debug)]
-pub(super) struct Queued {
-    pub(super) write: Write,
-    pub(super) room: Option<OwnedSemaphorePermit>,
-}
-
-impl From<Write> for Queued {
-    /// A write that nobody outside can ask for at will.
-    fn from(write: Write) -> Queued {
-        Queued { write, room: None }
-    }
-}
-
-/// Tells the dispatcher what became of its recordings. Never waits: the dispatcher waits for the
-/// writer's replies in places, and two that wait for each other wait for ever.
-pub(super) type Report = tokio::sync::mpsc::UnboundedSender<Event>;
 
 /// Starts the thread; it ends at [`Write::Stop`], with all written that can be.
 pub(super) fn start(
     store: Arc<dyn Store>,
     writes: Receiver<Queued>,
-    report: Report,
+    reports: Reports,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<JoinHandle<()>> {
-    let writer = Writer::new(store, report, metrics);
+    let writer = Writer::new(store, reports, metrics);
     std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run(&writes))
 }
 
 struct Writer {
     store: Arc<dyn Store>,
-    report: Report,
+    reports: Reports,
     metrics: Arc<Metrics>,
     /// Outcomes to be recorded, in order.
     waiting: VecDeque<Recording>,
@@ -112,10 +65,10 @@ struct Writer {
 }
 
 impl Writer {
-    fn new(store: Arc<dyn Store>, report: Report, metrics: Arc<Metrics>) -> Writer {
+    fn new(store: Arc<dyn Store>, reports: Reports, metrics: Arc<Metrics>) -> Writer {
         Writer {
             store,
-            report,
+            reports,
             metrics,
             waiting: VecDeque::new(),
             states: BTreeMap::new(),
@@ -306,7 +259,7 @@ impl Writer {
                 for ((id, job), reply) in ids.into_iter().zip(jobs).zip(replies) {
                     let total = job.grid.as_ref().map_or(0, Grid::total);
                     let stored = StoredJob::new(id, job, total, false);
-                    self.tell(Event::Published(Box::new(stored), reply));
+                    self.tell(Report::Changed(Change::Publish(Box::new(stored), reply)));
                 }
             }
             // It may be one of them that does not fit.
@@ -328,49 +281,52 @@ impl Writer {
         match write {
             // These have their own places, see `take`.
             Write::Record(_) | Write::SetState(..) | Write::Submit(..) | Write::Stop => {}
-            Write::CreateJob(job, reply) => answer(reply, self.store.create_job(&job)),
-            Write::AppendInputs(job, first, inputs, lines, reply) => {
-                answer(reply, self.store.append_lines(job, first, &inputs, &lines));
-            }
-            Write::Publish(job, reply) => {
-                let published = match job.is_open {
-                    true => self.store.publish_open(job.id),
-                    false => self.store.publish(job.id),
-                };
-                match published {
-                    Ok(()) => self.tell(Event::Published(job, reply)),
-                    Err(error) => answer(reply, Err(error)),
-                }
-            }
-            Write::Grow(job, first, inputs, lines, is_open, reply) => {
-                let total = first + inputs.len() as u64;
-                match self.store.append_lines(job, first, &inputs, &lines) {
-                    Err(error) => answer(reply, Err(error)),
-                    Ok(()) if is_open => self.tell(Event::Grown(job, total, true, reply)),
-                    Ok(()) => match self.store.close(job) {
-                        Ok(()) => self.tell(Event::Grown(job, total, false, reply)),
-                        Err(error) => {
-                            // It has grown all the same, and is closed when that is asked again.
-                            let (grown, _) = oneshot::channel();
-                            self.tell(Event::Grown(job, total, true, grown));
-                            answer(reply, Err(error));
-                        }
-                    },
-                }
-            }
             Write::NoteAppended(job, at_ms) => drop(self.store.note_appended(job, at_ms)),
-            Write::Close(job, reply) => match self.store.close(job) {
-                Ok(()) => self.tell(Event::Closed(job, reply)),
-                Err(error) => answer(reply, Err(error)),
-            },
+            Write::CreateJob(job, reply) => answer(reply, self.store.create_job(&job)),
+            Write::AppendInputs(inputs, reply) => answer(reply, self.append(&inputs)),
             Write::Discard(job, reply) => answer(reply, self.store.discard(job)),
-            Write::Remove(job, why, reply) => self.remove(job, why, reply),
+            Write::Grow(inputs, growth) => match self.append(&inputs) {
+                Ok(()) => self.change(growth),
+                Err(error) => growth.refuse(error),
+            },
+            Write::Change(change) => self.change(change),
         }
     }
 
-    fn remove(&mut self, job: JobId, why: Removable, reply: Reply<()>) {
+    fn append(&self, inputs: &NewInputs) -> Result<(), StoreError> {
+        self.store.append_lines(inputs.job, inputs.first, &inputs.inputs, &inputs.lines)
+    }
+
+    /// Makes a change in the store, and has the dispatcher make it too.
+    fn change(&mut self, change: Change) {
+        let changed = match &change {
+            Change::Publish(job, _) if job.is_open => self.store.publish_open(job.id),
+            Change::Publish(job, _) => self.store.publish(job.id),
+            // Its inputs are there.
+            Change::Grow { is_open: true, .. } => Ok(()),
+            Change::Grow { job, .. } | Change::Close(job, _) => self.store.close(*job),
+            Change::Remove(job, why, _) => self.remove(*job, *why),
+        };
+        match (changed, change) {
+            (Ok(()), change) => self.tell(Report::Changed(change)),
+            (Err(error), Change::Grow { job, total, reply, .. }) => {
+                // It has grown all the same, and is closed when that is asked again.
+                let (grown, _) = oneshot::channel();
+                self.tell(Report::Changed(Change::Grow {
+                    job,
+                    total,
+                    is_open: true,
+                    reply: grown,
+                }));
+                answer(reply, Err(error));
+            }
+            (Err(error), change) => change.refuse(error),
+        }
+    }
+
+    fn remove(&mut self, job: JobId, why: Removable) -> Result<(), StoreError> {
         if self.removing.contains(&job) {
-            return answer(reply, Err(StoreError::NoSuchJob(job)));
+            return Err(StoreError::NoSuchJob(job));
         }
         // What was taken of it before it was over is recorded before it goes.
         if self.failed_at.is_none() {
@@ -379,19 +335,15 @@ impl Writer {
         let is_written = || self.waiting.iter().all(|recording| recording.job != job);
         if self.failed_at.is_some() && !is_written() {
             let said = format!("job {job} has outcomes that wait for the disk");
-            return answer(reply, Err(StoreError::Unavailable(said)));
+            return Err(StoreError::Unavailable(said));
         }
         if why == Removable::SetAside {
             // Its state in the store is what it was before.
             self.store.set_aside(job);
         }
-        match self.store.remove(job) {
-            Ok(is_left) => {
-                self.removing.extend(is_left.then_some(job));
-                self.tell(Event::Removed(job, reply));
-            }
-            Err(error) => answer(reply, Err(error)),
-        }
+        let is_left = self.store.remove(job)?;
+        self.removing.extend(is_left.then_some(job));
+        Ok(())
     }
 
     fn remove_part(&mut self) {
@@ -429,7 +381,7 @@ impl Writer {
                     (self.waiting.len() >= COMMIT_BUSY).then(|| began + COMMIT_GATHER);
                 let dropped = self.drop_known(fresh);
                 let recorded = Recorded::all(self.waiting.drain(..));
-                self.tell(Event::Recorded(recorded));
+                self.tell(Report::Recorded(recorded));
                 for (job, dropped) in dropped {
                     self.tell_of_overlap(job, dropped);
                 }
@@ -489,11 +441,11 @@ impl Writer {
 
     fn tell_of_overlap(&self, job: JobId, dropped: u64) {
         self.tell(match self.store.tally(job) {
-            Ok(tally) => Event::Overlapped(Overlap { job, dropped, tally }),
+            Ok(tally) => Report::Overlapped(Overlap { job, dropped, tally }),
             // What is recorded of it is not known then, and is at the next start.
             Err(error) => {
                 let what = error.of_job().map_or_else(|| error.to_string(), |(_, what)| what);
-                Event::SetAside { job, what, lost: dropped }
+                Report::SetAside { job, what, lost: dropped }
             }
         });
     }
@@ -505,7 +457,7 @@ impl Writer {
         let lost = lost.map(|recording| recording.outcomes.len()).sum();
         self.waiting.retain(|recording| recording.job != job);
         self.states.remove(&job);
-        self.tell(Event::SetAside { job, what, lost });
+        self.tell(Report::SetAside { job, what, lost });
     }
 
     /// Looks whether what will be written can be, while there is nothing to write.
@@ -522,18 +474,18 @@ impl Writer {
     /// What was written last succeeded.
     fn recover(&mut self) {
         if self.failed_at.take().is_some() {
-            self.tell(Event::StoreFails(None));
+            self.tell(Report::StoreFails(None));
         }
     }
 
     fn fail(&mut self, error: &StoreError) {
         self.failed_at = Some(Instant::now());
-        self.tell(Event::StoreFails(Some(error.to_string())));
+        self.tell(Report::StoreFails(Some(error.to_string())));
     }
 
-    fn tell(&self, event: Event) {
+    fn tell(&self, report: Report) {
         // Without a dispatcher the server is stopping, and nobody counts any more.
-        self.report.send(event).ok();
+        self.reports.send(report).ok();
     }
 
     fn give_up(self) {
@@ -542,11 +494,6 @@ impl Writer {
             error!("{tasks} outcomes could not be recorded; they will be computed again");
         }
     }
-}
-
-fn answer<T>(reply: Reply<T>, done: Result<T, StoreError>) {
-    // Whoever asked may have left; what is written stays written.
-    reply.send(done).ok();
 }
 
 #[cfg(test)]

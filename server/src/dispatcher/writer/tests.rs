@@ -1,11 +1,12 @@
 use super::*;
-use crate::store::{Loaded, MemoryStore, Run, Sample, Tally};
+use crate::dispatcher::tests::grid_job;
+use crate::store::{Loaded, MemoryStore, NewJob, Run, Sample, Tally};
 use std::sync::Mutex;
-use tequio_protocol::grid::Axis;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::number::Number;
-use tequio_protocol::op::Op;
+use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::reader::LineRun;
 
 /// The name of a job that does not fit on the disk.
 const TOO_LARGE: &str = "too large";
@@ -119,10 +120,7 @@ impl Store for Noting {
 }
 
 fn job() -> NewJob {
-    let one = || Axis::value_of(1.0).unwrap();
-    let times = Axis::range(0.0, 1.0, 100).unwrap();
-    let grid = Some(Grid::new(one(), one(), times).unwrap());
-    NewJob { name: String::new(), op: Op::RepeatMultiply, priority: 0, grid, submitted_at_ms: 0 }
+    grid_job(100)
 }
 
 fn record(job: JobId, first: u64) -> Write {
@@ -138,14 +136,14 @@ fn record(job: JobId, first: u64) -> Write {
 }
 
 /// What becomes of writes that all wait when the thread starts, and what the dispatcher is told.
-fn written(store: Arc<Noting>, writes: Vec<Write>) -> (Vec<String>, Vec<Event>) {
+fn written(store: Arc<Noting>, writes: Vec<Write>) -> (Vec<String>, Vec<Report>) {
     let (queue, queued) = mpsc::channel();
     for write in writes.into_iter().chain([Write::Stop]) {
         queue.send(Queued::from(write)).unwrap();
     }
-    let (report, mut reports) = tokio::sync::mpsc::unbounded_channel();
+    let (to, mut reports) = tokio::sync::mpsc::unbounded_channel();
     let metrics = Arc::new(Metrics::default());
-    start(store.clone(), queued, report, metrics).unwrap().join().unwrap();
+    start(store.clone(), queued, to, metrics).unwrap().join().unwrap();
     let mut told = Vec::new();
     while let Ok(event) = reports.try_recv() {
         told.push(event);
@@ -168,7 +166,7 @@ fn outcomes_do_not_wait_for_submissions_and_these_are_entered_in_groups() {
     let (notes, told) = written(store, writes);
     let all = format!("submit {COMMIT_SUBMISSIONS_MAX}");
     assert_eq!(notes, ["commit 1 0", &all, &all, "submit 5"]);
-    assert!(matches!(told[0], Event::Recorded(_)), "{:?}", told[0]);
+    assert!(matches!(told[0], Report::Recorded(_)), "{:?}", told[0]);
     assert_eq!(told.len(), 1 + submissions, "each of them is told of");
 }
 
@@ -213,8 +211,8 @@ fn a_state_that_cannot_be_written_does_not_keep_others_from_being_recorded() {
         let [damaged, whole] = [(); 2].map(|()| store.store.submit(&job()).unwrap());
         let what = "a page is damaged".to_owned();
         let error = StoreError::Damaged { job: damaged, name: String::new(), what };
-        let (report, mut reports) = tokio::sync::mpsc::unbounded_channel();
-        let mut writer = Writer::new(store.clone(), report, Arc::default());
+        let (to, mut reports) = tokio::sync::mpsc::unbounded_channel();
+        let mut writer = Writer::new(store.clone(), to, Arc::default());
         let (reply, mut answered) = oneshot::channel();
         writer.take(Write::SetState(damaged, state, reply).into());
         if state == JobState::Paused {
@@ -229,13 +227,13 @@ fn a_state_that_cannot_be_written_does_not_keep_others_from_being_recorded() {
         writer.record_all();
         assert_eq!(store.notes.lock().unwrap().len(), commits, "{state:?}");
         let told = std::iter::from_fn(|| reports.try_recv().ok());
-        let told: Vec<Event> = told.collect();
-        let is_aside = |event: &Event| match event {
-            Event::SetAside { job, lost: 0, .. } => *job == damaged,
+        let told: Vec<Report> = told.collect();
+        let is_aside = |report: &Report| match report {
+            Report::SetAside { job, lost: 0, .. } => *job == damaged,
             _ => false,
         };
         assert!(told.len() == 2 && is_aside(&told[0]), "{told:?}");
-        assert!(matches!(told[1], Event::Recorded(_)), "{told:?}");
+        assert!(matches!(told[1], Report::Recorded(_)), "{told:?}");
     }
 }
 
@@ -246,8 +244,8 @@ fn the_last_state_of_a_job_stands_also_where_writing_failed() {
         let id = store.store.submit(&job()).unwrap();
         let io = || StoreError::Unavailable("the disk is full".to_owned());
         store.failing.lock().unwrap().extend((0..failures).map(|_| io()));
-        let (report, _reports) = tokio::sync::mpsc::unbounded_channel();
-        let mut writer = Writer::new(store.clone(), report, Arc::default());
+        let (to, _reports) = tokio::sync::mpsc::unbounded_channel();
+        let mut writer = Writer::new(store.clone(), to, Arc::default());
         for state in [JobState::Paused, JobState::Done] {
             writer.take(Write::SetState(id, state, reply()).into());
         }
@@ -270,7 +268,7 @@ fn outcomes_that_are_there_already_do_not_keep_others_from_being_recorded() {
     store.store.record(&[foreign]).unwrap();
     let (notes, told) = written(store.clone(), writes);
     assert_eq!(notes, ["commit 4 0"], "it is not tried again");
-    let [Event::Recorded(recorded), Event::Overlapped(overlap)] = &told[..] else {
+    let [Report::Recorded(recorded), Report::Overlapped(overlap)] = &told[..] else {
         panic!("{told:?}");
     };
     let recorded = recorded.iter().map(|recorded| (recorded.job, recorded.range.clone()));
@@ -290,12 +288,12 @@ fn a_job_that_cannot_be_written_to_does_not_keep_others_from_being_recorded() {
     let writes = vec![record(damaged, 0), record(whole, 0), record(damaged, 1)];
     let (notes, told) = written(store, writes);
     assert_eq!(notes, ["commit 3 0", "commit 1 0"]);
-    let is_aside = |event: &Event| match event {
-        Event::SetAside { job, what: said, lost: 2 } => *job == damaged && *said == what,
+    let is_aside = |report: &Report| match report {
+        Report::SetAside { job, what: said, lost: 2 } => *job == damaged && *said == what,
         _ => false,
     };
     assert!(is_aside(&told[0]), "{:?}", told[0]);
-    assert!(matches!(&told[1], Event::Recorded(recorded) if recorded[0].job == whole));
+    assert!(matches!(&told[1], Report::Recorded(recorded) if recorded[0].job == whole));
 }
 
 #[test]
@@ -305,7 +303,8 @@ fn only_what_is_the_disks_fault_is_tried_again() {
     let writes = vec![record(JobId(99), 0), record(id, u64::MAX), record(id, 0)];
     let (notes, told) = written(store.clone(), writes);
     assert_eq!(notes, ["commit 3 0", "commit 2 0", "commit 0 0"]);
-    let [Event::SetAside { job, .. }, Event::SetAside { job: other, lost: 2, .. }, ..] = &told[..]
+    let [Report::SetAside { job, .. }, Report::SetAside { job: other, lost: 2, .. }, ..] =
+        &told[..]
     else {
         panic!("{told:?}");
     };
