@@ -542,6 +542,10 @@ pub const OUTBOXES_BYTES_MAX: usize = 48 * 1024 * 1024;
 /// stops them reading: the pressure reaches the peer's socket.
 pub const DISPATCHER_EVENTS_MAX: usize = 4096;
 
+/// Of these, messages of one worker: half of what is taken at once. Whoever sends more waits, and whoever
+/// comes does not queue behind all that eight others have to say.
+pub const DISPATCHER_EVENTS_EACH_MAX: usize = 32;
+
 /// Bytes of all results among these, in messages beyond [`SOCKET_READ_BUFFER_BYTES`]: sixteen of the
 /// longest, which the dispatcher handles in a few milliseconds. Whoever has more to tell waits.
 pub const DISPATCHER_EVENTS_BYTES_MAX: usize = 16 * FRAME_BYTES_MAX;
@@ -549,6 +553,10 @@ pub const DISPATCHER_EVENTS_BYTES_MAX: usize = 16 * FRAME_BYTES_MAX;
 /// Events that the dispatcher takes at once. What they lead to is decided together: more makes fewer
 /// turns, and whoever asks for something small waits for longer.
 pub const DISPATCHER_BATCH: usize = 64;
+
+/// Leases that the dispatcher lends between two such batches: a few milliseconds of work. A worker of
+/// [`SLOTS_MAX`] slots is lent thousands, and whoever asks for something small must not wait for all.
+pub const DISPATCHER_LEASES: usize = 256;
 
 /// Questions (what a job is, who is connected, what pages are told) that are answered between two such
 /// batches: however many ask, what workers send is not crowded out.
@@ -755,12 +763,9 @@ pub const LINGER_READ_BYTES: usize = 16 * 1024;
 /// and as many connections that only short requests may be.
 pub const FILES_RESERVED: usize = 64;
 
-/// How often it is looked whether many connections have ended, so that what they held is given back to the
-/// system. It costs some milliseconds, which nobody is to wait for often.
+/// How often it is looked whether a connection has ended, so that what it held is given back to the
+/// system: eight may have held 50 MiB. That costs some milliseconds, which nobody is to wait for often.
 pub const GIVE_BACK_INTERVAL: Duration = Duration::from_secs(10);
-
-/// Connections that have ended for which that is worth while: what fewer of them held is soon used again.
-pub const GIVE_BACK_CONNECTIONS: usize = 256;
 
 /// What goes on and on is logged once, and then each time that it has happened twice as often; after so
 /// long without it, it is said again.

@@ -2,7 +2,7 @@
 
 use crate::connection::{Close, Connection, End, Event, Frame, Link, Peer};
 use crate::dispatcher::core::is_logged;
-use crate::dispatcher::{Dispatcher, FromWorker, HowLeft, Outbox, Outgoing, Stopped};
+use crate::dispatcher::{Dispatcher, FromWorker, HowLeft, Outbox, Outgoing, Places, Stopped};
 use crate::pace::Pace;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::{ASIDE_BURST_MAX, ASIDE_PACE, REFUSALS_MAX, SILENCE_MAX};
@@ -24,6 +24,7 @@ pub async fn run(
         connection,
         worker,
         dispatcher: dispatcher.clone(),
+        places: Places::default(),
         noise: 0,
         refusals: 0,
         pace: Pace::new(ASIDE_BURST_MAX, ASIDE_PACE, Instant::now()),
@@ -47,6 +48,7 @@ struct Session<L> {
     connection: Connection<L>,
     worker: WorkerId,
     dispatcher: Dispatcher,
+    places: Places,
     /// Messages that this session ignored or refused.
     noise: u64,
     /// Errors sent, this session's own and the dispatcher's.
@@ -125,7 +127,7 @@ impl<L: Link> Session<L> {
             self.pace.take(now);
             self.unread_until = Some(self.pace.next_at(now)).filter(|at| *at > now);
         }
-        Ok(self.dispatcher.heard(self.worker, event).await?)
+        Ok(self.dispatcher.heard(self.worker, &self.places, event).await?)
     }
 
     fn log_noise(&mut self, line: &str) {

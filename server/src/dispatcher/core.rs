@@ -34,9 +34,9 @@ use tequio_protocol::api::{JobState, JobView, WorkerKind, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{
-    IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, LEASES_OUT_MAX, NOISE_LOGGED_MAX,
-    PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S, SERVICE_LINE_PACE, SERVICE_LINES_BURST,
-    STORE_RETRY, UNCOMMITTED_TASKS_MAX,
+    DISPATCHER_LEASES, IN_FLIGHT_TASKS_MAX, LEASE_INPUTS_MAX, LEASE_TASKS_MAX, LEASES_OUT_MAX,
+    NOISE_LOGGED_MAX, PLAIN_REVOKED_MAX, RATE_STEADY_S, RATE_WINDOW_S, SERVICE_LINE_PACE,
+    SERVICE_LINES_BURST, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{
@@ -152,6 +152,8 @@ pub struct Progress {
     pub state: JobState,
     /// Whether it is set aside: nothing more comes of it while this server runs.
     pub is_set_aside: bool,
+    /// Whether its inputs are a grid's, and of no lines.
+    pub has_grid: bool,
 }
 
 /// What a person does to a job.
@@ -225,6 +227,8 @@ pub struct Core {
     store_error: Option<String>,
     /// After a failed read, nothing is lent before this.
     no_grants_until: Duration,
+    /// Whether lending has stopped so that others have their turn.
+    may_lend_more: bool,
     metrics: Arc<Metrics>,
     /// When to look whether plain clients still owe what they owed.
     looks: owed::Looks,
@@ -378,6 +382,7 @@ impl Core {
             uncommitted: 0,
             store_error: None,
             no_grants_until: Duration::ZERO,
+            may_lend_more: false,
             metrics,
             looks: owed::Looks::default(),
             live: Live::default(),
@@ -412,8 +417,11 @@ impl Core {
         std::mem::take(&mut self.effects)
     }
 
-    /// When [`Core::timeout`] has something to do, if ever.
+    /// When [`Core::timeout`] has something to do or [`Core::effects`] more to lend, if ever.
     pub fn next_timeout(&self, now: Duration) -> Option<Duration> {
+        if self.may_lend_more {
+            return Some(now);
+        }
         let pause = (self.no_grants_until > now).then_some(self.no_grants_until);
         let waited = self.waiting.first().map(|(at, _)| *at);
         let others = [pause, waited, self.looks.next()];
@@ -864,13 +872,21 @@ impl Core {
 
     // ---- Leases -----------------------------------------------------------------------------
 
-    /// Lends all that can be lent, as long as what is taken can be recorded.
+    /// Lends what can be lent, as long as what is taken can be recorded; after [`DISPATCHER_LEASES`]
+    /// others have their turn first.
     fn grant(&mut self, now: Now) {
+        let mut lent = 0;
+        self.may_lend_more = false;
         while self.store_error.is_none()
             && self.uncommitted < UNCOMMITTED_TASKS_MAX
             && now.at >= self.no_grants_until
-            && let Some(grant) = self.next_grant(now.at)
         {
+            if lent == DISPATCHER_LEASES {
+                self.may_lend_more = true;
+                break;
+            }
+            let Some(grant) = self.next_grant(now.at) else { break };
+            lent += 1;
             self.metrics.grants.inc();
             let Some(job) = self.jobs.get(&grant.job) else { continue };
             let Grant { worker, lease, range, is_copy, .. } = &grant;
@@ -1293,6 +1309,7 @@ impl Job {
             is_open: self.is_open,
             state: self.state,
             is_set_aside: self.is_set_aside(),
+            has_grid: self.grid.is_some(),
         }
     }
 

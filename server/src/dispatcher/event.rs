@@ -25,6 +25,8 @@ pub(super) enum Event {
     Heard {
         worker: WorkerId,
         message: Box<FromWorker>,
+        /// Its place among its worker's, until it is handled.
+        place: OwnedSemaphorePermit,
         /// What it takes of the room for large ones.
         room: Option<OwnedSemaphorePermit>,
     },

@@ -31,8 +31,8 @@ use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::limits::{
-    DISPATCHER_EVENTS_BYTES_MAX, DISPATCHER_EVENTS_MAX, GRIDS_BYTES_MAX, JOBS_MAX,
-    SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
+    DISPATCHER_EVENTS_BYTES_MAX, DISPATCHER_EVENTS_EACH_MAX, DISPATCHER_EVENTS_MAX,
+    GRIDS_BYTES_MAX, JOBS_MAX, SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
 };
 use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
@@ -55,6 +55,18 @@ pub struct Dispatcher {
     kept: Arc<Kept>,
     jobs_max: usize,
     grids_bytes_max: usize,
+}
+
+/// The places of one worker's messages that wait to be handled: whoever sends many holds up nobody but
+/// itself.
+#[derive(Debug)]
+pub struct Places(Arc<Semaphore>);
+
+impl Default for Places {
+    /// For [`DISPATCHER_EVENTS_EACH_MAX`] messages.
+    fn default() -> Places {
+        Places(Arc::new(Semaphore::new(DISPATCHER_EVENTS_EACH_MAX)))
+    }
 }
 
 /// How a server is.
@@ -191,21 +203,29 @@ impl Dispatcher {
         self.ask(|joined| Event::Connected { peer, joined }).await
     }
 
-    /// A worker sent something.
-    pub fn heard(
-        &self,
+    /// A worker sent something, which waits in one of the worker's `places`.
+    pub fn heard<'a>(
+        &'a self,
         worker: WorkerId,
+        places: &'a Places,
         message: FromWorker,
-    ) -> impl Future<Output = Result<(), Stopped>> + '_ {
+    ) -> impl Future<Output = Result<(), Stopped>> + 'a {
         let message = Box::new(message);
         async move {
-            // Boxed for the same reason: most messages are small.
+            // Waiting is boxed for the same reason: most messages find room.
+            let place = match places.0.clone().try_acquire_owned() {
+                Ok(place) => place,
+                Err(_) => {
+                    let place = Box::pin(places.0.clone().acquire_owned()).await;
+                    place.map_err(|_| Stopped)?
+                }
+            };
             let room = match large_kib(&message) {
                 Some(kib) => Some(Box::pin(self.heard_room.clone().acquire_many_owned(kib)).await),
                 None => None,
             };
             let room = room.transpose().map_err(|_| Stopped)?;
-            self.send(Event::Heard { worker, message, room }).await
+            self.send(Event::Heard { worker, message, place, room }).await
         }
     }
 

@@ -113,9 +113,9 @@ impl State {
     fn handle(&mut self, event: Event, now: Now) {
         match event {
             Event::Connected { peer, joined } => self.connected(peer, joined, now),
-            Event::Heard { worker, message, room } => {
+            Event::Heard { worker, message, place, room } => {
                 self.core.heard(worker, *message, now);
-                drop(room);
+                drop((place, room));
             }
             Event::Disconnected { worker, reason, how } => {
                 self.outboxes.remove(&worker);

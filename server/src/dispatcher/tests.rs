@@ -27,6 +27,7 @@ async fn work(dispatcher: Dispatcher) {
     let address = SocketAddr::from(([127, 0, 0, 1], 1)).into();
     let peer = Peer { address, path: "/".to_owned(), agent: None };
     let (worker, mut outbox) = dispatcher.connected(peer).await.unwrap();
+    let places = Places::default();
     let hello = Hello {
         protocol: PROTOCOL,
         agent: String::new(),
@@ -35,7 +36,7 @@ async fn work(dispatcher: Dispatcher) {
         ops: Vec::new(),
         resume: None,
     };
-    dispatcher.heard(worker, FromWorker::Hello(hello)).await.unwrap();
+    dispatcher.heard(worker, &places, FromWorker::Hello(hello)).await.unwrap();
     while let Some(Outgoing::Message(message)) = outbox.recv().await {
         let ServerMessage::Lease(lease) = *message else { continue };
         let LeaseInputs::Grid(grid) = &lease.inputs else { panic!("{lease:?}") };
@@ -47,7 +48,7 @@ async fn work(dispatcher: Dispatcher) {
             duration_ms: None,
             agent: None,
         };
-        dispatcher.heard(worker, FromWorker::Results(results)).await.unwrap();
+        dispatcher.heard(worker, &places, FromWorker::Results(results)).await.unwrap();
     }
 }
 

@@ -1,12 +1,14 @@
 //! What a server does for a connection beside handing out tasks: echo and chat. Each is a loop over a
 //! [`Connection`](crate::connection::Connection), in a file of its own.
 
+mod aside;
 pub mod chat;
 pub mod echo;
 pub(crate) mod lines;
 mod roster;
 
 use crate::metrics::{Metrics, Service, Tally};
+use aside::Aside;
 use chat::{RoomLimits, Rooms};
 use roster::Roster;
 use std::sync::Arc;
@@ -18,6 +20,7 @@ pub struct Services {
     echo: Arc<Roster>,
     chat: Arc<Roster>,
     rooms: Arc<Rooms>,
+    aside: Aside,
 }
 
 impl Services {
@@ -33,6 +36,15 @@ impl Services {
             echo: Arc::new(Roster::new(Service::Echo)),
             chat: Arc::new(Roster::new(Service::Chat)),
             rooms: Arc::new(Rooms::new(limits)),
+            aside: Aside::new(),
+        }
+    }
+
+    /// Serves a connection to its end. All but workers' are served on a thread of their own.
+    pub fn spawn(&self, service: Service, serve: impl Future<Output = ()> + Send + 'static) {
+        match service {
+            Service::Tasks => drop(tokio::spawn(serve)),
+            _ => self.aside.spawn(serve),
         }
     }
 

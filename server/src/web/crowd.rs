@@ -11,11 +11,10 @@ use super::line::{Doing, Line, Still};
 use crate::bounds::{Bound, Held, Origin};
 use axum::http::StatusCode;
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tequio_protocol::limits::{
-    BUSY_RETRY_AFTER, FILES_RESERVED, GIVE_BACK_CONNECTIONS, GIVE_BACK_INTERVAL, LOG_CALM,
-    ROOM_LOOK, STALLED_MIN,
+    BUSY_RETRY_AFTER, FILES_RESERVED, GIVE_BACK_INTERVAL, LOG_CALM, ROOM_LOOK, STALLED_MIN,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
@@ -68,7 +67,7 @@ impl Place {
 impl Drop for Place {
     fn drop(&mut self) {
         self.crowd.lines().remove(self.number);
-        self.crowd.0.ended.fetch_add(1, Ordering::Relaxed);
+        self.crowd.0.has_ended.store(true, Ordering::Relaxed);
     }
 }
 
@@ -92,8 +91,8 @@ struct Shared {
     bodies: Bound,
     /// Streams of events.
     events: Bound,
-    /// Connections that have ended since what they held was given back.
-    ended: AtomicUsize,
+    /// Whether a connection has ended since what they held was given back.
+    has_ended: AtomicBool,
     /// How often somebody was turned away.
     refusals: Mutex<Rarely>,
 }
@@ -153,7 +152,7 @@ impl Crowd {
             answers: bound(limits.answers_bytes_max),
             bodies: bound(limits.bodies_bytes_max),
             events: bound(limits.event_streams_max),
-            ended: AtomicUsize::new(0),
+            has_ended: AtomicBool::new(false),
             refusals: Mutex::default(),
             limits,
         }))
@@ -206,12 +205,11 @@ impl Crowd {
         Place { crowd: self.clone(), number, origin, line, _permit: permit }
     }
 
-    /// Has the allocator give back what connections held, after many have ended, for as long as it is let.
+    /// Has the allocator give back what connections held that have ended, for as long as it is let.
     pub(super) async fn give_back(self) {
         loop {
             sleep(GIVE_BACK_INTERVAL).await;
-            if self.0.ended.load(Ordering::Relaxed) >= GIVE_BACK_CONNECTIONS {
-                self.0.ended.store(0, Ordering::Relaxed);
+            if self.0.has_ended.swap(false, Ordering::Relaxed) {
                 // Nothing comes of it, and a panic in it would be told by the panic itself.
                 spawn_blocking(tequio_allocator::give_back_now).await.ok();
             }

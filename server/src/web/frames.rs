@@ -30,6 +30,8 @@ pub(super) struct Frames {
     ended: u64,
     /// Messages that have ended, with all that belongs to them.
     messages: u64,
+    /// Whether a closing frame has ended: nothing follows it.
+    is_closed: bool,
     /// `None` where no message has attachments.
     attachments: Option<Attachments>,
 }
@@ -105,8 +107,27 @@ pub(super) fn attachments(packet: &[u8]) -> usize {
 enum Kind {
     #[default]
     Control,
+    Close,
     Part,
     Last,
+}
+
+impl Kind {
+    /// Of the frame whose head begins with `first`.
+    fn of(first: u8) -> Kind {
+        let (opcode, is_last) = (first & 0x0f, first & 0x80 != 0);
+        match opcode {
+            0x8 => Kind::Close,
+            0x9.. => Kind::Control,
+            _ if is_last => Kind::Last,
+            _ => Kind::Part,
+        }
+    }
+
+    /// Whether it is a frame of a message, not one between messages.
+    fn is_of_message(self) -> bool {
+        matches!(self, Kind::Part | Kind::Last)
+    }
 }
 
 impl Frames {
@@ -122,7 +143,7 @@ impl Frames {
                 let content = self.left.min(bytes.len() as u64);
                 self.left -= content;
                 if let Some(attachments) = &mut self.attachments
-                    && !matches!(self.kind, Kind::Control)
+                    && self.kind.is_of_message()
                 {
                     let head = &self.head[..self.last_head_bytes];
                     attachments.read(head, &bytes[..content as usize]);
@@ -137,13 +158,8 @@ impl Frames {
             let Some(length) = length_of(&self.head[..self.head_bytes]) else { continue };
             self.last_head_bytes = std::mem::take(&mut self.head_bytes);
             self.left = length;
-            let is_last = self.head[0] & 0x80 != 0;
-            self.kind = match (self.head[0] & 0x08 != 0, is_last) {
-                (true, _) => Kind::Control,
-                (false, true) => Kind::Last,
-                (false, false) => Kind::Part,
-            };
-            if !matches!(self.kind, Kind::Control) {
+            self.kind = Kind::of(self.head[0]);
+            if self.kind.is_of_message() {
                 if let Some(attachments) = &mut self.attachments {
                     attachments.begin(&self.head, !self.is_open);
                 }
@@ -163,6 +179,7 @@ impl Frames {
             return;
         }
         self.ended += 1;
+        self.is_closed |= matches!(self.kind, Kind::Close);
         if matches!(self.kind, Kind::Last) {
             let is_all = self.attachments.as_mut().is_none_or(|all| all.end(self.message));
             self.messages += u64::from(is_all);
@@ -208,6 +225,11 @@ impl Frames {
     /// Bytes that end the frame whose content is being read.
     pub(super) fn left(&self) -> u64 {
         self.left
+    }
+
+    /// Whether a closing frame has come.
+    pub(super) fn is_closed(&self) -> bool {
+        self.is_closed
     }
 
     /// Messages and control frames that have ended.
@@ -298,6 +320,11 @@ mod tests {
         assert_eq!(after(&frame(0x80, 20)), (None, 0, 0, 3));
         assert_eq!(after(&frame(0x81, 0)), (None, 0, 0, 4));
         assert_eq!(after(&frame(0x01, 0)), (Some(0), 0, 0, 4), "a message without a byte");
+        let close = frame(0x88, 2);
+        assert_eq!(after(&close[..7]), (Some(0), 0, 1, 4), "a part of a closing frame");
+        assert!(!frames.is_closed());
+        frames.exceed(&close[7..], max);
+        assert!(frames.is_closed());
     }
 
     #[test]

@@ -1,5 +1,5 @@
 //! A WebSocket as a connection's link. Its library keeps each buffer as large as it ever was; so one that
-//! has read or written a large message begins with new ones.
+//! has read or written a large message begins with new ones, and one that has closed has none.
 
 use super::reading::Over;
 use super::upgrade::Carrier;
@@ -19,17 +19,26 @@ use tokio_tungstenite::tungstenite::{self, Message};
 
 /// A WebSocket.
 pub(super) struct Socket {
-    /// `None` once nothing can be sent any more.
-    frames: Option<WebSocketStream<Carrier>>,
+    state: State,
     config: WebSocketConfig,
     /// What is waiting for the peer to take it.
     unread: Share,
     /// Frames that were handed on: where all that were read are, the buffer is empty.
     received: u64,
-    /// Whether a closing frame was sent or received: the library has to remember it.
+    /// Whether a closing frame was received or is being sent: the library has to remember it.
     is_closing: bool,
     /// Whether a buffer has become larger than what is kept.
     is_large: bool,
+}
+
+/// How far it has come.
+#[expect(clippy::large_enum_variant, reason = "nearly all are open, for nearly all of the time")]
+enum State {
+    Open(WebSocketStream<Carrier>),
+    /// The peer was told that this end closes, and may still answer.
+    Closed(Carrier),
+    /// Nothing can be sent or read any more.
+    Lost,
 }
 
 impl Socket {
@@ -37,7 +46,7 @@ impl Socket {
     /// `unread`.
     pub(super) fn new(carrier: Carrier, config: WebSocketConfig, unread: &Begun) -> Socket {
         Socket {
-            frames: Some(over(carrier, config)),
+            state: State::Open(over(carrier, config)),
             config,
             unread: unread.share(),
             received: 0,
@@ -48,7 +57,7 @@ impl Socket {
 
     /// Begins with new buffers, if the old ones are large and nothing is in them.
     async fn let_go(&mut self) {
-        let Some(frames) = &mut self.frames else { return };
+        let State::Open(frames) = &mut self.state else { return };
         self.is_large |= frames.get_mut().take_large();
         if !self.is_large || self.is_closing || frames.get_ref().ended() != Some(self.received) {
             return;
@@ -60,17 +69,28 @@ impl Socket {
     }
 
     fn renew(&mut self) {
-        self.frames = self.frames.take().map(|old| over(old.into_inner(), self.config));
+        self.state = match std::mem::replace(&mut self.state, State::Lost) {
+            State::Open(old) => State::Open(over(old.into_inner(), self.config)),
+            state => state,
+        };
         self.is_large = false;
+    }
+
+    /// The closing frame is sent: what the peer still says before its own is not read any more.
+    fn close(&mut self) {
+        self.state = match std::mem::replace(&mut self.state, State::Lost) {
+            State::Open(frames) => State::Closed(frames.into_inner()),
+            state => state,
+        };
     }
 
     /// Lets go of all that was read of what has not ended, and says why.
     async fn give_up(&mut self, why: Over) -> LinkError {
-        let Some(frames) = &mut self.frames else { return LinkError::Lost(why.to_string()) };
+        let State::Open(frames) = &mut self.state else { return LinkError::Lost(why.to_string()) };
         let flushed = poll_fn(|cx| Poll::Ready(frames.poll_flush_unpin(cx))).await;
         if !matches!(flushed, Poll::Ready(Ok(()))) {
             // A closing frame would come into the middle of another one.
-            self.frames = None;
+            self.state = State::Lost;
             return LinkError::Lost(why.to_string());
         }
         self.renew();
@@ -87,12 +107,18 @@ fn over(carrier: Carrier, config: WebSocketConfig) -> WebSocketStream<Carrier> {
 impl Link for Socket {
     async fn receive(&mut self) -> Option<Result<Frame, LinkError>> {
         loop {
-            let read = self.frames.as_mut()?.next().await;
-            let message = match read? {
+            let frames = match &mut self.state {
+                State::Open(frames) => frames,
+                State::Closed(carrier) => {
+                    carrier.drain().await.ok();
+                    return None;
+                }
+                State::Lost => return None,
+            };
+            let message = match frames.next().await? {
                 Ok(message) => message,
                 Err(error) => {
-                    let why = self.frames.as_ref().and_then(|frames| frames.get_ref().over());
-                    return Some(Err(match why.cloned() {
+                    return Some(Err(match frames.get_ref().over().cloned() {
                         Some(why) if !self.is_closing => self.give_up(why).await,
                         _ => link_error(error),
                     }));
@@ -109,10 +135,11 @@ impl Link for Socket {
     }
 
     async fn send(&mut self, frame: Frame) -> Result<(), LinkError> {
-        let Some(frames) = &mut self.frames else {
+        let State::Open(frames) = &mut self.state else {
             return Err(LinkError::Lost("nothing is read".to_owned()));
         };
-        self.is_closing |= matches!(frame, Frame::Close(_));
+        let closes = matches!(frame, Frame::Close(_));
+        self.is_closing |= closes;
         // What was read last is in this frame, if it is anywhere: one of the two bounds has it.
         let mut handled = frames.get_mut().take_handled();
         let message = message(frame);
@@ -139,13 +166,17 @@ impl Link for Socket {
         let sent = sent.await;
         unread.end();
         match sent {
+            Some(Ok(())) if closes => {
+                self.close();
+                Ok(())
+            }
             Some(sent) => {
                 self.let_go().await;
                 sent.map_err(link_error)
             }
             None => {
                 // Whoever has not taken this frame does not read why either.
-                self.frames = None;
+                self.state = State::Lost;
                 Err(LinkError::Lost(format!("{} nothing is read", close_code::SLOW)))
             }
         }

@@ -6,7 +6,7 @@ use axum::body::Bytes;
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
 use tequio_protocol::limits::{READERS_MAX, TAILS_BYTES_MAX};
 use tokio::sync::oneshot;
@@ -26,14 +26,73 @@ pub(super) enum Turn {
 pub(super) struct Readers {
     /// Here for as long as somebody may read it.
     _store: Arc<dyn Store>,
-    /// What waits for the threads of each turn, in the order of its questions.
-    turns: [mpsc::Sender<Read>; 2],
+    turns: [Arc<Inlet>; 2],
     tails: Arc<Mutex<Tails>>,
     next: Arc<AtomicU64>,
 }
 
 /// A read that waits for its turn.
 type Read = Box<dyn FnOnce(&dyn Store) + Send>;
+
+/// The reads that wait for the threads of a turn, in the order of the questions. Each read wakes one thread:
+/// of threads that share the receiver of a channel, each wakes the next for nothing.
+#[derive(Default)]
+struct Queue {
+    waiting: Mutex<Waiting>,
+    arrived: Condvar,
+}
+
+#[derive(Default)]
+struct Waiting {
+    reads: VecDeque<Read>,
+    is_closed: bool,
+}
+
+/// The end of a queue at which reads are put. The threads end when it is gone.
+struct Inlet(Arc<Queue>);
+
+impl Queue {
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        // Each change is made whole.
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Drops the read where no thread is there for it.
+    fn put(&self, read: Read) {
+        let mut waiting = self.waiting();
+        if !waiting.is_closed {
+            waiting.reads.push_back(read);
+            drop(waiting);
+            self.arrived.notify_one();
+        }
+    }
+
+    /// The next read, once there is one; `None` if none comes any more.
+    fn next(&self) -> Option<Read> {
+        let mut waiting = self.waiting();
+        loop {
+            if waiting.is_closed {
+                return None;
+            }
+            if let Some(read) = waiting.reads.pop_front() {
+                return Some(read);
+            }
+            waiting = self.arrived.wait(waiting).unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+}
+
+impl Drop for Inlet {
+    fn drop(&mut self) {
+        let mut waiting = self.0.waiting();
+        waiting.is_closed = true;
+        // Whoever waits for these is told by their absence.
+        let reads = std::mem::take(&mut waiting.reads);
+        drop(waiting);
+        drop(reads);
+        self.0.arrived.notify_all();
+    }
+}
 
 /// Some lines of results, and where they may be cut.
 #[derive(Debug, Default)]
@@ -66,7 +125,7 @@ struct Tails {
 
 impl Readers {
     pub(super) fn new(store: Arc<dyn Store>) -> Readers {
-        let turns = [(); 2].map(|()| start(&store));
+        let turns = [(); 2].map(|()| Arc::new(start(&store)));
         Readers { _store: store, turns, tails: Arc::default(), next: Arc::default() }
     }
 
@@ -88,7 +147,7 @@ impl Readers {
                 reply.send(read(store)).ok();
             }
         });
-        self.turns[turn as usize].send(read).map_err(|_| failed())?;
+        self.turns[turn as usize].0.put(read);
         answer.await.map_err(|_| failed())?
     }
 
@@ -122,26 +181,27 @@ fn failed() -> StoreError {
     StoreError::Unavailable("a read was not answered".to_owned())
 }
 
-/// Starts the threads of a turn. They end when nobody can ask them any more.
-fn start(store: &Arc<dyn Store>) -> mpsc::Sender<Read> {
-    let (reads, waiting) = mpsc::channel::<Read>();
-    let waiting = Arc::new(Mutex::new(waiting));
+/// Starts the threads of a turn.
+fn start(store: &Arc<dyn Store>) -> Inlet {
+    let queue = Arc::new(Queue::default());
+    let mut threads = 0;
     for _ in 0..READERS_MAX {
         // The store ends with its server: these do not keep it.
-        let (waiting, store) = (waiting.clone(), Arc::downgrade(store));
+        let (queue, store) = (queue.clone(), Arc::downgrade(store));
         let named = thread::Builder::new().name("tequio-reader".to_owned());
-        if let Err(error) = named.spawn(move || read_all(&waiting, &store)) {
-            warn!("a thread that reads results was not started: {error}");
+        match named.spawn(move || read_all(&queue, &store)) {
+            Ok(_) => threads += 1,
+            Err(error) => warn!("a thread that reads results was not started: {error}"),
         }
     }
-    reads
+    queue.waiting().is_closed = threads == 0;
+    Inlet(queue)
 }
 
-fn read_all(waiting: &Mutex<mpsc::Receiver<Read>>, store: &Weak<dyn Store>) {
-    loop {
-        // One waits for the next read, and the others for the lock.
-        let next = waiting.lock().unwrap_or_else(PoisonError::into_inner).recv();
-        let (Ok(read), Some(store)) = (next, store.upgrade()) else { return };
+fn read_all(queue: &Queue, store: &Weak<dyn Store>) {
+    while let Some(read) = queue.next()
+        && let Some(store) = store.upgrade()
+    {
         // Whoever asked is told by the answer's absence.
         catch_unwind(AssertUnwindSafe(|| read(&*store))).ok();
     }

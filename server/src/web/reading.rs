@@ -6,6 +6,7 @@ use super::frames::Frames;
 use crate::begun::{Begun, GivenUp, Share};
 use crate::connection::Close;
 use std::fmt;
+use std::future::poll_fn;
 use std::io::{Error, IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -165,16 +166,25 @@ impl<S> Reading<S> {
 pub(super) const ROOM_RETRY: Duration = Duration::from_millis(50);
 
 impl<S: AsyncRead + Unpin> Reading<S> {
-    /// Throws away what the peer still sends, until it closes its end: it is to read why.
-    fn poll_drop(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+    /// Throws away what the peer still sends, until its closing frame or the end: it is to read why this
+    /// end has closed. However much that is, none of it is kept.
+    pub(super) async fn drain(&mut self) -> Result<()> {
+        poll_fn(|cx| self.poll_drain(cx)).await
+    }
+
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
+        drop(self.take_handled());
+        self.share.end();
         let mut dropped = [0; 4096];
-        loop {
+        while !self.frames.is_closed() {
             let mut dropped = ReadBuf::new(&mut dropped);
             ready!(Pin::new(&mut self.stream).poll_read(cx, &mut dropped))?;
             if dropped.filled().is_empty() {
-                return Poll::Ready(Ok(()));
+                break;
             }
+            self.frames.exceed(dropped.filled(), usize::MAX);
         }
+        Poll::Ready(Ok(()))
     }
 }
 
@@ -186,9 +196,8 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
     ) -> Poll<Result<()>> {
         let this = &mut *self;
         if this.over.is_some() {
-            // Whoever read the error has let go of what had come; the peer may take its time to close.
-            this.share.end();
-            return this.poll_drop(cx);
+            // Whoever read the error has let go of what had come.
+            return this.poll_drain(cx);
         }
         drop(this.take_handled());
         match this.poll_share(cx) {

@@ -162,7 +162,8 @@ impl Results {
         wanted: &Wanted,
     ) -> Result<Results, StoreError> {
         let read = move |store: &dyn Store| store.lines(job, 0..0);
-        let has_lines = app.readers.read(Turn::First, read).await?.is_some();
+        let has_grid = progress.borrow().has_grid;
+        let has_lines = !has_grid && app.readers.read(Turn::First, read).await?.is_some();
         Ok(Results {
             has_lines,
             readers: app.readers.clone(),

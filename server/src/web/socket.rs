@@ -242,7 +242,7 @@ impl Caller {
             .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX);
         let Sockets { stopping, open, messages, unread } = app.sockets.clone();
         let (response, carrier) = handshake.answer(messages);
-        tokio::spawn(async move {
+        app.services.clone().spawn(service, async move {
             match carrier.await {
                 Ok(carrier) => {
                     let socket = Socket::new(carrier, config, &unread);

@@ -6,7 +6,7 @@ use crate::support::PATIENCE;
 use std::sync::Arc;
 use std::time::Duration;
 use tequio::connection::{Close, Connection, Frame};
-use tequio::dispatcher::{Control, Dispatcher, FromWorker};
+use tequio::dispatcher::{Control, Dispatcher, FromWorker, Places};
 use tequio::metrics::{Metrics, Service};
 use tequio::session;
 use tequio::store::{MemoryStore, NewJob};
@@ -444,9 +444,10 @@ async fn a_peer_that_reads_nothing_is_given_up_and_holds_nobody() {
 async fn an_outbox_that_overflows_ends_the_connection() {
     let (dispatcher, _) = dispatcher(None).await;
     let (worker, mut outbox) = dispatcher.connected(peer("/ws")).await.unwrap();
+    let places = Places::default();
     for _ in 0..2 * OUTBOX_MESSAGES_MAX {
         let result = serde_json::from_str(r#"{"task_id":1,"result":1}"#).unwrap();
-        dispatcher.heard(worker, FromWorker::Result(result)).await.unwrap();
+        dispatcher.heard(worker, &places, FromWorker::Result(result)).await.unwrap();
     }
     dispatcher.list_workers().await.unwrap();
     let mut messages = 0;

@@ -162,6 +162,33 @@ async fn a_message_has_its_time() {
 }
 
 #[tokio::test]
+async fn whoever_is_refused_may_say_on_and_reads_why() {
+    const CLOSE: u8 = 0x88;
+    const UNKNOWN: u8 = 0x83;
+    /// More messages than the sockets in between take of what nobody reads.
+    const SAID_ON: usize = 16;
+    let server = Server::start().await;
+    let frame = |first, length| [head(first, length), vec![b'x'; length]].concat();
+    let longest = frame(TEXT, FRAME_BYTES_MAX);
+    for (path, refused, code) in [
+        ("/echo", longest.clone(), 1009_u16),
+        ("/ws", frame(TEXT, FRAME_BYTES_MAX + 1), 1009),
+        ("/chat", [head(TEXT, 1), vec![0xff]].concat(), 1007),
+        ("/ws", frame(UNKNOWN, 5), 1002),
+    ] {
+        let mut raw = Raw::open(&server, path).await;
+        raw.send(&refused).await;
+        for _ in 0..SAID_ON {
+            within(raw.0.write_all(&longest)).await.expect("what is said on is taken");
+        }
+        raw.send(&[head(CLOSE, 2), code.to_be_bytes().to_vec()].concat()).await;
+        assert_eq!(raw.close_code().await, code, "{path}");
+        assert_eq!(within(raw.0.read(&mut [0; 1])).await.unwrap(), 0, "{path}: it ends");
+    }
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn what_a_peer_does_not_take_has_a_bound_together() {
     let limits =
         Limits { begun_grace: Duration::ZERO, unread_bytes_max: 64 * 1024, ..Limits::default() };

@@ -17,7 +17,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
 use tequio_protocol::limits::{CLOSE_TIMEOUT, SOCKETIO_CONNECT_BYTES_MAX, SOCKETIO_UNREAD_BYTES};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::runtime::Handle;
 use tokio::time::{Instant, timeout};
 
@@ -289,7 +289,7 @@ impl Drop for Carried {
         if carrier.over().is_some() {
             // What it still sends is thrown away, so that it reads why it was closed.
             runtime.spawn(async move {
-                timeout(CLOSE_TIMEOUT, carrier.read(&mut [0; 1])).await.ok();
+                timeout(CLOSE_TIMEOUT, carrier.drain()).await.ok();
             });
         }
     }
