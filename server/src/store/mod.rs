@@ -31,7 +31,7 @@ use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::reader::LineRun;
 
-/// What keeps jobs. Every implementation passes one conformance suite (`tests/store.rs`).
+/// What keeps jobs. Every implementation passes one conformance suite (`tests/store/`).
 ///
 /// Every method returns [`StoreError::NoSuchJob`] where there is no such job, and a draft is one to
 /// `append_inputs`, `append_lines`, `publish`, `publish_open`, `discard`, `inputs` and `lines` only.
