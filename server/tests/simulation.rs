@@ -21,7 +21,7 @@ use tequio::dispatcher::{Control, HowLeft, Progress};
 use tequio::handler::{Meaning, interpret};
 use tequio::metrics::Metrics;
 use tequio::scheduler::{Failures, Intervals, Trust};
-use tequio::store::{MemoryStore, NewJob, Recording, Store, StoredJob};
+use tequio::store::{Fresh, MemoryStore, NewJob, Recording, Store, StoredJob};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -418,7 +418,10 @@ impl Simulation {
         if !has_grid {
             self.store.append_inputs(id, 0, &inputs[..sent as usize]).unwrap();
         }
-        self.store.publish(id, is_open).unwrap();
+        match is_open {
+            true => self.store.publish_open(id).unwrap(),
+            false => self.store.publish(id).unwrap(),
+        }
         let all = 0..inputs.len() as u64;
         // What the server computes itself is possible.
         let impossible = match self.failures == Failures::Believed && self.chance(0.3) {
@@ -491,7 +494,7 @@ impl Simulation {
         if is_open {
             self.after(5.0, Happening::Grow { job: id });
         } else {
-            self.store.publish(id, false).unwrap();
+            self.store.close(id).unwrap();
         }
         let now = self.wall();
         self.with_core(|core| core.grow_job(id, total, is_open, now));
@@ -623,9 +626,10 @@ impl Simulation {
         self.carry_out();
     }
 
-    /// Writes to the store, which refuses a second outcome of a task; each must be right.
+    /// Writes to the store, which says whether a task had an outcome already; each must be right.
     fn record(&mut self, recordings: &[Recording]) {
-        self.store.record(recordings).expect("no task is recorded twice");
+        let fresh = self.store.record(recordings).unwrap();
+        assert!(fresh.iter().all(|fresh| *fresh == Fresh::All), "no task is recorded twice");
         for recording in recordings {
             let job = self.jobs.get_mut(&recording.job).unwrap();
             let range = range_of(recording);

@@ -8,7 +8,7 @@
 //! - `plain`: tasks of plain mode and their results; `owed`: those that nobody answers;
 //! - `lending`: leases, their inputs, and their ends; `answers`: what workers answer to them;
 //! - `refusals`: what is wrong with that, and who is turned away; `complaints`: how often the console says so;
-//! - `recording`: outcomes on their way to the disk;
+//! - `recording`: outcomes on their way to the disk; `overlap`: those that were there already;
 //! - `jobs`: from the store into the scheduler, and to their ends; `open`: those that wait for inputs;
 //!   `control`: what a person does to them;
 //! - `views`: jobs and workers as they are shown; `live`: what is new of them, `stream` and `throughput`: the
@@ -26,6 +26,7 @@ mod jobs;
 mod lending;
 mod live;
 mod open;
+mod overlap;
 mod owed;
 mod plain;
 mod rate;
@@ -38,6 +39,7 @@ mod worker;
 
 pub use control::{Control, ControlError, Removable};
 pub use live::Sampled;
+pub use overlap::Overlap;
 pub use recording::Recorded;
 pub(crate) use refusals::is_logged;
 
