@@ -1,8 +1,10 @@
 //! Workers that hold and do not compute.
 
 use super::*;
+use std::collections::BTreeSet;
 use tequio_protocol::limits::{
-    GRANT_SCAN_MAX, IN_FLIGHT_TASKS_MAX, LEASES_OUT_MAX, NEWCOMER_LEASES, SLOTS_MAX,
+    DEADLINE_MIN, GRANT_SCAN_MAX, IN_FLIGHT_TASKS_MAX, LEASE_GROWTH, LEASES_OUT_MAX,
+    LEASES_PER_SLOT, NEWCOMER_LEASES, SLOTS_MAX,
 };
 
 #[test]

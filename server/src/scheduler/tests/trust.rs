@@ -1,8 +1,9 @@
 //! What is believed, and of whom.
 
 use super::*;
+use std::collections::BTreeSet;
 use tequio_protocol::limits::{
-    AUDITED_FIRST, GRANT_SCAN_MAX, NEWCOMER_PAUSE, REFUTED_MAX, SUSPICION,
+    AUDITED_FIRST, GRANT_SCAN_MAX, NEWCOMER_PAUSE, REFUTED_MAX, SUSPICION, TASK_ATTEMPTS_MAX,
 };
 
 #[test]
