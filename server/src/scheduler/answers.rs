@@ -2,11 +2,12 @@
 
 use super::audit::{Claims, draw};
 use super::intervals::count;
+use super::job::Job;
+use super::lease::Lease;
 use super::sessions::Past;
-use super::speeds::Speed;
-use super::{
-    Accepted, By, Job, Lease, Mode, Refusal, RefusalReason, Scheduler, TASK_S_MIN, Worker, blend,
-};
+use super::speeds::{Speed, TASK_S_MIN, blend};
+use super::worker::Worker;
+use super::{Accepted, By, Mode, Refusal, RefusalReason, Scheduler};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};

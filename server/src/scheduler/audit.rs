@@ -2,7 +2,8 @@
 //! are computed again, drawn after they came, and all of the second, where the server can.
 
 use super::intervals::count;
-use super::{Inputs, Job, Mode};
+use super::job::Job;
+use super::{Inputs, Mode};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::fmt;

@@ -1,101 +1,14 @@
-//! What a worker may hold, and for how long: as much as it has shown to compute. Slots and speeds are
-//! claims; and one that says that it goes on, and answers nothing, keeps what it has only for as long
-//! as nobody else has room for it.
+//! Workers that hold and do not compute: one that says that it goes on, and answers nothing, keeps what
+//! it has only for as long as nobody else has room for it.
 
 use super::intervals::count;
-use super::{Expired, Grant, Hunger, Job, Mode, Scheduler, Worker};
+use super::lease::deadline_after;
+use super::worker::Hunger;
+use super::{Expired, Grant, Scheduler};
 use std::collections::BTreeSet;
-use std::ops::Range;
 use std::time::Duration;
-use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::{
-    DEADLINE_FACTOR, DEADLINE_MIN, GRANT_SCAN_MAX, HOLD_MAX, IN_FLIGHT_TASKS_MAX, LEASE_GROWTH,
-    LEASE_TARGET, LEASES_OUT_MAX, LEASES_PER_SLOT, NEWCOMER_LEASES, WORKER_TASKS_MAX,
-};
-
-/// What a worker may hold of what is free, 1 / this: a dynamic threshold, as for queues that share a
-/// buffer (A. Choudhury, E. Hahne, 1998). However many hold all that they may, something is free.
-const FREE_SHARE: u64 = 2;
-
-/// Leases that a worker may hold however few are free: two slots are busy with them.
-const LEASES_UNSHARED: usize = 2 * LEASES_PER_SLOT as usize;
-
-impl Job {
-    /// How many tasks the worker's next lease of this job has, where leases have so many out.
-    pub(super) fn size_for(&self, worker: &Worker, id: JobId, tasks_out: u64) -> u64 {
-        if worker.mode == Mode::Plain {
-            return 1;
-        }
-        let Some(task_s) = self.task_s_of(worker, id) else { return 1 };
-        let aim = (LEASE_TARGET.as_secs_f64() / task_s) as u64;
-        let count_max = worker.memory.speeds.get(id).map_or(LEASE_GROWTH, |speed| speed.count_max);
-        let size = aim.min(count_max).min(self.spec.lease_tasks_max);
-        size.min(worker.share()).min(worker.room(tasks_out)).max(1)
-    }
-}
-
-impl Worker {
-    /// Whether it has shown nothing, or nothing since it last held up others.
-    pub(super) fn is_newcomer(&self) -> bool {
-        self.memory.credit.standing == 0
-    }
-
-    /// What is in flight is everybody's: no worker may hold so much that others get nothing.
-    fn share(&self) -> u64 {
-        WORKER_TASKS_MAX / u64::from(self.slots * LEASES_PER_SLOT).max(1)
-    }
-
-    /// How many tasks more it may hold, where leases have so many out.
-    fn room(&self, tasks_out: u64) -> u64 {
-        let shown = LEASE_GROWTH.saturating_mul(1 + self.memory.credit.standing);
-        let free = IN_FLIGHT_TASKS_MAX.saturating_sub(tasks_out) / FREE_SHARE;
-        shown.min(free).saturating_sub(self.tasks_held)
-    }
-
-    /// How many leases it is lent at once.
-    fn leases_max(&self) -> u32 {
-        if self.mode == Mode::Plain {
-            return 1;
-        }
-        (self.slots * LEASES_PER_SLOT).min(self.leases_shown())
-    }
-
-    /// How many leases it may hold for what it has shown.
-    fn leases_shown(&self) -> u32 {
-        let shown = u32::try_from(self.memory.credit.standing).unwrap_or(u32::MAX);
-        NEWCOMER_LEASES.saturating_add(shown)
-    }
-
-    /// Whether it may hold as many leases as its slots could take, and would gain nothing by more results.
-    pub(super) fn may_hold_all(&self) -> bool {
-        !self.is_newcomer() && self.leases_shown() >= self.slots * LEASES_PER_SLOT
-    }
-
-    /// Whether it holds all that it may of what everybody may hold: beyond a few leases, no more than
-    /// is free. It looks again whenever something of its own comes back.
-    fn has_its_share(&self, leases_out: usize, tasks_out: u64) -> bool {
-        let free = LEASES_OUT_MAX.saturating_sub(leases_out) / FREE_SHARE as usize;
-        self.leases.len() >= free.max(LEASES_UNSHARED)
-            || self.tasks_held > 0 && self.room(tasks_out) == 0
-    }
-
-    /// Whether it takes more, where so much is out, and how much it needs that.
-    pub(super) fn hunger_now(&self, leases_out: usize, tasks_out: u64) -> Option<Hunger> {
-        let held = (self.leases.len() + self.late.len()) as u32;
-        if self.overdue > 0
-            || self.rests_until.is_some()
-            || held >= self.leases_max()
-            || self.has_its_share(leases_out, tasks_out)
-        {
-            return None;
-        }
-        match (held < self.slots, self.is_newcomer()) {
-            (true, false) => Some(Hunger::Idle),
-            (true, true) => Some(Hunger::IdleNewcomer),
-            (false, _) => Some(Hunger::Ahead),
-        }
-    }
-}
+use tequio_protocol::ids::{LeaseId, WorkerId};
+use tequio_protocol::limits::{GRANT_SCAN_MAX, HOLD_MAX, IN_FLIGHT_TASKS_MAX, LEASES_OUT_MAX};
 
 impl Scheduler {
     /// Counts the time of a lease from now, until `hold_max` after it was lent or last answered.
@@ -272,32 +185,4 @@ impl Scheduler {
             assert_eq!(worker.tasks_held, held.sum::<u64>(), "{id}");
         }
     }
-}
-
-impl Job {
-    /// Takes the front of what was just given back out of where it is now: pending, to be tried again,
-    /// or in copies, of which it is one more then.
-    fn take_front_of(
-        &mut self,
-        range: Range<u64>,
-        family: LeaseId,
-    ) -> (Range<u64>, Option<LeaseId>) {
-        let first = range.start;
-        if self.retry.remove(&first) {
-            return (first..first + 1, None);
-        }
-        if !self.pending.contains(first) {
-            return (range, Some(family));
-        }
-        let end = self.pending.missing_in(&range).first().map_or(range.end, |gap| gap.start);
-        self.pending.remove(first..end);
-        (first..end, None)
-    }
-}
-
-/// The time that a worker has for what is expected to take `seconds`. What is expected follows what
-/// workers say, so there is a most.
-pub(super) fn deadline_after(seconds: f64) -> Duration {
-    let expected = Duration::try_from_secs_f64(seconds).unwrap_or(Duration::MAX / 8);
-    expected.saturating_mul(DEADLINE_FACTOR).clamp(DEADLINE_MIN, HOLD_MAX)
 }

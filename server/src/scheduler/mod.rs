@@ -8,6 +8,7 @@
 //!
 //! What is settled here is not yet durable: the caller records it, and reports it after that.
 
+mod able;
 mod answers;
 mod audit;
 mod families;
@@ -15,48 +16,45 @@ mod holders;
 mod holding;
 mod ids_hash;
 mod intervals;
+mod job;
+mod lease;
 mod sessions;
 mod slots;
 mod speeds;
 mod suspects;
 #[cfg(test)]
 mod tests;
+mod worker;
 
 pub use crate::bounds::Origin;
 pub use audit::{Failures, PLAIN_TOLERANCE, Trust};
 pub use intervals::Intervals;
 pub use sessions::Session;
 
+use able::Able;
 use families::Families;
 use holders::Holders;
-use holding::deadline_after;
 use ids_hash::IdMap;
 use intervals::count;
+use job::Job;
+use lease::{Lease, deadline_after};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use sessions::{Kept, LateInputs, Memory, Past, Sessions};
 use slots::Slots;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use suspects::Suspects;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::{
-    DEADLINE_MIN, GRANT_SCAN_MAX, LEASE_COPIES_MAX, RETRY_PATIENCE_FACTOR,
-};
+use tequio_protocol::limits::{DEADLINE_MIN, GRANT_SCAN_MAX, LEASE_COPIES_MAX};
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcomes;
-
-/// A share of the newest measurement in a running estimate: half, so that three leases make an
-/// old speed a memory.
-const NEWEST_SHARE: f64 = 0.5;
-
-/// Below this, a time per task is a clock's grain and no measurement, in seconds.
-const TASK_S_MIN: f64 = 1e-9;
+use worker::{Hunger, Worker};
 
 /// A job, as the scheduler needs to know it.
 #[derive(Clone, Debug)]
@@ -237,95 +235,6 @@ pub struct Scheduler {
     taken_over: Vec<Expired>,
     failures: Failures,
     random: StdRng,
-}
-
-/// Workers that answer in time and have slots.
-#[derive(Debug, Default)]
-struct Able {
-    workers: usize,
-    /// How many there are at each address that has some.
-    at: HashMap<Origin, usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Hunger {
-    /// A slot is idle.
-    Idle,
-    /// The same of a worker that has shown nothing.
-    IdleNewcomer,
-    /// Every slot has work, and none waits behind it.
-    Ahead,
-}
-
-#[derive(Debug)]
-struct Job {
-    spec: JobSpec,
-    pending: Intervals,
-    /// Tasks that failed and wait for another attempt.
-    retry: BTreeSet<u64>,
-    attempts: BTreeMap<u64, Attempts>,
-    /// What is out.
-    families: Families,
-    /// Who has that.
-    holders: Holders,
-    task_s: Option<f64>,
-    turn: u64,
-    is_ready: bool,
-}
-
-/// Who has tried a task, and where.
-#[derive(Debug, Default)]
-struct Attempts {
-    by: Vec<(WorkerId, Origin)>,
-}
-
-#[derive(Debug)]
-struct Worker {
-    origin: Origin,
-    mode: Mode,
-    slots: u32,
-    /// Those that it holds, the oldest first.
-    leases: Vec<LeaseId>,
-    /// What these still have to answer.
-    tasks_held: u64,
-    /// Leases that expired, while nothing is heard of any lease: it may be frozen.
-    overdue: u32,
-    /// Leases that expired and that it may be computing all the same: they take their places
-    /// until they are answered or released, since its slots are busy with them.
-    late: BTreeSet<LeaseId>,
-    memory: Memory,
-    /// Until when it waits for its first lease.
-    rests_until: Option<Duration>,
-    turn: u64,
-    hunger: Option<Hunger>,
-    is_able: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Lease {
-    job: JobId,
-    worker: WorkerId,
-    /// What was lent.
-    whole: Range<u64>,
-    /// What is not answered: a tail of `whole`.
-    rest: Range<u64>,
-    family: LeaseId,
-    deadline: Duration,
-    /// How many times longer than others its worker has: tasks in it failed before.
-    patience: u32,
-    lent_at: Duration,
-    /// When it was lent, or last answered.
-    heard_at: Duration,
-    /// None while its worker cannot have been told of it, and when nothing of it can count.
-    inputs: Option<Inputs>,
-    /// Whether its worker was told of it.
-    is_sent: bool,
-    /// It was given up because of a wrong result; what still comes of it is dropped.
-    is_refused: bool,
-    /// Whether its worker has shown nothing.
-    is_newcomers: bool,
-    /// When its time was over, if its worker said that it goes on.
-    kept_since: Option<Duration>,
 }
 
 impl Scheduler {
@@ -969,116 +878,4 @@ impl Scheduler {
         assert_eq!((able, able), (self.able.workers, self.able.at.values().sum()));
         self.assert_holding_consistent();
     }
-}
-
-impl Job {
-    fn is_settled(&self) -> bool {
-        !self.spec.is_open && self.spec.settled.len() == self.spec.total
-    }
-
-    fn lent(&self) -> u64 {
-        let elsewhere = self.spec.settled.len() + self.pending.len() + self.retry.len() as u64;
-        self.spec.total - elsewhere
-    }
-
-    /// Takes a task for a worker that others have failed, and it has not. Such tasks are lent one by
-    /// one, so it has one of them at a time: the others would wait for the network meanwhile.
-    fn take_retry(
-        &mut self,
-        id: WorkerId,
-        workers: &Slots<WorkerId, Worker>,
-        leases: &Slots<LeaseId, Lease>,
-        able: &Able,
-    ) -> Option<Range<u64>> {
-        if self.retry.is_empty() {
-            return None;
-        }
-        let worker = &workers[&id];
-        let has_one = worker.leases.iter().any(|lease| leases[lease].patience > 1);
-        if has_one && !self.pending.is_empty() {
-            return None;
-        }
-        let mut candidates = self.retry.iter().take(GRANT_SCAN_MAX).copied();
-        let index = candidates.find(|index| self.attempts[index].may_try(id, workers, able))?;
-        self.retry.remove(&index);
-        Some(index..index + 1)
-    }
-
-    fn take_pending(&mut self, count_max: u64) -> Option<Range<u64>> {
-        let range = self.pending.front(count_max)?;
-        self.pending.remove(range.clone());
-        Some(range)
-    }
-
-    /// Seconds a task: the worker's own, or else what others have shown.
-    fn task_s_of(&self, worker: &Worker, id: JobId) -> Option<f64> {
-        worker.memory.speeds.get(id).map(|speed| speed.task_s).or(self.task_s)
-    }
-
-    /// How many times longer than for others a worker has for these tasks: more for each attempt
-    /// at one of them that failed.
-    fn patience_for(&self, range: &Range<u64>) -> u32 {
-        let attempts = self.attempts.range(range.clone()).map(|(_, attempts)| attempts.by.len());
-        RETRY_PATIENCE_FACTOR.saturating_pow(attempts.max().unwrap_or(0) as u32)
-    }
-
-    fn forget_attempts(&mut self, range: &Range<u64>) {
-        while let Some((&index, _)) = self.attempts.range(range.clone()).next() {
-            self.attempts.remove(&index);
-            self.retry.remove(&index);
-        }
-    }
-}
-
-impl Worker {
-    /// Whether it may still be computing some of these tasks, which it was to answer long ago.
-    fn is_late_with(&self, job: JobId, tasks: &Range<u64>) -> bool {
-        let mut past = self.late.iter().filter_map(|lease| self.memory.past(*lease));
-        past.any(|past| past.job == job && past.holds(tasks))
-    }
-}
-
-impl Attempts {
-    fn has(&self, id: WorkerId) -> bool {
-        self.by.iter().any(|(worker, _)| *worker == id)
-    }
-
-    /// Whether a worker is to try it next: first others are to, at other addresses, where there are any.
-    fn may_try(&self, id: WorkerId, workers: &Slots<WorkerId, Worker>, able: &Able) -> bool {
-        let worker = &workers[&id];
-        let is_able = |id: &WorkerId| workers.get(id).is_some_and(|worker| worker.is_able);
-        let places: BTreeSet<Origin> = self.by.iter().map(|(_, origin)| *origin).collect();
-        if !places.contains(&worker.origin) {
-            return true;
-        }
-        let places_able = places.iter().filter(|origin| able.at.contains_key(origin)).count();
-        if places_able < able.at.len() {
-            return false;
-        }
-        let tried: BTreeSet<WorkerId> = self.by.iter().map(|(worker, _)| *worker).collect();
-        let others = able.workers - usize::from(worker.is_able);
-        !tried.contains(&id)
-            || tried.iter().filter(|by| **by != id && is_able(by)).count() >= others
-    }
-}
-
-impl Able {
-    fn add(&mut self, origin: Origin) {
-        self.workers += 1;
-        *self.at.entry(origin).or_default() += 1;
-    }
-
-    fn remove(&mut self, origin: Origin) {
-        self.workers -= 1;
-        if let Some(count) = self.at.get_mut(&origin) {
-            *count -= 1;
-            if *count == 0 {
-                self.at.remove(&origin);
-            }
-        }
-    }
-}
-
-fn blend(old: Option<f64>, new: f64) -> f64 {
-    old.map_or(new, |old| old + NEWEST_SHARE * (new - old))
 }

@@ -3,8 +3,10 @@
 
 use super::audit::Credit;
 use super::ids_hash::IdMap;
+use super::job::Job;
+use super::lease::Lease;
 use super::speeds::Speeds;
-use super::{Inputs, Intervals, Job, Lease, Origin};
+use super::{Inputs, Intervals, Origin};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::fmt;

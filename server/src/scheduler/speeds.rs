@@ -2,6 +2,13 @@
 
 use tequio_protocol::ids::JobId;
 
+/// A share of the newest measurement in a running estimate: half, so that three leases make an
+/// old speed a memory.
+const NEWEST_SHARE: f64 = 0.5;
+
+/// Below this, a time per task is a clock's grain and no measurement, in seconds.
+pub(super) const TASK_S_MIN: f64 = 1e-9;
+
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Speed {
     /// Seconds a task, a running estimate.
@@ -46,4 +53,9 @@ impl Speeds {
     fn find(&self, job: JobId) -> Result<usize, usize> {
         self.by_job.binary_search_by_key(&job, |(job, _)| *job)
     }
+}
+
+/// A running estimate that was `old`, after a `new` measurement.
+pub(super) fn blend(old: Option<f64>, new: f64) -> f64 {
+    old.map_or(new, |old| old + NEWEST_SHARE * (new - old))
 }

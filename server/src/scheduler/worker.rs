@@ -1,0 +1,121 @@
+//! One worker: what it holds, and what it may hold, which is as much as it has shown to compute. Slots
+//! and speeds are claims.
+
+use super::sessions::Memory;
+use super::{Mode, Origin};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::Duration;
+use tequio_protocol::ids::{JobId, LeaseId};
+use tequio_protocol::limits::{
+    IN_FLIGHT_TASKS_MAX, LEASE_GROWTH, LEASES_OUT_MAX, LEASES_PER_SLOT, NEWCOMER_LEASES,
+    WORKER_TASKS_MAX,
+};
+
+/// What a worker may hold of what is free, 1 / this: a dynamic threshold, as for queues that share a
+/// buffer (A. Choudhury, E. Hahne, 1998). However many hold all that they may, something is free.
+const FREE_SHARE: u64 = 2;
+
+/// Leases that a worker may hold however few are free: two slots are busy with them.
+const LEASES_UNSHARED: usize = 2 * LEASES_PER_SLOT as usize;
+
+#[derive(Debug)]
+pub(super) struct Worker {
+    pub(super) origin: Origin,
+    pub(super) mode: Mode,
+    pub(super) slots: u32,
+    /// Those that it holds, the oldest first.
+    pub(super) leases: Vec<LeaseId>,
+    /// What these still have to answer.
+    pub(super) tasks_held: u64,
+    /// Leases that expired, while nothing is heard of any lease: it may be frozen.
+    pub(super) overdue: u32,
+    /// Leases that expired and that it may be computing all the same: they take their places
+    /// until they are answered or released, since its slots are busy with them.
+    pub(super) late: BTreeSet<LeaseId>,
+    pub(super) memory: Memory,
+    /// Until when it waits for its first lease.
+    pub(super) rests_until: Option<Duration>,
+    pub(super) turn: u64,
+    pub(super) hunger: Option<Hunger>,
+    pub(super) is_able: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Hunger {
+    /// A slot is idle.
+    Idle,
+    /// The same of a worker that has shown nothing.
+    IdleNewcomer,
+    /// Every slot has work, and none waits behind it.
+    Ahead,
+}
+
+impl Worker {
+    /// Whether it has shown nothing, or nothing since it last held up others.
+    pub(super) fn is_newcomer(&self) -> bool {
+        self.memory.credit.standing == 0
+    }
+
+    /// What is in flight is everybody's: no worker may hold so much that others get nothing.
+    pub(super) fn share(&self) -> u64 {
+        WORKER_TASKS_MAX / u64::from(self.slots * LEASES_PER_SLOT).max(1)
+    }
+
+    /// How many tasks more it may hold, where leases have so many out.
+    pub(super) fn room(&self, tasks_out: u64) -> u64 {
+        let shown = LEASE_GROWTH.saturating_mul(1 + self.memory.credit.standing);
+        let free = IN_FLIGHT_TASKS_MAX.saturating_sub(tasks_out) / FREE_SHARE;
+        shown.min(free).saturating_sub(self.tasks_held)
+    }
+
+    /// How many leases it is lent at once.
+    fn leases_max(&self) -> u32 {
+        if self.mode == Mode::Plain {
+            return 1;
+        }
+        (self.slots * LEASES_PER_SLOT).min(self.leases_shown())
+    }
+
+    /// How many leases it may hold for what it has shown.
+    fn leases_shown(&self) -> u32 {
+        let shown = u32::try_from(self.memory.credit.standing).unwrap_or(u32::MAX);
+        NEWCOMER_LEASES.saturating_add(shown)
+    }
+
+    /// Whether it may hold as many leases as its slots could take, and would gain nothing by more results.
+    pub(super) fn may_hold_all(&self) -> bool {
+        !self.is_newcomer() && self.leases_shown() >= self.slots * LEASES_PER_SLOT
+    }
+
+    /// Whether it holds all that it may of what everybody may hold: beyond a few leases, no more than
+    /// is free. It looks again whenever something of its own comes back.
+    fn has_its_share(&self, leases_out: usize, tasks_out: u64) -> bool {
+        let free = LEASES_OUT_MAX.saturating_sub(leases_out) / FREE_SHARE as usize;
+        self.leases.len() >= free.max(LEASES_UNSHARED)
+            || self.tasks_held > 0 && self.room(tasks_out) == 0
+    }
+
+    /// Whether it takes more, where so much is out, and how much it needs that.
+    pub(super) fn hunger_now(&self, leases_out: usize, tasks_out: u64) -> Option<Hunger> {
+        let held = (self.leases.len() + self.late.len()) as u32;
+        if self.overdue > 0
+            || self.rests_until.is_some()
+            || held >= self.leases_max()
+            || self.has_its_share(leases_out, tasks_out)
+        {
+            return None;
+        }
+        match (held < self.slots, self.is_newcomer()) {
+            (true, false) => Some(Hunger::Idle),
+            (true, true) => Some(Hunger::IdleNewcomer),
+            (false, _) => Some(Hunger::Ahead),
+        }
+    }
+
+    /// Whether it may still be computing some of these tasks, which it was to answer long ago.
+    pub(super) fn is_late_with(&self, job: JobId, tasks: &Range<u64>) -> bool {
+        let mut past = self.late.iter().filter_map(|lease| self.memory.past(*lease));
+        past.any(|past| past.job == job && past.holds(tasks))
+    }
+}
