@@ -4,7 +4,7 @@ use super::audit::{Claims, draw};
 use super::intervals::count;
 use super::job::Job;
 use super::lease::Lease;
-use super::sessions::Past;
+use super::past::Past;
 use super::speeds::{Speed, TASK_S_MIN, blend};
 use super::worker::Worker;
 use super::{Accepted, By, Mode, Refusal, RefusalReason, Scheduler};

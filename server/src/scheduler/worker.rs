@@ -1,7 +1,7 @@
 //! One worker: what it holds, and what it may hold, which is as much as it has shown to compute. Slots
 //! and speeds are claims.
 
-use super::sessions::Memory;
+use super::memory::Memory;
 use super::{Mode, Origin};
 use std::collections::BTreeSet;
 use std::ops::Range;
