@@ -5,7 +5,7 @@
 mod any_order;
 mod deadlines;
 mod end;
-mod holding;
+mod hold;
 mod intervals;
 mod judge;
 mod lend;
@@ -14,6 +14,7 @@ mod sessions;
 mod settle;
 mod trust;
 
+use super::intervals::count;
 use super::speeds::Speed;
 use super::*;
 use std::net::{IpAddr, Ipv4Addr};

@@ -1,0 +1,89 @@
+//! What must always hold, for tests and the simulation.
+
+use super::intervals::count;
+use super::{Intervals, Scheduler};
+use std::collections::BTreeSet;
+use tequio_protocol::ids::LeaseId;
+use tequio_protocol::limits::LEASE_COPIES_MAX;
+
+impl Scheduler {
+    /// Checks what must always hold: every index of every job is in exactly one of *settled*,
+    /// *pending*, *to be retried* and *out*; nothing is out in more than the allowed copies, nor
+    /// twice to one worker. For tests, since it costs what is out.
+    ///
+    /// # Panics
+    ///
+    /// Where something does not hold.
+    pub fn assert_consistent(&self) {
+        for (id, job) in &self.jobs {
+            let mut out = Intervals::default();
+            job.families.assert_consistent();
+            job.holders.assert_counts(job.families.leases().map(|id| self.leases[&id].worker));
+            for (root, members) in job.families.iter() {
+                assert!(!members.is_empty() && members.len() <= LEASE_COPIES_MAX + 1, "{root}");
+                let holders: BTreeSet<_> = members.iter().map(|l| self.leases[l].worker).collect();
+                assert_eq!(holders.len(), members.len(), "{root} is out twice to one worker");
+                let mut family = Intervals::default();
+                for member in members {
+                    family.insert(self.leases[member].rest.clone());
+                }
+                for range in family.iter() {
+                    let unsettled = job.spec.settled.missing_in(&range);
+                    for gap in unsettled {
+                        assert_eq!(out.insert(gap.clone()), count(&gap), "families overlap");
+                    }
+                }
+            }
+            for index in &job.retry {
+                assert_eq!(out.insert(*index..index + 1), 1, "{index} is out and to be retried");
+                assert!(job.attempts.contains_key(index));
+            }
+            for part in job.pending.iter().chain(job.spec.settled.iter()) {
+                assert_eq!(out.insert(part.clone()), count(&part), "{part:?} is in two places");
+            }
+            assert_eq!(out.len(), job.spec.total, "job {id}: every index is somewhere");
+        }
+        self.leases.assert_consistent();
+        self.workers.assert_consistent();
+        for (id, lease) in self.leases.iter() {
+            assert!(self.workers[&lease.worker].leases.contains(&id));
+            assert!(self.deadlines.contains(&(lease.deadline, id)));
+            assert!(self.jobs[&lease.job].families.members(lease.family).contains(&id));
+        }
+        assert_eq!(self.deadlines.len(), self.leases.len());
+        let tasks_out: u64 = self.leases.values().map(|lease| count(&lease.rest)).sum();
+        assert_eq!(self.tasks_out, tasks_out);
+        for worker in self.workers.values() {
+            assert!(worker.late.iter().all(|lease| worker.memory.past(*lease).is_some()));
+            assert!(worker.leases.is_sorted());
+            worker.memory.assert_consistent();
+        }
+        self.sessions.assert_consistent();
+        let held: usize = self.workers.values().map(|worker| worker.leases.len()).sum();
+        assert_eq!(held, self.leases.len());
+        let able = self.workers.values().filter(|worker| worker.is_able).count();
+        assert_eq!((able, able), (self.able.workers, self.able.at.values().sum()));
+        self.assert_holding_consistent();
+    }
+
+    /// What must hold of what stalls and of what newcomers hold. For tests.
+    fn assert_holding_consistent(&self) {
+        for (id, lease) in self.leases.iter() {
+            let is_waiting = lease.kept_since.is_some_and(|due| self.kept.contains(&(due, id)));
+            assert!(!(is_waiting && self.stalled.contains(&id)));
+            assert_eq!(
+                lease.kept_since.is_some(),
+                is_waiting || self.stalled.contains(&id),
+                "{id}: {lease:?}"
+            );
+            assert_eq!(lease.is_newcomers, self.newcomers.contains(&id), "{id}: {lease:?}");
+        }
+        let is_out = |id: &LeaseId| self.leases.contains_key(id);
+        assert!(self.kept.iter().all(|(_, id)| is_out(id)));
+        assert!(self.stalled.iter().chain(&self.newcomers).all(is_out));
+        for (id, worker) in self.workers.iter() {
+            let held = worker.leases.iter().map(|lease| count(&self.leases[lease].rest));
+            assert_eq!(worker.tasks_held, held.sum::<u64>(), "{id}");
+        }
+    }
+}

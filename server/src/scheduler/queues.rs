@@ -1,0 +1,82 @@
+//! Which jobs and workers wait: each is put where its state says that it belongs.
+
+use super::Scheduler;
+use super::worker::Hunger;
+use std::cmp::Reverse;
+use tequio_protocol::ids::{JobId, WorkerId};
+
+impl Scheduler {
+    /// Puts a job where its state says that it belongs.
+    pub(super) fn refresh_job(&mut self, id: JobId) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let has_work = !job.pending.is_empty() || !job.retry.is_empty();
+        let is_ready = has_work && !job.spec.is_paused;
+        if is_ready != job.is_ready {
+            job.is_ready = is_ready;
+            let entry = (Reverse(job.spec.priority), job.turn, id);
+            if is_ready {
+                self.ready.insert(entry);
+            } else {
+                self.ready.remove(&entry);
+            }
+        }
+    }
+
+    /// Puts a worker where its state says that it belongs.
+    pub(super) fn refresh_worker(&mut self, id: WorkerId) {
+        let (leases_out, tasks_out) = (self.leases.len(), self.tasks_out);
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        let hunger = worker.hunger_now(leases_out, tasks_out);
+        if hunger != worker.hunger {
+            if let Some(old) = worker.hunger {
+                self.hungry.remove(&(old, worker.turn, id));
+            }
+            if let Some(new) = hunger {
+                self.hungry.insert((new, worker.turn, id));
+            }
+            worker.hunger = hunger;
+        }
+        // One that is busy with what is late may never come to anything else: no retry waits for it.
+        let is_able = worker.slots > 0 && worker.overdue == 0 && worker.late.is_empty();
+        match (std::mem::replace(&mut worker.is_able, is_able), is_able) {
+            (false, true) => self.able.add(worker.origin),
+            (true, false) => self.able.remove(worker.origin),
+            _ => {}
+        }
+    }
+
+    /// Who was served goes to the end of its queue.
+    pub(super) fn move_turn(&mut self, job_id: JobId, worker_id: WorkerId) {
+        if let Some(job) = self.jobs.get_mut(&job_id) {
+            if job.is_ready {
+                self.ready.remove(&(Reverse(job.spec.priority), job.turn, job_id));
+                job.is_ready = false;
+            }
+            job.turn = self.turn;
+        }
+        if let Some(worker) = self.workers.get_mut(&worker_id) {
+            if let Some(hunger) = worker.hunger.take() {
+                self.hungry.remove(&(hunger, worker.turn, worker_id));
+            }
+            worker.turn = self.turn;
+        }
+        self.refresh_job(job_id);
+        self.refresh_worker(worker_id);
+    }
+
+    /// Workers with an idle slot, those first that have shown something.
+    pub(super) fn idle(&self) -> impl Iterator<Item = WorkerId> {
+        let is_idle = |hunger: Hunger| matches!(hunger, Hunger::Idle | Hunger::IdleNewcomer);
+        let idle = self.hungry.iter().take_while(move |(hunger, _, _)| is_idle(*hunger));
+        idle.map(|(_, _, worker)| *worker)
+    }
+
+    /// A worker need not wait for a lease any more.
+    pub(super) fn wake(&mut self, id: WorkerId) {
+        let worker = self.workers.get_mut(&id);
+        if let Some(until) = worker.and_then(|worker| worker.rests_until.take()) {
+            self.resting.remove(&(until, id));
+            self.refresh_worker(id);
+        }
+    }
+}
