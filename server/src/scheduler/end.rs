@@ -6,7 +6,6 @@ use super::past::Past;
 use super::sessions::Kept;
 use super::worker::Worker;
 use super::{Expired, Refusal, Scheduler, Session};
-use std::cmp::Reverse;
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -22,7 +21,7 @@ impl Scheduler {
         if let Some(job) = self.jobs.remove(&id)
             && job.is_ready
         {
-            self.ready.remove(&(Reverse(job.spec.priority), job.turn, id));
+            self.ready.remove(&job.place(id));
         }
         self.sessions.forget_job(id);
         let mut late = Vec::new();
@@ -115,12 +114,7 @@ impl Scheduler {
             if let Some(worker) = self.workers.get_mut(&worker_id)
                 && was_sent
             {
-                worker.overdue += 1;
-                worker.memory.credit.standing = 0;
-                // It was asked for too much, or it is gone: it begins with little again.
-                if let Some(speed) = worker.memory.speeds.get_mut(job) {
-                    speed.count_max = 1;
-                }
+                worker.miss(job);
             }
             self.give_back(id);
             if let Some(worker) = self.workers.get_mut(&worker_id)
@@ -186,13 +180,7 @@ impl Scheduler {
             covered.insert(self.leases[member].rest.clone());
         }
         for gap in covered.missing_in(&range) {
-            let tried: Vec<u64> =
-                job.attempts.range(gap.clone()).map(|(index, _)| *index).collect();
-            job.pending.insert(gap);
-            for index in tried {
-                job.pending.remove(index..index + 1);
-                job.retry.insert(index);
-            }
+            job.put_back(gap);
         }
     }
 

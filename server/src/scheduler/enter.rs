@@ -1,40 +1,23 @@
 //! Jobs and workers that come, and what of them changes.
 
-use super::families::Families;
-use super::holders::Holders;
 use super::job::Job;
-use super::memory::Memory;
 use super::worker::Worker;
 use super::{JobSpec, Mode, Origin, Scheduler, Session};
 use rand::RngExt;
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, WorkerId};
 
 impl Scheduler {
     /// Enters a job.
     pub fn add_job(&mut self, id: JobId, spec: JobSpec) {
-        let pending = spec.settled.missing_in(&(0..spec.total)).into_iter().collect();
-        let job = Job {
-            spec,
-            pending,
-            retry: BTreeSet::new(),
-            attempts: BTreeMap::new(),
-            families: Families::default(),
-            holders: Holders::default(),
-            task_s: None,
-            turn: self.turn,
-            is_ready: false,
-        };
-        self.jobs.insert(id, job);
+        self.jobs.insert(id, Job::new(spec, self.turn));
         self.refresh_job(id);
     }
 
     /// Lets an open job grow to `total` tasks, and to no more unless `is_open`.
     pub fn grow_job(&mut self, id: JobId, total: u64, is_open: bool) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        job.pending.insert(job.spec.total..total);
-        job.spec.total = job.spec.total.max(total);
+        job.grow(total);
         job.spec.is_open = is_open;
         self.refresh_job(id);
     }
@@ -55,21 +38,9 @@ impl Scheduler {
         slots: u32,
         now: Duration,
     ) {
-        let worker = Worker {
-            origin,
-            mode,
-            slots,
-            leases: Vec::new(),
-            tasks_held: 0,
-            overdue: 0,
-            late: BTreeSet::new(),
-            memory: Memory::default(),
-            rests_until: self.suspects.rest(origin, now),
-            turn: self.turn,
-            hunger: None,
-            is_able: false,
-        };
-        self.resting.extend(worker.rests_until.map(|until| (until, id)));
+        let rests_until = self.suspects.rest(origin, now);
+        let worker = Worker { rests_until, ..Worker::new(origin, mode, slots, self.turn) };
+        self.resting.extend(rests_until.map(|until| (until, id)));
         self.workers.insert(id, worker);
         self.refresh_worker(id);
     }

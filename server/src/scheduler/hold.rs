@@ -1,9 +1,7 @@
 //! Workers that hold leases: one that says that it goes on, and answers nothing, keeps what it has only
 //! for as long as nobody else has room for it.
 
-use super::intervals::count;
 use super::job::Job;
-use super::lease::deadline_after;
 use super::past::Past;
 use super::{Expired, Refusal, Scheduler};
 use std::time::Duration;
@@ -76,8 +74,7 @@ impl Scheduler {
         let lease = self.leases.get(&id)?;
         let job = &self.jobs[&lease.job];
         let task_s = job.task_s_of(&self.workers[&lease.worker], lease.job).unwrap_or(0.0);
-        let expected = deadline_after(count(&lease.rest) as f64 * task_s);
-        let time = expected.saturating_mul(lease.patience);
+        let time = lease.time_left(task_s);
         let last = lease.heard_at.saturating_add(hold_max.max(time));
         let deadline = lease.deadline.max(now.saturating_add(time).min(last));
         let due = lease.heard_at.saturating_add(time);

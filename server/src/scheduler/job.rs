@@ -7,10 +7,13 @@ use super::lease::Lease;
 use super::slots::Slots;
 use super::worker::Worker;
 use super::{Intervals, JobSpec, Mode, Origin};
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::{GRANT_SCAN_MAX, LEASE_GROWTH, LEASE_TARGET, RETRY_PATIENCE_FACTOR};
+use tequio_protocol::limits::{
+    GRANT_SCAN_MAX, LEASE_GROWTH, LEASE_TARGET, RETRY_PATIENCE_FACTOR, TASK_ATTEMPTS_MAX,
+};
 
 #[derive(Debug)]
 pub(super) struct Job {
@@ -31,10 +34,42 @@ pub(super) struct Job {
 /// Who has tried a task, and where.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
-    pub(super) by: Vec<(WorkerId, Origin)>,
+    by: Vec<(WorkerId, Origin)>,
 }
 
 impl Job {
+    /// A job that waits behind those that were served in an earlier turn.
+    pub(super) fn new(spec: JobSpec, turn: u64) -> Job {
+        let pending = spec.settled.missing_in(&(0..spec.total)).into_iter().collect();
+        Job {
+            spec,
+            pending,
+            retry: BTreeSet::new(),
+            attempts: BTreeMap::new(),
+            families: Families::default(),
+            holders: Holders::default(),
+            task_s: None,
+            turn,
+            is_ready: false,
+        }
+    }
+
+    /// Has `total` tasks from now on, if that is more than it has.
+    pub(super) fn grow(&mut self, total: u64) {
+        self.pending.insert(self.spec.total..total);
+        self.spec.total = self.spec.total.max(total);
+    }
+
+    /// Whether something of it may be lent.
+    pub(super) fn has_work(&self) -> bool {
+        !self.spec.is_paused && !(self.pending.is_empty() && self.retry.is_empty())
+    }
+
+    /// Its place among the jobs that have work: by priority, and then by turns.
+    pub(super) fn place(&self, id: JobId) -> (Reverse<i32>, u64, JobId) {
+        (Reverse(self.spec.priority), self.turn, id)
+    }
+
     pub(super) fn is_settled(&self) -> bool {
         !self.spec.is_open && self.spec.settled.len() == self.spec.total
     }
@@ -116,7 +151,36 @@ impl Job {
         (first..end, None)
     }
 
-    pub(super) fn forget_attempts(&mut self, range: &Range<u64>) {
+    /// Nobody has these tasks any more. Those that were tried wait for others than the rest does.
+    pub(super) fn put_back(&mut self, tasks: Range<u64>) {
+        let tried: Vec<u64> = self.attempts.range(tasks.clone()).map(|(index, _)| *index).collect();
+        self.pending.insert(tasks);
+        for index in tried {
+            self.retry_later(index);
+        }
+    }
+
+    /// A pending task waits for others than those that have tried it.
+    pub(super) fn retry_later(&mut self, index: u64) {
+        self.pending.remove(index..index + 1);
+        self.retry.insert(index);
+    }
+
+    /// One more has not computed a task. Says whether that was the last attempt.
+    pub(super) fn add_attempt(&mut self, index: u64, worker: WorkerId, origin: Origin) -> bool {
+        let attempts = self.attempts.entry(index).or_default();
+        attempts.by.push((worker, origin));
+        attempts.by.len() >= TASK_ATTEMPTS_MAX
+    }
+
+    /// These tasks have outcomes from now on.
+    pub(super) fn settle(&mut self, tasks: &Range<u64>) {
+        self.pending.remove(tasks.clone());
+        self.forget_attempts(tasks);
+        self.spec.settled.insert(tasks.clone());
+    }
+
+    fn forget_attempts(&mut self, range: &Range<u64>) {
         while let Some((&index, _)) = self.attempts.range(range.clone()).next() {
             self.attempts.remove(&index);
             self.retry.remove(&index);

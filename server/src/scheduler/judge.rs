@@ -6,7 +6,7 @@ use super::{Accepted, Mode, Refusal, RefusalReason, Scheduler};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::{STRIKES_MAX, TASK_ATTEMPTS_MAX, TASK_ERROR_CHARS_MAX};
+use tequio_protocol::limits::{STRIKES_MAX, TASK_ERROR_CHARS_MAX};
 use tequio_protocol::number::Number;
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::text::printable;
@@ -14,7 +14,7 @@ use tequio_protocol::text::printable;
 impl Scheduler {
     /// A worker says that it could not compute the task at its lease's front. Where the server can, its
     /// result is recorded, and the failure is held against the worker. Else others try: an error is the
-    /// outcome after [`TASK_ATTEMPTS_MAX`] attempts, of several workers and addresses where there are any.
+    /// outcome after `TASK_ATTEMPTS_MAX` attempts, of several workers and addresses where there are any.
     pub fn failed(
         &mut self,
         worker: WorkerId,
@@ -82,9 +82,7 @@ impl Scheduler {
         error: &str,
     ) -> Option<Outcome> {
         let origin = self.workers.get(&worker)?.origin;
-        let attempts = self.jobs.get_mut(&job)?.attempts.entry(index).or_default();
-        attempts.by.push((worker, origin));
-        let is_last = attempts.by.len() >= TASK_ATTEMPTS_MAX;
+        let is_last = self.jobs.get_mut(&job)?.add_attempt(index, worker, origin);
         is_last.then(|| Outcome::Error { error: printable(error, TASK_ERROR_CHARS_MAX) })
     }
 
@@ -118,8 +116,7 @@ impl Scheduler {
                 .and_then(|job| self.failures.refute(job, inputs.as_ref(), index));
             accepted = self.settle_failed(id, index, refuted.map_or(outcome, Outcome::Result));
         } else if let Some(job) = self.jobs.get_mut(&id).filter(|_| is_pending) {
-            job.pending.remove(index..index + 1);
-            job.retry.insert(index);
+            job.retry_later(index);
         }
         self.refresh_job(id);
         accepted
@@ -153,12 +150,10 @@ impl Scheduler {
             return Err(self.strike(worker_id, reason));
         };
         if let Some(range) = range {
-            let is_within = range.start >= lease.whole.start && range.end <= lease.whole.end;
-            // What was refused of a given-up lease is missing at its front, and what a connection
-            // took with it.
+            // What a lost connection took with it is missing at the front.
             let is_lost = memory.is_some_and(|memory| memory.is_lost(id));
-            let is_gap = range.start > lease.rest.start && !lease.is_refused && !is_lost;
-            if range.is_empty() || !is_within || is_gap {
+            let is_gap = lease.leaves_out(range) && !is_lost;
+            if is_gap || !lease.has_had(range) {
                 let reason = RefusalReason::OutOfShape {
                     lease: id,
                     front: lease.rest.start,

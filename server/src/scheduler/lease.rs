@@ -1,6 +1,7 @@
 //! One lease: what was lent, to whom, and until when.
 
 use super::Inputs;
+use super::intervals::count;
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -31,6 +32,24 @@ pub(super) struct Lease {
     pub(super) is_newcomers: bool,
     /// When its time was over, if its worker said that it goes on.
     pub(super) kept_since: Option<Duration>,
+}
+
+impl Lease {
+    /// Whether these tasks, at least one, were lent in it.
+    pub(super) fn has_had(&self, tasks: &Range<u64>) -> bool {
+        !tasks.is_empty() && tasks.start >= self.whole.start && tasks.end <= self.whole.end
+    }
+
+    /// Whether an answer to these tasks would leave some at the front without one. What was refused is
+    /// missing there in any case.
+    pub(super) fn leaves_out(&self, tasks: &Range<u64>) -> bool {
+        tasks.start > self.rest.start && !self.is_refused
+    }
+
+    /// The time for what it has still to answer, at so many seconds a task.
+    pub(super) fn time_left(&self, task_s: f64) -> Duration {
+        deadline_after(count(&self.rest) as f64 * task_s).saturating_mul(self.patience)
+    }
 }
 
 /// The time that a worker has for what is expected to take `seconds`. What is expected follows what

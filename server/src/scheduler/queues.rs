@@ -2,22 +2,19 @@
 
 use super::Scheduler;
 use super::worker::Hunger;
-use std::cmp::Reverse;
 use tequio_protocol::ids::{JobId, WorkerId};
 
 impl Scheduler {
     /// Puts a job where its state says that it belongs.
     pub(super) fn refresh_job(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        let has_work = !job.pending.is_empty() || !job.retry.is_empty();
-        let is_ready = has_work && !job.spec.is_paused;
+        let is_ready = job.has_work();
         if is_ready != job.is_ready {
             job.is_ready = is_ready;
-            let entry = (Reverse(job.spec.priority), job.turn, id);
             if is_ready {
-                self.ready.insert(entry);
+                self.ready.insert(job.place(id));
             } else {
-                self.ready.remove(&entry);
+                self.ready.remove(&job.place(id));
             }
         }
     }
@@ -36,8 +33,7 @@ impl Scheduler {
             }
             worker.hunger = hunger;
         }
-        // One that is busy with what is late may never come to anything else: no retry waits for it.
-        let is_able = worker.slots > 0 && worker.overdue == 0 && worker.late.is_empty();
+        let is_able = worker.is_able_now();
         match (std::mem::replace(&mut worker.is_able, is_able), is_able) {
             (false, true) => self.able.add(worker.origin),
             (true, false) => self.able.remove(worker.origin),
@@ -49,7 +45,7 @@ impl Scheduler {
     pub(super) fn move_turn(&mut self, job_id: JobId, worker_id: WorkerId) {
         if let Some(job) = self.jobs.get_mut(&job_id) {
             if job.is_ready {
-                self.ready.remove(&(Reverse(job.spec.priority), job.turn, job_id));
+                self.ready.remove(&job.place(job_id));
                 job.is_ready = false;
             }
             job.turn = self.turn;

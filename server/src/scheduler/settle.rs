@@ -3,12 +3,11 @@
 use super::audit::{Claims, draw};
 use super::intervals::count;
 use super::lease::Lease;
-use super::speeds::{Speed, TASK_S_MIN, blend};
+use super::speeds::{TASK_S_MIN, blend};
 use super::{Accepted, By, Mode, Refusal, Scheduler};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::LEASE_GROWTH;
 use tequio_protocol::numbers::Numbers;
 use tequio_protocol::outcome::{Outcome, Outcomes};
 
@@ -101,12 +100,7 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(&lease.job) else { return };
         job.task_s = Some(blend(job.task_s, task_s));
         let Some(worker) = self.workers.get_mut(&worker) else { return };
-        let known = worker.memory.speeds.get(lease.job);
-        let speed = Speed {
-            task_s: blend(known.map(|speed| speed.task_s), task_s),
-            count_max: known.map_or(0, |speed| speed.count_max).max(tasks * LEASE_GROWTH),
-        };
-        worker.memory.speeds.insert(lease.job, speed);
+        worker.memory.speeds.measure(lease.job, task_s, tasks);
     }
 
     /// Settles of `range` what is `fresh`, with its `outcomes`.
@@ -123,9 +117,7 @@ impl Scheduler {
         let fresh_count: u64 = fresh.iter().map(count).sum();
         let mut runs = Vec::with_capacity(fresh.len());
         for gap in fresh {
-            job.pending.remove(gap.clone());
-            job.forget_attempts(&gap);
-            job.spec.settled.insert(gap.clone());
+            job.settle(&gap);
             runs.push((gap.start, outcomes(&gap)));
         }
         let duplicates = count(range) - fresh_count;

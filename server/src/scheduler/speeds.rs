@@ -1,6 +1,7 @@
 //! How fast a worker has shown to be, at each job that it had tasks of.
 
 use tequio_protocol::ids::JobId;
+use tequio_protocol::limits::LEASE_GROWTH;
 
 /// A share of the newest measurement in a running estimate: half, so that three leases make an
 /// old speed a memory.
@@ -30,6 +31,16 @@ impl Speeds {
 
     pub(super) fn get_mut(&mut self, job: JobId) -> Option<&mut Speed> {
         self.find(job).ok().map(|at| &mut self.by_job[at].1)
+    }
+
+    /// So many tasks of a job took it `task_s` seconds each.
+    pub(super) fn measure(&mut self, job: JobId, task_s: f64, tasks: u64) {
+        let known = self.get(job);
+        let speed = Speed {
+            task_s: blend(known.map(|speed| speed.task_s), task_s),
+            count_max: known.map_or(0, |speed| speed.count_max).max(tasks * LEASE_GROWTH),
+        };
+        self.insert(job, speed);
     }
 
     pub(super) fn insert(&mut self, job: JobId, speed: Speed) {

@@ -52,6 +52,24 @@ pub(super) enum Hunger {
 }
 
 impl Worker {
+    /// A worker that waits behind those that were served in an earlier turn.
+    pub(super) fn new(origin: Origin, mode: Mode, slots: u32, turn: u64) -> Worker {
+        Worker {
+            origin,
+            mode,
+            slots,
+            leases: Vec::new(),
+            tasks_held: 0,
+            overdue: 0,
+            late: BTreeSet::new(),
+            memory: Memory::default(),
+            rests_until: None,
+            turn,
+            hunger: None,
+            is_able: false,
+        }
+    }
+
     /// Whether it has shown nothing, or nothing since it last held up others.
     pub(super) fn is_newcomer(&self) -> bool {
         self.memory.credit.standing == 0
@@ -110,6 +128,22 @@ impl Worker {
             (true, false) => Some(Hunger::Idle),
             (true, true) => Some(Hunger::IdleNewcomer),
             (false, _) => Some(Hunger::Ahead),
+        }
+    }
+
+    /// Whether a task that others have failed may wait for it: one that is busy with what is late may
+    /// never come to anything else.
+    pub(super) fn is_able_now(&self) -> bool {
+        self.slots > 0 && self.overdue == 0 && self.late.is_empty()
+    }
+
+    /// A lease of the job has expired, which it was told of: it was asked for too much, or it is gone.
+    /// It begins with little again.
+    pub(super) fn miss(&mut self, job: JobId) {
+        self.overdue += 1;
+        self.memory.credit.standing = 0;
+        if let Some(speed) = self.memory.speeds.get_mut(job) {
+            speed.count_max = 1;
         }
     }
 
