@@ -105,17 +105,31 @@ impl Credit {
     }
 }
 
+/// What an audit of a message came to.
+pub(super) enum Verdict {
+    /// Nothing was found wrong.
+    Right {
+        /// Results that were computed again.
+        audited: u64,
+    },
+    /// A result is wrong.
+    Wrong(Wrong),
+}
+
+/// A wrong result.
+pub(super) struct Wrong {
+    pub(super) index: u64,
+    pub(super) got: Number,
+    /// What was found right of the same message, where all of it was audited.
+    pub(super) right: Vec<Range<u64>>,
+}
+
 /// Which results of a message are audited, of those that are new: duplicates and what is settled
 /// already cannot be recorded, and must not thin the sample.
 ///
 /// One is drawn in each stretch of as many neighbours as it is to be one of, so each has the same
 /// chance, also in a message of one result; lies that lie together are found sooner.
-pub(super) fn draw(
-    random: &mut StdRng,
-    credit: Credit,
-    fresh: &[Range<u64>],
-    mode: Mode,
-) -> Vec<u64> {
+fn draw(random: &mut StdRng, credit: Credit, fresh: &[Range<u64>], mode: Mode) -> Vec<u64> {
     let tasks: u64 = fresh.iter().map(count).sum();
     let every = match mode {
         Mode::Plain => 1,
@@ -150,9 +164,37 @@ pub(super) struct Claims<'a> {
 }
 
 impl Claims<'_> {
+    /// Computes some of the new results again, and believes the others for it.
+    pub(super) fn judge(
+        &self,
+        random: &mut StdRng,
+        credit: Credit,
+        fresh: &[Range<u64>],
+    ) -> Verdict {
+        let drawn = draw(random, credit, fresh, self.mode);
+        let Some((index, got)) = self.find_wrong(&drawn, fresh) else {
+            return Verdict::Right { audited: drawn.len() as u64 };
+        };
+        // Of one that lies from the first on nothing is lost: what was audited is known to be right.
+        let is_all = drawn.len() as u64 == fresh.iter().map(count).sum::<u64>();
+        let right = if is_all { self.find_right(&drawn) } else { Vec::new() };
+        Verdict::Wrong(Wrong { index, got, right })
+    }
+
+    /// The tasks that the message is about.
+    pub(super) fn range(&self) -> Range<u64> {
+        self.first..self.first.saturating_add(self.results.len() as u64)
+    }
+
+    /// What it says of some of them.
+    pub(super) fn results_of(&self, tasks: &Range<u64>) -> Numbers {
+        let place = |index: u64| (index - self.first) as usize;
+        self.results.slice(place(tasks.start)..place(tasks.end))
+    }
+
     /// A result that is wrong, with its index: one that was drawn, or a new one that is not finite and
     /// must be.
-    pub(super) fn find_wrong(&self, drawn: &[u64], fresh: &[Range<u64>]) -> Option<(u64, Number)> {
+    fn find_wrong(&self, drawn: &[u64], fresh: &[Range<u64>]) -> Option<(u64, Number)> {
         let mut compute = Op::RepeatMultiply.computer();
         let mut is_wrong = |index: &u64| {
             !self.is_right(*index, Number(compute(&self.inputs.of(*index))))
@@ -169,7 +211,7 @@ impl Claims<'_> {
     }
 
     /// Those of some indices, which ascend, whose results are right.
-    pub(super) fn find_right(&self, indices: &[u64]) -> Vec<Range<u64>> {
+    fn find_right(&self, indices: &[u64]) -> Vec<Range<u64>> {
         let mut right: Vec<Range<u64>> = Vec::new();
         for &index in indices {
             if !self.is_right(index, self.inputs.compute(index)) {

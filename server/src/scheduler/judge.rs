@@ -1,5 +1,6 @@
 //! Judging: whose answers count, what failures are believed, and strikes.
 
+use super::audit::{Claims, Wrong};
 use super::lease::Lease;
 use super::worker::Worker;
 use super::{Accepted, Mode, Refusal, RefusalReason, Scheduler};
@@ -167,9 +168,27 @@ impl Scheduler {
         Ok(lease)
     }
 
+    /// A result of a message is wrong: of that message only what was found right counts.
+    pub(super) fn refuse_results(
+        &mut self,
+        worker: WorkerId,
+        lease: LeaseId,
+        held: &Lease,
+        claims: &Claims<'_>,
+        wrong: Wrong,
+        now: Duration,
+    ) -> Refusal {
+        let is_late = !self.leases.contains_key(&lease);
+        let outcomes = |run: &Range<u64>| claims.results_of(run).into();
+        let saved = self.settle(held.job, &claims.range(), wrong.right, outcomes);
+        let refusal = self.wrong(worker, lease, wrong.index, wrong.got, now);
+        self.revoke_done(held.job, held, is_late);
+        Refusal { saved: Accepted { duplicates: 0, ..saved }, ..refusal }
+    }
+
     /// A wrong result: the lease goes back whole. In lease mode, where bits are everybody's, that is
     /// enough to be turned away; in plain mode the worker has a strike.
-    pub(super) fn wrong(
+    fn wrong(
         &mut self,
         id: WorkerId,
         lease: LeaseId,

@@ -1,6 +1,6 @@
 //! Settling: results that are taken, and what follows for their leases and workers.
 
-use super::audit::{Claims, draw};
+use super::audit::{Claims, Verdict};
 use super::intervals::count;
 use super::lease::Lease;
 use super::speeds::{TASK_S_MIN, blend};
@@ -36,26 +36,19 @@ impl Scheduler {
             Some(job) => job.spec.settled.missing_in(&range),
             None => Vec::new(),
         };
-        let drawn = draw(&mut self.random, credit, &fresh, mode);
         let claims = Claims { first, results: &results, inputs, mode };
-        let is_late = !self.leases.contains_key(&lease);
-        if let Some((index, got)) = claims.find_wrong(&drawn, &fresh) {
-            // Of one that lies from the first on nothing is lost: what was audited is known to be right.
-            let is_all = drawn.len() as u64 == fresh.iter().map(count).sum::<u64>();
-            let right = if is_all { claims.find_right(&drawn) } else { Vec::new() };
-            let place = |index: u64| (index - first) as usize;
-            let outcomes =
-                |run: &Range<u64>| results.slice(place(run.start)..place(run.end)).into();
-            let saved = self.settle(job, &range, right, outcomes);
-            let refusal = self.wrong(worker, lease, index, got, now);
-            self.revoke_done(job, &held, is_late);
-            return Err(Refusal { saved: Accepted { duplicates: 0, ..saved }, ..refusal });
-        }
+        let audited = match claims.judge(&mut self.random, credit, &fresh) {
+            Verdict::Right { audited } => audited,
+            Verdict::Wrong(wrong) => {
+                return Err(self.refuse_results(worker, lease, &held, &claims, wrong, now));
+            }
+        };
         self.heard(worker);
         if !fresh.is_empty() {
             self.measure(worker, &held, count(&range), duration, now);
-            self.add_credit(worker, drawn.len() as u64, fresh.iter().map(count).sum());
+            self.add_credit(worker, audited, fresh.iter().map(count).sum());
         }
+        let is_late = !self.leases.contains_key(&lease);
         // A plain client's bits are its browser's; ours are everybody's.
         let mut results = match mode {
             Mode::Plain => range.clone().map(|index| inputs.compute(index)).collect(),
@@ -104,7 +97,7 @@ impl Scheduler {
     }
 
     /// Settles of `range` what is `fresh`, with its `outcomes`.
-    fn settle(
+    pub(super) fn settle(
         &mut self,
         id: JobId,
         range: &Range<u64>,
@@ -170,7 +163,7 @@ impl Scheduler {
     }
 
     /// Something of a lease was settled, perhaps after it was over: others may hold it for nothing.
-    fn revoke_done(&mut self, job: JobId, lease: &Lease, is_late: bool) {
+    pub(super) fn revoke_done(&mut self, job: JobId, lease: &Lease, is_late: bool) {
         if is_late {
             // Its tasks may have been lent anew, in any leases.
             self.revoke_all_settled(job);
