@@ -4,7 +4,7 @@ use super::able::Able;
 use super::families::Families;
 use super::holders::Holders;
 use super::lease::Lease;
-use super::slots::Slots;
+use super::slab_map::SlabMap;
 use super::worker::Worker;
 use super::{Intervals, JobSpec, Mode, Origin};
 use std::cmp::Reverse;
@@ -108,8 +108,8 @@ impl Job {
     pub(super) fn take_retry(
         &mut self,
         id: WorkerId,
-        workers: &Slots<WorkerId, Worker>,
-        leases: &Slots<LeaseId, Lease>,
+        workers: &SlabMap<WorkerId, Worker>,
+        leases: &SlabMap<LeaseId, Lease>,
         able: &Able,
     ) -> Option<Range<u64>> {
         if self.retry.is_empty() {
@@ -194,7 +194,7 @@ impl Attempts {
     }
 
     /// Whether a worker is to try it next: first others are to, at other addresses, where there are any.
-    fn may_try(&self, id: WorkerId, workers: &Slots<WorkerId, Worker>, able: &Able) -> bool {
+    fn may_try(&self, id: WorkerId, workers: &SlabMap<WorkerId, Worker>, able: &Able) -> bool {
         let worker = &workers[&id];
         let is_able = |id: &WorkerId| workers.get(id).is_some_and(|worker| worker.is_able);
         let places: BTreeSet<Origin> = self.by.iter().map(|(_, origin)| *origin).collect();

@@ -17,7 +17,7 @@
 //! - `job`, with the `families` of its leases and their `holders`; `lease`; `worker`, with its `memory`:
 //!   leases that are `past`, `speeds`, and credit (`audit`);
 //! - `sessions` of workers that may come back, `suspects` (addresses), and which workers are `able`;
-//! - below these `intervals`, and tables by ids: `slots` and `ids_hash`.
+//! - below these `intervals`, and tables by ids: `slab_map` and `ids_hash`.
 //!
 //! Verbs:
 //! - `enter`: jobs and workers come, and change;
@@ -52,7 +52,7 @@ mod past;
 mod queues;
 mod sessions;
 mod settle;
-mod slots;
+mod slab_map;
 mod speeds;
 mod suspects;
 #[cfg(test)]
@@ -72,7 +72,7 @@ use past::LateInputs;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sessions::Sessions;
-use slots::Slots;
+use slab_map::SlabMap;
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -233,8 +233,8 @@ pub struct Lent {
 #[derive(Debug)]
 pub struct Scheduler {
     jobs: IdMap<JobId, Job>,
-    workers: Slots<WorkerId, Worker>,
-    leases: Slots<LeaseId, Lease>,
+    workers: SlabMap<WorkerId, Worker>,
+    leases: SlabMap<LeaseId, Lease>,
     /// What is known of workers that may come back.
     sessions: Sessions,
     late_inputs: LateInputs,
@@ -273,8 +273,8 @@ impl Scheduler {
         let trust = trust.into();
         Scheduler {
             jobs: IdMap::default(),
-            workers: Slots::default(),
-            leases: Slots::default(),
+            workers: SlabMap::default(),
+            leases: SlabMap::default(),
             sessions: Sessions::default(),
             late_inputs: LateInputs::default(),
             first_lease,
