@@ -14,7 +14,7 @@ impl Scheduler {
     /// Forgets a job that is over, and revokes what is out of it.
     pub fn remove_job(&mut self, id: JobId) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
-        let out: Vec<LeaseId> = job.families.leases().collect();
+        let out: Vec<LeaseId> = job.copies.leases().collect();
         for lease in out {
             self.revoke(lease);
         }
@@ -141,7 +141,7 @@ impl Scheduler {
     /// Ends a lease; what it had not answered is pending again, unless a copy covers it.
     pub(super) fn give_back(&mut self, id: LeaseId) {
         if let Some(lease) = self.end(id) {
-            self.back_to_pending(lease.job, lease.family, lease.rest);
+            self.back_to_pending(lease.job, lease.original, lease.rest);
             self.refresh_job(lease.job);
         }
     }
@@ -156,7 +156,7 @@ impl Scheduler {
         self.tasks_out -= count(&lease.rest);
         self.deadlines.remove(&(lease.deadline, id));
         if let Some(job) = self.jobs.get_mut(&lease.job) {
-            job.families.leave(lease.family, id);
+            job.copies.leave(lease.original, id);
             job.holders.leave(lease.worker);
         }
         if let Some(worker) = self.workers.get_mut(&lease.worker) {
@@ -173,11 +173,11 @@ impl Scheduler {
         Some(lease)
     }
 
-    pub(super) fn back_to_pending(&mut self, id: JobId, family: LeaseId, range: Range<u64>) {
+    pub(super) fn back_to_pending(&mut self, id: JobId, original: LeaseId, range: Range<u64>) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let mut covered = job.spec.settled.clone_within(&range);
-        for member in job.families.members(family) {
-            covered.insert(self.leases[member].rest.clone());
+        for lease in job.copies.of(original) {
+            covered.insert(self.leases[lease].rest.clone());
         }
         for gap in covered.missing_in(&range) {
             job.put_back(gap);
@@ -199,16 +199,16 @@ impl Scheduler {
         }
     }
 
-    /// What others of a family hold that is settled by now is not waited for.
-    pub(super) fn revoke_settled(&mut self, job: JobId, family: LeaseId) {
+    /// What an original and its copies hold is not waited for once it is settled.
+    pub(super) fn revoke_settled(&mut self, job: JobId, original: LeaseId) {
         let Some(state) = self.jobs.get(&job) else { return };
-        let members = state.families.members(family).to_vec();
-        self.revoke_those_settled(job, &members);
+        let group = state.copies.of(original).to_vec();
+        self.revoke_those_settled(job, &group);
     }
 
     pub(super) fn revoke_all_settled(&mut self, job: JobId) {
         let Some(state) = self.jobs.get(&job) else { return };
-        let out: Vec<LeaseId> = state.families.leases().collect();
+        let out: Vec<LeaseId> = state.copies.leases().collect();
         self.revoke_those_settled(job, &out);
     }
 

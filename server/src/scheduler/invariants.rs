@@ -17,20 +17,24 @@ impl Scheduler {
     pub fn assert_consistent(&self) {
         for (id, job) in &self.jobs {
             let mut out = Intervals::default();
-            job.families.assert_consistent();
-            job.holders.assert_counts(job.families.leases().map(|id| self.leases[&id].worker));
-            for (root, members) in job.families.iter() {
-                assert!(!members.is_empty() && members.len() <= LEASE_COPIES_MAX + 1, "{root}");
-                let holders: BTreeSet<_> = members.iter().map(|l| self.leases[l].worker).collect();
-                assert_eq!(holders.len(), members.len(), "{root} is out twice to one worker");
-                let mut family = Intervals::default();
-                for member in members {
-                    family.insert(self.leases[member].rest.clone());
+            job.copies.assert_consistent();
+            job.holders.assert_counts(job.copies.leases().map(|id| self.leases[&id].worker));
+            for (original, group) in job.copies.iter() {
+                assert!(!group.is_empty() && group.len() <= LEASE_COPIES_MAX + 1, "{original}");
+                let holders: BTreeSet<_> = group.iter().map(|l| self.leases[l].worker).collect();
+                assert_eq!(holders.len(), group.len(), "{original} is out twice to one worker");
+                let mut covered = Intervals::default();
+                for lease in group {
+                    covered.insert(self.leases[lease].rest.clone());
                 }
-                for range in family.iter() {
+                for range in covered.iter() {
                     let unsettled = job.spec.settled.missing_in(&range);
                     for gap in unsettled {
-                        assert_eq!(out.insert(gap.clone()), count(&gap), "families overlap");
+                        assert_eq!(
+                            out.insert(gap.clone()),
+                            count(&gap),
+                            "copies of two originals overlap"
+                        );
                     }
                 }
             }
@@ -48,7 +52,7 @@ impl Scheduler {
         for (id, lease) in self.leases.iter() {
             assert!(self.workers[&lease.worker].leases.contains(&id));
             assert!(self.deadlines.contains(&(lease.deadline, id)));
-            assert!(self.jobs[&lease.job].families.members(lease.family).contains(&id));
+            assert!(self.jobs[&lease.job].copies.of(lease.original).contains(&id));
         }
         assert_eq!(self.deadlines.len(), self.leases.len());
         let tasks_out: u64 = self.leases.values().map(|lease| count(&lease.rest)).sum();

@@ -1,7 +1,7 @@
 //! One job: which of its tasks are where, and which come next.
 
 use super::able::Able;
-use super::families::Families;
+use super::copies::Copies;
 use super::holders::Holders;
 use super::lease::Lease;
 use super::slab_map::SlabMap;
@@ -23,7 +23,7 @@ pub(super) struct Job {
     pub(super) retry: BTreeSet<u64>,
     pub(super) attempts: BTreeMap<u64, Attempts>,
     /// What is out.
-    pub(super) families: Families,
+    pub(super) copies: Copies,
     /// Who has that.
     pub(super) holders: Holders,
     pub(super) task_s: Option<f64>,
@@ -46,7 +46,7 @@ impl Job {
             pending,
             retry: BTreeSet::new(),
             attempts: BTreeMap::new(),
-            families: Families::default(),
+            copies: Copies::default(),
             holders: Holders::default(),
             task_s: None,
             turn,
@@ -137,14 +137,14 @@ impl Job {
     pub(super) fn take_front_of(
         &mut self,
         range: Range<u64>,
-        family: LeaseId,
+        original: LeaseId,
     ) -> (Range<u64>, Option<LeaseId>) {
         let first = range.start;
         if self.retry.remove(&first) {
             return (first..first + 1, None);
         }
         if !self.pending.contains(first) {
-            return (range, Some(family));
+            return (range, Some(original));
         }
         let end = self.pending.missing_in(&range).first().map_or(range.end, |gap| gap.start);
         self.pending.remove(first..end);

@@ -57,12 +57,12 @@ impl Scheduler {
             Some(outcome) => {
                 let accepted = self.settle_failed(job_id, index, outcome);
                 self.advance(worker, lease, range.end, now);
-                self.revoke_settled(job_id, held.family);
+                self.revoke_settled(job_id, held.original);
                 accepted
             }
             None => {
                 self.advance(worker, lease, range.end, now);
-                self.back_to_pending(job_id, held.family, range);
+                self.back_to_pending(job_id, held.original, range);
                 Accepted { job: Some(job_id), ..Accepted::default() }
             }
         };

@@ -15,7 +15,8 @@ pub(super) struct Lease {
     pub(super) whole: Range<u64>,
     /// What is not answered: a tail of `whole`.
     pub(super) rest: Range<u64>,
-    pub(super) family: LeaseId,
+    /// What it is a copy of; its own id, if it is none.
+    pub(super) original: LeaseId,
     pub(super) deadline: Duration,
     /// How many times longer than others its worker has: tasks in it failed before.
     pub(super) patience: u32,

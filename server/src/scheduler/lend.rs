@@ -45,29 +45,29 @@ impl Scheduler {
             .iter()
             .filter(|(_, job)| !job.spec.is_paused)
             .flat_map(|(id, job)| {
-                job.families.copyable().take(GRANT_SCAN_MAX).map(|root| (root, *id))
+                job.copies.copyable().take(GRANT_SCAN_MAX).map(|original| (original, *id))
             })
             .collect();
         copyable.sort_unstable();
         copyable.truncate(GRANT_SCAN_MAX);
         for worker in idle {
-            for &(root, job) in &copyable {
-                if let Some(range) = self.copy_for(worker, job, root) {
-                    return Some(self.lend(job, worker, range, Some(root), now));
+            for &(original, job) in &copyable {
+                if let Some(range) = self.copy_for(worker, job, original) {
+                    return Some(self.lend(job, worker, range, Some(original), now));
                 }
             }
         }
         None
     }
 
-    fn copy_for(&self, worker_id: WorkerId, id: JobId, root: LeaseId) -> Option<Range<u64>> {
+    fn copy_for(&self, worker_id: WorkerId, id: JobId, original: LeaseId) -> Option<Range<u64>> {
         let (job, worker) = (&self.jobs[&id], &self.workers[&worker_id]);
-        let members = || job.families.members(root).iter().map(|lease| &self.leases[lease]);
-        if members().any(|lease| lease.worker == worker_id) {
+        let group = || job.copies.of(original).iter().map(|lease| &self.leases[lease]);
+        if group().any(|lease| lease.worker == worker_id) {
             return None;
         }
         // The longest rest is the one that would be waited for. Its tail may be settled by a copy.
-        let rest = members().map(|lease| lease.rest.clone()).max_by_key(count)?;
+        let rest = group().map(|lease| lease.rest.clone()).max_by_key(count)?;
         let unsettled = job.spec.settled.missing_in(&rest).pop()?;
         let size = job.size_for(worker, id, self.tasks_out).min(count(&unsettled));
         let range = unsettled.end - size..unsettled.end;
@@ -102,26 +102,26 @@ impl Scheduler {
             return false;
         };
         let is_newcomers = !self.stalled.contains(&id);
-        let is_member =
-            job.families.members(lease.family).iter().any(|of| self.leases[of].worker == worker_id);
+        let has_copy =
+            job.copies.of(lease.original).iter().any(|of| self.leases[of].worker == worker_id);
         let has_failed = job.attempts.get(&front).is_some_and(|tried| tried.has(worker_id));
         lease.is_sent
             && !(is_newcomers && worker.is_newcomer())
-            && !(is_member || has_failed || worker.is_late_with(lease.job, &lease.rest))
+            && !(has_copy || has_failed || worker.is_late_with(lease.job, &lease.rest))
     }
 
     /// Lends the front of a lease to somebody else. What its holder still answers counts if it is
     /// faster; until then that takes a place of its own.
     fn take_over(&mut self, worker_id: WorkerId, id: LeaseId, now: Duration) -> Option<Grant> {
         let lease = &self.leases[&id];
-        let (job_id, family, rest) = (lease.job, lease.family, lease.rest.clone());
+        let (job_id, original, rest) = (lease.job, lease.original, lease.rest.clone());
         self.take_from_holder(id);
         let worker = self.workers.get(&worker_id)?;
         let job = self.jobs.get_mut(&job_id)?;
         let gap = job.spec.settled.missing_in(&rest).into_iter().next()?;
         let size = job.size_for(worker, job_id, self.tasks_out);
         let range = gap.start..gap.end.min(gap.start + size);
-        let (range, copy_of) = job.take_front_of(range, family);
+        let (range, copy_of) = job.take_front_of(range, original);
         self.refresh_job(job_id);
         Some(self.lend(job_id, worker_id, range, copy_of, now))
     }
@@ -146,7 +146,7 @@ impl Scheduler {
             worker: worker_id,
             whole: range.clone(),
             rest: range.clone(),
-            family: copy_of.unwrap_or(id),
+            original: copy_of.unwrap_or(id),
             deadline,
             patience,
             lent_at: now,
@@ -161,7 +161,7 @@ impl Scheduler {
             self.newcomers.insert(id);
         }
         let job = self.jobs.get_mut(&job_id).expect("the job was looked up");
-        job.families.join(lease.family, id);
+        job.copies.join(lease.original, id);
         job.holders.join(worker_id);
         self.leases.insert(id, lease);
         self.deadlines.insert((deadline, id));

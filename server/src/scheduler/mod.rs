@@ -14,7 +14,7 @@
 //! is a method of that; each verb is a module with a part of `impl Scheduler`.
 //!
 //! State:
-//! - `job`, with the `families` of its leases and their `holders`; `lease`; `worker`, with its `memory`:
+//! - `job`, with the `copies` of its leases and their `holders`; `lease`; `worker`, with its `memory`:
 //!   leases that are `past`, `speeds`, and credit (`audit`);
 //! - `sessions` of workers that may come back, `suspects` (addresses), and which workers are `able`;
 //! - below these `intervals`, and tables by ids: `slab_map` and `ids_hash`.
@@ -35,9 +35,9 @@
 
 mod able;
 mod audit;
+mod copies;
 mod end;
 mod enter;
-mod families;
 mod hold;
 mod holders;
 mod ids_hash;

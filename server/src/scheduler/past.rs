@@ -83,7 +83,7 @@ impl Past {
             worker,
             whole: self.whole.clone(),
             rest: self.whole.end..self.whole.end,
-            family: self.id,
+            original: self.id,
             deadline: Duration::ZERO,
             patience: 1,
             lent_at: Duration::ZERO,

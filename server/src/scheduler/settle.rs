@@ -168,7 +168,7 @@ impl Scheduler {
             // Its tasks may have been lent anew, in any leases.
             self.revoke_all_settled(job);
         } else {
-            self.revoke_settled(job, lease.family);
+            self.revoke_settled(job, lease.original);
         }
         self.refresh_job(job);
     }

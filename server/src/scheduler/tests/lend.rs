@@ -234,7 +234,7 @@ fn a_job_of_every_index_there_is_costs_what_its_leases_do() {
         let job = &bench.scheduler.jobs[&JOB];
         assert!(job.pending.iter().count() <= 1);
         assert!(job.spec.settled.iter().count() <= out.len() + 1);
-        assert_eq!(job.families.iter().count(), out.len());
+        assert_eq!(job.copies.iter().count(), out.len());
         assert!(job.attempts.is_empty() && job.retry.is_empty());
     }
     let job = &bench.scheduler.jobs[&JOB];
