@@ -59,8 +59,8 @@ impl Scheduler {
             self.give_back(lease);
         }
         let worker = self.workers.remove(&id)?;
-        if let Some(hunger) = worker.hunger {
-            self.hungry.remove(&(hunger, worker.turn, id));
+        if let Some(demand) = worker.demand {
+            self.waiting.remove(&(demand, worker.turn, id));
         }
         if let Some(until) = worker.rests_until {
             self.resting.remove(&(until, id));

@@ -19,8 +19,8 @@ impl Scheduler {
     fn grant_pending(&mut self, now: Duration) -> Option<Grant> {
         let (workers, jobs, leases) = (&self.workers, &mut self.jobs, &self.leases);
         let (able, out) = (&self.able, self.tasks_out);
-        let mut hungry = self.hungry.iter().map(|(_, _, worker)| *worker).take(GRANT_SCAN_MAX);
-        let (worker, job, range) = hungry.find_map(|worker| {
+        let mut waiting = self.waiting.iter().map(|(_, _, worker)| *worker).take(GRANT_SCAN_MAX);
+        let (worker, job, range) = waiting.find_map(|worker| {
             let mut ready = self.ready.iter().map(|(_, _, job)| *job).take(GRANT_SCAN_MAX);
             ready.find_map(|id| {
                 let job = jobs.get_mut(&id)?;

@@ -84,7 +84,7 @@ use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcomes;
-use worker::{Hunger, Worker};
+use worker::{Demand, Worker};
 
 /// A job, as the scheduler needs to know it.
 #[derive(Clone, Debug)]
@@ -247,7 +247,7 @@ pub struct Scheduler {
     /// Jobs that have something to hand out, the next one first.
     ready: BTreeSet<(Reverse<i32>, u64, JobId)>,
     /// Workers that may take more: those with an idle slot first, then by turns.
-    hungry: BTreeSet<(Hunger, u64, WorkerId)>,
+    waiting: BTreeSet<(Demand, u64, WorkerId)>,
     deadlines: BTreeSet<(Duration, LeaseId)>,
     /// Leases that are out for longer than their time because their workers say that they go on, by
     /// when that was over; and those for which it is by now.
@@ -282,7 +282,7 @@ impl Scheduler {
             tasks_out: 0,
             turn: 0,
             ready: BTreeSet::new(),
-            hungry: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             kept: BTreeSet::new(),
             stalled: BTreeSet::new(),

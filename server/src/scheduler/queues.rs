@@ -1,7 +1,7 @@
 //! Which jobs and workers wait: each is put where its state says that it belongs.
 
 use super::Scheduler;
-use super::worker::Hunger;
+use super::worker::Demand;
 use tequio_protocol::ids::{JobId, WorkerId};
 
 impl Scheduler {
@@ -23,15 +23,15 @@ impl Scheduler {
     pub(super) fn refresh_worker(&mut self, id: WorkerId) {
         let (leases_out, tasks_out) = (self.leases.len(), self.tasks_out);
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        let hunger = worker.hunger_now(leases_out, tasks_out);
-        if hunger != worker.hunger {
-            if let Some(old) = worker.hunger {
-                self.hungry.remove(&(old, worker.turn, id));
+        let demand = worker.demand_now(leases_out, tasks_out);
+        if demand != worker.demand {
+            if let Some(old) = worker.demand {
+                self.waiting.remove(&(old, worker.turn, id));
             }
-            if let Some(new) = hunger {
-                self.hungry.insert((new, worker.turn, id));
+            if let Some(new) = demand {
+                self.waiting.insert((new, worker.turn, id));
             }
-            worker.hunger = hunger;
+            worker.demand = demand;
         }
         let is_able = worker.is_able_now();
         match (std::mem::replace(&mut worker.is_able, is_able), is_able) {
@@ -51,8 +51,8 @@ impl Scheduler {
             job.turn = self.turn;
         }
         if let Some(worker) = self.workers.get_mut(&worker_id) {
-            if let Some(hunger) = worker.hunger.take() {
-                self.hungry.remove(&(hunger, worker.turn, worker_id));
+            if let Some(demand) = worker.demand.take() {
+                self.waiting.remove(&(demand, worker.turn, worker_id));
             }
             worker.turn = self.turn;
         }
@@ -62,8 +62,8 @@ impl Scheduler {
 
     /// Workers with an idle slot, those first that have shown something.
     pub(super) fn idle(&self) -> impl Iterator<Item = WorkerId> {
-        let is_idle = |hunger: Hunger| matches!(hunger, Hunger::Idle | Hunger::IdleNewcomer);
-        let idle = self.hungry.iter().take_while(move |(hunger, _, _)| is_idle(*hunger));
+        let is_idle = |demand: Demand| matches!(demand, Demand::Idle | Demand::IdleNewcomer);
+        let idle = self.waiting.iter().take_while(move |(demand, _, _)| is_idle(*demand));
         idle.map(|(_, _, worker)| *worker)
     }
 

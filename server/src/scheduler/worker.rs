@@ -37,18 +37,19 @@ pub(super) struct Worker {
     /// Until when it waits for its first lease.
     pub(super) rests_until: Option<Duration>,
     pub(super) turn: u64,
-    pub(super) hunger: Option<Hunger>,
+    pub(super) demand: Option<Demand>,
     pub(super) is_able: bool,
 }
 
+/// How urgently a worker wants a lease; the most urgent first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Hunger {
+pub(super) enum Demand {
     /// A slot is idle.
     Idle,
     /// The same of a worker that has shown nothing.
     IdleNewcomer,
     /// Every slot has work, and none waits behind it.
-    Ahead,
+    Prefetch,
 }
 
 impl Worker {
@@ -65,7 +66,7 @@ impl Worker {
             memory: Memory::default(),
             rests_until: None,
             turn,
-            hunger: None,
+            demand: None,
             is_able: false,
         }
     }
@@ -114,8 +115,8 @@ impl Worker {
             || self.tasks_held > 0 && self.room(tasks_out) == 0
     }
 
-    /// Whether it takes more, where so much is out, and how much it needs that.
-    pub(super) fn hunger_now(&self, leases_out: usize, tasks_out: u64) -> Option<Hunger> {
+    /// Whether it takes more where so much is out, and how urgent that is.
+    pub(super) fn demand_now(&self, leases_out: usize, tasks_out: u64) -> Option<Demand> {
         let held = (self.leases.len() + self.late.len()) as u32;
         if self.overdue > 0
             || self.rests_until.is_some()
@@ -125,9 +126,9 @@ impl Worker {
             return None;
         }
         match (held < self.slots, self.is_newcomer()) {
-            (true, false) => Some(Hunger::Idle),
-            (true, true) => Some(Hunger::IdleNewcomer),
-            (false, _) => Some(Hunger::Ahead),
+            (true, false) => Some(Demand::Idle),
+            (true, true) => Some(Demand::IdleNewcomer),
+            (false, _) => Some(Demand::Prefetch),
         }
     }
 

@@ -149,7 +149,7 @@ fn nobody_takes_over_what_it_may_still_be_computing_itself() {
     assert_eq!(lent.len(), 2, "one for each that has not had it");
     for id in 1..=5 {
         let worker = &bench.scheduler.workers[&worker(id)];
-        assert!(worker.hunger.is_some() && !worker.is_newcomer(), "{id} may do something else");
+        assert!(worker.demand.is_some() && !worker.is_newcomer(), "{id} may do something else");
     }
 }
 
@@ -186,13 +186,13 @@ fn a_worker_that_holds_its_share_looks_again_when_something_comes_back() {
     assert_eq!(held.len() as u32, 64 * LEASES_PER_SLOT);
     let one = &bench.scheduler.workers[&worker(1)];
     let few = LEASES_OUT_MAX - 100;
-    assert!(one.hunger_now(few, 0).is_none());
-    assert!(one.hunger_now(0, IN_FLIGHT_TASKS_MAX).is_none());
+    assert!(one.demand_now(few, 0).is_none());
+    assert!(one.demand_now(0, IN_FLIGHT_TASKS_MAX).is_none());
     bench.answer(&held[0]).unwrap();
     let one = &bench.scheduler.workers[&worker(1)];
-    assert!(one.hunger_now(few, 0).is_none(), "it holds more than is free");
-    assert!(one.hunger_now(0, IN_FLIGHT_TASKS_MAX).is_none());
-    assert_eq!(one.hunger, Some(Hunger::Ahead), "there is room now");
+    assert!(one.demand_now(few, 0).is_none(), "it holds more than is free");
+    assert!(one.demand_now(0, IN_FLIGHT_TASKS_MAX).is_none());
+    assert_eq!(one.demand, Some(Demand::Prefetch), "there is room now");
     bench.grant_to(1);
 }
 
