@@ -214,12 +214,12 @@ impl Scheduler {
 
     fn revoke_those_settled(&mut self, job: JobId, leases: &[LeaseId]) {
         let Some(state) = self.jobs.get(&job) else { return };
-        let needless: Vec<LeaseId> = leases
+        let settled: Vec<LeaseId> = leases
             .iter()
             .filter(|lease| state.spec.settled.covers(&self.leases[lease].rest))
             .copied()
             .collect();
-        for lease in needless {
+        for lease in settled {
             self.revoke(lease);
         }
     }
