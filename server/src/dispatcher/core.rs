@@ -523,7 +523,7 @@ impl Core {
             }
             FromWorker::Slots(slots) => self.slots(id, slots, now.at),
             FromWorker::Refused(error) => self.refused_by_worker(id, &error, now),
-            FromWorker::Alive => self.scheduler.heard(id),
+            FromWorker::Alive => self.scheduler.mark_alive(id),
             FromWorker::Pong(lag) => worker.lag = Some(lag),
             FromWorker::Nothing => {}
             FromWorker::Rubbish { is_strike } => {

@@ -74,7 +74,7 @@ impl Scheduler {
     /// A worker gives back what it has not answered.
     pub fn release(&mut self, worker: WorkerId, lease: LeaseId) -> Result<(), Refusal> {
         self.find(worker, lease, None)?;
-        self.heard(worker);
+        self.mark_alive(worker);
         self.give_back(lease);
         self.forget_late(worker, lease);
         // It need not be remembered for its results: an honest worker sends none any more.

@@ -17,7 +17,7 @@ impl Scheduler {
         now: Duration,
     ) -> Result<(), Refusal> {
         let held = self.find(worker, lease, None)?;
-        self.heard(worker);
+        self.mark_alive(worker);
         self.keep(lease, now);
         let is_late = self.workers[&worker].late.contains(&lease);
         let is_settled = |job: &Job| job.spec.settled.covers(&held.rest);
@@ -32,7 +32,7 @@ impl Scheduler {
     }
 
     /// A worker says something by itself, which shows that it is not frozen.
-    pub fn heard(&mut self, id: WorkerId) {
+    pub fn mark_alive(&mut self, id: WorkerId) {
         if let Some(worker) = self.workers.get_mut(&id)
             && worker.overdue > 0
         {
@@ -75,9 +75,9 @@ impl Scheduler {
         let job = &self.jobs[&lease.job];
         let task_s = job.task_s_of(&self.workers[&lease.worker], lease.job).unwrap_or(0.0);
         let time = lease.time_left(task_s);
-        let last = lease.heard_at.saturating_add(hold_max.max(time));
+        let last = lease.answered_at.saturating_add(hold_max.max(time));
         let deadline = lease.deadline.max(now.saturating_add(time).min(last));
-        let due = lease.heard_at.saturating_add(time);
+        let due = lease.answered_at.saturating_add(time);
         self.deadlines.remove(&(lease.deadline, id));
         self.deadlines.insert((deadline, id));
         if let Some(lease) = self.leases.get_mut(&id) {

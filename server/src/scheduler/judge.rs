@@ -26,7 +26,7 @@ impl Scheduler {
     ) -> Result<Accepted, Refusal> {
         let range = index..index.saturating_add(1);
         let held = self.find(worker, lease, Some(&range))?;
-        self.heard(worker);
+        self.mark_alive(worker);
         let job_id = held.job;
         let duplicate = Accepted { duplicates: 1, ..Accepted::default() };
         let Some(front) = self.leases.get(&lease).map(|lease| lease.rest.start) else {
@@ -197,7 +197,7 @@ impl Scheduler {
         now: Duration,
     ) -> Refusal {
         let reason = RefusalReason::Wrong { lease, index, got };
-        self.heard(id);
+        self.mark_alive(id);
         if self.workers.get(&id).is_some_and(|worker| worker.mode == Mode::Lease) {
             return self.send_away(id, reason, now);
         }

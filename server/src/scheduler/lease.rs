@@ -22,7 +22,7 @@ pub(super) struct Lease {
     pub(super) patience: u32,
     pub(super) lent_at: Duration,
     /// When it was lent, or last answered.
-    pub(super) heard_at: Duration,
+    pub(super) answered_at: Duration,
     /// None while its worker cannot have been told of it, and when nothing of it can count.
     pub(super) inputs: Option<Inputs>,
     /// Whether its worker was told of it.

@@ -150,7 +150,7 @@ impl Scheduler {
             deadline,
             patience,
             lent_at: now,
-            heard_at: now,
+            answered_at: now,
             inputs: None,
             is_sent: false,
             is_refused: false,

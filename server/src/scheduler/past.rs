@@ -87,7 +87,7 @@ impl Past {
             deadline: Duration::ZERO,
             patience: 1,
             lent_at: Duration::ZERO,
-            heard_at: Duration::ZERO,
+            answered_at: Duration::ZERO,
             inputs: None,
             is_sent: true,
             is_refused: false,

@@ -26,7 +26,7 @@ impl Scheduler {
         let range = first..first.saturating_add(results.len() as u64);
         let held = self.find(worker, lease, Some(&range))?;
         let Some(inputs) = held.inputs.as_ref().filter(|_| !held.is_refused) else {
-            self.heard(worker);
+            self.mark_alive(worker);
             self.advance(worker, lease, range.end, now);
             return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
         };
@@ -43,7 +43,7 @@ impl Scheduler {
                 return Err(self.refuse_results(worker, lease, &held, &claims, wrong, now));
             }
         };
-        self.heard(worker);
+        self.mark_alive(worker);
         if !fresh.is_empty() {
             self.measure(worker, &held, count(&range), duration, now);
             self.add_credit(worker, audited, fresh.iter().map(count).sum());
@@ -85,7 +85,7 @@ impl Scheduler {
         duration: Option<Duration>,
         now: Duration,
     ) {
-        let elapsed = now.saturating_sub(lease.heard_at);
+        let elapsed = now.saturating_sub(lease.answered_at);
         // Nothing took longer than the lease was out, whatever a worker says.
         let held = now.saturating_sub(lease.lent_at);
         let duration = duration.unwrap_or(elapsed).min(held);
@@ -148,7 +148,7 @@ impl Scheduler {
         let answered = front - lease.rest.start;
         self.tasks_out -= answered;
         lease.rest.start = front;
-        lease.heard_at = now;
+        lease.answered_at = now;
         if let Some(worker) = self.workers.get_mut(&worker_id) {
             worker.tasks_held -= answered;
         }
