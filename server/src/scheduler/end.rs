@@ -148,7 +148,7 @@ impl Scheduler {
 
     /// Moves a lease from those out to its worker's past.
     pub(super) fn end(&mut self, id: LeaseId) -> Option<Lease> {
-        self.is_not_kept(id);
+        self.end_keeping(id);
         let lease = self.leases.remove(&id)?;
         if lease.is_newcomers {
             self.newcomers.remove(&id);

@@ -55,7 +55,7 @@ impl Scheduler {
     }
 
     /// Something was answered of a lease, or it is over.
-    pub(super) fn is_not_kept(&mut self, id: LeaseId) {
+    pub(super) fn end_keeping(&mut self, id: LeaseId) {
         let lease = self.leases.get_mut(&id);
         if let Some(due) = lease.and_then(|lease| lease.kept_since.take()) {
             self.kept.remove(&(due, id));
@@ -87,7 +87,7 @@ impl Scheduler {
     }
 
     /// A worker has shown that it computes: its leases are as safe as anybody's.
-    pub(super) fn no_newcomer_any_more(&mut self, id: WorkerId) {
+    pub(super) fn clear_newcomer(&mut self, id: WorkerId) {
         let Some(worker) = self.workers.get(&id) else { return };
         for lease in worker.leases.clone() {
             self.newcomers.remove(&lease);

@@ -70,7 +70,7 @@ impl Scheduler {
         worker.memory.credit.audited += audited;
         worker.memory.credit.add_taken(taken);
         if was_newcomer {
-            self.no_newcomer_any_more(id);
+            self.clear_newcomer(id);
         }
         if !had_all {
             self.refresh_worker(id);
@@ -152,7 +152,7 @@ impl Scheduler {
         if let Some(worker) = self.workers.get_mut(&worker_id) {
             worker.tasks_held -= answered;
         }
-        self.is_not_kept(id);
+        self.end_keeping(id);
         if self.leases[&id].rest.is_empty() {
             self.end(id);
         } else {

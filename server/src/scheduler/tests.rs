@@ -128,7 +128,7 @@ impl Bench {
         let memory = &mut self.scheduler.workers.get_mut(&worker(id)).unwrap().memory;
         memory.speeds.insert(JOB, Speed { task_s, count_max: 1 << 20 });
         memory.credit.add_taken(1 << 20);
-        self.scheduler.no_newcomer_any_more(worker(id));
+        self.scheduler.clear_newcomer(worker(id));
         self.scheduler.refresh_worker(worker(id));
     }
 
