@@ -399,12 +399,12 @@ impl Core {
     /// What is to be done since the last call, in order.
     pub fn effects(&mut self, now: Now) -> Vec<Effect> {
         // Before anything is lent: who is lent more has to know first that it holds less.
-        for (worker, lease) in self.scheduler.take_revoked() {
+        for (worker, lease) in self.scheduler.drain_revoked() {
             self.revoked(worker, lease);
             self.live.stream.ended(worker, lease, HowEnded::Returned, now.at);
         }
         self.grant(now);
-        for expired in self.scheduler.take_taken_over() {
+        for expired in self.scheduler.drain_taken_over() {
             self.expired(expired, now);
         }
         for id in std::mem::take(&mut self.progressed) {
@@ -941,7 +941,7 @@ impl Core {
             Err(error) => {
                 warn!(%lease, job = %grant.job, "inputs cannot be read: {error}");
                 self.no_grants_until = now.at + STORE_RETRY;
-                return self.scheduler.take_back(lease);
+                return self.scheduler.withdraw(lease);
             }
         };
         let known = Inputs::List { first: grant.range.start, inputs: inputs.clone().into() };

@@ -70,8 +70,8 @@ impl Failures {
 pub(super) struct Credit {
     /// Results that were audited and right.
     pub(super) audited: u64,
-    /// Results that were taken and new.
-    pub(super) taken: u64,
+    /// Results that were accepted and new.
+    pub(super) accepted: u64,
     /// Of these, the ones since it last held up others.
     pub(super) standing: u64,
     /// Failures that were refuted.
@@ -79,9 +79,9 @@ pub(super) struct Credit {
 }
 
 impl Credit {
-    /// Counts results that were taken and new.
-    pub(super) fn add_taken(&mut self, tasks: u64) {
-        self.taken += tasks;
+    /// Counts results that were accepted and new.
+    pub(super) fn add_accepted(&mut self, tasks: u64) {
+        self.accepted += tasks;
         self.standing += tasks;
     }
 
@@ -93,13 +93,13 @@ impl Credit {
     /// Counts a failure that was refuted, and says whether that is one too many.
     pub(super) fn add_refuted(&mut self) -> bool {
         self.refuted += 1;
-        self.refuted > REFUTED_MAX + self.taken / AUDITED_FIRST
+        self.refuted > REFUTED_MAX + self.accepted / AUDITED_FIRST
     }
 
     /// What was shown on a connection since, in plain mode perhaps, is added.
     pub(super) fn add(&mut self, since: Credit) {
         self.audited += since.audited;
-        self.taken += since.taken;
+        self.accepted += since.accepted;
         self.standing += since.standing;
         self.refuted += since.refuted;
     }
@@ -285,7 +285,7 @@ mod tests {
         let mut credit = Credit::default();
         assert!((0..REFUTED_MAX).all(|_| !credit.add_refuted()));
         assert!(credit.add_refuted());
-        credit.taken = 2 * AUDITED_FIRST;
+        credit.accepted = 2 * AUDITED_FIRST;
         assert!(!credit.add_refuted());
         assert!(credit.add_refuted());
     }

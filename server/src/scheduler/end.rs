@@ -41,20 +41,20 @@ impl Scheduler {
 
     /// A worker is gone for good: what it held is pending again.
     pub fn remove_worker(&mut self, id: WorkerId) {
-        self.take_worker(id);
+        self.detach_worker(id);
     }
 
     /// A worker is gone and may come back as `session`: what it held is pending again, and what is
     /// known of it is kept for a while.
     pub fn keep_worker(&mut self, id: WorkerId, session: Session, now: Duration) {
-        if let Some(mut worker) = self.take_worker(id) {
+        if let Some(mut worker) = self.detach_worker(id) {
             worker.memory.lose(&self.jobs, self.next_lease);
             let Worker { origin, memory, .. } = worker;
             self.sessions.keep(Kept::new(session, id, origin, memory, now));
         }
     }
 
-    fn take_worker(&mut self, id: WorkerId) -> Option<Worker> {
+    fn detach_worker(&mut self, id: WorkerId) -> Option<Worker> {
         for lease in self.workers.get(&id)?.leases.clone() {
             self.give_back(lease);
         }
@@ -87,7 +87,7 @@ impl Scheduler {
     }
 
     /// A lease cannot be sent to its worker after all (its inputs cannot be read).
-    pub fn take_back(&mut self, lease: LeaseId) {
+    pub fn withdraw(&mut self, lease: LeaseId) {
         self.give_back(lease);
     }
 
@@ -134,7 +134,7 @@ impl Scheduler {
     }
 
     /// Leases that were revoked since the last call, and whose worker is to be told.
-    pub fn take_revoked(&mut self) -> Vec<(WorkerId, LeaseId)> {
+    pub fn drain_revoked(&mut self) -> Vec<(WorkerId, LeaseId)> {
         std::mem::take(&mut self.revoked)
     }
 

@@ -22,7 +22,7 @@ impl Scheduler {
         self.refresh_job(id);
     }
 
-    /// Stops or resumes handing a job out. What is out is taken all the same.
+    /// Stops or resumes handing a job out. What is out of it still counts.
     pub fn set_paused(&mut self, id: JobId, is_paused: bool) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.spec.is_paused = is_paused;
@@ -68,7 +68,7 @@ impl Scheduler {
     }
 
     /// A worker in lease mode goes on with a session that is kept: results of what it held then
-    /// count if nobody was faster, and it need not wait as a newcomer does if some were taken before.
+    /// count if nobody was faster, and it need not wait as a newcomer does if some were accepted before.
     /// Tells who it was then, if there is such a session.
     pub fn resume_worker(
         &mut self,
@@ -78,11 +78,11 @@ impl Scheduler {
         session: Session,
         now: Duration,
     ) -> Option<WorkerId> {
-        let (was, memory) = self.sessions.take(session, now)?;
+        let (was, memory) = self.sessions.resume(session, now)?;
         if !self.has_worker(id) {
             self.add_worker(id, origin, Mode::Lease, slots, now);
         }
-        if memory.credit.taken > 0 {
+        if memory.credit.accepted > 0 {
             self.wake(id);
         }
         self.set_mode(id, Mode::Lease);

@@ -109,7 +109,7 @@ impl Scheduler {
         while self.has_little_room()
             && let Some(id) = self.stalled.first().copied()
         {
-            self.take_from_holder(id);
+            self.end_early(id);
         }
     }
 
@@ -119,7 +119,7 @@ impl Scheduler {
     }
 
     /// Ends a lease before its deadline.
-    pub(super) fn take_from_holder(&mut self, id: LeaseId) {
+    pub(super) fn end_early(&mut self, id: LeaseId) {
         let lease = &self.leases[&id];
         let (job, worker) = (lease.job, lease.worker);
         self.taken_over.push(Expired { lease: id, job, worker });
@@ -133,7 +133,7 @@ impl Scheduler {
     }
 
     /// Leases that ended before their deadlines since the last call: others compute what was in them.
-    pub fn take_taken_over(&mut self) -> Vec<Expired> {
+    pub fn drain_taken_over(&mut self) -> Vec<Expired> {
         std::mem::take(&mut self.taken_over)
     }
 }

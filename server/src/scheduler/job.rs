@@ -105,7 +105,7 @@ impl Job {
 
     /// Takes a task for a worker that others have failed, and it has not. Such tasks are lent one by
     /// one, so it has one of them at a time: the others would wait for the network meanwhile.
-    pub(super) fn take_retry(
+    pub(super) fn pop_retry(
         &mut self,
         id: WorkerId,
         workers: &SlabMap<WorkerId, Worker>,
@@ -126,7 +126,7 @@ impl Job {
         Some(index..index + 1)
     }
 
-    pub(super) fn take_pending(&mut self, count_max: u64) -> Option<Range<u64>> {
+    pub(super) fn pop_pending(&mut self, count_max: u64) -> Option<Range<u64>> {
         let range = self.pending.front(count_max)?;
         self.pending.remove(range.clone());
         Some(range)
@@ -134,7 +134,7 @@ impl Job {
 
     /// Takes the front of what was just given back out of where it is now: pending, to be tried again,
     /// or in copies, of which it is one more then.
-    pub(super) fn take_front_of(
+    pub(super) fn pop_front_of(
         &mut self,
         range: Range<u64>,
         original: LeaseId,

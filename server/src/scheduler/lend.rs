@@ -25,8 +25,8 @@ impl Scheduler {
             ready.find_map(|id| {
                 let job = jobs.get_mut(&id)?;
                 let range = job
-                    .take_retry(worker, workers, leases, able)
-                    .or_else(|| job.take_pending(job.size_for(&workers[&worker], id, out)));
+                    .pop_retry(worker, workers, leases, able)
+                    .or_else(|| job.pop_pending(job.size_for(&workers[&worker], id, out)));
                 Some((worker, id, range?))
             })
         })?;
@@ -115,13 +115,13 @@ impl Scheduler {
     fn take_over(&mut self, worker_id: WorkerId, id: LeaseId, now: Duration) -> Option<Grant> {
         let lease = &self.leases[&id];
         let (job_id, original, rest) = (lease.job, lease.original, lease.rest.clone());
-        self.take_from_holder(id);
+        self.end_early(id);
         let worker = self.workers.get(&worker_id)?;
         let job = self.jobs.get_mut(&job_id)?;
         let gap = job.spec.settled.missing_in(&rest).into_iter().next()?;
         let size = job.size_for(worker, job_id, self.tasks_out);
         let range = gap.start..gap.end.min(gap.start + size);
-        let (range, copy_of) = job.take_front_of(range, original);
+        let (range, copy_of) = job.pop_front_of(range, original);
         self.refresh_job(job_id);
         Some(self.lend(job_id, worker_id, range, copy_of, now))
     }
@@ -188,8 +188,8 @@ impl Scheduler {
         deadline_after(seconds)
     }
 
-    /// Tells what the tasks of a new lease are computed of. Until then nothing is taken as an answer
-    /// to it: its worker is to be told of the lease after this.
+    /// Tells what the tasks of a new lease are computed of. Until then no answer to it is
+    /// accepted: its worker is to be told of the lease after this.
     pub fn set_inputs(&mut self, lease: LeaseId, inputs: Inputs) {
         if let Some(lease) = self.leases.get_mut(&lease) {
             lease.inputs = Some(inputs);

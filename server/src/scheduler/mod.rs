@@ -2,7 +2,7 @@
 //! origin that the caller chooses once), and no chance but what follows from a seed.
 //!
 //! A job is an interval of indices. Of each job the scheduler keeps what is *settled* (an outcome
-//! was taken), what is out in leases, and what is *pending*, as sets of intervals; every index is
+//! was accepted), what is out in leases, and what is *pending*, as sets of intervals; every index is
 //! in one of them. So memory and cost follow the leases out, not the tasks; only a task that
 //! failed has an entry of its own.
 //!
@@ -25,11 +25,11 @@
 //! - `lend`: a worker is given a lease, a copy of one, or what another holds in vain;
 //! - `hold`: a worker says that it goes on, and is believed for a while;
 //! - `judge`: whose answers count, what failures are believed, strikes;
-//! - `settle`: results that are right are taken, once;
+//! - `settle`: results that are right are accepted, once;
 //! - `end`: leases expire, go back or are revoked; jobs and workers leave.
 //!
 //! An answer passes through them like this: `judge` finds its lease, `audit` draws which of its results
-//! are computed again, `settle` takes what is new and moves the lease's front, and at the end of the
+//! are computed again, `settle` accepts what is new and moves the lease's front, and at the end of the
 //! lease `end` moves that to its worker's past. Whatever changes a job or a worker puts it into its queue
 //! last. `invariants` says what must hold after each call.
 
@@ -246,7 +246,7 @@ pub struct Scheduler {
     turn: u64,
     /// Jobs that have something to hand out, the next one first.
     ready: BTreeSet<(Reverse<i32>, u64, JobId)>,
-    /// Workers that may take more: those with an idle slot first, then by turns.
+    /// Workers that may be lent more: those with an idle slot first, then by turns.
     waiting: BTreeSet<(Demand, u64, WorkerId)>,
     deadlines: BTreeSet<(Duration, LeaseId)>,
     /// Leases that are out for longer than their time because their workers say that they go on, by

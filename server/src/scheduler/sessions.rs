@@ -86,8 +86,8 @@ impl Sessions {
             *of_origin.entry(kept.origin).or_default() += 1;
         }
         let worth = |kept: &Kept| {
-            let taken = kept.memory.credit.taken;
-            (taken > 0).then(|| (Reverse(of_origin[&kept.origin]), taken))
+            let accepted = kept.memory.credit.accepted;
+            (accepted > 0).then(|| (Reverse(of_origin[&kept.origin]), accepted))
         };
         let all = self.kept.iter().enumerate();
         all.min_by_key(|(at, kept)| (worth(kept), *at)).map(|(at, _)| at)
@@ -100,7 +100,7 @@ impl Sessions {
     }
 
     /// Hands a session out, once, if it is not over.
-    pub(super) fn take(&mut self, session: Session, now: Duration) -> Option<(WorkerId, Memory)> {
+    pub(super) fn resume(&mut self, session: Session, now: Duration) -> Option<(WorkerId, Memory)> {
         let is_it = |kept: &Kept| kept.session == session && kept.until > now;
         let at = self.kept.iter().position(is_it)?;
         self.remove(at).map(|kept| (kept.worker, kept.memory))

@@ -1,4 +1,4 @@
-//! Settling: results that are taken, and what follows for their leases and workers.
+//! Settling: results that are accepted, and what follows for their leases and workers.
 
 use super::audit::{Claims, Verdict};
 use super::intervals::count;
@@ -64,11 +64,11 @@ impl Scheduler {
     }
 
     /// A worker has shown something, and may be lent more.
-    fn add_credit(&mut self, id: WorkerId, audited: u64, taken: u64) {
+    fn add_credit(&mut self, id: WorkerId, audited: u64, accepted: u64) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         let (was_newcomer, had_all) = (worker.is_newcomer(), worker.may_hold_all());
         worker.memory.credit.audited += audited;
-        worker.memory.credit.add_taken(taken);
+        worker.memory.credit.add_accepted(accepted);
         if was_newcomer {
             self.clear_newcomer(id);
         }

@@ -86,19 +86,19 @@ fn tasks_of(result: &Result<Accepted, Refusal>) -> Option<(u64, u64)> {
     Some((fresh, accepted.duplicates))
 }
 
-/// What is taken of an answer: fresh outcomes, and duplicates.
+/// What is accepted of an answer: fresh outcomes, and duplicates.
 #[track_caller]
-fn assert_taken(result: &Result<Accepted, Refusal>, fresh: u64, duplicates: u64) {
+fn assert_accepted(result: &Result<Accepted, Refusal>, fresh: u64, duplicates: u64) {
     assert_eq!(tasks_of(result), Some((fresh, duplicates)), "{result:?}");
 }
 
 impl Bench {
     /// Nobody can compute what is said to have failed.
     fn new() -> Bench {
-        Bench::that_takes(Failures::Believed)
+        Bench::with_failures(Failures::Believed)
     }
 
-    fn that_takes(failures: Failures) -> Bench {
+    fn with_failures(failures: Failures) -> Bench {
         let trust = Trust { failures, ..Trust::from(7) };
         Bench { scheduler: Scheduler::new(LeaseId(1), trust), now: Duration::from_secs(1000) }
     }
@@ -127,7 +127,7 @@ impl Bench {
     fn set_speed(&mut self, id: u64, task_s: f64) {
         let memory = &mut self.scheduler.workers.get_mut(&worker(id)).unwrap().memory;
         memory.speeds.insert(JOB, Speed { task_s, count_max: 1 << 20 });
-        memory.credit.add_taken(1 << 20);
+        memory.credit.add_accepted(1 << 20);
         self.scheduler.clear_newcomer(worker(id));
         self.scheduler.refresh_worker(worker(id));
     }
@@ -240,7 +240,7 @@ impl Bench {
     }
 
     fn revoked(&mut self) -> Vec<(WorkerId, LeaseId)> {
-        self.act(|scheduler, _| scheduler.take_revoked())
+        self.act(|scheduler, _| scheduler.drain_revoked())
     }
 
     fn pending(&self, job: JobId) -> Vec<Range<u64>> {

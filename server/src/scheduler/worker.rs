@@ -115,7 +115,7 @@ impl Worker {
             || self.tasks_held > 0 && self.room(tasks_out) == 0
     }
 
-    /// Whether it takes more where so much is out, and how urgent that is.
+    /// Whether it may be lent more where so much is out, and how urgent that is.
     pub(super) fn demand_now(&self, leases_out: usize, tasks_out: u64) -> Option<Demand> {
         let held = (self.leases.len() + self.late.len()) as u32;
         if self.overdue > 0

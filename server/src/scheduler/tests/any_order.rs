@@ -31,7 +31,7 @@ enum Step {
     Grant,
     GrantAll,
     /// A grant whose inputs cannot be read.
-    TakeBack,
+    Withdraw,
     /// Right results of a share (in eighths) of what a lease has left, or of all it had.
     Answer {
         at: usize,
@@ -76,7 +76,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (at.clone(), 0..4u32).prop_map(|(at, slots)| Step::SetSlots { at, slots }),
         6 => Just(Step::Grant),
         4 => Just(Step::GrantAll),
-        1 => Just(Step::TakeBack),
+        1 => Just(Step::Withdraw),
         16 => (at.clone(), 0..9u64, any::<bool>())
             .prop_map(|(at, eighths, is_again)| Step::Answer { at, eighths, is_again }),
         1 => at.clone().prop_map(|at| Step::Lie { at }),
@@ -145,9 +145,9 @@ impl Model {
             }
             Step::Grant => drop(self.grant()?),
             Step::GrantAll => while self.grant()? {},
-            Step::TakeBack => {
+            Step::Withdraw => {
                 if let Some(grant) = self.bench.act(|scheduler, now| scheduler.grant(now)) {
-                    self.bench.act(|scheduler, _| scheduler.take_back(grant.lease));
+                    self.bench.act(|scheduler, _| scheduler.withdraw(grant.lease));
                 }
             }
             Step::Answer { at, eighths, is_again } => self.answer(at, eighths, is_again)?,

@@ -33,7 +33,7 @@ fn progress_and_answers_extend_a_deadline_and_nothing_shortens_it() {
     assert_eq!(bench.time_left(&grant), DEADLINE_MIN);
     bench.now += Duration::from_secs(6);
     assert!(bench.act(|scheduler, now| scheduler.expire(now)).is_empty());
-    assert_taken(&bench.answer_part(&grant, 0..1), 1, 0);
+    assert_accepted(&bench.answer_part(&grant, 0..1), 1, 0);
     assert_eq!(bench.time_left(&grant), DEADLINE_MIN);
     assert_eq!(bench.expire(), [grant.lease]);
 }
@@ -61,7 +61,7 @@ fn progress_alone_holds_a_lease_for_so_long_and_no_longer() {
         assert!(bench.act(|scheduler, now| scheduler.expire(now)).is_empty());
         if bench.now.as_secs().is_multiple_of(400) {
             let front = bench.rest(&grant).unwrap().start;
-            assert_taken(&bench.answer_part(&grant, front..front + 1), 1, 0);
+            assert_accepted(&bench.answer_part(&grant, front..front + 1), 1, 0);
         }
     }
 }

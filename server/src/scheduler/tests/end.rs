@@ -14,8 +14,8 @@ fn an_expired_lease_is_pending_again_and_its_worker_waits_until_it_is_heard() {
         bench.set_slots(1, 8);
         assert!(bench.grant().is_none(), "slots are no sign of life");
         match heard {
-            "results" => assert_taken(&bench.answer_part(&grant, 0..2), 2, 0),
-            "failed" => assert_taken(&bench.fail(&grant, 0), 0, 1),
+            "results" => assert_accepted(&bench.answer_part(&grant, 0..2), 2, 0),
+            "failed" => assert_accepted(&bench.fail(&grant, 0), 0, 1),
             "progress" => bench.progress(&grant).unwrap(),
             _ => bench.release(&grant).unwrap(),
         }
@@ -99,7 +99,7 @@ fn what_a_worker_held_that_is_gone_is_pending_again() {
 fn a_lease_that_was_not_sent_is_taken_back_without_blame() {
     let mut bench = Bench::with_known(100, 1);
     let grant = bench.act(|scheduler, now| scheduler.grant(now)).unwrap();
-    bench.act(|scheduler, _| scheduler.take_back(grant.lease));
+    bench.act(|scheduler, _| scheduler.withdraw(grant.lease));
     assert_eq!(bench.pending(JOB), [0..100]);
     let grant = bench.act(|scheduler, now| scheduler.grant(now)).unwrap();
     assert_eq!(bench.expire(), [grant.lease]);
@@ -119,7 +119,7 @@ fn everything_expires_when_the_clock_jumps() {
     for grant in &grants {
         let first = grant.range.start;
         let answer = bench.send(grant, first, &rights(grant.range.clone()), None);
-        assert_taken(&answer, count(&grant.range), 0);
+        assert_accepted(&answer, count(&grant.range), 0);
     }
     bench.now = Duration::MAX;
     let all = bench.grants();
@@ -137,7 +137,7 @@ fn a_holder_that_is_gone_leaves_its_copies_what_they_have() {
     bench.answer_part(&first, 0..10).unwrap();
     bench.act(|scheduler, _| scheduler.remove_worker(worker(1)));
     assert_eq!(bench.pending(JOB), [10..50]);
-    assert_taken(&bench.answer(&copy), 50, 0);
+    assert_accepted(&bench.answer(&copy), 50, 0);
     assert_eq!(bench.pending(JOB), [10..50]);
     assert_eq!(bench.grant_to(2).range, 10..50);
 }
@@ -157,7 +157,7 @@ fn the_leases_that_ended_last_are_remembered_and_those_before_are_not() {
     let last = bench.grant_to(1);
     bench.answer(&last).unwrap();
     bench.now += TASK_TIME;
-    assert_taken(&bench.answer(&long), 0, 1);
+    assert_accepted(&bench.answer(&long), 0, 1);
     let refusal = bench.answer(&short).unwrap_err();
     assert_eq!(refusal.reason, RefusalReason::UnknownLease(short.lease));
     let memory = &bench.scheduler.workers[&worker(1)].memory;
@@ -178,7 +178,7 @@ fn a_job_that_is_over_is_forgotten_and_what_is_out_of_it_revoked() {
     assert_eq!((bench.scheduler.leases_out(), bench.scheduler.next_timeout()), (0, None));
     let late = bench.answer(&grants.remove(0)).unwrap();
     assert_eq!(late, Accepted { job: None, duplicates: 100, ..Accepted::default() });
-    assert_taken(&bench.fail(&grants[0], grants[0].range.start), 0, 1);
+    assert_accepted(&bench.fail(&grants[0], grants[0].range.start), 0, 1);
     assert!(!bench.scheduler.is_settled(JOB));
     assert_eq!(bench.scheduler.lent(JOB), Lent::default());
     bench.act(|scheduler, _| scheduler.remove_job(JOB));

@@ -61,11 +61,11 @@ fn who_has_shown_something_takes_over_from_newcomers_at_once() {
     }
     assert_eq!(answered, 4);
     assert!(bench.scheduler.is_settled(JOB));
-    let taken_over = bench.act(|scheduler, _| scheduler.take_taken_over());
+    let taken_over = bench.act(|scheduler, _| scheduler.drain_taken_over());
     assert!(!taken_over.is_empty());
     for lease in &held {
         let first = lease.range.start;
-        assert_taken(&bench.send(lease, first, &rights(first..first + 1), None), 0, 1);
+        assert_accepted(&bench.send(lease, first, &rights(first..first + 1), None), 0, 1);
     }
 }
 
@@ -91,7 +91,7 @@ fn what_progress_alone_keeps_is_anybodys_after_its_time() {
     let taken = bench.grant_to(4);
     assert_eq!(taken.range.start, 0);
     // What its holder sends all the same counts, if it is faster.
-    assert_taken(&bench.answer_part(&held, 0..100), 100, 0);
+    assert_accepted(&bench.answer_part(&held, 0..100), 100, 0);
     assert!(bench.scheduler.is_settled(JOB));
 }
 

@@ -25,17 +25,17 @@ fn a_task_fails_on_three_workers_and_then_its_error_is_its_outcome() {
     bench.add_worker(2, 1);
     bench.add_worker(3, 1);
     bench.answer_part(&first, 0..5).unwrap();
-    assert_taken(&bench.fail(&first, 5), 0, 0);
+    assert_accepted(&bench.fail(&first, 5), 0, 0);
     assert_eq!(bench.rest(&first), Some(6..100), "the rest goes on");
     let second = bench.grant_to(2);
     assert_eq!((second.range.clone(), second.is_copy), (5..6, false));
-    assert_taken(&bench.fail(&second, 5), 0, 0);
+    assert_accepted(&bench.fail(&second, 5), 0, 0);
     let third = bench.grant_to(3);
     assert_eq!(third.range, 5..6);
     let last = bench.fail(&third, 5).unwrap();
     let error = Outcome::Error { error: "trap\u{fffd}".to_owned() };
     assert_eq!((last.job, last.fresh), (Some(JOB), vec![(5, [error].into_iter().collect())]));
-    assert_taken(&bench.answer_part(&first, 6..100), 94, 0);
+    assert_accepted(&bench.answer_part(&first, 6..100), 94, 0);
     assert!(bench.scheduler.is_settled(JOB));
     assert!(bench.scheduler.jobs[&JOB].attempts.is_empty());
 }
@@ -57,7 +57,7 @@ fn a_task_fails_three_times_on_the_only_worker_there_is() {
                 bench.add_worker(2, 1);
                 bench.set_slots(1, 0);
                 let grant = bench.grant_to(2);
-                assert_taken(&bench.fail(&grant, 0), 0, 0);
+                assert_accepted(&bench.fail(&grant, 0), 0, 0);
                 assert!(bench.grant().is_some(), "it is the only one that is able");
                 bench.act(|scheduler, _| scheduler.remove_worker(worker(2)));
                 bench.set_slots(1, 1);
@@ -68,7 +68,7 @@ fn a_task_fails_three_times_on_the_only_worker_there_is() {
         for attempt in 1..=attempts {
             let grant = bench.grant_to(1);
             let settled = u64::from(attempt == attempts);
-            assert_taken(&bench.fail(&grant, 0), settled, 0);
+            assert_accepted(&bench.fail(&grant, 0), settled, 0);
         }
         assert!(bench.scheduler.is_settled(JOB), "{others}");
     }
@@ -79,12 +79,12 @@ fn a_task_waits_for_a_worker_that_has_not_tried_it() {
     let mut bench = Bench::with(3, 2);
     let first = bench.grant_to(1);
     let busy = [bench.grant_to(2), bench.grant_to(1)];
-    assert_taken(&bench.fail(&first, 0), 0, 0);
+    assert_accepted(&bench.fail(&first, 0), 0, 0);
     let grant = bench.grant().unwrap();
     assert_eq!((grant.worker, grant.range.clone()), (worker(2), 0..1), "worker 1 had room as well");
-    assert_taken(&bench.answer(&grant), 1, 0);
+    assert_accepted(&bench.answer(&grant), 1, 0);
     for grant in &busy {
-        assert_taken(&bench.answer(grant), 1, 0);
+        assert_accepted(&bench.answer(grant), 1, 0);
     }
     assert!(bench.scheduler.is_settled(JOB));
 }
@@ -94,7 +94,7 @@ fn each_attempt_at_a_task_has_more_time_than_the_last() {
     let mut bench = Bench::with(2, 1);
     let [first, other] = [bench.grant_to(1), bench.grant_to(1)];
     assert_eq!(bench.time_left(&first), DEADLINE_MIN);
-    assert_taken(&bench.fail(&first, 0), 0, 0);
+    assert_accepted(&bench.fail(&first, 0), 0, 0);
     let second = bench.grant_to(1);
     let patience = DEADLINE_MIN * RETRY_PATIENCE_FACTOR;
     assert_eq!(bench.time_left(&second), patience);
@@ -103,7 +103,7 @@ fn each_attempt_at_a_task_has_more_time_than_the_last() {
     bench.progress(&other).unwrap();
     assert_eq!(bench.time_left(&second), patience, "it counts from now");
     assert_eq!(bench.time_left(&other), DEADLINE_MIN, "nothing of this one has failed");
-    assert_taken(&bench.fail(&second, 0), 0, 0);
+    assert_accepted(&bench.fail(&second, 0), 0, 0);
     let third = bench.grant_to(1);
     assert_eq!(bench.time_left(&third), patience * RETRY_PATIENCE_FACTOR);
     bench.add_worker(2, 2);
@@ -117,9 +117,9 @@ fn what_a_copy_still_covers_is_not_tried_elsewhere() {
     let mut bench = Bench::with(1, 2);
     let [first, copy] = [bench.grant_to(1), bench.grant_to(2)];
     assert!(copy.is_copy);
-    assert_taken(&bench.fail(&first, 0), 0, 0);
+    assert_accepted(&bench.fail(&first, 0), 0, 0);
     assert!(bench.scheduler.jobs[&JOB].retry.is_empty());
-    assert_taken(&bench.answer(&copy), 1, 0);
+    assert_accepted(&bench.answer(&copy), 1, 0);
     assert!(bench.scheduler.jobs[&JOB].attempts.is_empty());
 }
 
@@ -128,7 +128,7 @@ fn failures_elsewhere_than_at_the_front_do_not_count() {
     let mut bench = Bench::with_known(100, 1);
     let grant = bench.grant_to(1);
     bench.answer_part(&grant, 0..5).unwrap();
-    assert_taken(&bench.fail(&grant, 3), 0, 1);
+    assert_accepted(&bench.fail(&grant, 3), 0, 1);
     let refusal = bench.fail(&grant, 6).unwrap_err();
     assert!(matches!(refusal.reason, RefusalReason::OutOfShape { front: 5, end: 100, .. }));
     assert!(bench.scheduler.jobs[&JOB].attempts.is_empty());
@@ -161,7 +161,7 @@ fn results_that_come_one_by_one_are_checked_one_by_one() {
     let mut bench = Bench::with_known(100, 1);
     let grant = bench.grant_to(1);
     for index in 0..60 {
-        assert_taken(&bench.answer_part(&grant, index..index + 1), 1, 0);
+        assert_accepted(&bench.answer_part(&grant, index..index + 1), 1, 0);
     }
     assert!(bench.send(&grant, 60, &[Number(0.5)], None).is_err());
     assert_eq!(bench.pending(JOB), [60..100]);
@@ -174,8 +174,8 @@ fn what_still_comes_of_a_refused_lease_is_dropped_without_another_strike() {
     let grant = bench.grant_to(1);
     assert!(bench.send(&grant, 0, &[Number(0.5)], None).is_err());
     assert_eq!(bench.revoked(), [(worker(1), grant.lease)]);
-    assert_taken(&bench.answer_part(&grant, 0..1), 0, 1);
-    assert_taken(&bench.fail(&grant, 0), 0, 1);
+    assert_accepted(&bench.answer_part(&grant, 0..1), 0, 1);
+    assert_accepted(&bench.fail(&grant, 0), 0, 1);
     bench.progress(&grant).unwrap();
     bench.release(&grant).unwrap();
     assert_eq!(bench.scheduler.workers[&worker(1)].memory.strikes, 1);
@@ -247,7 +247,7 @@ fn a_lease_of_another_is_unknown() {
         assert_eq!(refusal.reason, RefusalReason::UnknownLease(grant.lease));
         assert_eq!(refusal.is_turned_away, strike == STRIKES_MAX);
     }
-    assert_taken(&bench.answer(&grant), 100, 0);
+    assert_accepted(&bench.answer(&grant), 100, 0);
 }
 
 #[test]
@@ -273,7 +273,7 @@ fn what_cannot_be_infinite_is_wrong_where_it_is_not_checked_too() {
                 let reason = RefusalReason::Wrong { lease: grant.lease, index: 70, got };
                 assert_eq!(answer.unwrap_err().reason, reason);
             } else {
-                assert_taken(&answer, 100, 0);
+                assert_accepted(&answer, 100, 0);
             }
         }
     }
@@ -289,7 +289,7 @@ fn a_nan_that_is_expected_is_right_whatever_its_bits() {
     bench.act(|scheduler, _| scheduler.set_inputs(grant.lease, inputs));
     let other = f64::from_bits(f64::NAN.to_bits() ^ (1 << 63) ^ 1);
     assert!(other.is_nan());
-    assert_taken(&bench.send(&grant, 0, &[Number(other)], None), 1, 0);
+    assert_accepted(&bench.send(&grant, 0, &[Number(other)], None), 1, 0);
 }
 
 #[test]
@@ -348,7 +348,7 @@ fn results_of_what_was_said_to_have_failed_are_checked() {
     bench.scheduler.jobs.get_mut(&JOB).unwrap().task_s = Some(0.01);
     let grant = bench.grant_to(1);
     for index in grant.range.clone() {
-        assert_taken(&bench.fail(&grant, index), 0, 0);
+        assert_accepted(&bench.fail(&grant, index), 0, 0);
     }
     assert_eq!(bench.rest(&grant), None);
     let lies = vec![Number(0.5); count(&grant.range) as usize];

@@ -14,7 +14,7 @@ fn the_first_lease_is_one_task_and_the_next_grow_until_they_take_their_time() {
     for _ in 0..5 {
         let grant = bench.grant().unwrap();
         sizes.push(count(&grant.range));
-        assert_taken(&bench.answer(&grant), count(&grant.range), 0);
+        assert_accepted(&bench.answer(&grant), count(&grant.range), 0);
     }
     assert_eq!(sizes, [1, LEASE_GROWTH, 100, 100, 100]);
     assert_eq!(LEASE_TARGET, TASK_TIME * 100);
@@ -29,7 +29,7 @@ fn leases_follow_the_speed_that_is_measured() {
             let time = Duration::from_millis(ms) * count(&grant.range) as u32;
             bench.now += time;
             let results = rights(grant.range.clone());
-            assert_taken(
+            assert_accepted(
                 &bench.send(&grant, grant.range.start, &results, Some(time)),
                 count(&grant.range),
                 0,
@@ -48,7 +48,7 @@ fn a_lease_has_no_more_tasks_than_the_job_allows() {
     for size in [1, LEASE_GROWTH, 33, 33] {
         let grant = bench.grant_to(1);
         assert_eq!(count(&grant.range), size);
-        assert_taken(&bench.answer(&grant), size, 0);
+        assert_accepted(&bench.answer(&grant), size, 0);
     }
 }
 
@@ -72,7 +72,7 @@ fn no_duration_that_a_worker_invents_does_harm() {
         let grant = bench.grant_to(1);
         bench.now += Duration::from_secs(1);
         let time = Duration::from_secs_f64(seconds);
-        assert_taken(&bench.send(&grant, 0, &[right(0)], Some(time)), 1, 0);
+        assert_accepted(&bench.send(&grant, 0, &[right(0)], Some(time)), 1, 0);
         for grant in bench.grants() {
             let left = bench.time_left(&grant);
             assert!(left <= Duration::from_secs(64), "{seconds} s said: {left:?} left");
@@ -113,13 +113,13 @@ fn a_plain_worker_has_one_task_at_a_time_however_fast_it_is() {
         let grants = bench.grants();
         assert_eq!(grants.len(), 1);
         assert_eq!(grants[0].range, index..index + 1);
-        assert_taken(&bench.answer(&grants[0]), 1, 0);
+        assert_accepted(&bench.answer(&grants[0]), 1, 0);
     }
     let held = bench.grant_to(1);
     bench.act(|scheduler, _| scheduler.set_mode(worker(1), Mode::Lease));
     bench.set_slots(1, 2);
     assert_eq!(bench.grants().len(), 3, "it has said hello; what it holds it keeps");
-    assert_taken(&bench.answer(&held), 1, 0);
+    assert_accepted(&bench.answer(&held), 1, 0);
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn what_a_copy_has_settled_is_not_copied_again() {
         let time = Duration::from_millis(40) * count(&copy.range) as u32;
         let results = rights(copy.range.clone());
         let answer = bench.send(&copy, copy.range.start, &results, Some(time));
-        assert_taken(&answer, count(&copy.range), 0);
+        assert_accepted(&answer, count(&copy.range), 0);
         copied.push(copy.range);
     }
     assert_eq!(copied, [75..100, 50..75, 25..50, 0..25]);
@@ -208,7 +208,7 @@ fn a_copy_is_not_for_who_has_failed_its_task() {
     let mut bench = Bench::with(1, 2);
     let [first, second] = [bench.grant_to(1), bench.grant_to(2)];
     assert!(second.is_copy);
-    assert_taken(&bench.fail(&first, 0), 0, 0);
+    assert_accepted(&bench.fail(&first, 0), 0, 0);
     assert!(bench.grant().is_none(), "worker 1 is idle, and has failed");
     bench.add_worker(3, 1);
     assert_eq!(bench.grant_to(3).range, 0..1);
@@ -229,7 +229,7 @@ fn a_job_of_every_index_there_is_costs_what_its_leases_do() {
         bench.now += Duration::from_millis(1);
         let results = rights(grant.range.clone());
         let time = Some(Duration::from_micros(tasks));
-        assert_taken(&bench.send(&grant, grant.range.start, &results, time), tasks, 0);
+        assert_accepted(&bench.send(&grant, grant.range.start, &results, time), tasks, 0);
         out.extend(bench.grants());
         let job = &bench.scheduler.jobs[&JOB];
         assert!(job.pending.iter().count() <= 1);

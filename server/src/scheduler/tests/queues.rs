@@ -36,7 +36,7 @@ fn a_paused_job_is_not_handed_out_and_what_is_out_is_taken() {
     let grant = bench.grant_to(1);
     bench.act(|scheduler, _| scheduler.set_paused(JOB, true));
     assert!(bench.grant().is_none());
-    assert_taken(&bench.answer(&grant), 100, 0);
+    assert_accepted(&bench.answer(&grant), 100, 0);
     bench.act(|scheduler, _| scheduler.set_paused(JOB, true));
     assert!(bench.grant().is_none());
     bench.act(|scheduler, _| scheduler.set_paused(JOB, false));
@@ -53,14 +53,14 @@ fn an_open_job_grows_and_is_settled_when_it_can_grow_no_more() {
     assert!(bench.grant().is_none() && !bench.scheduler.is_settled(JOB));
     bench.act(|scheduler, _| scheduler.grow_job(JOB, 1, true));
     let grant = bench.grant_to(1);
-    assert_taken(&bench.answer(&grant), 1, 0);
+    assert_accepted(&bench.answer(&grant), 1, 0);
     assert!(!bench.scheduler.is_settled(JOB));
     bench.act(|scheduler, _| scheduler.grow_job(JOB, 5, true));
     bench.act(|scheduler, _| scheduler.grow_job(JOB, 3, false));
     assert_eq!(bench.pending(JOB), [1..5], "it never shrinks");
     let grant = bench.grant_to(1);
     assert_eq!(grant.range, 1..5);
-    assert_taken(&bench.answer(&grant), 4, 0);
+    assert_accepted(&bench.answer(&grant), 4, 0);
     assert!(bench.scheduler.is_settled(JOB));
 }
 
@@ -73,7 +73,7 @@ fn what_is_settled_when_a_job_enters_is_not_handed_out() {
     bench.scheduler.jobs.get_mut(&JOB).unwrap().task_s = Some(0.01);
     let mut ranges = Vec::new();
     while let Some(grant) = bench.grant() {
-        assert_taken(&bench.answer(&grant), count(&grant.range), 0);
+        assert_accepted(&bench.answer(&grant), count(&grant.range), 0);
         ranges.push(grant.range);
     }
     assert_eq!(ranges, [10..20, 30..95]);
