@@ -17,7 +17,7 @@ use crate::pace::Pace;
 use crate::scheduler::PLAIN_TOLERANCE;
 use crate::scheduler::{
     Accepted, By, Expired, Grant, Inputs, Intervals, JobSpec, Refusal, RefusalReason, Scheduler,
-    Session, Trust,
+    SessionId, Trust,
 };
 use crate::store::{NewJob, Recording, StoredJob, job_named};
 use crate::wall_clock::rfc3339;
@@ -212,7 +212,7 @@ pub struct Core {
     welcome: Option<RepeatMultiply>,
     workers: BTreeMap<WorkerId, Worker>,
     /// The connections that have said hello, by what a later one calls them.
-    sessions: HashMap<Session, WorkerId>,
+    sessions: HashMap<SessionId, WorkerId>,
     jobs: BTreeMap<JobId, Job>,
     scheduler: Scheduler,
     /// Leases whose inputs are being read.
@@ -263,7 +263,7 @@ struct Worker {
     peer: Peer,
     hello: Option<Hello>,
     /// What it may call this connection on its next one; it has said hello.
-    session: Option<Session>,
+    session: Option<SessionId>,
     /// Whether it answered the welcome task, on an earlier connection perhaps, or there is none.
     is_welcome: bool,
     held: Option<Held>,

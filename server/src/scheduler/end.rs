@@ -5,7 +5,7 @@ use super::lease::Lease;
 use super::past::Past;
 use super::sessions::Kept;
 use super::worker::Worker;
-use super::{Expired, Refusal, Scheduler, Session};
+use super::{Expired, Refusal, Scheduler, SessionId};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -46,7 +46,7 @@ impl Scheduler {
 
     /// A worker is gone and may come back as `session`: what it held is pending again, and what is
     /// known of it is kept for a while.
-    pub fn keep_worker(&mut self, id: WorkerId, session: Session, now: Duration) {
+    pub fn keep_worker(&mut self, id: WorkerId, session: SessionId, now: Duration) {
         if let Some(mut worker) = self.detach_worker(id) {
             worker.memory.lose(&self.jobs, self.next_lease);
             let Worker { origin, memory, .. } = worker;

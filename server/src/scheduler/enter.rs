@@ -2,7 +2,7 @@
 
 use super::job::Job;
 use super::worker::Worker;
-use super::{JobSpec, Mode, Origin, Scheduler, Session};
+use super::{JobSpec, Mode, Origin, Scheduler, SessionId};
 use rand::RngExt;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, WorkerId};
@@ -63,8 +63,8 @@ impl Scheduler {
 
     /// A name for what a worker will have on its connection. It comes from the generator that draws
     /// the samples: a second one of the same seed would tell in its names what is checked.
-    pub fn new_session(&mut self) -> Session {
-        Session(self.random.random())
+    pub fn new_session_id(&mut self) -> SessionId {
+        SessionId(self.random.random())
     }
 
     /// A worker in lease mode goes on with a session that is kept: results of what it held then
@@ -75,7 +75,7 @@ impl Scheduler {
         id: WorkerId,
         origin: Origin,
         slots: u32,
-        session: Session,
+        session: SessionId,
         now: Duration,
     ) -> Option<WorkerId> {
         let (was, memory) = self.sessions.resume(session, now)?;

@@ -62,7 +62,7 @@ mod worker;
 pub use crate::bounds::Origin;
 pub use audit::{Failures, PLAIN_TOLERANCE, Trust};
 pub use intervals::Intervals;
-pub use sessions::Session;
+pub use sessions::SessionId;
 
 use able::Able;
 use ids_hash::IdMap;

@@ -14,22 +14,22 @@ use tequio_protocol::limits::{SESSION_KEPT, SESSIONS_KEPT_BYTES_MAX, SESSIONS_KE
 /// Names what a worker has on one connection, for its next one. Whoever knows it is that worker, so
 /// it is chosen where nobody can guess it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Session(pub(super) u128);
+pub struct SessionId(pub(super) u128);
 
-impl Session {
+impl SessionId {
     const DIGITS: usize = 32;
 
     /// Reads a name as it is written; none of any other text.
-    pub fn parse(name: &str) -> Option<Session> {
+    pub fn parse(name: &str) -> Option<SessionId> {
         let is_digit = |byte: u8| matches!(byte, b'0'..=b'9' | b'a'..=b'f');
-        let is_name = name.len() == Session::DIGITS && name.bytes().all(is_digit);
-        is_name.then(|| u128::from_str_radix(name, 16).ok()).flatten().map(Session)
+        let is_name = name.len() == SessionId::DIGITS && name.bytes().all(is_digit);
+        is_name.then(|| u128::from_str_radix(name, 16).ok()).flatten().map(SessionId)
     }
 }
 
-impl fmt::Display for Session {
+impl fmt::Display for SessionId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:0digits$x}", self.0, digits = Session::DIGITS)
+        write!(f, "{:0digits$x}", self.0, digits = SessionId::DIGITS)
     }
 }
 
@@ -45,7 +45,7 @@ pub(super) struct Sessions {
 /// One of them.
 #[derive(Debug)]
 pub(super) struct Kept {
-    session: Session,
+    session: SessionId,
     worker: WorkerId,
     origin: Origin,
     until: Duration,
@@ -55,7 +55,7 @@ pub(super) struct Kept {
 
 impl Kept {
     pub(super) fn new(
-        session: Session,
+        session: SessionId,
         worker: WorkerId,
         origin: Origin,
         memory: Memory,
@@ -100,7 +100,11 @@ impl Sessions {
     }
 
     /// Hands a session out, once, if it is not over.
-    pub(super) fn resume(&mut self, session: Session, now: Duration) -> Option<(WorkerId, Memory)> {
+    pub(super) fn resume(
+        &mut self,
+        session: SessionId,
+        now: Duration,
+    ) -> Option<(WorkerId, Memory)> {
         let is_it = |kept: &Kept| kept.session == session && kept.until > now;
         let at = self.kept.iter().position(is_it)?;
         self.remove(at).map(|kept| (kept.worker, kept.memory))

@@ -162,13 +162,13 @@ impl Bench {
     }
 
     /// A worker's connection is lost.
-    fn lose(&mut self, id: u64) -> Session {
-        let session = self.act(|scheduler, _| scheduler.new_session());
+    fn lose(&mut self, id: u64) -> SessionId {
+        let session = self.act(|scheduler, _| scheduler.new_session_id());
         self.act(|scheduler, now| scheduler.keep_worker(worker(id), session, now));
         session
     }
 
-    fn resume(&mut self, id: u64, slots: u32, session: Session) -> Option<WorkerId> {
+    fn resume(&mut self, id: u64, slots: u32, session: SessionId) -> Option<WorkerId> {
         self.act(|scheduler, now| scheduler.resume_worker(worker(id), here(), slots, session, now))
     }
 

@@ -2,7 +2,7 @@
 
 use super::{Core, Effect, HowLeft, Now};
 use crate::connection::Close;
-use crate::scheduler::{Mode, Origin, Session};
+use crate::scheduler::{Mode, Origin, SessionId};
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::HEARTBEAT;
@@ -42,10 +42,10 @@ impl Core {
         hello.ops.retain(|op| Op::named(op).is_some());
         hello.ops.truncate(Op::ALL.len());
         hello.ops.shrink_to_fit();
-        let session = self.scheduler.new_session();
+        let session = self.scheduler.new_session_id();
         self.sessions.insert(session, id);
         worker.session = Some(session);
-        let earlier = hello.resume.take().and_then(|name| Session::parse(&name));
+        let earlier = hello.resume.take().and_then(|name| SessionId::parse(&name));
         let (slots, may_resume) = (hello.slots, knows_an_op(&hello));
         worker.hello = Some(hello);
         let resumed =
@@ -62,7 +62,7 @@ impl Core {
         }
     }
 
-    fn welcome(&mut self, id: WorkerId, session: Session, resumed: bool) {
+    fn welcome(&mut self, id: WorkerId, session: SessionId, resumed: bool) {
         let welcome = Welcome {
             protocol: PROTOCOL,
             worker_id: id,
@@ -75,7 +75,7 @@ impl Core {
 
     /// A worker goes on with a session, if that is known: it has answered the welcome task there,
     /// and need not wait until it has here.
-    fn resume(&mut self, id: WorkerId, session: Session, slots: u32, now: Now) -> bool {
+    fn resume(&mut self, id: WorkerId, session: SessionId, slots: u32, now: Now) -> bool {
         self.end_half_open(session, now);
         let Some(origin) = self.workers.get(&id).map(|worker| Origin::from(worker.peer.address))
         else {
@@ -93,7 +93,7 @@ impl Core {
 
     /// Who resumes a session has no connection of that name any more, even where nobody has told
     /// this end of it.
-    fn end_half_open(&mut self, session: Session, now: Now) {
+    fn end_half_open(&mut self, session: SessionId, now: Now) {
         let Some(old) = self.sessions.get(&session).copied() else { return };
         let reason = "the worker has connected again".to_owned();
         let said = format!("{} {reason}", close_code::GOING_AWAY);

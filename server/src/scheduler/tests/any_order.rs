@@ -95,7 +95,7 @@ struct Model {
     bench: Bench,
     workers: Vec<u64>,
     /// Workers that may come back.
-    lost: Vec<(u64, Session)>,
+    lost: Vec<(u64, SessionId)>,
     /// Every lease ever sent, with the front that its worker is at.
     sent: Vec<(Grant, u64)>,
     settled: BTreeSet<(JobId, u64)>,

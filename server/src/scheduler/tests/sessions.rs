@@ -155,7 +155,7 @@ fn the_oldest_sessions_are_dropped_when_there_are_too_many() {
     let mut sessions = Vec::new();
     for id in 0..=SESSIONS_KEPT_MAX as u64 {
         bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 1, bench.now);
-        let session = bench.scheduler.new_session();
+        let session = bench.scheduler.new_session_id();
         bench.scheduler.keep_worker(worker(id), session, bench.now);
         sessions.push(session);
     }
@@ -195,7 +195,7 @@ fn who_says_hello_and_leaves_makes_nobody_forgotten() {
         bench.scheduler.add_worker(worker(id), origin, Mode::Lease, 0, bench.now);
         let memory = &mut bench.scheduler.workers.get_mut(&worker(id)).unwrap().memory;
         memory.credit.add_accepted(accepted);
-        let session = bench.scheduler.new_session();
+        let session = bench.scheduler.new_session_id();
         bench.scheduler.keep_worker(worker(id), session, bench.now);
         session
     };
@@ -325,13 +325,13 @@ fn a_worker_that_began_plain_keeps_what_it_did_since() {
 #[test]
 fn a_name_is_read_as_it_was_written_and_nothing_else_is_one() {
     let mut bench = Bench::new();
-    let session = bench.scheduler.new_session();
-    assert_ne!(session, bench.scheduler.new_session());
-    assert_eq!(Session::parse(&session.to_string()), Some(session));
-    assert_eq!(Session::parse(&Session(10).to_string()), Some(Session(10)));
+    let session = bench.scheduler.new_session_id();
+    assert_ne!(session, bench.scheduler.new_session_id());
+    assert_eq!(SessionId::parse(&session.to_string()), Some(session));
+    assert_eq!(SessionId::parse(&SessionId(10).to_string()), Some(SessionId(10)));
     let upper = session.to_string().to_uppercase();
     for name in ["", "9d1e", "+0000000000000000000000000000001", &upper, &"0".repeat(33), "é"] {
-        assert_eq!(Session::parse(name), None, "{name}");
+        assert_eq!(SessionId::parse(name), None, "{name}");
     }
 }
 

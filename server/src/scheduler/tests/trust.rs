@@ -182,7 +182,7 @@ fn tasks_to_be_tried_again_leave_room_for_others() {
 fn a_session_or_a_sample_cannot_be_guessed_from_64_bits() {
     let drawn = |seed: [u8; 32]| {
         let trust = Trust { seed, failures: Failures::Judged };
-        Scheduler::new(LeaseId(1), trust).new_session()
+        Scheduler::new(LeaseId(1), trust).new_session_id()
     };
     let mut seeds = [[7; 32]; 4];
     for (at, seed) in seeds.iter_mut().enumerate() {
