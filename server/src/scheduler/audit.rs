@@ -125,7 +125,7 @@ pub(super) struct Wrong {
 }
 
 /// Which results of a message are audited, of those that are new: duplicates and what is settled
-/// already cannot be recorded, and must not thin the sample.
+/// already cannot be recorded, and must not thin the audit.
 ///
 /// One is drawn in each stretch of as many neighbours as it is to be one of, so each has the same
 /// chance, also in a message of one result; lies that lie together are found sooner.
@@ -267,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_of_what_is_new_and_of_all_of_it() {
+    fn audits_are_of_what_is_new_and_of_all_of_it() {
         let fresh = [10..11, 100..103, 5000..5200];
         let mut random = StdRng::seed_from_u64(7);
         let mut seen = BTreeSet::new();

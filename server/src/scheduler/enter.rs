@@ -62,7 +62,7 @@ impl Scheduler {
     }
 
     /// A name for what a worker will have on its connection. It comes from the generator that draws
-    /// the samples: a second one of the same seed would tell in its names what is checked.
+    /// the audits: a second one of the same seed would tell in its names what is audited.
     pub fn new_session_id(&mut self) -> SessionId {
         SessionId(self.random.random())
     }

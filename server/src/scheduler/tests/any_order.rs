@@ -154,7 +154,7 @@ impl Model {
             Step::Lie { at } => {
                 if let Some((grant, front)) = self.pick(at) {
                     let results = vec![Number(0.5); (grant.range.end - front) as usize];
-                    // A lie that no sample shows is recorded as well; it is a single outcome still.
+                    // A lie that no audit shows is recorded as well; it is a single outcome still.
                     let answer = self.bench.send(&grant, front, &results, None);
                     self.settle(&grant, answer)?;
                 }

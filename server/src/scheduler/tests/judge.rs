@@ -1,4 +1,4 @@
-//! Results and failures that are checked, and what an answer out of shape costs.
+//! Results and failures that are judged, and what an answer out of shape costs.
 
 use super::*;
 use tequio_protocol::limits::{
@@ -157,7 +157,7 @@ fn a_wrong_result_gives_the_lease_back_whole() {
 }
 
 #[test]
-fn results_that_come_one_by_one_are_checked_one_by_one() {
+fn results_that_come_one_by_one_are_audited_one_by_one() {
     let mut bench = Bench::with_known(100, 1);
     let grant = bench.grant_to(1);
     for index in 0..60 {
@@ -251,7 +251,7 @@ fn a_lease_of_another_is_unknown() {
 }
 
 #[test]
-fn what_cannot_be_infinite_is_wrong_where_it_is_not_checked_too() {
+fn what_cannot_be_infinite_is_wrong_where_it_is_not_audited_too() {
     for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
         // What it is computed of allows it at one place, and nowhere else.
         let input = match bad {
@@ -264,7 +264,7 @@ fn what_cannot_be_infinite_is_wrong_where_it_is_not_checked_too() {
             let inputs = inputs_with(0..100, &[(allowed, input.unwrap())]);
             bench.act(|scheduler, _| scheduler.set_inputs(grant.lease, inputs));
             let mut results = rights(0..100);
-            // That the other one is checked is left to chance: it is as it must be.
+            // That the other one is audited is left to chance: it is as it must be.
             results[allowed as usize] = Number(bad);
             results[70] = Number(bad);
             let answer = bench.send(&grant, 0, &results, None);
@@ -343,7 +343,7 @@ fn a_plain_client_may_be_off_by_a_little_and_the_servers_own_bits_are_recorded()
 }
 
 #[test]
-fn results_of_what_was_said_to_have_failed_are_checked() {
+fn results_of_what_was_said_to_have_failed_are_audited() {
     let mut bench = Bench::with(40, 1);
     bench.scheduler.jobs.get_mut(&JOB).unwrap().task_s = Some(0.01);
     let grant = bench.grant_to(1);

@@ -179,7 +179,7 @@ fn tasks_to_be_tried_again_leave_room_for_others() {
 }
 
 #[test]
-fn a_session_or_a_sample_cannot_be_guessed_from_64_bits() {
+fn a_session_or_an_audit_cannot_be_guessed_from_64_bits() {
     let drawn = |seed: [u8; 32]| {
         let trust = Trust { seed, failures: Failures::Judged };
         Scheduler::new(LeaseId(1), trust).new_session_id()
