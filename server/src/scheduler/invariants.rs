@@ -1,51 +1,32 @@
 //! What must always hold, for tests and the simulation.
 
 use super::intervals::count;
+use super::job::Job;
 use super::{Intervals, Scheduler};
 use std::collections::BTreeSet;
-use tequio_protocol::ids::LeaseId;
+use tequio_protocol::ids::{JobId, LeaseId};
 use tequio_protocol::limits::LEASE_COPIES_MAX;
 
+/// Where a task is, see [the stages](super#the-stages-of-a-task-and-the-states-of-a-lease).
+#[derive(Clone, Copy, Debug)]
+enum Stage {
+    Pending,
+    Leased,
+    Settled,
+}
+
 impl Scheduler {
-    /// Checks what must always hold: every index of every job is in exactly one of *settled*,
-    /// *pending*, *to be retried* and *out*; nothing is out in more than the allowed copies, nor
-    /// twice to one worker. For tests, since it costs what is out.
+    /// Checks what must always hold: every task is in exactly one stage; nothing is out in more than
+    /// the allowed copies, nor twice to one worker. For tests, since it costs what is out.
     ///
     /// # Panics
     ///
     /// Where something does not hold.
     pub fn assert_consistent(&self) {
         for (id, job) in &self.jobs {
-            let mut out = Intervals::default();
             job.copies.assert_consistent();
             job.holders.assert_counts(job.copies.leases().map(|id| self.leases[&id].worker));
-            for (original, group) in job.copies.iter() {
-                assert!(!group.is_empty() && group.len() <= LEASE_COPIES_MAX + 1, "{original}");
-                let holders: BTreeSet<_> = group.iter().map(|l| self.leases[l].worker).collect();
-                assert_eq!(holders.len(), group.len(), "{original} is out twice to one worker");
-                let mut covered = Intervals::default();
-                for lease in group {
-                    covered.insert(self.leases[lease].rest.clone());
-                }
-                for range in covered.iter() {
-                    let unsettled = job.spec.settled.missing_in(&range);
-                    for gap in unsettled {
-                        assert_eq!(
-                            out.insert(gap.clone()),
-                            count(&gap),
-                            "copies of two originals overlap"
-                        );
-                    }
-                }
-            }
-            for index in &job.retry {
-                assert_eq!(out.insert(*index..index + 1), 1, "{index} is out and to be retried");
-                assert!(job.attempts.contains_key(index));
-            }
-            for part in job.pending.iter().chain(job.spec.settled.iter()) {
-                assert_eq!(out.insert(part.clone()), count(&part), "{part:?} is in two places");
-            }
-            assert_eq!(out.len(), job.spec.total, "job {id}: every index is somewhere");
+            self.assert_in_one_stage(*id, job);
         }
         self.leases.assert_consistent();
         self.workers.assert_consistent();
@@ -70,6 +51,42 @@ impl Scheduler {
         self.assert_holding_consistent();
     }
 
+    /// Checks that each task of a job is in exactly one stage.
+    fn assert_in_one_stage(&self, id: JobId, job: &Job) {
+        let stages = [
+            (Stage::Pending, pending(job)),
+            (Stage::Leased, self.leased(job)),
+            (Stage::Settled, job.spec.settled.clone()),
+        ];
+        let mut all = Intervals::default();
+        for (stage, tasks) in stages {
+            for part in tasks.iter() {
+                let is_only_there = all.insert(part.clone()) == count(&part);
+                assert!(is_only_there, "job {id}: {part:?} is {stage:?} and in another stage");
+            }
+        }
+        assert!(all.covers(&(0..job.spec.total)), "job {id}: a task is in no stage");
+        assert_eq!(all.len(), job.spec.total, "job {id}: there are tasks behind its last");
+    }
+
+    /// The tasks that leases still have to answer, and that nobody has answered.
+    fn leased(&self, job: &Job) -> Intervals {
+        let mut leased = Intervals::default();
+        for (original, group) in job.copies.iter() {
+            assert!(!group.is_empty() && group.len() <= LEASE_COPIES_MAX + 1, "{original}");
+            let holders: BTreeSet<_> = group.iter().map(|l| self.leases[l].worker).collect();
+            assert_eq!(holders.len(), group.len(), "{original} is out twice to one worker");
+            let rests = group.iter().map(|lease| self.leases[lease].rest.clone());
+            for range in rests.collect::<Intervals>().iter() {
+                for gap in job.spec.settled.missing_in(&range) {
+                    let is_new = leased.insert(gap.clone()) == count(&gap);
+                    assert!(is_new, "copies of two leases overlap at {gap:?}");
+                }
+            }
+        }
+        leased
+    }
+
     /// What must hold of what stalls and of what newcomers hold. For tests.
     fn assert_holding_consistent(&self) {
         for (id, lease) in self.leases.iter() {
@@ -90,4 +107,14 @@ impl Scheduler {
             assert_eq!(worker.tasks_held, held.sum::<u64>(), "{id}");
         }
     }
+}
+
+/// The tasks that nobody has, those that are to be retried among them.
+fn pending(job: &Job) -> Intervals {
+    let mut pending = job.pending.clone();
+    for index in &job.retry {
+        assert_eq!(pending.insert(*index..index + 1), 1, "{index} is pending twice");
+        assert!(job.attempts.contains_key(index));
+    }
+    pending
 }
