@@ -229,6 +229,11 @@ impl Crowd {
             return true;
         }
         drop(lines);
+        self.end_stillest()
+    }
+
+    /// Ends the connection, of those that have said something, that does the least. Whether there was one.
+    fn end_stillest(&self) -> bool {
         let kinds = [Still::Idle, Still::Unread, Still::Unsent, Still::Asked];
         kinds.into_iter().any(|still| self.end_still(still))
     }
@@ -265,7 +270,7 @@ impl Crowd {
         }
         if open > self.0.limits.connections_idle_max + self.0.limits.connections_asked_max {
             drop(lines);
-            self.end_idle_requests();
+            self.end_stillest();
             return;
         }
         if lines.idle() - lines.silent.len() > self.0.limits.connections_idle_max
@@ -273,12 +278,6 @@ impl Crowd {
         {
             longest.end();
         }
-    }
-
-    /// Ends the connection that has a request, or none, and does the least.
-    fn end_idle_requests(&self) {
-        let kinds = [Still::Idle, Still::Unsent, Still::Unread, Still::Asked];
-        kinds.into_iter().any(|still| self.end_still(still));
     }
 
     /// Takes `amount` of what answers may hold, at the cost of those that nobody reads, or waits for a
