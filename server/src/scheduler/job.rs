@@ -62,7 +62,8 @@ impl Job {
 
     /// Whether something of it may be lent.
     pub(super) fn has_work(&self) -> bool {
-        !self.spec.is_paused && !(self.pending.is_empty() && self.retry.is_empty())
+        let has_pending = !self.pending.is_empty() || !self.retry.is_empty();
+        has_pending && !self.spec.is_paused
     }
 
     /// Its place among the jobs that have work: by priority, and then by turns.

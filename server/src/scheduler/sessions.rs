@@ -3,7 +3,6 @@
 
 use super::Origin;
 use super::memory::Memory;
-use super::past::Past;
 use std::cmp::Reverse;
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
@@ -148,6 +147,6 @@ impl Sessions {
 
     pub(super) fn inputs_kept(&self) -> usize {
         let leases = self.kept.iter().flat_map(|kept| kept.memory.all());
-        leases.map(Past::inputs_kept).sum()
+        leases.map(|past| past.inputs_kept()).sum()
     }
 }
