@@ -85,7 +85,7 @@ impl Reactor {
             }
             WorkerMessage::Slots { n } => self.slots(id, n, now.at),
             WorkerMessage::Error(error) => self.refused_by_worker(id, &error, now),
-            WorkerMessage::Heartbeat => self.scheduler.heard(id),
+            WorkerMessage::Heartbeat => self.scheduler.mark_alive(id),
         }
     }
 

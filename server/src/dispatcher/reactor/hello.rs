@@ -3,7 +3,7 @@
 use super::worker::LeaseMode;
 use super::{Effect, HowLeft, Now, Reactor};
 use crate::connection::Close;
-use crate::scheduler::{Mode, Origin, Session};
+use crate::scheduler::{Mode, Origin, SessionId};
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::HEARTBEAT;
@@ -40,10 +40,10 @@ impl Reactor {
         let mode = LeaseMode::new(&hello);
         let (slots, may_resume) = (mode.slots, mode.knows_an_op());
         worker.lease_mode = Some(mode);
-        let session = self.scheduler.new_session();
+        let session = self.scheduler.new_session_id();
         self.sessions.insert(session, id);
         worker.session = Some(session);
-        let earlier = hello.resume.and_then(|name| Session::parse(&name));
+        let earlier = hello.resume.and_then(|name| SessionId::parse(&name));
         let resumed =
             earlier.is_some_and(|earlier| may_resume && self.resume(id, earlier, slots, now));
         self.welcome(id, session, resumed);
@@ -58,7 +58,7 @@ impl Reactor {
         }
     }
 
-    fn welcome(&mut self, id: WorkerId, session: Session, resumed: bool) {
+    fn welcome(&mut self, id: WorkerId, session: SessionId, resumed: bool) {
         let welcome = Welcome {
             protocol: PROTOCOL,
             worker_id: id,
@@ -71,7 +71,7 @@ impl Reactor {
 
     /// A worker goes on with a session, if that is known: it has answered the welcome task there,
     /// and need not wait until it has here.
-    fn resume(&mut self, id: WorkerId, session: Session, slots: u32, now: Now) -> bool {
+    fn resume(&mut self, id: WorkerId, session: SessionId, slots: u32, now: Now) -> bool {
         self.end_half_open(session, now);
         let Some(origin) = self.workers.get(&id).map(|worker| Origin::from(worker.peer.address))
         else {
@@ -89,7 +89,7 @@ impl Reactor {
 
     /// Who resumes a session has no connection of that name any more, even where nobody has told
     /// this end of it.
-    fn end_half_open(&mut self, session: Session, now: Now) {
+    fn end_half_open(&mut self, session: SessionId, now: Now) {
         let Some(old) = self.sessions.get(&session).copied() else { return };
         let reason = "the worker has connected again".to_owned();
         let said = format!("{} {reason}", close_code::GOING_AWAY);

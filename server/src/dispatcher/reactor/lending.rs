@@ -77,7 +77,7 @@ impl Reactor {
             Err(error) => {
                 warn!(%lease, job = %grant.job, "inputs cannot be read: {error}");
                 self.no_grants_until = now.at + STORE_RETRY;
-                return self.scheduler.take_back(lease);
+                return self.scheduler.withdraw(lease);
             }
         };
         let known = Inputs::List { first: grant.range.start, inputs: inputs.clone().into() };

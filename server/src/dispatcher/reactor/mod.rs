@@ -45,7 +45,7 @@ pub(crate) use refusals::is_logged;
 
 use crate::connection::Close;
 use crate::metrics::Metrics;
-use crate::scheduler::{Grant, Scheduler, Session, Trust};
+use crate::scheduler::{Grant, Scheduler, SessionId, Trust};
 use crate::store::{Recording, StoredJob};
 use complaints::Complaints;
 use job::Job;
@@ -151,7 +151,7 @@ pub struct Reactor {
     welcome: Option<RepeatMultiply>,
     workers: BTreeMap<WorkerId, Worker>,
     /// The connections that have said hello, by what a later one calls them.
-    sessions: HashMap<Session, WorkerId>,
+    sessions: HashMap<SessionId, WorkerId>,
     jobs: BTreeMap<JobId, Job>,
     scheduler: Scheduler,
     /// Leases whose inputs are being read.
@@ -225,12 +225,12 @@ impl Reactor {
     /// What is to be done since the last call, in order.
     pub fn effects(&mut self, now: Now) -> Vec<Effect> {
         // Before anything is lent: who is lent more has to know first that it holds less.
-        for (worker, lease) in self.scheduler.take_revoked() {
+        for (worker, lease) in self.scheduler.drain_revoked() {
             self.revoked(worker, lease);
             self.live.stream.ended(worker, lease, HowEnded::Returned, now.at);
         }
         self.grant(now);
-        for expired in self.scheduler.take_taken_over() {
+        for expired in self.scheduler.drain_taken_over() {
             self.expired(expired, now);
         }
         for id in std::mem::take(&mut self.progressed) {

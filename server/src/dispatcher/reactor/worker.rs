@@ -4,7 +4,7 @@ use super::rate::Rate;
 use crate::agent::Agent;
 use crate::connection::Peer;
 use crate::pace::Pace;
-use crate::scheduler::Session;
+use crate::scheduler::SessionId;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tequio_protocol::api::{Pulse, WorkerView};
@@ -22,7 +22,7 @@ pub(super) struct Worker {
     /// What it has said hello with; none in plain mode.
     pub(super) lease_mode: Option<LeaseMode>,
     /// What it may call this connection on its next one; it has said hello.
-    pub(super) session: Option<Session>,
+    pub(super) session: Option<SessionId>,
     /// Whether it answered the welcome task, on an earlier connection perhaps, or there is none.
     pub(super) is_welcome: bool,
     pub(super) held: Option<Held>,

@@ -1,8 +1,10 @@
 //! Workers that hold and do not compute.
 
 use super::*;
+use std::collections::BTreeSet;
 use tequio_protocol::limits::{
-    GRANT_SCAN_MAX, IN_FLIGHT_TASKS_MAX, LEASES_OUT_MAX, NEWCOMER_LEASES, SLOTS_MAX,
+    DEADLINE_MIN, GRANT_SCAN_MAX, IN_FLIGHT_TASKS_MAX, LEASE_GROWTH, LEASES_OUT_MAX,
+    LEASES_PER_SLOT, NEWCOMER_LEASES, SLOTS_MAX,
 };
 
 #[test]
@@ -59,11 +61,11 @@ fn who_has_shown_something_takes_over_from_newcomers_at_once() {
     }
     assert_eq!(answered, 4);
     assert!(bench.scheduler.is_settled(JOB));
-    let taken_over = bench.act(|scheduler, _| scheduler.take_taken_over());
+    let taken_over = bench.act(|scheduler, _| scheduler.drain_taken_over());
     assert!(!taken_over.is_empty());
     for lease in &held {
         let first = lease.range.start;
-        assert_taken(&bench.send(lease, first, &rights(first..first + 1), None), 0, 1);
+        assert_accepted(&bench.send(lease, first, &rights(first..first + 1), None), 0, 1);
     }
 }
 
@@ -89,7 +91,7 @@ fn what_progress_alone_keeps_is_anybodys_after_its_time() {
     let taken = bench.grant_to(4);
     assert_eq!(taken.range.start, 0);
     // What its holder sends all the same counts, if it is faster.
-    assert_taken(&bench.answer_part(&held, 0..100), 100, 0);
+    assert_accepted(&bench.answer_part(&held, 0..100), 100, 0);
     assert!(bench.scheduler.is_settled(JOB));
 }
 
@@ -147,7 +149,7 @@ fn nobody_takes_over_what_it_may_still_be_computing_itself() {
     assert_eq!(lent.len(), 2, "one for each that has not had it");
     for id in 1..=5 {
         let worker = &bench.scheduler.workers[&worker(id)];
-        assert!(worker.hunger.is_some() && !worker.is_newcomer(), "{id} may do something else");
+        assert!(worker.demand.is_some() && !worker.is_newcomer(), "{id} may do something else");
     }
 }
 
@@ -184,13 +186,13 @@ fn a_worker_that_holds_its_share_looks_again_when_something_comes_back() {
     assert_eq!(held.len() as u32, 64 * LEASES_PER_SLOT);
     let one = &bench.scheduler.workers[&worker(1)];
     let few = LEASES_OUT_MAX - 100;
-    assert!(one.hunger_now(few, 0).is_none());
-    assert!(one.hunger_now(0, IN_FLIGHT_TASKS_MAX).is_none());
+    assert!(one.demand_now(few, 0).is_none());
+    assert!(one.demand_now(0, IN_FLIGHT_TASKS_MAX).is_none());
     bench.answer(&held[0]).unwrap();
     let one = &bench.scheduler.workers[&worker(1)];
-    assert!(one.hunger_now(few, 0).is_none(), "it holds more than is free");
-    assert!(one.hunger_now(0, IN_FLIGHT_TASKS_MAX).is_none());
-    assert_eq!(one.hunger, Some(Hunger::Ahead), "there is room now");
+    assert!(one.demand_now(few, 0).is_none(), "it holds more than is free");
+    assert!(one.demand_now(0, IN_FLIGHT_TASKS_MAX).is_none());
+    assert_eq!(one.demand, Some(Demand::Prefetch), "there is room now");
     bench.grant_to(1);
 }
 
