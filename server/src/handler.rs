@@ -129,7 +129,7 @@ impl<L: Link> Handler<L> {
             self.pace.take(now);
             self.unread_until = Some(self.pace.next_at(now)).filter(|at| *at > now);
         }
-        Ok(self.dispatcher.heard(self.worker, &self.places, event).await?)
+        Ok(self.dispatcher.received(self.worker, &self.places, event).await?)
     }
 
     fn log_noise(&mut self, line: &str) {

@@ -21,8 +21,8 @@ pub(super) enum Event {
         peer: Peer,
         joined: oneshot::Sender<(WorkerId, Outbox)>,
     },
-    /// Boxed: a session's task keeps room for what it sends, in each of its functions.
-    Heard {
+    /// Boxed: a handler's task keeps room for what it sends, in each of its functions.
+    Received {
         worker: WorkerId,
         message: Box<FromWorker>,
         /// Its place among its worker's, until it is handled.

@@ -1,4 +1,4 @@
-//! The one task that knows who is connected, who computes what, and what time it is. Sessions
+//! The one task that knows who is connected, who computes what, and what time it is. Handlers
 //! send it events; it answers into their outboxes and feeds the store. Nothing is shared, so
 //! nothing is locked. What it decides is in [`reactor`].
 
@@ -42,7 +42,7 @@ use tokio::time::{Instant, timeout};
 use tracing::error;
 use write::{Change, NewInputs, Queued, Reply, Write};
 
-/// The way to the dispatcher, one clone a session. The dispatcher ends when all are gone.
+/// The way to the dispatcher, one clone a handler. The dispatcher ends when all are gone.
 #[derive(Clone, Debug)]
 pub struct Dispatcher {
     events: mpsc::Sender<Event>,
@@ -52,7 +52,7 @@ pub struct Dispatcher {
     /// For what may wait to be written, in KiB.
     room: Arc<Semaphore>,
     /// For large messages of workers that wait to be handled, in KiB.
-    heard_room: Arc<Semaphore>,
+    received_room: Arc<Semaphore>,
     kept: Arc<Kept>,
     jobs_max: usize,
     grids_bytes_max: usize,
@@ -158,7 +158,7 @@ impl Dispatcher {
         let origin = Instant::now();
         let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
         let state = State {
-            core: Reactor::new(welcome, loaded.epoch, loaded.jobs, trust, metrics.clone(), now),
+            reactor: Reactor::new(welcome, loaded.epoch, loaded.jobs, trust, metrics.clone(), now),
             outboxes: HashMap::new(),
             all_outboxes: outgoing::All::new(),
             followers: HashMap::new(),
@@ -173,7 +173,7 @@ impl Dispatcher {
         state.tell_kept();
         let task = tokio::spawn(state.run(inbox, asked, reported));
         let room = Arc::new(Semaphore::new(WRITES_WAITING_KIB_MAX));
-        let heard_room = Arc::new(Semaphore::new(DISPATCHER_EVENTS_BYTES_MAX / 1024));
+        let received_room = Arc::new(Semaphore::new(DISPATCHER_EVENTS_BYTES_MAX / 1024));
         let (jobs_max, grids_bytes_max) = (JOBS_MAX, GRIDS_BYTES_MAX);
         Ok((
             Dispatcher {
@@ -181,7 +181,7 @@ impl Dispatcher {
                 questions,
                 writes,
                 room,
-                heard_room,
+                received_room,
                 kept,
                 jobs_max,
                 grids_bytes_max,
@@ -197,7 +197,7 @@ impl Dispatcher {
         self.send(Event::Stop).await.ok();
     }
 
-    // ---- Sessions ---------------------------------------------------------------------------
+    // ---- Handlers ---------------------------------------------------------------------------
 
     /// Enters a connection and gives its number, and what to send to it.
     pub async fn connected(&self, peer: Peer) -> Result<(WorkerId, Outbox), Stopped> {
@@ -205,7 +205,7 @@ impl Dispatcher {
     }
 
     /// A worker sent something, which waits in one of the worker's `places`.
-    pub fn heard<'a>(
+    pub fn received<'a>(
         &'a self,
         worker: WorkerId,
         places: &'a Places,
@@ -222,11 +222,13 @@ impl Dispatcher {
                 }
             };
             let room = match large_kib(&message) {
-                Some(kib) => Some(Box::pin(self.heard_room.clone().acquire_many_owned(kib)).await),
+                Some(kib) => {
+                    Some(Box::pin(self.received_room.clone().acquire_many_owned(kib)).await)
+                }
                 None => None,
             };
             let room = room.transpose().map_err(|_| Stopped)?;
-            self.send(Event::Heard { worker, message, place, room }).await
+            self.send(Event::Received { worker, message, place, room }).await
         }
     }
 

@@ -30,7 +30,7 @@ pub(super) struct Kept {
 
 /// The state of the task.
 pub(super) struct State {
-    pub(super) core: Reactor,
+    pub(super) reactor: Reactor,
     pub(super) outboxes: HashMap<WorkerId, outgoing::Sender>,
     pub(super) all_outboxes: outgoing::All,
     /// One a job that was followed or may be.
@@ -55,7 +55,7 @@ impl State {
         self.carry_out(now);
         let (mut reports, mut events, mut questions) = (Vec::new(), Vec::new(), Vec::new());
         while !self.is_stopping {
-            let due = self.core.next_timeout(now.at);
+            let due = self.reactor.next_timeout(now.at);
             let timeout = due.map(|at| self.origin + at);
             let timeout = [timeout, self.feed.next_at()].into_iter().flatten().min();
             tokio::select! {
@@ -82,7 +82,7 @@ impl State {
             }
             // Also where messages never end; and behind them, since those came in time.
             if due.is_some_and(|at| at <= now.at) {
-                self.core.timeout(now);
+                self.reactor.timeout(now);
             }
             self.carry_out(now);
             // They come behind what has happened, and have their turn also where that never ends.
@@ -95,7 +95,7 @@ impl State {
                 self.answer(question, now);
             }
             self.tell_kept();
-            self.feed.tell_if_due(&mut self.core, now);
+            self.feed.tell_if_due(&mut self.reactor, now);
         }
         self.write(Write::Stop);
     }
@@ -105,27 +105,27 @@ impl State {
     }
 
     pub(super) fn tell_kept(&self) {
-        self.kept.jobs.store(self.core.jobs_kept(), Ordering::Relaxed);
-        self.kept.grids_bytes.store(self.core.grids_bytes(), Ordering::Relaxed);
+        self.kept.jobs.store(self.reactor.jobs_kept(), Ordering::Relaxed);
+        self.kept.grids_bytes.store(self.reactor.grids_bytes(), Ordering::Relaxed);
     }
 
     /// Answers go to whoever asked; who has left meanwhile does not miss them.
     fn handle(&mut self, event: Event, now: Now) {
         match event {
             Event::Connected { peer, joined } => self.connected(peer, joined, now),
-            Event::Heard { worker, message, place, room } => {
-                self.core.received(worker, *message, now);
+            Event::Received { worker, message, place, room } => {
+                self.reactor.received(worker, *message, now);
                 drop((place, room));
             }
             Event::Disconnected { worker, reason, how } => {
                 self.outboxes.remove(&worker);
-                self.core.disconnected(worker, &reason, how, now);
+                self.reactor.disconnected(worker, &reason, how, now);
             }
             Event::Control(id, control, done) => {
                 drop(done.send(self.control(id, control, now)));
             }
-            Event::IsOpen(id, is_open) => drop(is_open.send(self.core.check_open(id))),
-            Event::IsOver(id, is_over) => drop(is_over.send(self.core.check_over(id))),
+            Event::IsOpen(id, is_open) => drop(is_open.send(self.reactor.check_open(id))),
+            Event::IsOver(id, is_over) => drop(is_over.send(self.reactor.check_over(id))),
             Event::Stop => self.is_stopping = true,
         }
     }
@@ -133,23 +133,23 @@ impl State {
     fn answer(&mut self, question: Question, now: Now) {
         match question {
             Question::ListWorkers(last, count, list) => {
-                drop(list.send(self.core.workers_behind(last, count, now.at)));
+                drop(list.send(self.reactor.workers_behind(last, count, now.at)));
             }
             Question::ListJobs(last, count, list) => {
-                drop(list.send(self.core.jobs_behind(last, count, now.at)));
+                drop(list.send(self.reactor.jobs_behind(last, count, now.at)));
             }
-            Question::Job(id, job) => drop(job.send(self.core.job(id, now.at))),
+            Question::Job(id, job) => drop(job.send(self.reactor.job(id, now.at))),
             Question::Follow(id, progress) => {
                 drop(progress.send(self.followers.get(&id).map(watch::Sender::subscribe)));
             }
             Question::Health(health) => {
-                self.core.gauge();
+                self.reactor.gauge();
                 self.metrics.pages.set(self.feed.pages() as i64);
-                let workers = self.core.workers_connected();
-                let store_error = self.core.store_error().map(str::to_owned);
+                let workers = self.reactor.workers_connected();
+                let store_error = self.reactor.store_error().map(str::to_owned);
                 drop(health.send(Health { workers, store_error }));
             }
-            Question::Watch(watch) => drop(watch.send(self.feed.watch(&mut self.core, now))),
+            Question::Watch(watch) => drop(watch.send(self.feed.watch(&mut self.reactor, now))),
         }
     }
 
@@ -158,14 +158,14 @@ impl State {
         match report {
             Report::Recorded(recorded) => {
                 for recorded in recorded {
-                    self.core.recorded(recorded, now);
+                    self.reactor.recorded(recorded, now);
                 }
             }
-            Report::Overlapped(overlap) => self.core.overlapped(overlap),
+            Report::Overlapped(overlap) => self.reactor.overlapped(overlap),
             Report::Changed(change) => self.change(change, now),
-            Report::StoreFails(error) => self.core.set_store_error(error),
+            Report::StoreFails(error) => self.reactor.set_store_error(error),
             Report::InputsRead { lease, inputs } => self.inputs_read(lease, inputs, now),
-            Report::SetAside { job, what, lost } => self.core.set_aside(job, what, lost),
+            Report::SetAside { job, what, lost } => self.reactor.set_aside(job, what, lost),
         }
     }
 
@@ -174,22 +174,22 @@ impl State {
         match change {
             Change::Publish(job, reply) => {
                 let id = job.id;
-                self.core.add_job(*job, now);
+                self.reactor.add_job(*job, now);
                 self.carry_out(now);
                 self.tell_kept();
                 answer(reply, Ok(id));
             }
             Change::Grow { job, total, is_open, reply } => {
-                self.core.grow_job(job, total, is_open, now);
+                self.reactor.grow_job(job, total, is_open, now);
                 answer(reply, Ok(()));
             }
             Change::Close(job, reply) => {
-                self.core.close_job(job);
+                self.reactor.close_job(job);
                 self.carry_out(now);
                 answer(reply, Ok(()));
             }
             Change::Remove(job, _, reply) => {
-                self.core.forget_job(job);
+                self.reactor.forget_job(job);
                 self.followers.remove(&job);
                 self.tell_kept();
                 answer(reply, Ok(()));
@@ -204,12 +204,12 @@ impl State {
         now: Now,
     ) {
         match inputs {
-            Ok(inputs) => self.core.inputs_read(lease, Ok(inputs), now),
-            Err(StoreError::Damaged { what, .. }) => self.core.inputs_damaged(lease, what),
+            Ok(inputs) => self.reactor.inputs_read(lease, Ok(inputs), now),
+            Err(StoreError::Damaged { what, .. }) => self.reactor.inputs_damaged(lease, what),
             Err(StoreError::NoSuchJob(_) | StoreError::OutOfRange { .. }) => {
-                self.core.inputs_damaged(lease, "inputs of it are missing".to_owned());
+                self.reactor.inputs_damaged(lease, "inputs of it are missing".to_owned());
             }
-            Err(error) => self.core.inputs_read(lease, Err(error.to_string()), now),
+            Err(error) => self.reactor.inputs_read(lease, Err(error.to_string()), now),
         }
     }
 
@@ -219,26 +219,26 @@ impl State {
         control: Control,
         now: Now,
     ) -> Result<Controlled, ControlError> {
-        self.core.control(id, control)?;
+        self.reactor.control(id, control)?;
         let on_disk = self.carry_out(now);
-        let view = self.core.job(id, now.at).ok_or(ControlError::Unknown(id))?;
+        let view = self.reactor.job(id, now.at).ok_or(ControlError::Unknown(id))?;
         Ok((view, on_disk))
     }
 
     fn connected(&mut self, peer: Peer, joined: oneshot::Sender<(WorkerId, Outbox)>, now: Now) {
         let (outbox, messages) = self.all_outboxes.open();
-        let id = self.core.connected(peer, now);
+        let id = self.reactor.connected(peer, now);
         self.outboxes.insert(id, outbox);
         if joined.send((id, messages)).is_err() {
             self.outboxes.remove(&id);
-            self.core.disconnected(id, "it left before it was served", HowLeft::Closed, now);
+            self.reactor.disconnected(id, "it left before it was served", HowLeft::Closed, now);
         }
     }
 
     /// Does what was decided; gives the way to wait for a state that was set, if one was.
     fn carry_out(&mut self, now: Now) -> Option<OnDisk> {
         let mut on_disk = None;
-        for effect in self.core.effects(now) {
+        for effect in self.reactor.effects(now) {
             match effect {
                 Effect::Send(worker, message) => {
                     self.send(worker, Outgoing::Message(Box::new(message)), now);
@@ -271,11 +271,11 @@ impl State {
         let Some(outbox) = self.outboxes.get(&worker) else { return };
         match self.all_outboxes.send(outbox, outgoing, now.unix_ms) {
             Ok(()) => {}
-            // Its session has ended, and says so next.
+            // Its handler has ended, and says so next.
             Err(NotPut::Gone) => {}
             Err(NotPut::Overfull) => {
                 warn!("[#{worker}] reads nothing: too many messages wait for it");
-                // The session reads what there is, then the outbox's end, and closes.
+                // The handler reads what there is, then the outbox's end, and closes.
                 self.outboxes.remove(&worker);
             }
         }

@@ -39,7 +39,7 @@ async fn work(dispatcher: Dispatcher) {
         resume: None,
     };
     let hello = FromWorker::Message(WorkerMessage::Hello(hello));
-    dispatcher.heard(worker, &places, hello).await.unwrap();
+    dispatcher.received(worker, &places, hello).await.unwrap();
     while let Some(Outgoing::Message(message)) = outbox.recv().await {
         let ServerMessage::Lease(lease) = *message else { continue };
         let LeaseInputs::Grid(grid) = &lease.inputs else { panic!("{lease:?}") };
@@ -52,7 +52,7 @@ async fn work(dispatcher: Dispatcher) {
             agent: None,
         };
         let results = FromWorker::Message(WorkerMessage::Results(results));
-        dispatcher.heard(worker, &places, results).await.unwrap();
+        dispatcher.received(worker, &places, results).await.unwrap();
     }
 }
 

@@ -448,7 +448,7 @@ async fn an_outbox_that_overflows_ends_the_connection() {
     for _ in 0..2 * OUTBOX_MESSAGES_MAX {
         let result = serde_json::from_str(r#"{"task_id":1,"result":1}"#).unwrap();
         let result = FromWorker::Message(WorkerMessage::Result(result));
-        dispatcher.heard(worker, &places, result).await.unwrap();
+        dispatcher.received(worker, &places, result).await.unwrap();
     }
     dispatcher.list_workers().await.unwrap();
     let mut messages = 0;
