@@ -156,7 +156,7 @@ fn lost_job(tx: &Connection, id: JobId, what: &str) -> StoredJob {
     let name = tx.query_row(name, [int(id.0)], |row| row.get(0)).unwrap_or_default();
     let (op, priority, submitted_at_ms) = (Op::RepeatMultiply, 0, 0);
     let job = NewJob { name, op, priority, grid: None, submitted_at_ms };
-    let trouble = Some(format!("{} cannot be read: {what}", ROW));
+    let trouble = Some(format!("{ROW} cannot be read: {what}"));
     StoredJob { state: JobState::Paused, trouble, ..StoredJob::new(id, job, 0, false) }
 }
 
