@@ -81,8 +81,9 @@ pub struct GridErrors {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct WorkerView {
-    /// The connection's number.
-    pub id: WorkerId,
+    /// Its number, and what changes of it while it computes; fields of the same object.
+    #[serde(flatten)]
+    pub pulse: Pulse,
     /// The peer's address and port.
     pub address: String,
     /// The path that it connected to.
@@ -98,12 +99,20 @@ pub struct WorkerView {
     pub system: String,
     /// Seconds since it connected.
     pub connected_s: f64,
+    /// Tasks that it computes at once; a client that has not said hello has one.
+    pub slots: u32,
+}
+
+/// What changes of a [`WorkerView`] while the worker computes; events tell of it alone.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct Pulse {
+    /// The connection's number.
+    pub id: WorkerId,
     /// Seconds since its last message.
     pub idle_s: f64,
     /// Milliseconds that a ping took to it and back, the newest one's; none before the first.
     pub lag_ms: Option<f64>,
-    /// Tasks that it computes at once; a client that has not said hello has one.
-    pub slots: u32,
     /// Leases out to it.
     pub leases: u32,
     /// Tasks that it was sent.
@@ -153,10 +162,11 @@ impl WorkerKind {
     ];
 }
 
-/// The body of `POST /api/jobs` that gives a grid.
+/// The body of `POST /api/jobs` that gives a grid: what is asked for, before the server has named or numbered
+/// it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewJob {
+pub struct JobRequest {
     /// What is to be computed.
     pub op: Op,
     /// What it is to be computed of.

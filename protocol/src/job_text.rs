@@ -1,6 +1,6 @@
 //! A job of a grid, as the body of a request has it; what is wrong with one is said in words of our own.
 
-use crate::api::NewJob;
+use crate::api::JobRequest;
 use crate::fault::{Field, Kind, fields};
 use crate::grid::{Axis, Grid};
 use crate::limits::AXIS_VALUES_MAX;
@@ -30,7 +30,7 @@ pub enum JobError {
 /// # Errors
 ///
 /// Returns what is wrong and where.
-pub fn read(text: &[u8]) -> Result<NewJob, JobError> {
+pub fn read(text: &[u8]) -> Result<JobRequest, JobError> {
     let text = str::from_utf8(text).map_err(|error| {
         JobError::Json(format!("byte {} is no text in UTF-8", error.valid_up_to() + 1))
     })?;
@@ -48,7 +48,7 @@ pub fn read(text: &[u8]) -> Result<NewJob, JobError> {
     rest(op, &fields).map_err(JobError::Job)
 }
 
-fn rest(op: Op, given: &[Field<'_>]) -> Result<NewJob, String> {
+fn rest(op: Op, given: &[Field<'_>]) -> Result<JobRequest, String> {
     known(given, &["op", "grid", "name", "priority"], "a job")?;
     let grid = match required("grid", given)? {
         grid if grid.kind == Kind::Object => grid_of(grid.value)?,
@@ -67,7 +67,7 @@ fn rest(op: Op, given: &[Field<'_>]) -> Result<NewJob, String> {
         })?,
         None => 0,
     };
-    Ok(NewJob { op, grid, name, priority })
+    Ok(JobRequest { op, grid, name, priority })
 }
 
 fn grid_of(text: &str) -> Result<Grid, String> {
@@ -147,7 +147,7 @@ mod tests {
         let minus = r#"{"op":"repeat_multiply","grid":{"initial":-0.0,"factor":-0,"times":1e1}}"#;
         for text in [EXAMPLE, FULL, minus, &FULL.replace("-1", "null").replace("null", "7")] {
             let read = read(text.as_bytes()).unwrap();
-            let expected: NewJob = serde_json::from_str(text).unwrap();
+            let expected: JobRequest = serde_json::from_str(text).unwrap();
             assert_eq!(
                 serde_json::to_string(&read).unwrap(),
                 serde_json::to_string(&expected).unwrap()
@@ -212,7 +212,7 @@ mod tests {
             at in 0..FULL.len(), to in "[\\{\\}\\[\\]\",:a-z0-9.-]{0,2}",
         ) {
             let text = format!("{}{to}{}", &FULL[..at], &FULL[at + 1..]);
-            let serde = serde_json::from_str::<NewJob>(&text);
+            let serde = serde_json::from_str::<JobRequest>(&text);
             match read(text.as_bytes()) {
                 Ok(job) => prop_assert_eq!(Some(job), serde.ok(), "{}", text),
                 Err(JobError::Json(said) | JobError::Job(said)) => {

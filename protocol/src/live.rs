@@ -5,7 +5,7 @@
 //!
 //! Times are milliseconds since the server started, so that nobody's clock need agree with its.
 
-use crate::api::{JobView, WorkerKind, WorkerView};
+use crate::api::{JobView, Pulse, WorkerKind, WorkerView};
 use crate::ids::{JobId, WorkerId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -72,34 +72,6 @@ pub struct Changes {
     pub rows: Option<Vec<StreamRows>>,
     /// Bars that are new or have changed.
     pub bars: Vec<Bar>,
-}
-
-/// What changes of a [`WorkerView`] while it computes.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
-pub struct Pulse {
-    /// The worker.
-    pub id: WorkerId,
-    /// These fields are as in the view.
-    pub idle_s: f64,
-    /// See above.
-    pub lag_ms: Option<f64>,
-    /// See above.
-    pub leases: u32,
-    /// See above.
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
-    pub tasks: u64,
-    /// See above.
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
-    pub results: u64,
-    /// See above.
-    pub rate: f64,
-    /// See above.
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
-    pub errors: u64,
-    /// See above.
-    #[cfg_attr(feature = "typescript", ts(type = "number"))]
-    pub refused: u64,
 }
 
 /// Tasks recorded in each of some consecutive seconds.

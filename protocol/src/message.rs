@@ -123,9 +123,9 @@ pub struct Hello {
     /// How many tasks it computes at once, 0 to [`SLOTS_MAX`].
     #[serde(deserialize_with = "slots")]
     pub slots: u32,
-    /// A random id that the browser keeps: tells tabs of one browser from others'. At most
-    /// [`NAME_CHARS_MAX`] characters.
-    #[serde(deserialize_with = "worker")]
+    /// A random id that the browser keeps. Servers do without it; older ones refuse a hello that lacks it, so our
+    /// workers say it. At most [`NAME_CHARS_MAX`] characters.
+    #[serde(default, deserialize_with = "worker")]
     pub worker: String,
     /// The names of the ops that it knows, at most [`HELLO_OPS_MAX`]; a server may well know fewer or
     /// others.
@@ -876,6 +876,9 @@ mod tests {
         }
         let fits = format!(r#""worker":"{}","ops":{}"#, "ñ".repeat(64), ops(64));
         assert!(WorkerMessage::read(&hello(&fits)).is_ok());
+        let unnamed = WorkerMessage::read(&hello(r#""ops":[]"#));
+        let Ok(WorkerMessage::Hello(unnamed)) = unnamed else { panic!("{unnamed:?}") };
+        assert_eq!(unnamed.worker, "", "a worker need not name itself");
         let many = format!(
             r#"{{"type":"results","lease":1,"first":0,"results":[{}],"duration_ms":1,"agent":null}}"#,
             vec!["1"; FRAME_RESULTS_MAX + 1].join(",")

@@ -131,7 +131,7 @@ impl Demo {
             match self.dispatcher.remove(id).await {
                 // Somebody else has removed it.
                 Ok(())
-                | Err(ChangeError::Control(_) | ChangeError::Store(StoreError::Missing(_))) => {}
+                | Err(ChangeError::Control(_) | ChangeError::Store(StoreError::NoSuchJob(_))) => {}
                 Err(error) => return Err(error),
             }
         }

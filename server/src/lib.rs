@@ -2,7 +2,7 @@
 //!
 //! - [`cli`]: the commands that a person types;
 //! - [`web`]: every HTTP route, and WebSockets as links of connections;
-//! - [`session`]: a worker's connection, frames to events and back; [`services`]: the other ones,
+//! - [`handler`]: a worker's connection, frames to events and back; [`services`]: the other ones,
 //!   echo and chat;
 //! - [`dispatcher`]: the one task that knows who computes and what time it is;
 //! - [`connection`]: one connection, kept alive, bounded in time and closed with a reason;
@@ -25,13 +25,13 @@ pub mod console;
 pub mod demo;
 pub mod dispatcher;
 pub mod files;
+pub mod handler;
 pub mod metrics;
 pub mod native;
 mod outbox;
 mod pace;
 pub mod scheduler;
 pub mod services;
-pub mod session;
 pub mod store;
 pub mod wall_clock;
 pub mod web;

@@ -1,5 +1,5 @@
 //! Twenty workers on virtual time, six of which are saboteurs: what they get recorded, and what they
-//! cost. The real core of the dispatcher judges them; each comes back under a new name as soon as
+//! cost. The real reactor of the dispatcher judges them; each comes back under a new name as soon as
 //! it was turned away.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers as well")]
@@ -12,14 +12,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tequio::connection::Peer;
 use tequio::dispatcher::HowLeft;
-use tequio::dispatcher::core::{Core, Effect, FromWorker, Now, Recorded};
+use tequio::dispatcher::reactor::{Effect, FromWorker, Now, Reactor, Recorded};
 use tequio::metrics::Metrics;
 use tequio::store::{NewJob, StoredJob};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::message::{
-    DurationMs, Hello, Lease, LeaseResults, PROTOCOL, ServerMessage, TaskFailed,
+    DurationMs, Hello, Lease, LeaseResults, PROTOCOL, ServerMessage, TaskFailed, WorkerMessage,
 };
 use tequio_protocol::number::Number;
 use tequio_protocol::op::Op;
@@ -88,7 +88,7 @@ enum Happening {
 }
 
 struct Room {
-    core: Core,
+    reactor: Reactor,
     now: Duration,
     nodes: Vec<Node>,
     plan: BTreeMap<(Duration, u64), (usize, u64, Happening)>,
@@ -121,7 +121,7 @@ impl Room {
         };
         let jobs = vec![StoredJob::new(JOB, job, TASKS, false)];
         let now = Now { at: Duration::ZERO, unix_ms: 0 };
-        let core = Core::new(None, 0, jobs, seed, Arc::new(Metrics::default()), now);
+        let reactor = Reactor::new(None, 0, jobs, seed, Arc::new(Metrics::default()), now);
         let nodes = (0..WORKERS).map(|at| Node {
             sabotage: sabotage.filter(|_| at < SABOTEURS),
             id: None,
@@ -131,7 +131,7 @@ impl Room {
             sent: 0,
         });
         Room {
-            core,
+            reactor,
             now: Duration::ZERO,
             nodes: nodes.collect(),
             plan: BTreeMap::new(),
@@ -151,8 +151,8 @@ impl Room {
         for node in 0..WORKERS {
             self.after(Duration::ZERO, node, Happening::Connects);
         }
-        while self.core.job(JOB, self.now).unwrap().state != JobState::Done {
-            let timeout = self.core.next_timeout(self.now);
+        while self.reactor.job(JOB, self.now).unwrap().state != JobState::Done {
+            let timeout = self.reactor.next_timeout(self.now);
             let planned = self.plan.first_key_value().map(|((at, _), _)| *at);
             self.now = self.now.max(planned.into_iter().chain(timeout).min().unwrap());
             if planned.is_some_and(|at| at <= self.now) {
@@ -161,11 +161,11 @@ impl Room {
                     self.happen(node, &happening);
                 }
             } else {
-                self.core.timeout(self.wall());
+                self.reactor.timeout(self.wall());
             }
             self.carry_out();
             if self.planned.is_multiple_of(64) {
-                self.core.scheduler().assert_consistent();
+                self.reactor.scheduler().assert_consistent();
             }
         }
     }
@@ -185,7 +185,7 @@ impl Room {
             Happening::Connects => {
                 let address = format!("10.0.0.{node}:1").parse::<std::net::SocketAddr>().unwrap();
                 let peer = Peer { address: address.into(), path: "/ws".to_owned(), agent: None };
-                let id = self.core.connected(peer, self.wall());
+                let id = self.reactor.connected(peer, self.wall());
                 self.nodes[node].id = Some(id);
                 let hello = Hello {
                     protocol: PROTOCOL,
@@ -195,7 +195,8 @@ impl Room {
                     ops: vec![Op::RepeatMultiply.name().to_owned()],
                     resume: None,
                 };
-                self.core.heard(id, FromWorker::Hello(hello), self.wall());
+                let hello = FromWorker::Message(WorkerMessage::Hello(hello));
+                self.reactor.received(id, hello, self.wall());
             }
             Happening::Computed => self.computed(node),
         }
@@ -236,7 +237,8 @@ impl Room {
                 if self.random.random_bool(share) {
                     let failed =
                         TaskFailed { lease: lease.lease, index, error: "it burnt".to_owned() };
-                    self.core.heard(id, FromWorker::Failed(failed), self.wall());
+                    let failed = FromWorker::Message(WorkerMessage::Failed(failed));
+                    self.reactor.received(id, failed, self.wall());
                 } else {
                     self.send(id, lease, index..index + 1, 0.0);
                 }
@@ -279,12 +281,13 @@ impl Room {
             duration_ms: Some(DurationMs::new(duration_ms)),
             agent: None,
         };
-        self.core.heard(id, FromWorker::Results(results), self.wall());
+        let results = FromWorker::Message(WorkerMessage::Results(results));
+        self.reactor.received(id, results, self.wall());
     }
 
     fn carry_out(&mut self) {
         loop {
-            let effects = self.core.effects(self.wall());
+            let effects = self.reactor.effects(self.wall());
             if effects.is_empty() {
                 return;
             }
@@ -311,7 +314,7 @@ impl Room {
                 let Some(node) = self.node_of(id) else { return };
                 self.turned_away += 1;
                 self.honest_turned_away += u64::from(self.nodes[node].sabotage.is_none());
-                self.core.disconnected(id, "turned away", HowLeft::Broken, self.wall());
+                self.reactor.disconnected(id, "turned away", HowLeft::Broken, self.wall());
                 let life = self.nodes[node].life + 1;
                 let sabotage = self.nodes[node].sabotage;
                 let held = VecDeque::new();
@@ -331,7 +334,7 @@ impl Room {
                     }
                 }
                 for recorded in Recorded::all([recording]) {
-                    self.core.recorded(recorded, self.wall());
+                    self.reactor.recorded(recorded, self.wall());
                 }
             }
             _ => {}

@@ -1,4 +1,4 @@
-//! The whole system on virtual time: the real core of the dispatcher with its scheduler, the memory
+//! The whole system on virtual time: the real reactor of the dispatcher with its scheduler, the memory
 //! store, and real worker state machines over a network that delays, reorders, repeats and loses;
 //! tabs that freeze, vanish and lie, a disk that fails, and a server that crashes, at any step.
 //!
@@ -16,12 +16,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use tequio::connection::Peer;
-use tequio::dispatcher::core::{Core, Effect, Now, Recorded};
+use tequio::dispatcher::reactor::{Effect, Now, Reactor, Recorded};
 use tequio::dispatcher::{Control, HowLeft, Progress};
+use tequio::handler::{Meaning, interpret};
 use tequio::metrics::Metrics;
 use tequio::scheduler::{Failures, Intervals, Trust};
-use tequio::session::{Heard, hear};
-use tequio::store::{MemoryStore, NewJob, Recording, Store, StoredJob};
+use tequio::store::{Fresh, MemoryStore, NewJob, Recording, Store, StoredJob};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -114,7 +114,7 @@ struct Simulation {
 }
 
 struct Server {
-    core: Core,
+    reactor: Reactor,
     number: u64,
     /// Taken, and not in the store.
     pending: Vec<Recording>,
@@ -298,14 +298,15 @@ impl Simulation {
     /// Whether every job that was to be submitted has ended.
     fn is_over(&mut self) -> bool {
         let Some(server) = &self.server else { return false };
-        let jobs = server.core.jobs(self.now);
+        let jobs = server.reactor.jobs(self.now);
         self.jobs_left == 0 && jobs.iter().all(|job| job.state.is_over())
     }
 
     /// What comes next: something planned, or a timeout of the server or of a tab.
     fn step(&mut self) {
         let planned = self.plan.first_key_value().map(|((at, _), _)| *at);
-        let of_server = self.server.as_ref().and_then(|server| server.core.next_timeout(self.now));
+        let of_server =
+            self.server.as_ref().and_then(|server| server.reactor.next_timeout(self.now));
         let of_node = |(index, node): (usize, &Node)| {
             let at = node.worker.next_timeout()?.max(node.frozen_until);
             (!node.is_gone).then_some((at, index))
@@ -319,7 +320,7 @@ impl Simulation {
             self.happen(happening);
         } else if of_server == Some(at) {
             let now = self.wall();
-            self.with_core(|core| core.timeout(now));
+            self.with_reactor(|reactor| reactor.timeout(now));
         } else if let Some((_, node)) = of_nodes {
             self.tell(node, Event::Timeout);
         }
@@ -418,7 +419,10 @@ impl Simulation {
         if !has_grid {
             self.store.append_inputs(id, 0, &inputs[..sent as usize]).unwrap();
         }
-        self.store.publish(id, is_open).unwrap();
+        match is_open {
+            true => self.store.publish_open(id).unwrap(),
+            false => self.store.publish(id).unwrap(),
+        }
         let all = 0..inputs.len() as u64;
         // What the server computes itself is possible.
         let impossible = match self.failures == Failures::Believed && self.chance(0.3) {
@@ -448,7 +452,7 @@ impl Simulation {
             trouble: None,
         };
         let now = self.wall();
-        self.with_core(|core| core.add_job(stored, now));
+        self.with_reactor(|reactor| reactor.add_job(stored, now));
         if is_open {
             self.after(5.0, Happening::Grow { job: id });
         }
@@ -491,10 +495,10 @@ impl Simulation {
         if is_open {
             self.after(5.0, Happening::Grow { job: id });
         } else {
-            self.store.publish(id, false).unwrap();
+            self.store.close(id).unwrap();
         }
         let now = self.wall();
-        self.with_core(|core| core.grow_job(id, total, is_open, now));
+        self.with_reactor(|reactor| reactor.grow_job(id, total, is_open, now));
     }
 
     fn control(&mut self, id: JobId, control: Control) {
@@ -502,7 +506,7 @@ impl Simulation {
             return self.after(1.0, Happening::Resume { job: id });
         };
         // A job may be over, which is said and changes nothing.
-        let done = server.core.control(id, control);
+        let done = server.reactor.control(id, control);
         if control == Control::Cancel && done.is_ok() {
             self.jobs.get_mut(&id).unwrap().is_cancelled = true;
         }
@@ -522,9 +526,9 @@ impl Simulation {
         let trust = Trust { seed: self.random.random(), failures: self.failures };
         let metrics = Arc::new(Metrics::default());
         let now = self.wall();
-        let core = Core::new(welcome, loaded.epoch, loaded.jobs, trust, metrics, now);
+        let reactor = Reactor::new(welcome, loaded.epoch, loaded.jobs, trust, metrics, now);
         self.server = Some(Server {
-            core,
+            reactor,
             number: self.servers,
             pending: Vec::new(),
             is_committing: false,
@@ -553,9 +557,9 @@ impl Simulation {
         self.after(pause, Happening::Rise);
     }
 
-    fn with_core(&mut self, act: impl FnOnce(&mut Core)) {
+    fn with_reactor(&mut self, act: impl FnOnce(&mut Reactor)) {
         if let Some(server) = &mut self.server {
-            act(&mut server.core);
+            act(&mut server.reactor);
             self.carry_out();
         }
     }
@@ -564,7 +568,7 @@ impl Simulation {
         let now = self.wall();
         let Some(server) = &mut self.server else { return };
         let number = server.number;
-        for effect in server.core.effects(now) {
+        for effect in server.reactor.effects(now) {
             match effect {
                 Effect::Send(worker, message) => self.send(worker, &message),
                 Effect::Close(worker, close) => {
@@ -605,27 +609,28 @@ impl Simulation {
             return;
         };
         if self.now < server.disk_fails_until {
-            server.core.set_store_error(Some("the disk is full".to_owned()));
+            server.reactor.set_store_error(Some("the disk is full".to_owned()));
             let at = self.now + STORE_RETRY;
             self.at(at, Happening::Commit { server: number });
             return self.carry_out();
         }
         server.is_committing = false;
         let recordings = std::mem::take(&mut server.pending);
-        if server.core.store_error().is_some() {
-            server.core.set_store_error(None);
+        if server.reactor.store_error().is_some() {
+            server.reactor.set_store_error(None);
         }
         self.record(&recordings);
         let now = self.wall();
         for recorded in Recorded::all(recordings) {
-            self.with_core(|core| core.recorded(recorded, now));
+            self.with_reactor(|reactor| reactor.recorded(recorded, now));
         }
         self.carry_out();
     }
 
-    /// Writes to the store, which refuses a second outcome of a task; each must be right.
+    /// Writes to the store, which says whether a task had an outcome already; each must be right.
     fn record(&mut self, recordings: &[Recording]) {
-        self.store.record(recordings).expect("no task is recorded twice");
+        let fresh = self.store.record(recordings).unwrap();
+        assert!(fresh.iter().all(|fresh| *fresh == Fresh::All), "no task is recorded twice");
         for recording in recordings {
             let job = self.jobs.get_mut(&recording.job).unwrap();
             let range = range_of(recording);
@@ -652,7 +657,7 @@ impl Simulation {
             false => Ok(self.store.inputs(job, range).unwrap()),
         };
         let now = self.wall();
-        self.with_core(|core| core.inputs_read(lease, inputs, now));
+        self.with_reactor(|reactor| reactor.inputs_read(lease, inputs, now));
     }
 
     // ---- The network ----------------------------------------------------------------------------
@@ -717,7 +722,7 @@ impl Simulation {
         let peer = Peer { address, path: "/ws".to_owned(), agent: None };
         let now = self.wall();
         let server = self.server();
-        let worker = server.core.connected(peer, now);
+        let worker = server.reactor.connected(peer, now);
         let number = server.number;
         server.connections.insert(worker, id);
         let connection = self.connections.get_mut(&id).unwrap();
@@ -733,12 +738,12 @@ impl Simulation {
         let Some(worker) = connection.worker.filter(|_| connection.is_open_at_server) else {
             return;
         };
-        let Heard { event, answer, .. } = hear(text);
+        let Meaning { event, answer, .. } = interpret(text);
         if let Some(answer) = answer {
             self.send(worker, &answer);
         }
         let now = self.wall();
-        self.with_core(|core| core.heard(worker, event, now));
+        self.with_reactor(|reactor| reactor.received(worker, event, now));
     }
 
     fn at_worker(&mut self, id: u64, event: Event) {
@@ -768,7 +773,9 @@ impl Simulation {
         self.forget_at_server(id);
         self.server().connections.remove(&worker);
         let now = self.wall();
-        self.with_core(|core| core.disconnected(worker, "it is gone", HowLeft::Broken, now));
+        self.with_reactor(|reactor| {
+            reactor.disconnected(worker, "it is gone", HowLeft::Broken, now)
+        });
     }
 
     /// The silence after which the server gives a node's connection up, in seconds.
@@ -1078,8 +1085,8 @@ impl Simulation {
     fn check(&mut self) {
         let now = self.now;
         let Some(server) = &mut self.server else { return };
-        server.core.scheduler().assert_consistent();
-        for view in server.core.jobs(now) {
+        server.reactor.scheduler().assert_consistent();
+        for view in server.reactor.jobs(now) {
             let job = &self.jobs[&view.id];
             assert!(view.done + view.failed <= job.durable.len(), "reported before it is durable");
         }
@@ -1098,7 +1105,7 @@ impl Simulation {
     /// A new lease shares each task with at most the allowed copies.
     fn check_copies(&mut self, new: LeaseId) {
         let server = self.server();
-        let rest_of = |lease: &LeaseId| server.core.scheduler().rest_of(*lease);
+        let rest_of = |lease: &LeaseId| server.reactor.scheduler().rest_of(*lease);
         let out: Vec<_> = server.leases.iter().filter_map(|l| Some((*l, rest_of(l)?))).collect();
         if let Some((job, range)) = rest_of(&new) {
             let shares = |index: u64| {

@@ -232,10 +232,6 @@ grid?: ErrorDetail, };
 
 export type WorkerView = { 
 /**
- * The connection's number.
- */
-id: WorkerId, 
-/**
  * The peer's address and port.
  */
 address: string, 
@@ -265,6 +261,14 @@ system: string,
  */
 connected_s: number, 
 /**
+ * Tasks that it computes at once; a client that has not said hello has one.
+ */
+slots: number, 
+/**
+ * The connection's number.
+ */
+id: WorkerId, 
+/**
  * Seconds since its last message.
  */
 idle_s: number, 
@@ -273,9 +277,43 @@ idle_s: number,
  */
 lag_ms: number | null, 
 /**
- * Tasks that it computes at once; a client that has not said hello has one.
+ * Leases out to it.
  */
-slots: number, 
+leases: number, 
+/**
+ * Tasks that it was sent.
+ */
+tasks: number, 
+/**
+ * Results of it that were accepted.
+ */
+results: number, 
+/**
+ * Results a second that were accepted, over the last seconds.
+ */
+rate: number, 
+/**
+ * Tasks that failed with it, or whose results were wrong.
+ */
+errors: number, 
+/**
+ * Messages of it that were refused or ignored.
+ */
+refused: number, };
+
+export type Pulse = { 
+/**
+ * The connection's number.
+ */
+id: WorkerId, 
+/**
+ * Seconds since its last message.
+ */
+idle_s: number, 
+/**
+ * Milliseconds that a ping took to it and back, the newest one's; none before the first.
+ */
+lag_ms: number | null, 
 /**
  * Leases out to it.
  */
@@ -523,44 +561,6 @@ rows: Array<StreamRows> | null,
  * Bars that are new or have changed.
  */
 bars: Array<Bar>, };
-
-export type Pulse = { 
-/**
- * The worker.
- */
-id: WorkerId, 
-/**
- * These fields are as in the view.
- */
-idle_s: number, 
-/**
- * See above.
- */
-lag_ms: number | null, 
-/**
- * See above.
- */
-leases: number, 
-/**
- * See above.
- */
-tasks: number, 
-/**
- * See above.
- */
-results: number, 
-/**
- * See above.
- */
-rate: number, 
-/**
- * See above.
- */
-errors: number, 
-/**
- * See above.
- */
-refused: number, };
 
 export type Throughput = { 
 /**

@@ -85,7 +85,7 @@ async fn bare(setting: &Setting) -> Result<Vec<f64>> {
     let name = String::new();
     let job = NewJob { name, op, priority: 0, grid: Some(grid), submitted_at_ms: 0 };
     let job = store.create_job(&job)?;
-    store.publish(job, false)?;
+    store.publish(job)?;
     let mut times = Vec::new();
     for first in 0..TIMES {
         let began = Instant::now();

@@ -139,7 +139,7 @@ impl Lender {
         let taken = taken.map_err(|refusal| anyhow!("refused: {}", refusal.reason))?;
         black_box(taken.fresh);
         // As the dispatcher does before it lends.
-        black_box(self.scheduler.take_revoked());
+        black_box(self.scheduler.drain_revoked());
         Ok(tasks)
     }
 }

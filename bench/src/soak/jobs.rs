@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
-use tequio_protocol::api::{JobState, JobView, NewJob};
+use tequio_protocol::api::{JobRequest, JobState, JobView};
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::number::Number;
@@ -194,7 +194,7 @@ impl Work {
         let request = match self {
             Work::Grid(grid) => {
                 let grid = grid.clone();
-                let job = NewJob { op: Op::RepeatMultiply, grid, name: None, priority };
+                let job = JobRequest { op: Op::RepeatMultiply, grid, name: None, priority };
                 api.client.post(to).json(&job)
             }
             Work::List { .. } => {

@@ -64,12 +64,12 @@ impl List {
             Table::new(["ID", "ADDRESS", "SLOTS", "LEASES", "RESULTS", "REFUSED", "AGENT"]);
         for worker in workers {
             table.add([
-                worker.id.to_string(),
+                worker.pulse.id.to_string(),
                 worker.address,
                 worker.slots.to_string(),
-                worker.leases.to_string(),
-                HumanCount(worker.results).to_string(),
-                worker.refused.to_string(),
+                worker.pulse.leases.to_string(),
+                HumanCount(worker.pulse.results).to_string(),
+                worker.pulse.refused.to_string(),
                 worker.agent.unwrap_or_default(),
             ]);
         }

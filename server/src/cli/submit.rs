@@ -15,7 +15,7 @@ use std::cell::Cell;
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::str::FromStr;
-use tequio_protocol::api::{DraftView, JobView, NewJob};
+use tequio_protocol::api::{DraftView, JobRequest, JobView};
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::UPLOAD_BLOCK_WAIT;
@@ -143,7 +143,8 @@ impl Submit {
             anyhow::bail!("a grid needs --initial, --factor and --times");
         };
         let grid = Grid::new(initial, factor, times)?;
-        let job = NewJob { op: self.op, grid, name: self.name.clone(), priority: self.priority };
+        let job =
+            JobRequest { op: self.op, grid, name: self.name.clone(), priority: self.priority };
         let request = client.request(Method::POST, "api/jobs").json(&job);
         Ok(client.json(request).await?)
     }

@@ -1,6 +1,6 @@
 //! What pages and dashboards are told of everything, each telling written once for all of them.
 
-use super::core::{Core, Now, Sampled};
+use super::reactor::{Now, Reactor, Sampled};
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
 use tequio_protocol::limits::{LIVE_INTERVAL, LIVE_SILENCE, LIVE_WAITING_MAX};
@@ -75,14 +75,14 @@ impl Feed {
         self.changes.receiver_count()
     }
 
-    pub(super) fn watch(&mut self, core: &mut Core, now: Now) -> Watch {
+    pub(super) fn watch(&mut self, reactor: &mut Reactor, now: Now) -> Watch {
         // A class that opens its browsers together costs one snapshot.
         let snapshot = match &self.snapshot {
             Some(snapshot) => snapshot.clone(),
             None => {
                 // What is told next begins where this snapshot ends.
-                self.tell(core, now);
-                let snapshot = LiveEvent::Snapshot(core.snapshot(now));
+                self.tell(reactor, now);
+                let snapshot = LiveEvent::Snapshot(reactor.snapshot(now));
                 let telling = self.number(snapshot, Vec::new());
                 self.snapshot.insert(telling).clone()
             }
@@ -91,28 +91,28 @@ impl Feed {
     }
 
     /// Tells what is new, if it is time to.
-    pub(super) fn tell_if_due(&mut self, core: &mut Core, now: Now) {
+    pub(super) fn tell_if_due(&mut self, reactor: &mut Reactor, now: Now) {
         let at = Instant::now();
         if self.next_at > at {
             return;
         }
         if self.pages() == 0 {
             self.snapshot = None;
-            return core.unwatch();
+            return reactor.unwatch();
         }
-        self.tell(core, now);
+        self.tell(reactor, now);
     }
 
-    fn tell(&mut self, core: &mut Core, now: Now) {
+    fn tell(&mut self, reactor: &mut Reactor, now: Now) {
         let at = Instant::now();
         self.next_at = at + LIVE_INTERVAL;
         self.snapshot = None;
-        let changes = core.changes(now);
+        let changes = reactor.changes(now);
         let is_silent = at - self.told_at >= LIVE_SILENCE;
-        if core.is_news(&changes) || is_silent {
+        if reactor.is_news(&changes) || is_silent {
             self.told_at = at;
             // Whoever has left meanwhile does not miss it.
-            let telling = self.number(LiveEvent::Changes(changes), core.take_samples());
+            let telling = self.number(LiveEvent::Changes(changes), reactor.take_samples());
             self.changes.send(telling).ok();
         }
     }

@@ -1,8 +1,7 @@
 //! The one thread that reads the inputs of leases. It is not one of the runtime's, which all may be busy
 //! with what others read: workers do not wait for them.
 
-use super::Event;
-use super::writer::Report;
+use super::event::{Report, Reports};
 use crate::store::Store;
 use std::ops::Range;
 use std::sync::{Arc, mpsc};
@@ -20,13 +19,13 @@ pub(super) struct Wanted {
 pub(super) type Started = (mpsc::Sender<Wanted>, JoinHandle<()>);
 
 /// Starts the thread; it ends when nobody can ask it any more.
-pub(super) fn start(store: Arc<dyn Store>, report: Report) -> std::io::Result<Started> {
+pub(super) fn start(store: Arc<dyn Store>, reports: Reports) -> std::io::Result<Started> {
     let (asks, asked) = mpsc::channel::<Wanted>();
     let read = move || {
         for Wanted { lease, job, range } in asked {
             let inputs = store.inputs(job, range);
             // Without a dispatcher nobody waits for them.
-            if report.send(Event::InputsRead { lease, inputs }).is_err() {
+            if reports.send(Report::InputsRead { lease, inputs }).is_err() {
                 return;
             }
         }

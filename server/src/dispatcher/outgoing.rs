@@ -1,4 +1,4 @@
-//! What waits for sessions to send it. A lease is up to a hundred kilobytes, so bytes count beside
+//! What waits for handlers to send it. A lease is up to a hundred kilobytes, so bytes count beside
 //! messages; where all together are too many, the connections are given up that are the furthest behind.
 
 use crate::connection::Close;
@@ -6,7 +6,7 @@ use crate::outbox::{self, Bounds, Counted, Inlet, NotPut, Outboxes, Waits};
 use tequio_protocol::limits::{OUTBOX_MESSAGES_MAX, OUTBOXES_BYTES_MAX};
 use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage};
 
-/// What a session is to do.
+/// What a handler is to do.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Outgoing {
     /// Send this. Boxed: an outbox keeps room for many, and is empty mostly.
@@ -15,7 +15,7 @@ pub enum Outgoing {
     Close(Box<Close>),
 }
 
-/// What a session receives, in order. It ends when the dispatcher gives the connection up because
+/// What a handler receives, in order. It ends when the dispatcher gives the connection up because
 /// the outbox was full.
 #[derive(Debug)]
 pub struct Outbox(outbox::Outbox<Waiting>);
@@ -44,11 +44,11 @@ impl Waits for Waiting {
     }
 }
 
-/// The outboxes of all sessions.
+/// The outboxes of all handlers.
 #[derive(Debug)]
 pub(super) struct All(Outboxes<Waiting>);
 
-/// Where a session's is filled.
+/// Where a handler's is filled.
 #[derive(Debug)]
 pub(super) struct Sender(Inlet<Waiting>);
 

@@ -4,11 +4,14 @@
 //! Outcomes and all else take turns: what waits of outcomes is one transaction, then one of all else is
 //! done, or one group of submissions. However many submit, recording waits for one of them.
 
-use super::Event;
-use super::core::{Recorded, Removable};
+use super::event::{Report, Reports};
+use super::reactor::{Overlap, Recorded, Removable};
+use super::write::{Change, NewInputs, Queued, Reply, Write, answer};
 use crate::metrics::Metrics;
-use crate::store::{NewJob, Recording, Store, StoreError, StoredJob};
+use crate::pace::Pace;
+use crate::store::{Fresh, Recording, Store, StoreError, StoredJob, gaps};
 use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, mpsc};
 use std::thread::JoinHandle;
@@ -17,74 +20,26 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
-    COMMIT_BUSY, COMMIT_GATHER, COMMIT_SUBMISSIONS_MAX, COMMIT_TASKS_MAX, STATES_WAIT, STORE_CHECK,
-    STORE_RETRY,
+    COMMIT_BUSY, COMMIT_GATHER, COMMIT_SUBMISSIONS_MAX, COMMIT_TASKS_MAX, COMPLAINT_LINE_PACE,
+    COMPLAINT_LINES_BURST, STATES_WAIT, STORE_CHECK, STORE_RETRY,
 };
-use tequio_protocol::op::RepeatMultiply;
-use tequio_protocol::reader::LineRun;
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
-use tracing::error;
-
-/// The answer to one write.
-pub(super) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
-
-/// What is to be written.
-#[derive(Debug)]
-pub(super) enum Write {
-    Record(Recording),
-    SetState(JobId, JobState, Reply<()>),
-    /// The dispatcher answers it, once it has the job too.
-    Submit(NewJob, Reply<JobId>),
-    CreateJob(NewJob, Reply<JobId>),
-    AppendInputs(JobId, u64, Vec<RepeatMultiply>, Vec<LineRun>, Reply<()>),
-    /// The dispatcher answers it, once it has the job too.
-    Publish(Box<StoredJob>, Reply<JobId>),
-    /// Inputs behind the `first` that an open job has, their lines, and whether it stays open. The dispatcher
-    /// answers it.
-    Grow(JobId, u64, Arc<Vec<RepeatMultiply>>, Vec<LineRun>, bool, Reply<()>),
-    /// When a job was last appended to, for the next start; that it could not be noted is no news.
-    NoteAppended(JobId, u64),
-    /// An open job, which takes no more inputs. The dispatcher answers it.
-    Close(JobId, Reply<()>),
-    Discard(JobId, Reply<()>),
-    /// A job that is over or set aside. The dispatcher answers it, once it has forgotten the job too.
-    Remove(JobId, Removable, Reply<()>),
-    /// No more follows.
-    Stop,
-}
-
-/// A write on its way, and the room that it takes until it is done.
-#[derive(Debug)]
-pub(super) struct Queued {
-    pub(super) write: Write,
-    pub(super) room: Option<OwnedSemaphorePermit>,
-}
-
-impl From<Write> for Queued {
-    /// A write that nobody outside can ask for at will.
-    fn from(write: Write) -> Queued {
-        Queued { write, room: None }
-    }
-}
-
-/// Tells the dispatcher what became of its recordings. Never waits: the dispatcher waits for the
-/// writer's replies in places, and two that wait for each other wait for ever.
-pub(super) type Report = tokio::sync::mpsc::UnboundedSender<Event>;
+use tokio::sync::oneshot;
+use tracing::{error, warn};
 
 /// Starts the thread; it ends at [`Write::Stop`], with all written that can be.
 pub(super) fn start(
     store: Arc<dyn Store>,
     writes: Receiver<Queued>,
-    report: Report,
+    reports: Reports,
     metrics: Arc<Metrics>,
 ) -> std::io::Result<JoinHandle<()>> {
-    let writer = Writer::new(store, report, metrics);
+    let writer = Writer::new(store, reports, metrics);
     std::thread::Builder::new().name("store".to_owned()).spawn(move || writer.run(&writes))
 }
 
 struct Writer {
     store: Arc<dyn Store>,
-    report: Report,
+    reports: Reports,
     metrics: Arc<Metrics>,
     /// Outcomes to be recorded, in order.
     waiting: VecDeque<Recording>,
@@ -104,14 +59,16 @@ struct Writer {
     failed_at: Option<Instant>,
     /// Until when the next transaction may wait for more, where the last one had much.
     gather_until: Option<Instant>,
+    /// What the console says of outcomes that were there already.
+    overlap_lines: Pace<Instant>,
     is_stopping: bool,
 }
 
 impl Writer {
-    fn new(store: Arc<dyn Store>, report: Report, metrics: Arc<Metrics>) -> Writer {
+    fn new(store: Arc<dyn Store>, reports: Reports, metrics: Arc<Metrics>) -> Writer {
         Writer {
             store,
-            report,
+            reports,
             metrics,
             waiting: VecDeque::new(),
             states: BTreeMap::new(),
@@ -122,6 +79,7 @@ impl Writer {
             removing: VecDeque::new(),
             failed_at: None,
             gather_until: None,
+            overlap_lines: Pace::new(COMPLAINT_LINES_BURST, COMPLAINT_LINE_PACE, Instant::now()),
             is_stopping: false,
         }
     }
@@ -264,7 +222,7 @@ impl Writer {
             }
         };
         match done {
-            Ok(()) => {
+            Ok(_) => {
                 for (job, _, reply) in settings {
                     self.states.remove(&job);
                     answer(reply, Ok(()));
@@ -279,7 +237,7 @@ impl Writer {
                 self.states_since.get_or_insert_with(Instant::now);
                 self.fail(&error);
                 for (_, _, reply) in settings {
-                    answer(reply, Err(StoreError::Io(error.to_string())));
+                    answer(reply, Err(StoreError::Unavailable(error.to_string())));
                 }
             }
         }
@@ -301,7 +259,7 @@ impl Writer {
                 for ((id, job), reply) in ids.into_iter().zip(jobs).zip(replies) {
                     let total = job.grid.as_ref().map_or(0, Grid::total);
                     let stored = StoredJob::new(id, job, total, false);
-                    self.tell(Event::Published(Box::new(stored), reply));
+                    self.tell(Report::Changed(Change::Publish(Box::new(stored), reply)));
                 }
             }
             // It may be one of them that does not fit.
@@ -313,7 +271,7 @@ impl Writer {
             }
             Err(error) => {
                 for reply in replies {
-                    answer(reply, Err(StoreError::Io(error.to_string())));
+                    answer(reply, Err(StoreError::Unavailable(error.to_string())));
                 }
             }
         }
@@ -323,43 +281,52 @@ impl Writer {
         match write {
             // These have their own places, see `take`.
             Write::Record(_) | Write::SetState(..) | Write::Submit(..) | Write::Stop => {}
-            Write::CreateJob(job, reply) => answer(reply, self.store.create_job(&job)),
-            Write::AppendInputs(job, first, inputs, lines, reply) => {
-                answer(reply, self.store.append_lines(job, first, &inputs, &lines));
-            }
-            Write::Publish(job, reply) => match self.store.publish(job.id, job.is_open) {
-                Ok(()) => self.tell(Event::Published(job, reply)),
-                Err(error) => answer(reply, Err(error)),
-            },
-            Write::Grow(job, first, inputs, lines, is_open, reply) => {
-                let total = first + inputs.len() as u64;
-                match self.store.append_lines(job, first, &inputs, &lines) {
-                    Err(error) => answer(reply, Err(error)),
-                    Ok(()) if is_open => self.tell(Event::Grown(job, total, true, reply)),
-                    Ok(()) => match self.store.publish(job, false) {
-                        Ok(()) => self.tell(Event::Grown(job, total, false, reply)),
-                        Err(error) => {
-                            // It has grown all the same, and is closed when that is asked again.
-                            let (grown, _) = oneshot::channel();
-                            self.tell(Event::Grown(job, total, true, grown));
-                            answer(reply, Err(error));
-                        }
-                    },
-                }
-            }
             Write::NoteAppended(job, at_ms) => drop(self.store.note_appended(job, at_ms)),
-            Write::Close(job, reply) => match self.store.publish(job, false) {
-                Ok(()) => self.tell(Event::Closed(job, reply)),
-                Err(error) => answer(reply, Err(error)),
-            },
+            Write::CreateJob(job, reply) => answer(reply, self.store.create_job(&job)),
+            Write::AppendInputs(inputs, reply) => answer(reply, self.append(&inputs)),
             Write::Discard(job, reply) => answer(reply, self.store.discard(job)),
-            Write::Remove(job, why, reply) => self.remove(job, why, reply),
+            Write::Grow(inputs, growth) => match self.append(&inputs) {
+                Ok(()) => self.change(growth),
+                Err(error) => growth.refuse(error),
+            },
+            Write::Change(change) => self.change(change),
         }
     }
 
-    fn remove(&mut self, job: JobId, why: Removable, reply: Reply<()>) {
+    fn append(&self, inputs: &NewInputs) -> Result<(), StoreError> {
+        self.store.append_lines(inputs.job, inputs.first, &inputs.inputs, &inputs.lines)
+    }
+
+    /// Makes a change in the store, and has the dispatcher make it too.
+    fn change(&mut self, change: Change) {
+        let changed = match &change {
+            Change::Publish(job, _) if job.is_open => self.store.publish_open(job.id),
+            Change::Publish(job, _) => self.store.publish(job.id),
+            // Its inputs are there.
+            Change::Grow { is_open: true, .. } => Ok(()),
+            Change::Grow { job, .. } | Change::Close(job, _) => self.store.close(*job),
+            Change::Remove(job, why, _) => self.remove(*job, *why),
+        };
+        match (changed, change) {
+            (Ok(()), change) => self.tell(Report::Changed(change)),
+            (Err(error), Change::Grow { job, total, reply, .. }) => {
+                // It has grown all the same, and is closed when that is asked again.
+                let (grown, _) = oneshot::channel();
+                self.tell(Report::Changed(Change::Grow {
+                    job,
+                    total,
+                    is_open: true,
+                    reply: grown,
+                }));
+                answer(reply, Err(error));
+            }
+            (Err(error), change) => change.refuse(error),
+        }
+    }
+
+    fn remove(&mut self, job: JobId, why: Removable) -> Result<(), StoreError> {
         if self.removing.contains(&job) {
-            return answer(reply, Err(StoreError::Missing(job)));
+            return Err(StoreError::NoSuchJob(job));
         }
         // What was taken of it before it was over is recorded before it goes.
         if self.failed_at.is_none() {
@@ -368,19 +335,15 @@ impl Writer {
         let is_written = || self.waiting.iter().all(|recording| recording.job != job);
         if self.failed_at.is_some() && !is_written() {
             let said = format!("job {job} has outcomes that wait for the disk");
-            return answer(reply, Err(StoreError::Io(said)));
+            return Err(StoreError::Unavailable(said));
         }
         if why == Removable::SetAside {
             // Its state in the store is what it was before.
             self.store.set_aside(job);
         }
-        match self.store.remove(job) {
-            Ok(is_left) => {
-                self.removing.extend(is_left.then_some(job));
-                self.tell(Event::Removed(job, reply));
-            }
-            Err(error) => answer(reply, Err(error)),
-        }
+        let is_left = self.store.remove(job)?;
+        self.removing.extend(is_left.then_some(job));
+        Ok(())
     }
 
     fn remove_part(&mut self) {
@@ -392,7 +355,7 @@ impl Writer {
                     self.recover();
                 }
             }
-            Err(StoreError::Missing(_)) => {}
+            Err(StoreError::NoSuchJob(_)) => {}
             // Nobody sees it any more, and the rest of it is in nobody's way.
             Err(error @ StoreError::Damaged { .. }) => error!("it stays in the file: {error}"),
             Err(error) => {
@@ -409,34 +372,82 @@ impl Writer {
         }
         let began = Instant::now();
         match self.commit() {
-            Ok(()) => {
+            Ok(fresh) => {
                 self.metrics.commit.observe(began.elapsed().as_secs_f64());
                 self.states.clear();
                 self.states_since = None;
                 self.recover();
                 self.gather_until =
                     (self.waiting.len() >= COMMIT_BUSY).then(|| began + COMMIT_GATHER);
+                let dropped = self.drop_known(fresh);
                 let recorded = Recorded::all(self.waiting.drain(..));
-                self.tell(Event::Recorded(recorded));
+                self.tell(Report::Recorded(recorded));
+                for (job, dropped) in dropped {
+                    self.tell_of_overlap(job, dropped);
+                }
             }
             Err(error) => self.fail(&error),
         }
     }
 
-    /// Commits what waits. A job that is damaged where its outcomes or its state belong is set aside: the
-    /// others need not wait for it.
-    fn commit(&mut self) -> Result<(), StoreError> {
+    /// Commits what waits. A job that alone is the reason why that cannot be, since it is damaged where its
+    /// outcomes or its state belong or is not there, is set aside: the others need not wait for it.
+    fn commit(&mut self) -> Result<Vec<Fresh>, StoreError> {
         loop {
             match self.store.commit(self.waiting.make_contiguous(), &self.states) {
-                Err(StoreError::Damaged { job, what, .. })
-                    if self.states.contains_key(&job)
-                        || self.waiting.iter().any(|recording| recording.job == job) =>
+                Err(error)
+                    if let Some((job, what)) = error.of_job()
+                        && (self.states.contains_key(&job)
+                            || self.waiting.iter().any(|recording| recording.job == job)) =>
                 {
                     self.set_aside(job, what);
                 }
                 done => return done,
             }
         }
+    }
+
+    /// Leaves what was new of that which was committed, and gives how many outcomes of which jobs were
+    /// not: others of their tasks were there already. That is no failure, and recording goes on.
+    fn drop_known(&mut self, fresh: Vec<Fresh>) -> BTreeMap<JobId, u64> {
+        let mut dropped = BTreeMap::new();
+        if fresh.iter().all(|fresh| *fresh == Fresh::All) {
+            return dropped;
+        }
+        for (recording, fresh) in std::mem::take(&mut self.waiting).into_iter().zip(fresh) {
+            let Fresh::Only(new) = fresh else {
+                self.waiting.push_back(recording);
+                continue;
+            };
+            let tasks = recording.first..recording.first + recording.outcomes.len();
+            let known = gaps(&tasks, new.iter().cloned());
+            self.warn_of_overlap(recording.job, &known);
+            let count: u64 = known.iter().map(|tasks| tasks.end - tasks.start).sum();
+            *dropped.entry(recording.job).or_default() += count;
+            self.waiting.extend(new.iter().map(|tasks| recording.part(tasks)));
+        }
+        dropped
+    }
+
+    fn warn_of_overlap(&mut self, job: JobId, known: &[Range<u64>]) {
+        let (Some(first), Some(last)) = (known.first(), known.last()) else { return };
+        if self.overlap_lines.take(Instant::now()) {
+            warn!(
+                "job {job}: tasks within {}..{} have outcomes already, which stand: another server writes                  to this store, or it is a fault of this one",
+                first.start, last.end
+            );
+        }
+    }
+
+    fn tell_of_overlap(&self, job: JobId, dropped: u64) {
+        self.tell(match self.store.tally(job) {
+            Ok(tally) => Report::Overlapped(Overlap { job, dropped, tally }),
+            // What is recorded of it is not known then, and is at the next start.
+            Err(error) => {
+                let what = error.of_job().map_or_else(|| error.to_string(), |(_, what)| what);
+                Report::SetAside { job, what, lost: dropped }
+            }
+        });
     }
 
     /// Drops what waits of a job that cannot be written to.
@@ -446,7 +457,7 @@ impl Writer {
         let lost = lost.map(|recording| recording.outcomes.len()).sum();
         self.waiting.retain(|recording| recording.job != job);
         self.states.remove(&job);
-        self.tell(Event::SetAside { job, what, lost });
+        self.tell(Report::SetAside { job, what, lost });
     }
 
     /// Looks whether what will be written can be, while there is nothing to write.
@@ -463,18 +474,18 @@ impl Writer {
     /// What was written last succeeded.
     fn recover(&mut self) {
         if self.failed_at.take().is_some() {
-            self.tell(Event::StoreFails(None));
+            self.tell(Report::StoreFails(None));
         }
     }
 
     fn fail(&mut self, error: &StoreError) {
         self.failed_at = Some(Instant::now());
-        self.tell(Event::StoreFails(Some(error.to_string())));
+        self.tell(Report::StoreFails(Some(error.to_string())));
     }
 
-    fn tell(&self, event: Event) {
+    fn tell(&self, report: Report) {
         // Without a dispatcher the server is stopping, and nobody counts any more.
-        self.report.send(event).ok();
+        self.reports.send(report).ok();
     }
 
     fn give_up(self) {
@@ -485,294 +496,5 @@ impl Writer {
     }
 }
 
-fn answer<T>(reply: Reply<T>, done: Result<T, StoreError>) {
-    // Whoever asked may have left; what is written stays written.
-    reply.send(done).ok();
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::store::{Loaded, MemoryStore, Run, Sample};
-    use std::ops::Range;
-    use std::sync::Mutex;
-    use tequio_protocol::grid::Axis;
-    use tequio_protocol::ids::WorkerId;
-    use tequio_protocol::number::Number;
-    use tequio_protocol::op::Op;
-    use tequio_protocol::outcome::Outcome;
-
-    /// The name of a job that does not fit on the disk.
-    const TOO_LARGE: &str = "too large";
-
-    /// A store that notes its transactions.
-    #[derive(Default)]
-    struct Noting {
-        store: MemoryStore,
-        notes: Mutex<Vec<String>>,
-        /// What the first commits fail with.
-        failing: Mutex<Vec<StoreError>>,
-    }
-
-    impl Noting {
-        fn note(&self, note: String) {
-            self.notes.lock().unwrap().push(note);
-        }
-    }
-
-    impl Store for Noting {
-        fn load(&self) -> Result<Loaded, StoreError> {
-            self.store.load()
-        }
-
-        fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError> {
-            self.note("create".to_owned());
-            self.store.create_job(job)
-        }
-
-        fn submit_all(&self, jobs: &[NewJob]) -> Result<Vec<JobId>, StoreError> {
-            self.note(format!("submit {}", jobs.len()));
-            if jobs.iter().any(|job| job.name == TOO_LARGE) {
-                return Err(StoreError::Io("the disk is full".to_owned()));
-            }
-            self.store.submit_all(jobs)
-        }
-
-        fn append_lines(
-            &self,
-            job: JobId,
-            first: u64,
-            inputs: &[RepeatMultiply],
-            lines: &[LineRun],
-        ) -> Result<(), StoreError> {
-            self.store.append_lines(job, first, inputs, lines)
-        }
-
-        fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError> {
-            self.store.publish(job, is_open)
-        }
-
-        fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
-            self.store.note_appended(job, at_ms)
-        }
-
-        fn discard(&self, job: JobId) -> Result<(), StoreError> {
-            self.store.discard(job)
-        }
-
-        fn set_aside(&self, job: JobId) {
-            self.store.set_aside(job);
-        }
-
-        fn remove(&self, job: JobId) -> Result<bool, StoreError> {
-            self.store.remove(job)
-        }
-
-        fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError> {
-            self.store.set_state(job, state)
-        }
-
-        fn commit(
-            &self,
-            recordings: &[Recording],
-            states: &BTreeMap<JobId, JobState>,
-        ) -> Result<(), StoreError> {
-            self.note(format!("commit {} {}", recordings.len(), states.len()));
-            match self.failing.lock().unwrap().pop() {
-                Some(error) => Err(error),
-                None => self.store.commit(recordings, states),
-            }
-        }
-
-        fn outcomes(
-            &self,
-            job: JobId,
-            range: Range<u64>,
-            max: u64,
-        ) -> Result<Vec<Run>, StoreError> {
-            self.store.outcomes(job, range, max)
-        }
-
-        fn sample(&self, job: JobId, indices: &[u64], max: u64) -> Result<Sample, StoreError> {
-            self.store.sample(job, indices, max)
-        }
-
-        fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
-            self.store.inputs(job, range)
-        }
-
-        fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
-            self.store.lines(job, range)
-        }
-    }
-
-    fn job() -> NewJob {
-        let one = || Axis::value_of(1.0).unwrap();
-        let times = Axis::range(0.0, 1.0, 100).unwrap();
-        let grid = Some(Grid::new(one(), one(), times).unwrap());
-        NewJob {
-            name: String::new(),
-            op: Op::RepeatMultiply,
-            priority: 0,
-            grid,
-            submitted_at_ms: 0,
-        }
-    }
-
-    fn record(job: JobId, first: u64) -> Write {
-        Write::Record(Recording {
-            job,
-            first,
-            outcomes: [Outcome::Result(Number(1.0))].into_iter().collect(),
-            worker: WorkerId(1),
-            agent: String::new(),
-            duration_ms: None,
-            recorded_at_ms: 0,
-        })
-    }
-
-    /// What becomes of writes that all wait when the thread starts, and what the dispatcher is told.
-    fn written(store: Arc<Noting>, writes: Vec<Write>) -> (Vec<String>, Vec<Event>) {
-        let (queue, queued) = mpsc::channel();
-        for write in writes.into_iter().chain([Write::Stop]) {
-            queue.send(Queued::from(write)).unwrap();
-        }
-        let (report, mut reports) = tokio::sync::mpsc::unbounded_channel();
-        let metrics = Arc::new(Metrics::default());
-        start(store.clone(), queued, report, metrics).unwrap().join().unwrap();
-        let mut told = Vec::new();
-        while let Ok(event) = reports.try_recv() {
-            told.push(event);
-        }
-        let notes = std::mem::take(&mut *store.notes.lock().unwrap());
-        (notes, told)
-    }
-
-    fn reply<T>() -> Reply<T> {
-        oneshot::channel().0
-    }
-
-    #[test]
-    fn outcomes_do_not_wait_for_submissions_and_these_are_entered_in_groups() {
-        let store = Arc::new(Noting::default());
-        let id = store.store.submit(&job()).unwrap();
-        let submissions = 2 * COMMIT_SUBMISSIONS_MAX + 5;
-        let mut writes: Vec<Write> =
-            (0..submissions).map(|_| Write::Submit(job(), reply())).collect();
-        writes.push(record(id, 0));
-        let (notes, told) = written(store, writes);
-        let all = format!("submit {COMMIT_SUBMISSIONS_MAX}");
-        assert_eq!(notes, ["commit 1 0", &all, &all, "submit 5"]);
-        assert!(matches!(told[0], Event::Recorded(_)), "{:?}", told[0]);
-        assert_eq!(told.len(), 1 + submissions, "each of them is told of");
-    }
-
-    #[test]
-    fn a_submission_that_does_not_fit_keeps_no_other() {
-        let store = Arc::new(Noting::default());
-        let id = store.store.submit(&job()).unwrap();
-        let (too_large, mut refused) = oneshot::channel();
-        let large = NewJob { name: TOO_LARGE.to_owned(), ..job() };
-        let writes = vec![
-            Write::Submit(job(), reply()),
-            Write::Submit(large, too_large),
-            Write::Submit(job(), reply()),
-            Write::CreateJob(job(), reply()),
-            Write::Submit(job(), reply()),
-            Write::Submit(job(), reply()),
-            record(id, 0),
-        ];
-        let (notes, told) = written(store, writes);
-        let all =
-            ["commit 1 0", "submit 3", "submit 1", "submit 1", "submit 1", "create", "submit 2"];
-        assert_eq!(notes, all);
-        assert!(matches!(refused.try_recv(), Ok(Err(StoreError::Io(_)))));
-        assert_eq!(told.len(), 1 + 4, "the others are entered: {told:?}");
-    }
-
-    #[test]
-    fn states_that_wait_are_written_together_behind_what_was_taken_before() {
-        let store = Arc::new(Noting::default());
-        let id = store.store.submit(&job()).unwrap();
-        let states = [JobState::Paused, JobState::Running].into_iter().cycle().take(1000);
-        let mut writes: Vec<Write> =
-            states.map(|state| Write::SetState(id, state, reply())).collect();
-        writes.insert(500, record(id, 0));
-        let (notes, _) = written(store.clone(), writes);
-        assert_eq!(notes, ["commit 1 0", "commit 0 1"]);
-        assert_eq!(store.load().unwrap().jobs[0].state, JobState::Running, "the last one stands");
-    }
-
-    #[test]
-    fn a_state_that_cannot_be_written_does_not_keep_others_from_being_recorded() {
-        for (state, commits) in [(JobState::Done, 2), (JobState::Paused, 1)] {
-            let store = Arc::new(Noting::default());
-            let [damaged, whole] = [(); 2].map(|()| store.store.submit(&job()).unwrap());
-            let what = "a page is damaged".to_owned();
-            let error = StoreError::Damaged { job: damaged, name: String::new(), what };
-            let (report, mut reports) = tokio::sync::mpsc::unbounded_channel();
-            let mut writer = Writer::new(store.clone(), report, Arc::default());
-            let (reply, mut answered) = oneshot::channel();
-            writer.take(Write::SetState(damaged, state, reply).into());
-            if state == JobState::Paused {
-                store.failing.lock().unwrap().push(error);
-                writer.set_states();
-                assert!(matches!(answered.try_recv(), Ok(Err(StoreError::Damaged { .. }))));
-            } else {
-                store.failing.lock().unwrap().push(error);
-            }
-            writer.take(record(whole, 0).into());
-            store.notes.lock().unwrap().clear();
-            writer.record_all();
-            assert_eq!(store.notes.lock().unwrap().len(), commits, "{state:?}");
-            let told = std::iter::from_fn(|| reports.try_recv().ok());
-            let told: Vec<Event> = told.collect();
-            let is_aside = |event: &Event| match event {
-                Event::SetAside { job, lost: 0, .. } => *job == damaged,
-                _ => false,
-            };
-            assert!(told.len() == 2 && is_aside(&told[0]), "{told:?}");
-            assert!(matches!(told[1], Event::Recorded(_)), "{told:?}");
-        }
-    }
-
-    #[test]
-    fn the_last_state_of_a_job_stands_also_where_writing_failed() {
-        for failures in 0..3 {
-            let store = Arc::new(Noting::default());
-            let id = store.store.submit(&job()).unwrap();
-            let io = || StoreError::Io("the disk is full".to_owned());
-            store.failing.lock().unwrap().extend((0..failures).map(|_| io()));
-            let (report, _reports) = tokio::sync::mpsc::unbounded_channel();
-            let mut writer = Writer::new(store.clone(), report, Arc::default());
-            for state in [JobState::Paused, JobState::Done] {
-                writer.take(Write::SetState(id, state, reply()).into());
-            }
-            writer.set_states();
-            for _ in 0..failures {
-                writer.record_all();
-            }
-            assert!(writer.states.is_empty(), "after {failures} failures");
-            let state = store.load().unwrap().jobs[0].state;
-            assert_eq!(state, JobState::Done, "after {failures} failures");
-        }
-    }
-
-    #[test]
-    fn a_job_that_cannot_be_written_to_does_not_keep_others_from_being_recorded() {
-        let store = Arc::new(Noting::default());
-        let [damaged, whole] = [(); 2].map(|()| store.store.submit(&job()).unwrap());
-        let what = "a page is damaged".to_owned();
-        let error = StoreError::Damaged { job: damaged, name: String::new(), what: what.clone() };
-        store.failing.lock().unwrap().push(error);
-        let writes = vec![record(damaged, 0), record(whole, 0), record(damaged, 1)];
-        let (notes, told) = written(store, writes);
-        assert_eq!(notes, ["commit 3 0", "commit 1 0"]);
-        let is_aside = |event: &Event| match event {
-            Event::SetAside { job, what: said, lost: 2 } => *job == damaged && *said == what,
-            _ => false,
-        };
-        assert!(is_aside(&told[0]), "{:?}", told[0]);
-        assert!(matches!(&told[1], Event::Recorded(recorded) if recorded[0].job == whole));
-    }
-}
+mod tests;

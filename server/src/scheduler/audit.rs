@@ -2,7 +2,8 @@
 //! are computed again, drawn after they came, and all of the second, where the server can.
 
 use super::intervals::count;
-use super::{Inputs, Job, Mode};
+use super::job::Job;
+use super::{Inputs, Mode};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::fmt;
@@ -69,8 +70,8 @@ impl Failures {
 pub(super) struct Credit {
     /// Results that were audited and right.
     pub(super) audited: u64,
-    /// Results that were taken and new.
-    pub(super) taken: u64,
+    /// Results that were accepted and new.
+    pub(super) accepted: u64,
     /// Of these, the ones since it last held up others.
     pub(super) standing: u64,
     /// Failures that were refuted.
@@ -78,9 +79,9 @@ pub(super) struct Credit {
 }
 
 impl Credit {
-    /// Counts results that were taken and new.
-    pub(super) fn add_taken(&mut self, tasks: u64) {
-        self.taken += tasks;
+    /// Counts results that were accepted and new.
+    pub(super) fn add_accepted(&mut self, tasks: u64) {
+        self.accepted += tasks;
         self.standing += tasks;
     }
 
@@ -92,29 +93,43 @@ impl Credit {
     /// Counts a failure that was refuted, and says whether that is one too many.
     pub(super) fn add_refuted(&mut self) -> bool {
         self.refuted += 1;
-        self.refuted > REFUTED_MAX + self.taken / AUDITED_FIRST
+        self.refuted > REFUTED_MAX + self.accepted / AUDITED_FIRST
     }
 
     /// What was shown on a connection since, in plain mode perhaps, is added.
     pub(super) fn add(&mut self, since: Credit) {
         self.audited += since.audited;
-        self.taken += since.taken;
+        self.accepted += since.accepted;
         self.standing += since.standing;
         self.refuted += since.refuted;
     }
 }
 
+/// What an audit of a message came to.
+pub(super) enum Verdict {
+    /// Nothing was found wrong.
+    Right {
+        /// Results that were computed again.
+        audited: u64,
+    },
+    /// A result is wrong.
+    Wrong(Wrong),
+}
+
+/// A wrong result.
+pub(super) struct Wrong {
+    pub(super) index: u64,
+    pub(super) got: Number,
+    /// What was found right of the same message, where all of it was audited.
+    pub(super) right: Vec<Range<u64>>,
+}
+
 /// Which results of a message are audited, of those that are new: duplicates and what is settled
-/// already cannot be recorded, and must not thin the sample.
+/// already cannot be recorded, and must not thin the audit.
 ///
 /// One is drawn in each stretch of as many neighbours as it is to be one of, so each has the same
 /// chance, also in a message of one result; lies that lie together are found sooner.
-pub(super) fn draw(
-    random: &mut StdRng,
-    credit: Credit,
-    fresh: &[Range<u64>],
-    mode: Mode,
-) -> Vec<u64> {
+fn draw(random: &mut StdRng, credit: Credit, fresh: &[Range<u64>], mode: Mode) -> Vec<u64> {
     let tasks: u64 = fresh.iter().map(count).sum();
     let every = match mode {
         Mode::Plain => 1,
@@ -149,9 +164,37 @@ pub(super) struct Claims<'a> {
 }
 
 impl Claims<'_> {
+    /// Computes some of the new results again, and believes the others for it.
+    pub(super) fn judge(
+        &self,
+        random: &mut StdRng,
+        credit: Credit,
+        fresh: &[Range<u64>],
+    ) -> Verdict {
+        let drawn = draw(random, credit, fresh, self.mode);
+        let Some((index, got)) = self.find_wrong(&drawn, fresh) else {
+            return Verdict::Right { audited: drawn.len() as u64 };
+        };
+        // Of one that lies from the first on nothing is lost: what was audited is known to be right.
+        let is_all = drawn.len() as u64 == fresh.iter().map(count).sum::<u64>();
+        let right = if is_all { self.find_right(&drawn) } else { Vec::new() };
+        Verdict::Wrong(Wrong { index, got, right })
+    }
+
+    /// The tasks that the message is about.
+    pub(super) fn range(&self) -> Range<u64> {
+        self.first..self.first.saturating_add(self.results.len() as u64)
+    }
+
+    /// What it says of some of them.
+    pub(super) fn results_of(&self, tasks: &Range<u64>) -> Numbers {
+        let place = |index: u64| (index - self.first) as usize;
+        self.results.slice(place(tasks.start)..place(tasks.end))
+    }
+
     /// A result that is wrong, with its index: one that was drawn, or a new one that is not finite and
     /// must be.
-    pub(super) fn find_wrong(&self, drawn: &[u64], fresh: &[Range<u64>]) -> Option<(u64, Number)> {
+    fn find_wrong(&self, drawn: &[u64], fresh: &[Range<u64>]) -> Option<(u64, Number)> {
         let mut compute = Op::RepeatMultiply.computer();
         let mut is_wrong = |index: &u64| {
             !self.is_right(*index, Number(compute(&self.inputs.of(*index))))
@@ -168,7 +211,7 @@ impl Claims<'_> {
     }
 
     /// Those of some indices, which ascend, whose results are right.
-    pub(super) fn find_right(&self, indices: &[u64]) -> Vec<Range<u64>> {
+    fn find_right(&self, indices: &[u64]) -> Vec<Range<u64>> {
         let mut right: Vec<Range<u64>> = Vec::new();
         for &index in indices {
             if !self.is_right(index, self.inputs.compute(index)) {
@@ -224,7 +267,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_are_of_what_is_new_and_of_all_of_it() {
+    fn audits_are_of_what_is_new_and_of_all_of_it() {
         let fresh = [10..11, 100..103, 5000..5200];
         let mut random = StdRng::seed_from_u64(7);
         let mut seen = BTreeSet::new();
@@ -242,7 +285,7 @@ mod tests {
         let mut credit = Credit::default();
         assert!((0..REFUTED_MAX).all(|_| !credit.add_refuted()));
         assert!(credit.add_refuted());
-        credit.taken = 2 * AUDITED_FIRST;
+        credit.accepted = 2 * AUDITED_FIRST;
         assert!(!credit.add_refuted());
         assert!(credit.add_refuted());
     }

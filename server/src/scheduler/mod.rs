@@ -1,62 +1,153 @@
 //! Who computes what: pure policy. No I/O and no clock (every call takes `now`, a time since an
 //! origin that the caller chooses once), and no chance but what follows from a seed.
 //!
-//! A job is an interval of indices. Of each job the scheduler keeps what is *settled* (an outcome
-//! was taken), what is out in leases, and what is *pending*, as sets of intervals; every index is
-//! in one of them. So memory and cost follow the leases out, not the tasks; only a task that
-//! failed has an entry of its own.
+//! A job is an interval of indices. Of each job the scheduler keeps which tasks are *pending*, which
+//! are *leased* and which are *settled*, as sets of intervals. So memory and cost follow the leases
+//! out, not the tasks; only a task that failed has an entry of its own.
 //!
 //! What is settled here is not yet durable: the caller records it, and reports it after that.
+//!
+//! # The modules
+//!
+//! [`Scheduler`] owns all state, and state lies beside verbs. What touches one job, worker or lease only
+//! is a method of that; each verb is a module with a part of `impl Scheduler`.
+//!
+//! State:
+//! - `job`, with the `copies` of its leases and their `holders`; `lease`; `worker`, with its `memory`:
+//!   leases that are `past`, `speeds`, and credit (`audit`);
+//! - `sessions` of workers that may come back, `suspects` (addresses), and which workers are `able`;
+//! - below these `intervals`, and tables by ids: `slab_map` and `ids_hash`.
+//!
+//! Verbs:
+//! - `enter`: jobs and workers come, and change;
+//! - `queues`: which of them wait, and who is next;
+//! - `lend`: a worker is given a lease, a copy of one, or what another holds in vain;
+//! - `hold`: a worker says that it goes on, and is believed for a while;
+//! - `judge`: whose answers count, what failures are believed, strikes;
+//! - `settle`: results that are right are accepted, once;
+//! - `end`: leases expire, go back or are revoked; jobs and workers leave.
+//!
+//! An answer passes through them like this: `judge` finds its lease, `audit` draws which of its results
+//! are computed again, `settle` accepts what is new and moves the lease's front, and at the end of the
+//! lease `end` moves that to its worker's past. Whatever changes a job or a worker puts it into its queue
+//! last. `invariants` says what must hold after each call.
+//!
+//! # The stages of a task, and the states of a lease
+//!
+//! A task is in exactly one stage. *Pending*: nobody has it. *Leased*: it is in the rest of a lease that is
+//! out, or of several, which are copies then. *Settled*: its outcome was accepted. *Claimed* will come
+//! between the last two: outcomes that a worker has sent and nobody has judged yet. Today they are judged
+//! in the call that brings them, so no task is in that stage between two calls.
+//!
+//! ```text
+//!    add_job,               lend
+//!    grow_job  ┌─────────┐ ─────────────────────► ┌────────┐ ──┐ a copy more,
+//!   ─────────► │ pending │                        │ leased │   │ or one fewer
+//!              └─────────┘ ◄───────────────────── └────────┘ ◄─┘
+//!                   │       the last lease with it    │
+//!                   │       ends, or it failed        │ a right result; the last failure;
+//!                   │                                 │ a failure that the server refutes
+//!                   │                                 ▼
+//!                   │                            ┌─────────┐  add_job, for outcomes of before
+//!                   └──────────────────────────► │ settled │ ◄────────────────────────────────
+//!                     a right result of a past   └─────────┘
+//!                     lease; the last attempt of
+//!                     a plain client that left
+//! ```
+//!
+//! A pending task that has failed is *to be retried*: it is lent alone, to others than those that tried it
+//! where there are any, and has more time. Its failures are forgotten once it is settled.
+//!
+//! A lease is out, and then past:
+//!
+//! ```text
+//!    grant          set_inputs       progress        its time is over
+//!   ───────► unsent ──────────► out ────────► kept ──────────────────► stalled
+//!                                ▲             │                          │
+//!                                └─────────────┴────── an answer ─────────┘
+//!
+//!   Each of these four ends:
+//!     answered to its end ............................ past
+//!     all of it settled by others, or its job gone ... past, revoked
+//!     released, abandoned, or withdrawn unsent ....... past
+//!     expired, or taken over ......................... past, late (unsent: past)
+//!     a wrong result of a plain client ............... past, refused, revoked
+//!     its connection lost ............................ in a session (unsent: forgotten)
+//!     its worker removed, or turned away ............. forgotten
+//!
+//!   What is past goes on:
+//!     late, and answered to its end, released, abandoned, or revoked as others were faster ... past
+//!     a wrong result of a plain client ............... refused, revoked
+//!     its connection lost ............................ in a session
+//!     in a session, and that is resumed .............. past, resumed
+//!     too many, a session over, its worker gone ...... forgotten
+//! ```
+//!
+//! - *Kept*: its deadline was moved, since its worker says that it goes on and answers nothing. *Stalled*:
+//!   the time that it had for an answer is over by now. Somebody idle takes a stalled lease over; where
+//!   there is little room for leases, it goes back to pending at once. From a newcomer a lease is taken
+//!   over without having stalled.
+//! - *Past*: results of it still count where nobody was faster.
+//! - *Late*: it takes a place of its worker, which may be computing it all the same.
+//! - *Refused*: what still comes of it is dropped, and is no offence.
+//! - *Revoked*: its worker is told to drop it.
+//! - *Resumed*: a gap in what comes of it is no offence, since answers may have been lost with its
+//!   connection. It takes no place, even if it was late.
+//! - *Forgotten*: an answer to it is refused. That is a strike, unless it was lent before its worker lost a
+//!   connection.
 
-mod answers;
+mod able;
 mod audit;
-mod families;
+mod copies;
+mod end;
+mod enter;
+mod hold;
 mod holders;
-mod holding;
 mod ids_hash;
 mod intervals;
+mod invariants;
+mod job;
+mod judge;
+mod lease;
+mod lend;
+mod memory;
+mod past;
+mod queues;
 mod sessions;
-mod slots;
+mod settle;
+mod slab_map;
 mod speeds;
 mod suspects;
 #[cfg(test)]
 mod tests;
+mod worker;
 
 pub use crate::bounds::Origin;
 pub use audit::{Failures, PLAIN_TOLERANCE, Trust};
 pub use intervals::Intervals;
-pub use sessions::Session;
+pub use sessions::SessionId;
 
-use families::Families;
-use holders::Holders;
-use holding::deadline_after;
+use able::Able;
 use ids_hash::IdMap;
-use intervals::count;
+use job::Job;
+use lease::Lease;
+use past::LateInputs;
+use rand::SeedableRng;
 use rand::rngs::StdRng;
-use rand::{RngExt, SeedableRng};
-use sessions::{Kept, LateInputs, Memory, Past, Sessions};
-use slots::Slots;
+use sessions::Sessions;
+use slab_map::SlabMap;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use suspects::Suspects;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::{
-    DEADLINE_MIN, GRANT_SCAN_MAX, LEASE_COPIES_MAX, RETRY_PATIENCE_FACTOR,
-};
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::Outcomes;
-
-/// A share of the newest measurement in a running estimate: half, so that three leases make an
-/// old speed a memory.
-const NEWEST_SHARE: f64 = 0.5;
-
-/// Below this, a time per task is a clock's grain and no measurement, in seconds.
-const TASK_S_MIN: f64 = 1e-9;
+use worker::{Demand, Worker};
 
 /// A job, as the scheduler needs to know it.
 #[derive(Clone, Debug)]
@@ -205,8 +296,8 @@ pub struct Lent {
 #[derive(Debug)]
 pub struct Scheduler {
     jobs: IdMap<JobId, Job>,
-    workers: Slots<WorkerId, Worker>,
-    leases: Slots<LeaseId, Lease>,
+    workers: SlabMap<WorkerId, Worker>,
+    leases: SlabMap<LeaseId, Lease>,
     /// What is known of workers that may come back.
     sessions: Sessions,
     late_inputs: LateInputs,
@@ -218,8 +309,8 @@ pub struct Scheduler {
     turn: u64,
     /// Jobs that have something to hand out, the next one first.
     ready: BTreeSet<(Reverse<i32>, u64, JobId)>,
-    /// Workers that may take more: those with an idle slot first, then by turns.
-    hungry: BTreeSet<(Hunger, u64, WorkerId)>,
+    /// Workers that may be lent more: those with an idle slot first, then by turns.
+    waiting: BTreeSet<(Demand, u64, WorkerId)>,
     deadlines: BTreeSet<(Duration, LeaseId)>,
     /// Leases that are out for longer than their time because their workers say that they go on, by
     /// when that was over; and those for which it is by now.
@@ -239,103 +330,14 @@ pub struct Scheduler {
     random: StdRng,
 }
 
-/// Workers that answer in time and have slots.
-#[derive(Debug, Default)]
-struct Able {
-    workers: usize,
-    /// How many there are at each address that has some.
-    at: HashMap<Origin, usize>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Hunger {
-    /// A slot is idle.
-    Idle,
-    /// The same of a worker that has shown nothing.
-    IdleNewcomer,
-    /// Every slot has work, and none waits behind it.
-    Ahead,
-}
-
-#[derive(Debug)]
-struct Job {
-    spec: JobSpec,
-    pending: Intervals,
-    /// Tasks that failed and wait for another attempt.
-    retry: BTreeSet<u64>,
-    attempts: BTreeMap<u64, Attempts>,
-    /// What is out.
-    families: Families,
-    /// Who has that.
-    holders: Holders,
-    task_s: Option<f64>,
-    turn: u64,
-    is_ready: bool,
-}
-
-/// Who has tried a task, and where.
-#[derive(Debug, Default)]
-struct Attempts {
-    by: Vec<(WorkerId, Origin)>,
-}
-
-#[derive(Debug)]
-struct Worker {
-    origin: Origin,
-    mode: Mode,
-    slots: u32,
-    /// Those that it holds, the oldest first.
-    leases: Vec<LeaseId>,
-    /// What these still have to answer.
-    tasks_held: u64,
-    /// Leases that expired, while nothing is heard of any lease: it may be frozen.
-    overdue: u32,
-    /// Leases that expired and that it may be computing all the same: they take their places
-    /// until they are answered or released, since its slots are busy with them.
-    late: BTreeSet<LeaseId>,
-    memory: Memory,
-    /// Until when it waits for its first lease.
-    rests_until: Option<Duration>,
-    turn: u64,
-    hunger: Option<Hunger>,
-    is_able: bool,
-}
-
-#[derive(Clone, Debug)]
-struct Lease {
-    job: JobId,
-    worker: WorkerId,
-    /// What was lent.
-    whole: Range<u64>,
-    /// What is not answered: a tail of `whole`.
-    rest: Range<u64>,
-    family: LeaseId,
-    deadline: Duration,
-    /// How many times longer than others its worker has: tasks in it failed before.
-    patience: u32,
-    lent_at: Duration,
-    /// When it was lent, or last answered.
-    heard_at: Duration,
-    /// None while its worker cannot have been told of it, and when nothing of it can count.
-    inputs: Option<Inputs>,
-    /// Whether its worker was told of it.
-    is_sent: bool,
-    /// It was given up because of a wrong result; what still comes of it is dropped.
-    is_refused: bool,
-    /// Whether its worker has shown nothing.
-    is_newcomers: bool,
-    /// When its time was over, if its worker said that it goes on.
-    kept_since: Option<Duration>,
-}
-
 impl Scheduler {
     /// A scheduler without jobs or workers. Leases are numbered from `first_lease`.
     pub fn new(first_lease: LeaseId, trust: impl Into<Trust>) -> Scheduler {
         let trust = trust.into();
         Scheduler {
             jobs: IdMap::default(),
-            workers: Slots::default(),
-            leases: Slots::default(),
+            workers: SlabMap::default(),
+            leases: SlabMap::default(),
             sessions: Sessions::default(),
             late_inputs: LateInputs::default(),
             first_lease,
@@ -343,7 +345,7 @@ impl Scheduler {
             tasks_out: 0,
             turn: 0,
             ready: BTreeSet::new(),
-            hungry: BTreeSet::new(),
+            waiting: BTreeSet::new(),
             deadlines: BTreeSet::new(),
             kept: BTreeSet::new(),
             stalled: BTreeSet::new(),
@@ -358,70 +360,6 @@ impl Scheduler {
         }
     }
 
-    // ---- Jobs -------------------------------------------------------------------------------
-
-    /// Enters a job.
-    pub fn add_job(&mut self, id: JobId, spec: JobSpec) {
-        let pending = spec.settled.missing_in(&(0..spec.total)).into_iter().collect();
-        let job = Job {
-            spec,
-            pending,
-            retry: BTreeSet::new(),
-            attempts: BTreeMap::new(),
-            families: Families::default(),
-            holders: Holders::default(),
-            task_s: None,
-            turn: self.turn,
-            is_ready: false,
-        };
-        self.jobs.insert(id, job);
-        self.refresh_job(id);
-    }
-
-    /// Lets an open job grow to `total` tasks, and to no more unless `is_open`.
-    pub fn grow_job(&mut self, id: JobId, total: u64, is_open: bool) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        job.pending.insert(job.spec.total..total);
-        job.spec.total = job.spec.total.max(total);
-        job.spec.is_open = is_open;
-        self.refresh_job(id);
-    }
-
-    /// Stops or resumes handing a job out. What is out is taken all the same.
-    pub fn set_paused(&mut self, id: JobId, is_paused: bool) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        job.spec.is_paused = is_paused;
-        self.refresh_job(id);
-    }
-
-    /// Forgets a job that is over, and revokes what is out of it.
-    pub fn remove_job(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        let out: Vec<LeaseId> = job.families.leases().collect();
-        for lease in out {
-            self.revoke(lease);
-        }
-        if let Some(job) = self.jobs.remove(&id)
-            && job.is_ready
-        {
-            self.ready.remove(&(Reverse(job.spec.priority), job.turn, id));
-        }
-        self.sessions.forget_job(id);
-        let mut late = Vec::new();
-        for (worker_id, worker) in self.workers.iter_mut() {
-            worker.memory.forget_job(id);
-            let of_job = worker
-                .late
-                .iter()
-                .filter(|lease| worker.memory.past(**lease).is_some_and(|past| past.job == id));
-            late.extend(of_job.map(|lease| (worker_id, *lease)));
-        }
-        for (worker, lease) in late {
-            self.forget_late(worker, lease);
-            self.revoked.push((worker, lease));
-        }
-    }
-
     /// Whether every task of the job is settled, and no more can come.
     pub fn is_settled(&self, id: JobId) -> bool {
         self.jobs.get(&id).is_some_and(Job::is_settled)
@@ -433,126 +371,9 @@ impl Scheduler {
         Lent { tasks: job.lent(), workers: job.holders.len() as u32 }
     }
 
-    // ---- Workers ----------------------------------------------------------------------------
-
-    /// Enters a worker, which is lent something from now on.
-    pub fn add_worker(
-        &mut self,
-        id: WorkerId,
-        origin: Origin,
-        mode: Mode,
-        slots: u32,
-        now: Duration,
-    ) {
-        let worker = Worker {
-            origin,
-            mode,
-            slots,
-            leases: Vec::new(),
-            tasks_held: 0,
-            overdue: 0,
-            late: BTreeSet::new(),
-            memory: Memory::default(),
-            rests_until: self.suspects.rest(origin, now),
-            turn: self.turn,
-            hunger: None,
-            is_able: false,
-        };
-        self.resting.extend(worker.rests_until.map(|until| (until, id)));
-        self.workers.insert(id, worker);
-        self.refresh_worker(id);
-    }
-
-    /// A worker need not wait for a lease any more.
-    fn wake(&mut self, id: WorkerId) {
-        let worker = self.workers.get_mut(&id);
-        if let Some(until) = worker.and_then(|worker| worker.rests_until.take()) {
-            self.resting.remove(&(until, id));
-            self.refresh_worker(id);
-        }
-    }
-
     /// Whether the worker is entered.
     pub fn has_worker(&self, id: WorkerId) -> bool {
         self.workers.contains_key(&id)
-    }
-
-    /// A worker has more slots, or fewer. What it holds it keeps.
-    pub fn set_slots(&mut self, id: WorkerId, slots: u32) {
-        if let Some(worker) = self.workers.get_mut(&id) {
-            worker.slots = slots;
-            self.refresh_worker(id);
-        }
-    }
-
-    /// A worker has said hello: from now on it takes leases. What it holds it keeps.
-    pub fn set_mode(&mut self, id: WorkerId, mode: Mode) {
-        if let Some(worker) = self.workers.get_mut(&id) {
-            worker.mode = mode;
-            self.refresh_worker(id);
-        }
-    }
-
-    /// A worker is gone for good: what it held is pending again.
-    pub fn remove_worker(&mut self, id: WorkerId) {
-        self.take_worker(id);
-    }
-
-    /// A name for what a worker will have on its connection. It comes from the generator that draws
-    /// the samples: a second one of the same seed would tell in its names what is checked.
-    pub fn new_session(&mut self) -> Session {
-        Session(self.random.random())
-    }
-
-    /// A worker is gone and may come back as `session`: what it held is pending again, and what is
-    /// known of it is kept for a while.
-    pub fn keep_worker(&mut self, id: WorkerId, session: Session, now: Duration) {
-        if let Some(mut worker) = self.take_worker(id) {
-            worker.memory.lose(&self.jobs, self.next_lease);
-            let Worker { origin, memory, .. } = worker;
-            self.sessions.keep(Kept::new(session, id, origin, memory, now));
-        }
-    }
-
-    /// A worker in lease mode goes on with a session that is kept: results of what it held then
-    /// count if nobody was faster, and it need not wait as a newcomer does if some were taken before.
-    /// Tells who it was then, if there is such a session.
-    pub fn resume_worker(
-        &mut self,
-        id: WorkerId,
-        origin: Origin,
-        slots: u32,
-        session: Session,
-        now: Duration,
-    ) -> Option<WorkerId> {
-        let (was, memory) = self.sessions.take(session, now)?;
-        if !self.has_worker(id) {
-            self.add_worker(id, origin, Mode::Lease, slots, now);
-        }
-        if memory.credit.taken > 0 {
-            self.wake(id);
-        }
-        self.set_mode(id, Mode::Lease);
-        self.workers.get_mut(&id)?.memory.resume(memory);
-        self.set_slots(id, slots);
-        Some(was)
-    }
-
-    fn take_worker(&mut self, id: WorkerId) -> Option<Worker> {
-        for lease in self.workers.get(&id)?.leases.clone() {
-            self.give_back(lease);
-        }
-        let worker = self.workers.remove(&id)?;
-        if let Some(hunger) = worker.hunger {
-            self.hungry.remove(&(hunger, worker.turn, id));
-        }
-        if let Some(until) = worker.rests_until {
-            self.resting.remove(&(until, id));
-        }
-        if worker.is_able {
-            self.able.remove(worker.origin);
-        }
-        Some(worker)
     }
 
     /// The range that a lease out still has to answer, and its job.
@@ -574,511 +395,4 @@ impl Scheduler {
     pub fn leases_out(&self) -> usize {
         self.leases.len()
     }
-
-    // ---- Granting ---------------------------------------------------------------------------
-
-    /// The next lease to grant, if a worker has room and a job has something for it.
-    pub fn grant(&mut self, now: Duration) -> Option<Grant> {
-        let granted = self.grant_pending(now).or_else(|| self.grant_copy(now));
-        granted.or_else(|| self.grant_taken_over(now))
-    }
-
-    fn grant_pending(&mut self, now: Duration) -> Option<Grant> {
-        let (workers, jobs, leases) = (&self.workers, &mut self.jobs, &self.leases);
-        let (able, out) = (&self.able, self.tasks_out);
-        let mut hungry = self.hungry.iter().map(|(_, _, worker)| *worker).take(GRANT_SCAN_MAX);
-        let (worker, job, range) = hungry.find_map(|worker| {
-            let mut ready = self.ready.iter().map(|(_, _, job)| *job).take(GRANT_SCAN_MAX);
-            ready.find_map(|id| {
-                let job = jobs.get_mut(&id)?;
-                let range = job
-                    .take_retry(worker, workers, leases, able)
-                    .or_else(|| job.take_pending(job.size_for(&workers[&worker], id, out)));
-                Some((worker, id, range?))
-            })
-        })?;
-        Some(self.lend(job, worker, range, None, now))
-    }
-
-    /// When nothing is pending, an idle worker gets a copy of the oldest lease that may have one:
-    /// of its tail, since its holder goes on from the front.
-    fn grant_copy(&mut self, now: Duration) -> Option<Grant> {
-        let idle: Vec<WorkerId> = self.idle().take(GRANT_SCAN_MAX).collect();
-        if idle.is_empty() {
-            return None;
-        }
-        let mut copyable: Vec<(LeaseId, JobId)> = self
-            .jobs
-            .iter()
-            .filter(|(_, job)| !job.spec.is_paused)
-            .flat_map(|(id, job)| {
-                job.families.copyable().take(GRANT_SCAN_MAX).map(|root| (root, *id))
-            })
-            .collect();
-        copyable.sort_unstable();
-        copyable.truncate(GRANT_SCAN_MAX);
-        for worker in idle {
-            for &(root, job) in &copyable {
-                if let Some(range) = self.copy_for(worker, job, root) {
-                    return Some(self.lend(job, worker, range, Some(root), now));
-                }
-            }
-        }
-        None
-    }
-
-    fn copy_for(&self, worker_id: WorkerId, id: JobId, root: LeaseId) -> Option<Range<u64>> {
-        let (job, worker) = (&self.jobs[&id], &self.workers[&worker_id]);
-        let members = || job.families.members(root).iter().map(|lease| &self.leases[lease]);
-        if members().any(|lease| lease.worker == worker_id) {
-            return None;
-        }
-        // The longest rest is the one that would be waited for. Its tail may be settled by a copy.
-        let rest = members().map(|lease| lease.rest.clone()).max_by_key(count)?;
-        let unsettled = job.spec.settled.missing_in(&rest).pop()?;
-        let size = job.size_for(worker, id, self.tasks_out).min(count(&unsettled));
-        let range = unsettled.end - size..unsettled.end;
-        let mut attempts = job.attempts.range(range.clone());
-        let has_failed = attempts.any(|(_, attempts)| attempts.has(worker_id));
-        (!has_failed && !worker.is_late_with(id, &range)).then_some(range)
-    }
-
-    fn lend(
-        &mut self,
-        job_id: JobId,
-        worker_id: WorkerId,
-        range: Range<u64>,
-        copy_of: Option<LeaseId>,
-        now: Duration,
-    ) -> Grant {
-        let id = self.next_lease;
-        self.next_lease = LeaseId(id.0 + 1);
-        self.tasks_out += count(&range);
-        self.turn += 1;
-        let patience = self.jobs[&job_id].patience_for(&range);
-        let time = self.time_for(job_id, worker_id, count(&range)).saturating_mul(patience);
-        let deadline = now.saturating_add(time);
-        let lease = Lease {
-            job: job_id,
-            worker: worker_id,
-            whole: range.clone(),
-            rest: range.clone(),
-            family: copy_of.unwrap_or(id),
-            deadline,
-            patience,
-            lent_at: now,
-            heard_at: now,
-            inputs: None,
-            is_sent: false,
-            is_refused: false,
-            is_newcomers: self.workers[&worker_id].is_newcomer(),
-            kept_since: None,
-        };
-        if lease.is_newcomers {
-            self.newcomers.insert(id);
-        }
-        let job = self.jobs.get_mut(&job_id).expect("the job was looked up");
-        job.families.join(lease.family, id);
-        job.holders.join(worker_id);
-        self.leases.insert(id, lease);
-        self.deadlines.insert((deadline, id));
-        let worker = self.workers.get_mut(&worker_id).expect("the worker was looked up");
-        worker.leases.push(id);
-        worker.tasks_held += count(&range);
-        worker.memory.make_room(worker.leases.len() + worker.late.len());
-        self.move_turn(job_id, worker_id);
-        let is_copy = copy_of.is_some();
-        Grant { lease: id, job: job_id, worker: worker_id, range, deadline, is_copy }
-    }
-
-    /// Who was served goes to the end of its queue.
-    fn move_turn(&mut self, job_id: JobId, worker_id: WorkerId) {
-        if let Some(job) = self.jobs.get_mut(&job_id) {
-            if job.is_ready {
-                self.ready.remove(&(Reverse(job.spec.priority), job.turn, job_id));
-                job.is_ready = false;
-            }
-            job.turn = self.turn;
-        }
-        if let Some(worker) = self.workers.get_mut(&worker_id) {
-            if let Some(hunger) = worker.hunger.take() {
-                self.hungry.remove(&(hunger, worker.turn, worker_id));
-            }
-            worker.turn = self.turn;
-        }
-        self.refresh_job(job_id);
-        self.refresh_worker(worker_id);
-    }
-
-    /// Tells what the tasks of a new lease are computed of. Until then nothing is taken as an answer
-    /// to it: its worker is to be told of the lease after this.
-    pub fn set_inputs(&mut self, lease: LeaseId, inputs: Inputs) {
-        if let Some(lease) = self.leases.get_mut(&lease) {
-            lease.inputs = Some(inputs);
-            lease.is_sent = true;
-        }
-    }
-
-    /// The time that a worker has for `tasks` more, behind what it holds already.
-    fn time_for(&self, job: JobId, worker: WorkerId, tasks: u64) -> Duration {
-        let (Some(worker), Some(job_state)) = (self.workers.get(&worker), self.jobs.get(&job))
-        else {
-            return DEADLINE_MIN;
-        };
-        let mut seconds = tasks as f64 * job_state.task_s_of(worker, job).unwrap_or(0.0);
-        for lease in worker.leases.iter().map(|id| &self.leases[id]) {
-            let task_s = self.jobs[&lease.job].task_s_of(worker, lease.job).unwrap_or(0.0);
-            seconds += count(&lease.rest) as f64 * task_s / f64::from(worker.slots.max(1));
-        }
-        deadline_after(seconds)
-    }
-
-    // ---- The end of leases ------------------------------------------------------------------
-
-    /// When [`Scheduler::expire`] has something to do, if ever.
-    pub fn next_timeout(&self) -> Option<Duration> {
-        let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
-        let kept = self.kept.first().map(|(due, _)| *due);
-        let resting = self.resting.first().map(|(until, _)| *until);
-        [deadline, kept, resting, self.sessions.next_timeout()].into_iter().flatten().min()
-    }
-
-    /// Takes back every lease whose deadline has passed, and drops the sessions that were kept for
-    /// long enough. What the worker of a lease still sends counts if nobody was faster.
-    pub fn expire(&mut self, now: Duration) -> Vec<Expired> {
-        self.sessions.expire(now);
-        let mut expired = Vec::new();
-        while let Some(&(deadline, id)) = self.deadlines.first()
-            && deadline <= now
-        {
-            let lease = &self.leases[&id];
-            let (job, worker_id) = (lease.job, lease.worker);
-            expired.push(Expired { lease: id, job, worker: worker_id });
-            let was_sent = lease.is_sent;
-            if let Some(worker) = self.workers.get_mut(&worker_id)
-                && was_sent
-            {
-                worker.overdue += 1;
-                worker.memory.credit.standing = 0;
-                // It was asked for too much, or it is gone: it begins with little again.
-                if let Some(speed) = worker.memory.speeds.get_mut(job) {
-                    speed.count_max = 1;
-                }
-            }
-            self.give_back(id);
-            if let Some(worker) = self.workers.get_mut(&worker_id)
-                && was_sent
-            {
-                worker.late.insert(id);
-                self.refresh_worker(worker_id);
-            }
-        }
-        self.open_stalled(now);
-        while let Some(&(until, id)) = self.resting.first()
-            && until <= now
-        {
-            self.wake(id);
-        }
-        expired
-    }
-
-    /// Leases that were revoked since the last call, and whose worker is to be told.
-    pub fn take_revoked(&mut self) -> Vec<(WorkerId, LeaseId)> {
-        std::mem::take(&mut self.revoked)
-    }
-
-    /// Ends a lease; what it had not answered is pending again, unless a copy covers it.
-    fn give_back(&mut self, id: LeaseId) {
-        if let Some(lease) = self.end(id) {
-            self.back_to_pending(lease.job, lease.family, lease.rest);
-            self.refresh_job(lease.job);
-        }
-    }
-
-    fn revoke(&mut self, id: LeaseId) {
-        if let Some(lease) = self.end(id) {
-            self.revoked.push((lease.worker, id));
-        }
-    }
-
-    /// What others of a family hold that is settled by now is not waited for.
-    fn revoke_settled(&mut self, job: JobId, family: LeaseId) {
-        let Some(state) = self.jobs.get(&job) else { return };
-        let members = state.families.members(family).to_vec();
-        self.revoke_those_settled(job, &members);
-    }
-
-    fn revoke_all_settled(&mut self, job: JobId) {
-        let Some(state) = self.jobs.get(&job) else { return };
-        let out: Vec<LeaseId> = state.families.leases().collect();
-        self.revoke_those_settled(job, &out);
-    }
-
-    fn revoke_those_settled(&mut self, job: JobId, leases: &[LeaseId]) {
-        let Some(state) = self.jobs.get(&job) else { return };
-        let needless: Vec<LeaseId> = leases
-            .iter()
-            .filter(|lease| state.spec.settled.covers(&self.leases[lease].rest))
-            .copied()
-            .collect();
-        for lease in needless {
-            self.revoke(lease);
-        }
-    }
-
-    /// Moves a lease from those out to its worker's past.
-    fn end(&mut self, id: LeaseId) -> Option<Lease> {
-        self.is_not_kept(id);
-        let lease = self.leases.remove(&id)?;
-        if lease.is_newcomers {
-            self.newcomers.remove(&id);
-        }
-        self.tasks_out -= count(&lease.rest);
-        self.deadlines.remove(&(lease.deadline, id));
-        if let Some(job) = self.jobs.get_mut(&lease.job) {
-            job.families.leave(lease.family, id);
-            job.holders.leave(lease.worker);
-        }
-        if let Some(worker) = self.workers.get_mut(&lease.worker) {
-            if let Ok(at) = worker.leases.binary_search(&id) {
-                worker.leases.remove(at);
-                worker.tasks_held -= count(&lease.rest);
-            }
-            let settled = self.jobs.get(&lease.job).map(|job| &job.spec.settled);
-            let is_settled = settled.is_some_and(|settled| settled.covers(&lease.whole));
-            let past = Past::new(id, &lease, is_settled, &self.late_inputs);
-            worker.memory.remember(past, &worker.late);
-            self.refresh_worker(lease.worker);
-        }
-        Some(lease)
-    }
-
-    fn back_to_pending(&mut self, id: JobId, family: LeaseId, range: Range<u64>) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        let mut covered = job.spec.settled.clone_within(&range);
-        for member in job.families.members(family) {
-            covered.insert(self.leases[member].rest.clone());
-        }
-        for gap in covered.missing_in(&range) {
-            let tried: Vec<u64> =
-                job.attempts.range(gap.clone()).map(|(index, _)| *index).collect();
-            job.pending.insert(gap);
-            for index in tried {
-                job.pending.remove(index..index + 1);
-                job.retry.insert(index);
-            }
-        }
-    }
-
-    // ---- Queues -----------------------------------------------------------------------------
-
-    /// Puts a job where its state says that it belongs.
-    fn refresh_job(&mut self, id: JobId) {
-        let Some(job) = self.jobs.get_mut(&id) else { return };
-        let has_work = !job.pending.is_empty() || !job.retry.is_empty();
-        let is_ready = has_work && !job.spec.is_paused;
-        if is_ready != job.is_ready {
-            job.is_ready = is_ready;
-            let entry = (Reverse(job.spec.priority), job.turn, id);
-            if is_ready {
-                self.ready.insert(entry);
-            } else {
-                self.ready.remove(&entry);
-            }
-        }
-    }
-
-    /// Puts a worker where its state says that it belongs.
-    fn refresh_worker(&mut self, id: WorkerId) {
-        let (leases_out, tasks_out) = (self.leases.len(), self.tasks_out);
-        let Some(worker) = self.workers.get_mut(&id) else { return };
-        let hunger = worker.hunger_now(leases_out, tasks_out);
-        if hunger != worker.hunger {
-            if let Some(old) = worker.hunger {
-                self.hungry.remove(&(old, worker.turn, id));
-            }
-            if let Some(new) = hunger {
-                self.hungry.insert((new, worker.turn, id));
-            }
-            worker.hunger = hunger;
-        }
-        // One that is busy with what is late may never come to anything else: no retry waits for it.
-        let is_able = worker.slots > 0 && worker.overdue == 0 && worker.late.is_empty();
-        match (std::mem::replace(&mut worker.is_able, is_able), is_able) {
-            (false, true) => self.able.add(worker.origin),
-            (true, false) => self.able.remove(worker.origin),
-            _ => {}
-        }
-    }
-
-    /// Checks what must always hold: every index of every job is in exactly one of *settled*,
-    /// *pending*, *to be retried* and *out*; nothing is out in more than the allowed copies, nor
-    /// twice to one worker. For tests, since it costs what is out.
-    ///
-    /// # Panics
-    ///
-    /// Where something does not hold.
-    pub fn assert_consistent(&self) {
-        for (id, job) in &self.jobs {
-            let mut out = Intervals::default();
-            job.families.assert_consistent();
-            job.holders.assert_counts(job.families.leases().map(|id| self.leases[&id].worker));
-            for (root, members) in job.families.iter() {
-                assert!(!members.is_empty() && members.len() <= LEASE_COPIES_MAX + 1, "{root}");
-                let holders: BTreeSet<_> = members.iter().map(|l| self.leases[l].worker).collect();
-                assert_eq!(holders.len(), members.len(), "{root} is out twice to one worker");
-                let mut family = Intervals::default();
-                for member in members {
-                    family.insert(self.leases[member].rest.clone());
-                }
-                for range in family.iter() {
-                    let unsettled = job.spec.settled.missing_in(&range);
-                    for gap in unsettled {
-                        assert_eq!(out.insert(gap.clone()), count(&gap), "families overlap");
-                    }
-                }
-            }
-            for index in &job.retry {
-                assert_eq!(out.insert(*index..index + 1), 1, "{index} is out and to be retried");
-                assert!(job.attempts.contains_key(index));
-            }
-            for part in job.pending.iter().chain(job.spec.settled.iter()) {
-                assert_eq!(out.insert(part.clone()), count(&part), "{part:?} is in two places");
-            }
-            assert_eq!(out.len(), job.spec.total, "job {id}: every index is somewhere");
-        }
-        self.leases.assert_consistent();
-        self.workers.assert_consistent();
-        for (id, lease) in self.leases.iter() {
-            assert!(self.workers[&lease.worker].leases.contains(&id));
-            assert!(self.deadlines.contains(&(lease.deadline, id)));
-            assert!(self.jobs[&lease.job].families.members(lease.family).contains(&id));
-        }
-        assert_eq!(self.deadlines.len(), self.leases.len());
-        let tasks_out: u64 = self.leases.values().map(|lease| count(&lease.rest)).sum();
-        assert_eq!(self.tasks_out, tasks_out);
-        for worker in self.workers.values() {
-            assert!(worker.late.iter().all(|lease| worker.memory.past(*lease).is_some()));
-            assert!(worker.leases.is_sorted());
-            worker.memory.assert_consistent();
-        }
-        self.sessions.assert_consistent();
-        let held: usize = self.workers.values().map(|worker| worker.leases.len()).sum();
-        assert_eq!(held, self.leases.len());
-        let able = self.workers.values().filter(|worker| worker.is_able).count();
-        assert_eq!((able, able), (self.able.workers, self.able.at.values().sum()));
-        self.assert_holding_consistent();
-    }
-}
-
-impl Job {
-    fn is_settled(&self) -> bool {
-        !self.spec.is_open && self.spec.settled.len() == self.spec.total
-    }
-
-    fn lent(&self) -> u64 {
-        let elsewhere = self.spec.settled.len() + self.pending.len() + self.retry.len() as u64;
-        self.spec.total - elsewhere
-    }
-
-    /// Takes a task for a worker that others have failed, and it has not. Such tasks are lent one by
-    /// one, so it has one of them at a time: the others would wait for the network meanwhile.
-    fn take_retry(
-        &mut self,
-        id: WorkerId,
-        workers: &Slots<WorkerId, Worker>,
-        leases: &Slots<LeaseId, Lease>,
-        able: &Able,
-    ) -> Option<Range<u64>> {
-        if self.retry.is_empty() {
-            return None;
-        }
-        let worker = &workers[&id];
-        let has_one = worker.leases.iter().any(|lease| leases[lease].patience > 1);
-        if has_one && !self.pending.is_empty() {
-            return None;
-        }
-        let mut candidates = self.retry.iter().take(GRANT_SCAN_MAX).copied();
-        let index = candidates.find(|index| self.attempts[index].may_try(id, workers, able))?;
-        self.retry.remove(&index);
-        Some(index..index + 1)
-    }
-
-    fn take_pending(&mut self, count_max: u64) -> Option<Range<u64>> {
-        let range = self.pending.front(count_max)?;
-        self.pending.remove(range.clone());
-        Some(range)
-    }
-
-    /// Seconds a task: the worker's own, or else what others have shown.
-    fn task_s_of(&self, worker: &Worker, id: JobId) -> Option<f64> {
-        worker.memory.speeds.get(id).map(|speed| speed.task_s).or(self.task_s)
-    }
-
-    /// How many times longer than for others a worker has for these tasks: more for each attempt
-    /// at one of them that failed.
-    fn patience_for(&self, range: &Range<u64>) -> u32 {
-        let attempts = self.attempts.range(range.clone()).map(|(_, attempts)| attempts.by.len());
-        RETRY_PATIENCE_FACTOR.saturating_pow(attempts.max().unwrap_or(0) as u32)
-    }
-
-    fn forget_attempts(&mut self, range: &Range<u64>) {
-        while let Some((&index, _)) = self.attempts.range(range.clone()).next() {
-            self.attempts.remove(&index);
-            self.retry.remove(&index);
-        }
-    }
-}
-
-impl Worker {
-    /// Whether it may still be computing some of these tasks, which it was to answer long ago.
-    fn is_late_with(&self, job: JobId, tasks: &Range<u64>) -> bool {
-        let mut past = self.late.iter().filter_map(|lease| self.memory.past(*lease));
-        past.any(|past| past.job == job && past.holds(tasks))
-    }
-}
-
-impl Attempts {
-    fn has(&self, id: WorkerId) -> bool {
-        self.by.iter().any(|(worker, _)| *worker == id)
-    }
-
-    /// Whether a worker is to try it next: first others are to, at other addresses, where there are any.
-    fn may_try(&self, id: WorkerId, workers: &Slots<WorkerId, Worker>, able: &Able) -> bool {
-        let worker = &workers[&id];
-        let is_able = |id: &WorkerId| workers.get(id).is_some_and(|worker| worker.is_able);
-        let places: BTreeSet<Origin> = self.by.iter().map(|(_, origin)| *origin).collect();
-        if !places.contains(&worker.origin) {
-            return true;
-        }
-        let places_able = places.iter().filter(|origin| able.at.contains_key(origin)).count();
-        if places_able < able.at.len() {
-            return false;
-        }
-        let tried: BTreeSet<WorkerId> = self.by.iter().map(|(worker, _)| *worker).collect();
-        let others = able.workers - usize::from(worker.is_able);
-        !tried.contains(&id)
-            || tried.iter().filter(|by| **by != id && is_able(by)).count() >= others
-    }
-}
-
-impl Able {
-    fn add(&mut self, origin: Origin) {
-        self.workers += 1;
-        *self.at.entry(origin).or_default() += 1;
-    }
-
-    fn remove(&mut self, origin: Origin) {
-        self.workers -= 1;
-        if let Some(count) = self.at.get_mut(&origin) {
-            *count -= 1;
-            if *count == 0 {
-                self.at.remove(&origin);
-            }
-        }
-    }
-}
-
-fn blend(old: Option<f64>, new: f64) -> f64 {
-    old.map_or(new, |old| old + NEWEST_SHARE * (new - old))
 }

@@ -1,6 +1,14 @@
 //! How fast a worker has shown to be, at each job that it had tasks of.
 
 use tequio_protocol::ids::JobId;
+use tequio_protocol::limits::LEASE_GROWTH;
+
+/// A share of the newest measurement in a running estimate: half, so that three leases make an
+/// old speed a memory.
+const NEWEST_SHARE: f64 = 0.5;
+
+/// Below this, a time per task is a clock's grain and no measurement, in seconds.
+pub(super) const TASK_S_MIN: f64 = 1e-9;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Speed {
@@ -25,6 +33,16 @@ impl Speeds {
         self.find(job).ok().map(|at| &mut self.by_job[at].1)
     }
 
+    /// So many tasks of a job took it `task_s` seconds each.
+    pub(super) fn measure(&mut self, job: JobId, task_s: f64, tasks: u64) {
+        let known = self.get(job);
+        let speed = Speed {
+            task_s: blend(known.map(|speed| speed.task_s), task_s),
+            count_max: known.map_or(0, |speed| speed.count_max).max(tasks * LEASE_GROWTH),
+        };
+        self.insert(job, speed);
+    }
+
     pub(super) fn insert(&mut self, job: JobId, speed: Speed) {
         match self.find(job) {
             Ok(at) => self.by_job[at].1 = speed,
@@ -46,4 +64,9 @@ impl Speeds {
     fn find(&self, job: JobId) -> Result<usize, usize> {
         self.by_job.binary_search_by_key(&job, |(job, _)| *job)
     }
+}
+
+/// A running estimate that was `old`, after a `new` measurement.
+pub(super) fn blend(old: Option<f64>, new: f64) -> f64 {
+    old.map_or(new, |old| old + NEWEST_SHARE * (new - old))
 }

@@ -161,6 +161,6 @@ mod tests {
         for error in [Errno::EAGAIN, Errno::EACCES] {
             assert!(matches!(without_lock(error, path), Err(StoreError::Locked(_))), "{error}");
         }
-        assert!(matches!(without_lock(Errno::EIO, path), Err(StoreError::Io(_))));
+        assert!(matches!(without_lock(Errno::EIO, path), Err(StoreError::Unavailable(_))));
     }
 }

@@ -1,8 +1,8 @@
 //! A store that lasts as long as its process: for `--memory`, tests and the simulation.
 
 use super::{
-    Around, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError, StoredJob, jumps,
-    push_joined, runs_within,
+    Around, Condition, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Standing, Store,
+    StoreError, StoredJob, Tally, check_append, gaps, jumps, push_joined, runs_within,
 };
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -15,7 +15,7 @@ use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::reader::LineRun;
 
-/// Keeps everything in memory, and nothing behind it. It never errs with [`StoreError::Io`].
+/// Keeps everything in memory, and nothing behind it. It never errs with [`StoreError::Unavailable`].
 #[derive(Debug, Default)]
 pub struct MemoryStore {
     state: Mutex<State>,
@@ -119,15 +119,10 @@ impl Store for MemoryStore {
         lines: &[LineRun],
     ) -> Result<(), StoreError> {
         let mut state = self.lock();
-        let growing = state.growing(job)?;
+        let growing = state.whole(job)?;
         let end = growing.inputs.len() as u64;
-        if growing.entered.grid.is_some() || first > end {
-            return Err(StoreError::Missing(job));
-        }
-        if first < end {
-            let end = first.saturating_add(inputs.len() as u64);
-            return Err(StoreError::Overlap { job, first, end });
-        }
+        growing.standing().check_growing(job)?;
+        check_append(job, first, inputs.len(), end)?;
         let jumps = jumps(growing.lines.last().copied(), lines);
         growing.lines.extend(jumps);
         growing.inputs.extend_from_slice(inputs);
@@ -135,11 +130,28 @@ impl Store for MemoryStore {
         Ok(())
     }
 
-    fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError> {
+    fn publish(&self, job: JobId) -> Result<(), StoreError> {
         let mut state = self.lock();
-        let growing = state.growing(job)?;
-        growing.is_open = is_open;
-        growing.state.get_or_insert(JobState::Running);
+        let draft = state.whole(job)?;
+        draft.standing().check_draft(job)?;
+        draft.state = Some(JobState::Running);
+        Ok(())
+    }
+
+    fn publish_open(&self, job: JobId) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let draft = state.whole(job)?;
+        draft.standing().check_draft(job)?;
+        draft.state = Some(JobState::Running);
+        draft.is_open = true;
+        Ok(())
+    }
+
+    fn close(&self, job: JobId) -> Result<(), StoreError> {
+        let mut state = self.lock();
+        let open = state.whole(job)?;
+        open.standing().check_open(job)?;
+        open.is_open = false;
         Ok(())
     }
 
@@ -150,9 +162,7 @@ impl Store for MemoryStore {
 
     fn discard(&self, job: JobId) -> Result<(), StoreError> {
         let mut state = self.lock();
-        if state.jobs.get(&job).is_none_or(|found| found.state.is_some()) {
-            return Err(StoreError::Missing(job));
-        }
+        state.any(job)?.standing().check_draft(job)?;
         state.jobs.remove(&job);
         Ok(())
     }
@@ -165,12 +175,9 @@ impl Store for MemoryStore {
 
     fn remove(&self, job: JobId) -> Result<bool, StoreError> {
         let mut state = self.lock();
-        let may_go = |found: &Job| match found.state {
-            Some(state) => state.is_over() || found.is_set_aside,
-            None => false,
-        };
-        if !state.jobs.get(&job).is_some_and(may_go) {
-            return Err(StoreError::Missing(job));
+        let found = state.any(job)?;
+        if !found.is_set_aside && !found.state.is_some_and(JobState::is_over) {
+            return Err(found.standing().refuse_removal(job));
         }
         state.jobs.remove(&job);
         Ok(false)
@@ -185,21 +192,26 @@ impl Store for MemoryStore {
         &self,
         recordings: &[Recording],
         states: &BTreeMap<JobId, JobState>,
-    ) -> Result<(), StoreError> {
+    ) -> Result<Vec<Fresh>, StoreError> {
         let mut state = self.lock();
-        for (position, recording) in recordings.iter().enumerate() {
-            if let Err(error) = state.record_one(recording) {
-                recordings[..position].iter().for_each(|recorded| state.take_back(recorded));
-                return Err(error);
-            }
+        // All of them are looked at first, so that none is recorded where one cannot be.
+        for recording in recordings {
+            state.published(recording.job)?;
+            recording.end()?;
         }
+        let fresh = recordings.iter().map(|recording| state.record_one(recording));
+        let fresh = fresh.collect::<Result<_, _>>()?;
         for (job, to) in states {
             // One that was removed has none.
             if let Ok(published) = state.published(*job) {
                 published.state = Some(*to);
             }
         }
-        Ok(())
+        Ok(fresh)
+    }
+
+    fn tally(&self, job: JobId) -> Result<Tally, StoreError> {
+        Ok(self.lock().published(job)?.tally())
     }
 
     fn outcomes(
@@ -245,20 +257,21 @@ impl Store for MemoryStore {
     }
 
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
-        let state = self.lock();
-        let found = state.jobs.get(&job).ok_or(StoreError::Missing(job))?;
+        let mut state = self.lock();
+        let found = state.any(job)?;
+        let Range { start: first, end } = range;
         if range.is_empty() {
             return Ok(Vec::new());
         }
-        if range.end > found.inputs.len() as u64 {
-            return Err(StoreError::Missing(job));
+        if end > found.inputs.len() as u64 {
+            return Err(StoreError::OutOfRange { job, first, end });
         }
         Ok(found.inputs[range.start as usize..range.end as usize].to_vec())
     }
 
     fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
-        let state = self.lock();
-        let found = state.jobs.get(&job).ok_or(StoreError::Missing(job))?;
+        let mut state = self.lock();
+        let found = state.any(job)?;
         let has_grid = found.entered.grid.is_some();
         Ok((!has_grid).then(|| runs_within(&found.lines, &range)))
     }
@@ -287,54 +300,54 @@ impl State {
     /// A job that is no draft.
     fn published(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
         let found = self.jobs.get_mut(&job).filter(|found| found.state.is_some());
-        found.ok_or(StoreError::Missing(job))
+        found.ok_or(StoreError::NoSuchJob(job))
     }
 
-    /// A job that inputs may be added to: a draft, or an open one.
-    fn growing(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
-        let grows = |found: &&mut Job| match found.state {
-            None => true,
-            Some(state) => found.is_open && !state.is_over() && !found.is_set_aside,
-        };
-        self.jobs.get_mut(&job).filter(grows).ok_or(StoreError::Missing(job))
+    /// A job or a draft.
+    fn any(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
+        self.jobs.get_mut(&job).ok_or(StoreError::NoSuchJob(job))
     }
 
-    fn record_one(&mut self, recording: &Recording) -> Result<(), StoreError> {
-        let Recording { job, first, outcomes, .. } = recording;
-        let published = self.published(*job)?;
-        let end = recording.end()?;
-        if outcomes.is_empty() {
-            return Ok(());
+    /// A job or a draft that is not set aside.
+    fn whole(&mut self, job: JobId) -> Result<&mut Job, StoreError> {
+        let found = self.any(job)?;
+        match found.is_set_aside {
+            true => Err(StoreError::WrongState { job, is: Condition::SetAside }),
+            false => Ok(found),
         }
-        if published.overlapping(&(*first..end)).next().is_some() {
-            return Err(StoreError::Overlap { job: *job, first: *first, end });
-        }
-        published.runs.insert(*first, Kept::of(&outcomes.read()));
-        Ok(())
     }
 
-    /// Undoes [`State::record_one`].
-    fn take_back(&mut self, recording: &Recording) {
-        if let Some(job) = self.jobs.get_mut(&recording.job)
-            && !recording.outcomes.is_empty()
-        {
-            job.runs.remove(&recording.first);
+    /// Records what is new of a recording.
+    fn record_one(&mut self, recording: &Recording) -> Result<Fresh, StoreError> {
+        let published = self.published(recording.job)?;
+        let tasks = recording.first..recording.end()?;
+        if tasks.is_empty() {
+            return Ok(Fresh::All);
         }
+        let mut taken = published.overlapping(&tasks).peekable();
+        if taken.peek().is_none() {
+            drop(taken);
+            published.runs.insert(tasks.start, Kept::of(&recording.outcomes.read()));
+            return Ok(Fresh::All);
+        }
+        let new = gaps(&tasks, taken.map(|(first, run)| *first..first + run.len()));
+        for tasks in &new {
+            published.runs.insert(tasks.start, Kept::of(&recording.part(tasks).outcomes.read()));
+        }
+        Ok(Fresh::Only(new))
     }
 }
 
 impl Job {
+    fn standing(&self) -> Standing {
+        let has_grid = self.entered.grid.is_some();
+        Standing { state: self.state, is_open: self.is_open, has_grid }
+    }
+
     /// `None` for a draft.
     fn stored(&self, id: JobId) -> Option<StoredJob> {
         let state = self.state?;
-        let tasks: u64 = self.runs.values().map(Kept::len).sum();
-        let failed: usize = self.runs.values().map(|run| run.errors.len()).sum();
-        let mut recorded = Vec::new();
-        if !state.is_over() {
-            for (first, run) in &self.runs {
-                push_joined(&mut recorded, *first..first + run.len());
-            }
-        }
+        let Tally { done, failed, recorded } = self.tally();
         Some(StoredJob {
             id,
             job: self.entered.clone(),
@@ -342,11 +355,22 @@ impl Job {
             is_open: self.is_open,
             appended_at_ms: self.appended_at_ms,
             state,
-            done: tasks - failed as u64,
-            failed: failed as u64,
-            recorded,
+            done,
+            failed,
+            recorded: if state.is_over() { Vec::new() } else { recorded },
             trouble: None,
         })
+    }
+
+    fn tally(&self) -> Tally {
+        let mut tally = Tally::default();
+        for (first, run) in &self.runs {
+            let failed = run.errors.len() as u64;
+            tally.failed += failed;
+            tally.done += run.len() - failed;
+            push_joined(&mut tally.recorded, *first..first + run.len());
+        }
+        tally
     }
 
     fn around(&self, index: u64) -> Around {

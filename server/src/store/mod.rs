@@ -5,14 +5,22 @@
 //! any may read meanwhile. A call that returns `Ok` is durable. One that errs has changed nothing,
 //! and may be made again: it succeeds once what it said is mended.
 
+mod error;
 mod exclusion;
 mod identity;
 mod memory;
+mod sampling;
 mod sqlite;
+mod standing;
 
+pub(crate) use error::job_named;
+pub use error::{Condition, StoreError};
 pub use memory::MemoryStore;
 pub use sqlite::{Options, PAGE_BYTES, SqliteStore};
 
+use sampling::{Around, Sampling};
+use standing::Standing;
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use tequio_protocol::api::JobState;
@@ -22,12 +30,11 @@ use tequio_protocol::limits::JOB_TASKS_MAX;
 use tequio_protocol::op::{Op, RepeatMultiply};
 use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::reader::LineRun;
-use tequio_protocol::text::quote;
 
-/// What keeps jobs. Every implementation passes one conformance suite (`tests/store.rs`).
+/// What keeps jobs. Every implementation passes one conformance suite (`tests/store/`).
 ///
-/// Every method errs with [`StoreError::Missing`] where there is no such job, and a draft is one to
-/// `append_inputs`, `append_lines`, `publish`, `discard`, `inputs` and `lines` only.
+/// Every method returns [`StoreError::NoSuchJob`] where there is no such job, and a draft is one to
+/// `append_inputs`, `append_lines`, `publish`, `publish_open`, `discard`, `inputs` and `lines` only.
 pub trait Store: Send + Sync {
     /// Returns an error if what is written now would be lost: the files were moved, deleted or replaced.
     /// Every call that writes looks by itself; this is for the time in between.
@@ -48,7 +55,9 @@ pub trait Store: Send + Sync {
     /// two steps: nobody waits for two syncs of the disk where one is enough.
     fn submit(&self, job: &NewJob) -> Result<JobId, StoreError> {
         let ids = self.submit_all(std::slice::from_ref(job))?;
-        ids.first().copied().ok_or_else(|| StoreError::Io("a job got no number".to_owned()))
+        ids.first()
+            .copied()
+            .ok_or_else(|| StoreError::Unavailable("a job got no number".to_owned()))
     }
 
     /// Enters several jobs of grids, all or none, as [`Store::submit`] does one: in one transaction, so that
@@ -70,9 +79,8 @@ pub trait Store: Send + Sync {
     /// its inputs, at once. `lines` says from which lines they come, with ascending indices among
     /// theirs; what it says nothing of goes on as before.
     ///
-    /// Errs with [`StoreError::Overlap`] where it has more than `first`, and with
-    /// [`StoreError::Missing`] where it has fewer, has a grid, or is closed: published without
-    /// `is_open`, or over.
+    /// Returns [`StoreError::Taken`] where it has more than `first`, [`StoreError::OutOfRange`] where it
+    /// has fewer, and [`StoreError::WrongState`] where it has a grid, is closed, over or set aside.
     fn append_lines(
         &self,
         job: JobId,
@@ -81,16 +89,22 @@ pub trait Store: Send + Sync {
         lines: &[LineRun],
     ) -> Result<(), StoreError>;
 
-    /// Makes a draft a running job, or closes an open one unless `is_open`. An open job keeps its
-    /// state.
-    ///
-    /// Errs with [`StoreError::Missing`] where the job is closed.
-    fn publish(&self, job: JobId, is_open: bool) -> Result<(), StoreError>;
+    /// Makes a draft a running job, which takes no more inputs. Returns [`StoreError::WrongState`] where it
+    /// is a job already.
+    fn publish(&self, job: JobId) -> Result<(), StoreError>;
+
+    /// Makes a draft an open job: a running one to which inputs may be appended. Returns
+    /// [`StoreError::WrongState`] where it is a job already.
+    fn publish_open(&self, job: JobId) -> Result<(), StoreError>;
+
+    /// Closes an open job, which keeps its state. Returns [`StoreError::WrongState`] where it is not open,
+    /// over, or set aside.
+    fn close(&self, job: JobId) -> Result<(), StoreError>;
 
     /// Notes when inputs were last appended to a job, for [`StoredJob::appended_at_ms`].
     fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError>;
 
-    /// Removes a draft and its inputs. Errs with [`StoreError::Missing`] where it was published.
+    /// Removes a draft and its inputs. Returns [`StoreError::WrongState`] where it was published.
     fn discard(&self, job: JobId) -> Result<(), StoreError>;
 
     /// Says that a job is set aside since this store was loaded: it takes no inputs any more, and
@@ -101,25 +115,31 @@ pub trait Store: Send + Sync {
     /// further calls: it may be larger than one transaction should be. The first call makes it
     /// missing to all others; what is left when a server ends is removed by [`Store::load`].
     ///
-    /// Errs with [`StoreError::Missing`] where the job is neither over nor set aside.
+    /// Returns [`StoreError::WrongState`] where the job is neither over nor set aside.
     fn remove(&self, job: JobId) -> Result<bool, StoreError>;
 
     /// Sets a job's state.
     fn set_state(&self, job: JobId, state: JobState) -> Result<(), StoreError>;
 
-    /// Records outcomes, all or none. Errs with [`StoreError::Overlap`] where an index has an
-    /// outcome already: the first one stands. An empty recording records nothing.
-    fn record(&self, recordings: &[Recording]) -> Result<(), StoreError> {
+    /// Records outcomes as [`Store::commit`] does.
+    fn record(&self, recordings: &[Recording]) -> Result<Vec<Fresh>, StoreError> {
         self.commit(recordings, &BTreeMap::new())
     }
 
-    /// Records outcomes and sets jobs' states, all or nothing of both. A state of a job that is not
-    /// there, since it was removed meanwhile, is left out.
+    /// Records outcomes and sets jobs' states, all or nothing of both. Answers of each recording which of
+    /// its tasks were new: where an index has an outcome already, also of a recording before in the same
+    /// call, the first one stands. An empty recording records nothing. A state of a job that is not there,
+    /// since it was removed meanwhile, is left out.
+    ///
+    /// Returns [`StoreError::OutOfRange`] where no job has so many tasks.
     fn commit(
         &self,
         recordings: &[Recording],
         states: &BTreeMap<JobId, JobState>,
-    ) -> Result<(), StoreError>;
+    ) -> Result<Vec<Fresh>, StoreError>;
+
+    /// What is recorded of a job, whatever its state is.
+    fn tally(&self, job: JobId) -> Result<Tally, StoreError>;
 
     /// Outcomes recorded within `range`, in the order of their indices, each run with its first
     /// index; at most about `tasks_max` of them, and the first run whatever its length. A run is
@@ -136,8 +156,20 @@ pub trait Store: Send + Sync {
     /// the first recording whatever its length.
     fn sample(&self, job: JobId, indices: &[u64], tasks_max: u64) -> Result<Sample, StoreError>;
 
-    /// The inputs of tasks `range` of a job that was given inputs; all of them must be there.
+    /// The inputs of tasks `range` of a job that was given inputs. Returns [`StoreError::OutOfRange`] unless
+    /// all of them are there.
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError>;
+
+    /// Whether a job has exactly these inputs from `first` on, where it has as many. Leases do not wait for
+    /// that, however many they are.
+    fn has_inputs(
+        &self,
+        job: JobId,
+        first: u64,
+        inputs: &[RepeatMultiply],
+    ) -> Result<bool, StoreError> {
+        Ok(self.inputs(job, first..first.saturating_add(inputs.len() as u64))? == inputs)
+    }
 
     /// From which lines the inputs of tasks `range` come: the run that reaches into it, if there is
     /// one, and those that begin within it. `None` of a job of a grid, which has no lines. What was
@@ -216,6 +248,26 @@ pub struct Recording {
     pub recorded_at_ms: u64,
 }
 
+/// Which tasks of a [`Recording`] were new to the store.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fresh {
+    /// All of them, as nearly always.
+    All,
+    /// These, in order. The others had outcomes already, and those stand.
+    Only(Vec<Range<u64>>),
+}
+
+/// What is recorded of a job.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Tasks with a result.
+    pub done: u64,
+    /// Tasks with an error.
+    pub failed: u64,
+    /// The intervals that have outcomes, in order, neighbours joined.
+    pub recorded: Vec<Range<u64>>,
+}
+
 /// Neighbouring outcomes, at least one.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Run {
@@ -233,68 +285,6 @@ pub struct Sample {
     /// How many of the indices, from the first, were looked at: of these, one that is not among the
     /// outcomes has none. Fewer than all where there was too much to read.
     pub looked_at: usize,
-}
-
-/// Why a store could not do it.
-#[derive(Debug, thiserror::Error)]
-pub enum StoreError {
-    /// The data folder is in use by another server.
-    #[error("{0} is in use by another tequio; stop that one, or choose another folder with --data")]
-    Locked(String),
-    /// The file is of a newer format.
-    #[error(
-        "{path} has format {found}, and this tequio knows formats up to {known}: use a newer tequio"
-    )]
-    Newer {
-        /// The file.
-        path: String,
-        /// Its format.
-        found: i64,
-        /// The newest that this version knows.
-        known: i64,
-    },
-    /// The file is no store of Tequio's.
-    #[error(
-        "{0} is no store of tequio's but a file of another program; choose another folder with --data"
-    )]
-    Foreign(String),
-    /// An index has an outcome, or an input, already.
-    #[error("job {job} has outcomes or inputs within {first}..{end} already")]
-    Overlap {
-        /// The job.
-        job: JobId,
-        /// The first index.
-        first: u64,
-        /// The one behind the last.
-        end: u64,
-    },
-    /// There is no such job, or no such inputs of it.
-    #[error("job {0} is not there, or lacks what was asked for")]
-    Missing(JobId),
-    /// A part of a job cannot be read, or be written to. The rest of the file may be whole.
-    #[error("{}: {what}", job_named(*.job, .name))]
-    Damaged {
-        /// The job.
-        job: JobId,
-        /// Its name, empty where it has none or that cannot be read.
-        name: String,
-        /// Which part, and what is wrong with it.
-        what: String,
-    },
-    /// The file cannot be read as a whole: which it is, what is wrong with it, and what to do.
-    #[error("{0}")]
-    Unusable(String),
-    /// The disk is full, or fails: the file, and what the system said.
-    #[error("{0}")]
-    Io(String),
-}
-
-/// A job as sentences name it: `job 3 (sweep)`.
-pub(crate) fn job_named(id: JobId, name: &str) -> String {
-    match name {
-        "" => format!("job {id}"),
-        name => format!("job {id} ({})", quote(name)),
-    }
 }
 
 impl StoredJob {
@@ -316,62 +306,28 @@ impl StoredJob {
 }
 
 impl Recording {
-    /// The index behind the last; errs where no job has such a task.
+    /// What it has of `tasks`, which lie in its interval.
+    pub fn part(&self, tasks: &Range<u64>) -> Recording {
+        let outcomes = self.outcomes.read().into_iter().skip((tasks.start - self.first) as usize);
+        let outcomes = outcomes.take((tasks.end - tasks.start) as usize).collect();
+        Recording { first: tasks.start, outcomes, agent: self.agent.clone(), ..*self }
+    }
+
+    /// The index behind the last. Returns an error where no job has such a task.
     fn end(&self) -> Result<u64, StoreError> {
-        let end = self.first.checked_add(self.outcomes.len());
-        end.filter(|end| *end <= JOB_TASKS_MAX).ok_or(StoreError::Missing(self.job))
+        let Recording { job, first, .. } = *self;
+        let end = first.saturating_add(self.outcomes.len());
+        if end <= JOB_TASKS_MAX { Ok(end) } else { Err(StoreError::OutOfRange { job, first, end }) }
     }
 }
 
-/// What one index lies in.
-enum Around {
-    /// The interval of one recording.
-    Recorded(Range<u64>),
-    /// A gap, and where it ends; it has no end where nothing is recorded behind it.
-    Gap(Option<u64>),
-}
-
-/// A [`Sample`] that is being taken: which index is next, and what may still be read.
-struct Sampling<'a> {
-    indices: &'a [u64],
-    tasks_max: u64,
-    tasks: u64,
-    sample: Sample,
-}
-
-impl<'a> Sampling<'a> {
-    fn new(indices: &'a [u64], tasks_max: u64) -> Sampling<'a> {
-        Sampling { indices, tasks_max, tasks: 0, sample: Sample::default() }
-    }
-
-    /// The index that is to be looked at, if there is one left.
-    fn next(&self) -> Option<u64> {
-        self.indices.get(self.sample.looked_at).copied()
-    }
-
-    /// The indices that lie in `recorded`, as the next one does, for [`Sampling::add`] to be given
-    /// their outcomes; `None` where it is too much to read.
-    fn wanted_of(&mut self, recorded: &Range<u64>) -> Option<&'a [u64]> {
-        let is_first = self.tasks == 0;
-        self.tasks = self.tasks.saturating_add(recorded.end - recorded.start);
-        (is_first || self.tasks <= self.tasks_max).then(|| self.below(Some(recorded.end)))
-    }
-
-    fn add(&mut self, wanted: &[u64], outcomes: impl IntoIterator<Item = Outcome>) {
-        self.sample.outcomes.extend(wanted.iter().copied().zip(outcomes));
-        self.sample.looked_at += wanted.len();
-    }
-
-    /// Goes on behind a gap in which the next index lies.
-    fn skip(&mut self, gap_end: Option<u64>) {
-        self.sample.looked_at += self.below(gap_end).len();
-    }
-
-    /// What is left of the indices, below `end`.
-    fn below(&self, end: Option<u64>) -> &'a [u64] {
-        let rest = &self.indices[self.sample.looked_at..];
-        let count = end.map_or(rest.len(), |end| rest.partition_point(|index| *index < end));
-        &rest[..count]
+/// Returns an error unless `count` inputs from `first` on go right behind the `end` that a job has.
+fn check_append(job: JobId, first: u64, count: usize, end: u64) -> Result<(), StoreError> {
+    let new_end = first.saturating_add(count as u64);
+    match first.cmp(&end) {
+        Ordering::Less => Err(StoreError::Taken { job, first, end: new_end }),
+        Ordering::Equal => Ok(()),
+        Ordering::Greater => Err(StoreError::OutOfRange { job, first: end, end: first }),
     }
 }
 
@@ -394,6 +350,26 @@ fn runs_within(runs: &[LineRun], range: &Range<u64>) -> Vec<LineRun> {
     let from = runs.partition_point(|run| run.first <= range.start).saturating_sub(1);
     let reaching = runs[from..].iter().take_while(|run| run.first < range.end);
     reaching.copied().collect()
+}
+
+/// The parts of `tasks` that are in none of the intervals `taken`, which reach into it, in order, and do
+/// not overlap.
+pub(crate) fn gaps(
+    tasks: &Range<u64>,
+    taken: impl IntoIterator<Item = Range<u64>>,
+) -> Vec<Range<u64>> {
+    let mut gaps = Vec::new();
+    let mut start = tasks.start;
+    for taken in taken {
+        if start < taken.start {
+            gaps.push(start..taken.start);
+        }
+        start = start.max(taken.end);
+    }
+    if start < tasks.end {
+        gaps.push(start..tasks.end);
+    }
+    gaps
 }
 
 /// Adds `next`, which lies behind all of `recorded`, joined to the last of them if it touches it.

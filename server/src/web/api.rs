@@ -112,7 +112,7 @@ pub(super) async fn operator() -> StatusCode {
 pub(super) async fn workers(State(app): State<App>) -> Result<Response, ApiError> {
     let dispatcher = app.dispatcher;
     list(
-        |worker: &WorkerView| worker.id,
+        |worker: &WorkerView| worker.pulse.id,
         move |last| {
             let dispatcher = dispatcher.clone();
             async move { dispatcher.list_workers_behind(last, LIST_ROWS).await }

@@ -4,7 +4,7 @@
 use super::crowd::{Crowd, no_room};
 use super::error::ApiError;
 use super::line::{Line, Still};
-use crate::bounds::{Held, Origin};
+use crate::bounds::Held;
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
@@ -54,7 +54,6 @@ pub(super) async fn answer(
     response: Response,
     line: &Arc<Line>,
     crowd: &Crowd,
-    origin: Origin,
 ) -> Response<Answer> {
     let limits = crowd.limits();
     let kind = response.extensions().get().copied();
@@ -67,7 +66,7 @@ pub(super) async fn answer(
         return response.map(|inner| Answer::new(inner, line, None));
     }
     let amount = exact.unwrap_or(ANSWER_BYTES_MIN);
-    match crowd.room_for_answer(origin, amount).await {
+    match crowd.room_for_answer(amount).await {
         Ok(held) => {
             line.has_answer_room();
             let next = if exact.is_some() { 0 } else { ANSWER_PIECE_BYTES };
@@ -213,7 +212,6 @@ struct Asked {
     inner: Incoming,
     line: Arc<Line>,
     crowd: Crowd,
-    origin: Origin,
     held: Option<Held>,
     /// What it holds at the most: of others each part is kept until the end.
     held_max: usize,
@@ -229,12 +227,7 @@ struct Asked {
 }
 
 /// Has a request's body come on, and counts what of it is held.
-pub(super) fn asked(
-    request: Request<Incoming>,
-    line: &Arc<Line>,
-    crowd: &Crowd,
-    origin: Origin,
-) -> Request {
+pub(super) fn asked(request: Request<Incoming>, line: &Arc<Line>, crowd: &Crowd) -> Request {
     let held_max = held_max(request.uri().path());
     request.map(|inner| {
         if inner.is_end_stream() {
@@ -246,7 +239,6 @@ pub(super) fn asked(
             inner,
             line: line.clone(),
             crowd: crowd.clone(),
-            origin,
             held: None,
             held_max,
             came: 0,
@@ -277,7 +269,7 @@ impl Asked {
             Some(held) if held.amount() >= amount => Ok(()),
             Some(held) => held.resize(amount),
             None if self.came <= ANSWER_BYTES_MIN => Ok(()),
-            None => self.crowd.bodies().take(self.origin, amount).map(|held| {
+            None => self.crowd.bodies().take(amount).map(|held| {
                 self.held = Some(held);
                 self.line.has_body_room();
             }),

@@ -8,7 +8,7 @@
 use super::error::{ApiError, FULL};
 use super::limits::Limits;
 use super::line::{Doing, Line, Still};
-use crate::bounds::{Bound, Held, Origin};
+use crate::bounds::{Bound, Held};
 use axum::http::StatusCode;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -27,7 +27,6 @@ use tracing::warn;
 pub(super) struct Place {
     crowd: Crowd,
     number: u64,
-    origin: Origin,
     line: Arc<Line>,
     _permit: OwnedSemaphorePermit,
 }
@@ -52,11 +51,6 @@ impl Place {
         drop(lines);
         self.line.turns(Doing::Idle, Instant::now());
         self.crowd.limit_idle();
-    }
-
-    /// Where its peer is.
-    pub(super) fn origin(&self) -> Origin {
-        self.origin
     }
 
     /// Which connection has it.
@@ -143,16 +137,15 @@ impl Crowd {
         // A process that has next to no files still serves some of each.
         let reserved = FILES_RESERVED.min(files_max / 3);
         let places_max = files_max - reserved;
-        let bound = |all_max| Bound::new(all_max, all_max);
         Crowd(Arc::new(Shared {
             places: Arc::new(Semaphore::new(places_max)),
             places_max,
             for_requests: FILES_RESERVED.min(places_max / 3),
             next: AtomicU64::new(0),
             lines: Mutex::default(),
-            answers: bound(limits.answers_bytes_max),
-            bodies: bound(limits.bodies_bytes_max),
-            events: bound(limits.event_streams_max),
+            answers: Bound::new(limits.answers_bytes_max),
+            bodies: Bound::new(limits.bodies_bytes_max),
+            events: Bound::new(limits.event_streams_max),
             has_ended: AtomicBool::new(false),
             refusals: Mutex::default(),
             limits,
@@ -174,10 +167,10 @@ impl Crowd {
     }
 
     /// Waits for a place; there mostly is one.
-    pub(super) async fn enter(&self, origin: Origin) -> Place {
+    pub(super) async fn enter(&self) -> Place {
         let places = &self.0.places;
         if let Ok(permit) = places.clone().try_acquire_owned() {
-            return self.place(permit, origin);
+            return self.place(permit);
         }
         // Nobody waits for those who do nothing.
         self.tell(match self.end_idle() {
@@ -186,13 +179,13 @@ impl Crowd {
         });
         loop {
             if let Ok(permit) = timeout(STALLED_MIN, places.clone().acquire_owned()).await {
-                return self.place(permit.expect("nobody closes it"), origin);
+                return self.place(permit.expect("nobody closes it"));
             }
             self.end_idle();
         }
     }
 
-    fn place(&self, permit: OwnedSemaphorePermit, origin: Origin) -> Place {
+    fn place(&self, permit: OwnedSemaphorePermit) -> Place {
         let number = self.0.next.fetch_add(1, Ordering::Relaxed);
         let line = Arc::new(Line::new(Instant::now(), self.0.limits.answer_patience));
         let mut lines = self.lines();
@@ -203,7 +196,7 @@ impl Crowd {
             longest.end();
         }
         drop(lines);
-        Place { crowd: self.clone(), number, origin, line, _permit: permit }
+        Place { crowd: self.clone(), number, line, _permit: permit }
     }
 
     /// Has the allocator give back what connections held that have ended, and what is free where the server
@@ -243,6 +236,11 @@ impl Crowd {
             return true;
         }
         drop(lines);
+        self.end_stillest()
+    }
+
+    /// Ends the connection, of those that have said something, that does the least. Whether there was one.
+    fn end_stillest(&self) -> bool {
         let kinds = [Still::Idle, Still::Unread, Still::Unsent, Still::Asked];
         kinds.into_iter().any(|still| self.end_still(still))
     }
@@ -279,7 +277,7 @@ impl Crowd {
         }
         if open > self.0.limits.connections_idle_max + self.0.limits.connections_asked_max {
             drop(lines);
-            self.end_idle_requests();
+            self.end_stillest();
             return;
         }
         if lines.idle() - lines.silent.len() > self.0.limits.connections_idle_max
@@ -289,37 +287,21 @@ impl Crowd {
         }
     }
 
-    /// Ends the connection that has a request, or none, and does the least.
-    fn end_idle_requests(&self) {
-        let kinds = [Still::Idle, Still::Unsent, Still::Unread, Still::Asked];
-        kinds.into_iter().any(|still| self.end_still(still));
-    }
-
     /// Takes `amount` of what answers may hold, at the cost of those that nobody reads, or waits for a
     /// while; gives 503 where all are read.
-    pub(super) async fn room_for_answer(
-        &self,
-        origin: Origin,
-        amount: usize,
-    ) -> Result<Held, ApiError> {
-        self.room(self.answers(), origin, amount, Still::UnreadRoom).await
+    pub(super) async fn room_for_answer(&self, amount: usize) -> Result<Held, ApiError> {
+        self.room(self.answers(), amount, Still::UnreadRoom).await
     }
 
     /// Takes the room of a stream of events, likewise.
-    pub(super) async fn room_for_events(&self, origin: Origin) -> Result<Held, ApiError> {
-        self.room(&self.0.events, origin, 1, Still::UnreadEvents).await
+    pub(super) async fn room_for_events(&self) -> Result<Held, ApiError> {
+        self.room(&self.0.events, 1, Still::UnreadEvents).await
     }
 
-    async fn room(
-        &self,
-        bound: &Bound,
-        origin: Origin,
-        amount: usize,
-        still: Still,
-    ) -> Result<Held, ApiError> {
+    async fn room(&self, bound: &Bound, amount: usize, still: Still) -> Result<Held, ApiError> {
         let began = Instant::now();
         loop {
-            if let Ok(held) = bound.take(origin, amount) {
+            if let Ok(held) = bound.take(amount) {
                 return Ok(held);
             }
             self.end_still(still);
@@ -397,10 +379,6 @@ impl Rarely {
 mod tests {
     use super::*;
 
-    fn origin() -> Origin {
-        Origin::from(std::net::IpAddr::from([127, 0, 0, 1]))
-    }
-
     fn crowd(files_max: u64) -> Crowd {
         Crowd::new(Some(files_max), Limits::default())
     }
@@ -410,12 +388,12 @@ mod tests {
         let crowd = crowd(90);
         let mut places = Vec::new();
         while crowd.admit().is_ok() {
-            places.push(crowd.enter(origin()).await);
+            places.push(crowd.enter().await);
             crowd.is_socket(places[places.len() - 1].number());
         }
         assert_eq!(places.len(), 41, "60 places, 20 of them for requests");
         // Those that say nothing take none away from those that do.
-        let silent: Vec<Place> = [crowd.enter(origin()).await, crowd.enter(origin()).await].into();
+        let silent: Vec<Place> = [crowd.enter().await, crowd.enter().await].into();
         assert!(crowd.admit().is_err());
         drop(places.pop());
         assert!(crowd.admit().is_ok());
@@ -437,7 +415,7 @@ mod tests {
         };
         let mut places = Vec::new();
         for _ in 0..4 {
-            places.push(crowd.enter(origin()).await);
+            places.push(crowd.enter().await);
             sleep(STALLED_MIN).await;
         }
         assert_eq!(ended(&places), [true, false, false, false]);
@@ -466,10 +444,9 @@ mod tests {
     async fn room_is_what_nobody_reads_or_is_waited_for() {
         let limits = Limits { answers_bytes_max: 10, ..Limits::default() };
         let crowd = Crowd::new(None, limits);
-        let origin = origin();
-        let place = crowd.enter(origin).await;
+        let place = crowd.enter().await;
         place.speaks();
-        let held = crowd.room_for_answer(origin, 8).await.unwrap();
+        let held = crowd.room_for_answer(8).await.unwrap();
         place.line().turns(Doing::Asked, Instant::now());
         place.line().is_unread(Instant::now());
         sleep(STALLED_MIN).await;
@@ -477,14 +454,14 @@ mod tests {
         place.line().has_answer_room();
         let asker = tokio::spawn({
             let crowd = crowd.clone();
-            async move { crowd.room_for_answer(origin, 8).await.map(|held| held.amount()) }
+            async move { crowd.room_for_answer(8).await.map(|held| held.amount()) }
         });
         place.line().ended().await;
         drop((place, held));
         assert_eq!(asker.await.unwrap().unwrap(), 8);
-        let _read = crowd.room_for_answer(origin, 8).await.unwrap();
+        let _read = crowd.room_for_answer(8).await.unwrap();
         let began = Instant::now();
-        assert!(crowd.room_for_answer(origin, 8).await.is_err());
+        assert!(crowd.room_for_answer(8).await.is_err());
         assert!(began.elapsed() >= crowd.limits().room_wait);
     }
 

@@ -100,7 +100,7 @@ impl Drafts {
             draft.touched = Instant::now();
             draft.add(&dispatcher, id, addition).await
         });
-        adding.await.map_err(|error| StoreError::Io(error.to_string()))?
+        adding.await.map_err(|error| StoreError::Unavailable(error.to_string()))?
     }
 
     /// Forgets a draft, and removes it unless it is a job by now; whether it did.
@@ -193,9 +193,7 @@ pub(super) fn unknown_draft(id: JobId) -> ApiError {
 
 fn gone(id: JobId, error: ChangeError) -> ApiError {
     match error {
-        ChangeError::Store(StoreError::Missing(_) | StoreError::Overlap { .. }) => {
-            unknown_draft(id)
-        }
+        ChangeError::Store(error) if error.is_refusal() => unknown_draft(id),
         error => error.into(),
     }
 }

@@ -106,7 +106,11 @@ impl From<Stopped> for ApiError {
 impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> ApiError {
         match error {
-            StoreError::Missing(job) => ApiError::unknown_job(&job.to_string()),
+            StoreError::NoSuchJob(job) => ApiError::unknown_job(&job.to_string()),
+            error if error.is_refusal() => {
+                let message = format!("{}.", capitalized(&error.to_string()));
+                ApiError::new(StatusCode::CONFLICT, "job_refuses", message)
+            }
             StoreError::Damaged { job, .. } => {
                 let said = error.to_string();
                 error!("{said}");

@@ -5,8 +5,8 @@ use super::api::Params;
 use super::bodies::Kind;
 use super::error::ApiError;
 use super::line::Line;
-use crate::bounds::{Held, Origin};
-use crate::connection::{PeerAddress, Stopping, stopped};
+use crate::bounds::Held;
+use crate::connection::{Stopping, stopped};
 use crate::dispatcher::{Dispatcher, Telling, Watch};
 use axum::body::{Body, Bytes};
 use axum::extract::{Extension, State};
@@ -39,14 +39,13 @@ pub(super) struct EventsParams {
 /// [`LiveEvent`](tequio_protocol::live::LiveEvent) as its data.
 pub(super) async fn get(
     State(app): State<App>,
-    Extension(address): Extension<PeerAddress>,
     Extension(line): Extension<Arc<Line>>,
     Params(EventsParams { once }): Params<EventsParams>,
 ) -> Result<impl IntoResponse, ApiError> {
     if !once {
         app.crowd.admit()?;
     }
-    let seat = app.crowd.room_for_events(Origin::from(address)).await?;
+    let seat = app.crowd.room_for_events().await?;
     let events = Events::of(app, line, seat).await?;
     let count_max = if once { 1 } else { usize::MAX };
     let about = [(CONTENT_TYPE, "text/event-stream"), (CACHE_CONTROL, "no-cache")];
@@ -212,7 +211,6 @@ mod tests {
         let (dispatcher, _) = started.unwrap();
         let Watch { snapshot, changes } = dispatcher.watch().await.unwrap();
         let (stop, stopping) = watch::channel(false);
-        let address = std::net::IpAddr::from([127, 0, 0, 1]);
         let events = Events {
             dispatcher,
             told: Told::new(1),
@@ -221,7 +219,7 @@ mod tests {
             changes,
             hearing: None,
             stopping,
-            _seat: Bound::new(1, 1).take(Origin::from(address), 1).unwrap(),
+            _seat: Bound::new(1).take(1).unwrap(),
         };
         (events, stop)
     }

@@ -8,7 +8,7 @@ use super::error::ApiError;
 use super::lines::Lines;
 use super::list;
 use crate::dispatcher::{ChangeError, Control, Dispatcher};
-use crate::store::{self, StoreError};
+use crate::store::{NewJob, StoreError};
 use crate::wall_clock;
 use axum::Json;
 use axum::body::Body;
@@ -17,9 +17,8 @@ use axum::http::header::{CONTENT_LENGTH, LOCATION};
 use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
-use std::ops::Range;
 use std::sync::Arc;
-use tequio_protocol::api::{DraftView, JobView, NewJob};
+use tequio_protocol::api::{DraftView, JobRequest, JobView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::job_text::{self, JobError};
@@ -146,9 +145,9 @@ pub(super) async fn append(
     let inputs = Arc::new(inputs);
     let mut grown =
         app.dispatcher.grow(job, growth.first, inputs.clone(), lines, growth.more).await;
-    if matches!(grown, Err(ChangeError::Store(StoreError::Overlap { .. })))
+    if matches!(grown, Err(ChangeError::Store(StoreError::Taken { .. })))
         && (before.total == end && !growth.more)
-        && read_inputs(&app, job, growth.first..end).await? == *inputs
+        && has_inputs(&app, job, growth.first, inputs.clone()).await?
     {
         // The same request has added them before, and failed at closing the job.
         grown = app.dispatcher.grow(job, end, Vec::new(), Vec::new(), false).await;
@@ -158,7 +157,7 @@ pub(super) async fn append(
             let view = view(&app.dispatcher, job).await?;
             Ok(with_skipped(Json(view).into_response(), growth.skip_invalid, &skipped))
         }
-        Err(ChangeError::Store(StoreError::Overlap { .. } | StoreError::Missing(_))) => {
+        Err(ChangeError::Store(error)) if error.is_refusal() => {
             let message = format!(
                 "Job {job} takes no inputs from {} on: it is {}, has {} inputs, \
                  or takes no more.",
@@ -177,7 +176,7 @@ async fn next_line(app: &App, job: JobId, inputs: u64) -> Result<u64, ApiError> 
     let Some(last) = inputs.checked_sub(1) else { return Ok(1) };
     let store = app.store.clone();
     let reading = tokio::task::spawn_blocking(move || store.lines(job, last..inputs));
-    let runs = reading.await.map_err(|error| StoreError::Io(error.to_string()))??;
+    let runs = reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
     let run = runs.unwrap_or_default().pop();
     Ok(run.map_or(inputs, |run| run.line + last - run.first) + 1)
 }
@@ -245,14 +244,15 @@ async fn read_lines(app: &App, job: JobId, body: Body, growth: &Growth) -> Resul
     }
 }
 
-async fn read_inputs(
+async fn has_inputs(
     app: &App,
     job: JobId,
-    range: Range<u64>,
-) -> Result<Vec<RepeatMultiply>, ApiError> {
+    first: u64,
+    inputs: Arc<Vec<RepeatMultiply>>,
+) -> Result<bool, ApiError> {
     let store = app.store.clone();
-    let reading = tokio::task::spawn_blocking(move || store.inputs(job, range));
-    Ok(reading.await.map_err(|error| StoreError::Io(error.to_string()))??)
+    let reading = tokio::task::spawn_blocking(move || store.has_inputs(job, first, &inputs));
+    Ok(reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))??)
 }
 
 /// `DELETE /api/jobs/ID`: a job that is over, with its results; or a draft.
@@ -305,12 +305,12 @@ async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, Ap
     let bytes = axum::body::to_bytes(body, GRID_BYTES_MAX)
         .await
         .map_err(|_| ApiError::body_too_big(GRID_BYTES_MAX))?;
-    let NewJob { op, grid, name, priority } = read_grid_job(&bytes)?;
+    let JobRequest { op, grid, name, priority } = read_grid_job(&bytes)?;
     let id = dispatcher.submit(new_job(op, name, priority, Some(grid))?).await?;
     Ok(created(&view(dispatcher, id).await?))
 }
 
-fn read_grid_job(bytes: &[u8]) -> Result<NewJob, ApiError> {
+fn read_grid_job(bytes: &[u8]) -> Result<JobRequest, ApiError> {
     job_text::read(bytes).map_err(|error| {
         let (code, said) = match error {
             JobError::Json(said) => ("bad_json", format!("The body is no JSON, {said}")),
@@ -370,11 +370,11 @@ async fn submit_lines(
 struct Draft<'a> {
     dispatcher: &'a Dispatcher,
     id: JobId,
-    job: Option<store::NewJob>,
+    job: Option<NewJob>,
 }
 
 impl Draft<'_> {
-    async fn create(dispatcher: &Dispatcher, job: store::NewJob) -> Result<Draft<'_>, ApiError> {
+    async fn create(dispatcher: &Dispatcher, job: NewJob) -> Result<Draft<'_>, ApiError> {
         let id = dispatcher.create_job(job.clone()).await?;
         Ok(Draft { dispatcher, id, job: Some(job) })
     }
@@ -434,13 +434,13 @@ fn new_job(
     name: Option<String>,
     priority: i32,
     grid: Option<Grid>,
-) -> Result<store::NewJob, ApiError> {
+) -> Result<NewJob, ApiError> {
     let name = name.unwrap_or_default();
     if name.chars().count() > JOB_NAME_CHARS_MAX {
         let message = format!("A name has at most {JOB_NAME_CHARS_MAX} characters.");
         return Err(ApiError::bad("bad_name", message));
     }
-    Ok(store::NewJob {
+    Ok(NewJob {
         name: printable(&name, JOB_NAME_CHARS_MAX),
         op,
         priority,

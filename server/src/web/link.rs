@@ -98,7 +98,7 @@ impl Socket {
     }
 }
 
-/// It keeps no frames back: a session has already taken all that waits.
+/// It keeps no frames back: a handler has already taken all that waits.
 fn over(carrier: Carrier, config: WebSocketConfig) -> WebSocketStream<Carrier> {
     let frames = WebSocketStream::from_raw_socket(carrier, Role::Server, Some(config));
     frames.now_or_never().expect("there is no handshake to wait for")

@@ -6,7 +6,6 @@ use super::bodies::{self, answer};
 use super::crowd::{Crowd, Place, Rarely};
 use super::line::{Doing, Line, Still};
 use super::patience::{Patience, Patient};
-use crate::bounds::Origin;
 use crate::connection::{PeerAddress, Stopping, stopped};
 use axum::Router;
 use axum::extract::Request;
@@ -58,9 +57,8 @@ pub(super) async fn accept(
         match accepted {
             Ok((stream, address)) => {
                 // The one that waits here has a file already: one of those that are reserved.
-                let origin = Origin::from(address.ip());
                 let place = tokio::select! {
-                    place = crowd.enter(origin) => place,
+                    place = crowd.enter() => place,
                     () = &mut stop => break,
                 };
                 tokio::spawn(serve_one(Arriving { stream, address, place }, served.clone()));
@@ -190,8 +188,7 @@ impl Asked {
         let Asked { router, crowd, patience, address, number, line } = self;
         line.turns(Doing::Asked, Instant::now());
         let address = PeerAddress::from(address);
-        let origin = Origin::from(address);
-        let mut request = bodies::asked(request, &line, &crowd, origin);
+        let mut request = bodies::asked(request, &line, &crowd);
         request.extensions_mut().insert(address);
         request.extensions_mut().insert(patience);
         request.extensions_mut().insert(line.clone());
@@ -199,6 +196,6 @@ impl Asked {
         if response.status() == StatusCode::SWITCHING_PROTOCOLS {
             crowd.is_socket(number);
         }
-        Ok(answer(response, &line, &crowd, origin).await)
+        Ok(answer(response, &line, &crowd).await)
     }
 }

@@ -147,7 +147,7 @@ impl<S: Lingers> Patient<S> {
         }
         let held = match &mut self.head {
             Some(held) => held.resize(head),
-            None => place.crowd().bodies().take(place.origin(), head).map(|held| {
+            None => place.crowd().bodies().take(head).map(|held| {
                 self.head = Some(held);
                 place.line().has_body_room();
             }),

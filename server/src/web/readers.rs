@@ -178,7 +178,7 @@ impl Readers {
 
 /// Only where a read has panicked, or no thread could be started.
 fn failed() -> StoreError {
-    StoreError::Io("a read was not answered".to_owned())
+    StoreError::Unavailable("a read was not answered".to_owned())
 }
 
 /// Starts the threads of a turn.

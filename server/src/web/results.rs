@@ -149,7 +149,7 @@ impl From<Broken> for ApiError {
             Broken::Store(error) => error.into(),
             Broken::Stopping => Stopped.into(),
             Broken::SetAside(job) => ControlError::SetAside(job).into(),
-            broken => StoreError::Io(broken.to_string()).into(),
+            broken => StoreError::Unavailable(broken.to_string()).into(),
         }
     }
 }
@@ -677,7 +677,7 @@ mod tests {
         store.set_state(job, JobState::Done).unwrap();
         store.remove(job).unwrap();
         for results in [measured, counted] {
-            assert!(matches!(sent(results).await, Err(Broken::Store(StoreError::Missing(_)))));
+            assert!(matches!(sent(results).await, Err(Broken::Store(StoreError::NoSuchJob(_)))));
         }
     }
 }

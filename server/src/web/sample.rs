@@ -52,7 +52,7 @@ impl Samples {
         let looking = tokio::task::spawn_blocking(move || {
             kept.sample(job, total).look(&*store, SAMPLE_TASKS_MAX)
         });
-        looking.await.map_err(|error| StoreError::Io(error.to_string()))?
+        looking.await.map_err(|error| StoreError::Unavailable(error.to_string()))?
     }
 }
 
@@ -173,7 +173,7 @@ mod tests {
         };
         let store = MemoryStore::new();
         let id = store.create_job(&job).unwrap();
-        store.publish(id, false).unwrap();
+        store.publish(id).unwrap();
         (store, id)
     }
 

@@ -10,10 +10,10 @@ use super::who::may_watch;
 use super::{App, assets, error::ApiError};
 use crate::begun::Begun;
 use crate::connection::{Connection, Peer, Stopping};
+use crate::handler;
 use crate::metrics::Service;
 use crate::services::chat::{self, Before, Format, Member, MemberName, RoomName};
 use crate::services::echo;
-use crate::session;
 use axum::extract::rejection::PathRejection;
 use axum::extract::{FromRequestParts, Path, Query, Request, State};
 use axum::http::header::USER_AGENT;
@@ -133,7 +133,7 @@ pub(super) async fn or_page(State(app): State<App>, request: Request) -> Respons
 /// `GET /ws`: a worker.
 pub(super) async fn tasks(caller: Caller) -> Response {
     caller.serve(Service::Tasks, FRAME_BYTES_MAX, async |connection, peer, app| {
-        let stopped = session::run(connection, peer, app.dispatcher).await;
+        let stopped = handler::run(connection, peer, app.dispatcher).await;
         // At a stop, those that take their time to close find nobody to tell.
         if let Err(stopped) = stopped
             && !*app.sockets.stopping.borrow()
@@ -237,7 +237,7 @@ impl Caller {
             .max_message_size(Some(bytes_max))
             .max_frame_size(Some(bytes_max))
             .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
-            // Nothing is gained by keeping frames back: a session has already taken all that waits.
+            // Nothing is gained by keeping frames back: a handler has already taken all that waits.
             .write_buffer_size(0)
             .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX);
         let Sockets { stopping, open, messages, unread } = app.sockets.clone();

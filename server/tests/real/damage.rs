@@ -385,7 +385,7 @@ async fn inputs_that_cannot_be_read_set_their_job_aside_while_others_go_on() {
         let inputs: Vec<_> = (0..3000).map(input).collect();
         let id = store.create_job(&job("of lines", None)).unwrap();
         store.append_inputs(id, 0, &inputs).unwrap();
-        store.publish(id, false).unwrap();
+        store.publish(id).unwrap();
         store.submit(&job("whole", Some("0..2000"))).unwrap();
         drop(store);
         harm(folder.path(), script);

@@ -86,7 +86,7 @@ async fn a_page_is_told_how_everything_is_and_then_what_is_new() {
 
     let worker = Worker::start(&server);
     let changes = page.change(|changes| !changes.workers.is_empty()).await;
-    assert_eq!(changes.workers[0].id, WorkerId(1));
+    assert_eq!(changes.workers[0].pulse.id, WorkerId(1));
     page.change(|changes| {
         changes.jobs.iter().any(|job| job.state == JobState::Done && job.done == 40)
     })

@@ -208,7 +208,7 @@ async fn a_job_says_who_holds_it() {
     client.receive().await;
     let job = server.job(id).await;
     assert_eq!((job.leased, job.workers, job.done), (1, 1, 0));
-    assert_eq!(server.workers().await[0].leases, 1);
+    assert_eq!(server.workers().await[0].pulse.leases, 1);
     assert_eq!(server.metric("tequio_leases_out").await, 1);
 }
 

@@ -1,4 +1,4 @@
-//! The server as others meet it: real sockets, the real binary, and sessions on virtual time.
+//! The server as others meet it: real sockets, the real binary, and handlers on virtual time.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers as well")]
 
@@ -9,6 +9,7 @@ mod events;
 mod every_way_in;
 mod folder;
 mod foreign_files;
+mod handler;
 mod idle;
 mod jobs;
 mod limits;
@@ -25,7 +26,6 @@ mod saboteurs;
 mod sample;
 mod services;
 mod services_cli;
-mod session;
 mod socketio;
 mod support;
 mod tls;

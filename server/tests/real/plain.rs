@@ -29,14 +29,14 @@ async fn a_client_in_a_dozen_lines_is_served() {
 
     let worker = loop {
         match &server.workers().await[..] {
-            [worker] if worker.results == 1 => break worker.clone(),
+            [worker] if worker.pulse.results == 1 => break worker.clone(),
             [_] => tokio::task::yield_now().await,
             workers => panic!("one worker, not {workers:?}"),
         }
     };
-    assert_eq!((worker.id.0, worker.path.as_str()), (1, "/"));
+    assert_eq!((worker.pulse.id.0, worker.path.as_str()), (1, "/"));
     assert_eq!(worker.agent.as_deref(), Some("Test/1.0"));
-    assert_eq!((worker.tasks, worker.refused), (1, 0));
+    assert_eq!((worker.pulse.tasks, worker.pulse.refused), (1, 0));
 }
 
 #[tokio::test]
@@ -63,7 +63,7 @@ async fn three_connections_are_three_workers_with_a_task_each() {
     for client in &mut clients {
         assert_eq!(client.receive().await["task_id"], 1);
     }
-    let ids: Vec<u64> = server.workers().await.iter().map(|worker| worker.id.0).collect();
+    let ids: Vec<u64> = server.workers().await.iter().map(|worker| worker.pulse.id.0).collect();
     assert_eq!(ids, [1, 2, 3]);
 }
 
@@ -119,8 +119,8 @@ async fn rubbish_is_answered_or_ignored_and_nobody_elses_loss() {
     other.send(RIGHT).await;
     assert_eq!(other.receive().await["code"], "unknown_task");
     let workers = server.workers().await;
-    assert_eq!(workers.iter().map(|worker| worker.results).collect::<Vec<_>>(), [1, 1]);
-    assert_eq!(workers[1].refused as usize, RUBBISH.len() + 2);
+    assert_eq!(workers.iter().map(|worker| worker.pulse.results).collect::<Vec<_>>(), [1, 1]);
+    assert_eq!(workers[1].pulse.refused as usize, RUBBISH.len() + 2);
 }
 
 #[tokio::test]
@@ -217,7 +217,7 @@ async fn a_client_that_vanishes_is_forgotten() {
         }
     })
     .await;
-    assert_eq!(server.workers().await[0].id.0, 2);
+    assert_eq!(server.workers().await[0].pulse.id.0, 2);
     drop(stays);
 }
 

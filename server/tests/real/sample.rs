@@ -149,7 +149,7 @@ fn large_job(store: &dyn Store) -> JobId {
         submitted_at_ms: 1,
     };
     let id = store.create_job(&job).unwrap();
-    store.publish(id, false).unwrap();
+    store.publish(id).unwrap();
     id
 }
 

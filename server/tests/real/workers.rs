@@ -127,7 +127,7 @@ async fn an_answer_that_is_sent_twice_counts_once() {
     server.job_over(1).await;
     let metrics = server.get_text("/metrics").await;
     assert!(metrics.contains("tequio_duplicates_dropped_total 2"), "{metrics}");
-    assert_eq!(server.workers().await[0].refused, 0);
+    assert_eq!(server.workers().await[0].pulse.refused, 0);
 }
 
 /// What is sent instead of the right answer, and the code that answers it.
@@ -256,8 +256,8 @@ async fn a_plain_client_that_was_slower_than_others_is_not_refused() {
     slow.send(&json!({"type": "result", "task_id": task["task_id"], "result": 1}).to_string())
         .await;
     slow.send("no message").await;
-    while server.workers().await.iter().all(|worker| worker.refused == 0) {}
-    assert_eq!(server.workers().await[0].refused, 1, "what is no message, and nothing else");
+    while server.workers().await.iter().all(|worker| worker.pulse.refused == 0) {}
+    assert_eq!(server.workers().await[0].pulse.refused, 1, "what is no message, and nothing else");
 }
 
 #[tokio::test]
@@ -289,5 +289,5 @@ async fn a_revoked_lease_is_said_and_its_late_results_are_dropped() {
     tab.send(&json!({"type": "heartbeat"})).await;
     tab.next("heartbeat").await;
     assert_eq!(done(&server).await, json!(0));
-    assert_eq!(server.workers().await[0].refused, 0);
+    assert_eq!(server.workers().await[0].pulse.refused, 0);
 }

@@ -1,6 +1,9 @@
 use super::*;
-use tequio_protocol::limits::{BACKOFF_BASE, BACKOFF_MAX, PLAIN_TASKS_WAITING_MAX};
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::limits::{
+    BACKOFF_BASE, BACKOFF_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, FRAME_BYTES_MAX,
+    PLAIN_TASKS_WAITING_MAX,
+};
+use tequio_protocol::op::{Op, RepeatMultiply};
 
 const TASK: &str =
     r#"{"type":"task","op":"repeat_multiply","task_id":1,"initial":3,"factor":2,"times":10}"#;
@@ -45,7 +48,8 @@ impl Bench {
 
     /// Lets time pass to the next timeout and returns how long that was.
     fn pass(&mut self) -> (Duration, Vec<Action>) {
-        let at = self.worker.next_timeout().expect("a worker without a link waits for a time");
+        let at =
+            self.worker.next_timeout().expect("a worker without a connection waits for a time");
         let passed = at.saturating_sub(self.now);
         self.now = at;
         (passed, self.handle(Event::Timeout))

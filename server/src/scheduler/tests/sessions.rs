@@ -2,8 +2,8 @@
 
 use super::*;
 use tequio_protocol::limits::{
-    LATE_INPUTS_BYTES_MAX, LEASE_INPUTS_MAX, SESSION_INPUTS_BYTES_MAX, SESSION_KEPT,
-    SESSIONS_KEPT_BYTES_MAX, SESSIONS_KEPT_MAX,
+    LATE_INPUTS_BYTES_MAX, LEASE_INPUTS_MAX, PAST_LEASES_MAX, SESSION_INPUTS_BYTES_MAX,
+    SESSION_KEPT, SESSIONS_KEPT_BYTES_MAX, SESSIONS_KEPT_MAX, STRIKES_MAX,
 };
 
 /// A grant as the worker has it that came back as `id`.
@@ -16,7 +16,7 @@ fn as_of(grant: &Grant, id: u64) -> Grant {
 fn resumed() -> (Bench, Grant) {
     let mut bench = Bench::with_known(100, 1);
     let grant = bench.grant_to(1);
-    assert_taken(&bench.answer_part(&grant, 0..10), 10, 0);
+    assert_accepted(&bench.answer_part(&grant, 0..10), 10, 0);
     let session = bench.lose(1);
     assert_eq!(bench.pending(JOB), [10..100]);
     assert_eq!(bench.resume(2, 0, session), Some(worker(1)));
@@ -30,21 +30,21 @@ fn strikes(bench: &Bench, id: u64) -> u32 {
 #[test]
 fn results_of_before_count_once() {
     let (mut bench, grant) = resumed();
-    assert_taken(&bench.answer_part(&grant, 0..40), 30, 10);
-    assert_taken(&bench.answer_part(&grant, 40..100), 60, 0);
+    assert_accepted(&bench.answer_part(&grant, 0..40), 30, 10);
+    assert_accepted(&bench.answer_part(&grant, 40..100), 60, 0);
     assert!(bench.scheduler.is_settled(JOB));
-    assert_taken(&bench.answer(&grant), 0, 100);
+    assert_accepted(&bench.answer(&grant), 0, 100);
     assert_eq!(strikes(&bench, 2), 0);
 }
 
 #[test]
 fn what_was_lost_on_the_way_is_a_gap_and_no_offence() {
     let (mut bench, grant) = resumed();
-    assert_taken(&bench.answer_part(&grant, 50..80), 30, 0);
+    assert_accepted(&bench.answer_part(&grant, 50..80), 30, 0);
     assert_eq!(bench.pending(JOB), [10..50, 80..100]);
-    assert_taken(&bench.fail(&grant, 90), 0, 1);
-    assert_taken(&bench.answer_part(&grant, 10..50), 40, 0);
-    assert_taken(&bench.answer_part(&grant, 91..100), 9, 0);
+    assert_accepted(&bench.fail(&grant, 90), 0, 1);
+    assert_accepted(&bench.answer_part(&grant, 10..50), 40, 0);
+    assert_accepted(&bench.answer_part(&grant, 91..100), 9, 0);
     assert_eq!(bench.pending(JOB), [80..91]);
     assert!(bench.scheduler.jobs[&JOB].attempts.is_empty(), "it is to be computed anew");
     assert_eq!(strikes(&bench, 2), 0);
@@ -86,11 +86,11 @@ fn leases_in_which_it_was_lent_anew_are_revoked() {
     let anew = bench.grant_to(3);
     assert_eq!(anew.range, grant.range);
     bench.resume(2, 0, session).unwrap();
-    assert_taken(&bench.answer_part(&as_of(&grant, 2), 0..99), 99, 0);
+    assert_accepted(&bench.answer_part(&as_of(&grant, 2), 0..99), 99, 0);
     assert_eq!(bench.revoked(), [], "task 99 is waited for");
-    assert_taken(&bench.answer_part(&as_of(&grant, 2), 99..100), 1, 0);
+    assert_accepted(&bench.answer_part(&as_of(&grant, 2), 99..100), 1, 0);
     assert_eq!(bench.revoked(), [(worker(3), anew.lease)]);
-    assert_taken(&bench.answer(&anew), 0, 100);
+    assert_accepted(&bench.answer(&anew), 0, 100);
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn who_comes_back_has_shown_what_it_had_and_who_was_turned_away_nothing() {
     let (mut bench, grant) = resumed();
     let shown = bench.scheduler.workers[&worker(2)].memory.credit;
     assert_eq!(shown.audited, 10);
-    assert_taken(&bench.answer_part(&grant, 10..20), 10, 0);
+    assert_accepted(&bench.answer_part(&grant, 10..20), 10, 0);
     let session = bench.lose(2);
     bench.resume(3, 0, session).unwrap();
     assert_eq!(bench.scheduler.workers[&worker(3)].memory.credit.audited, 20);
@@ -155,7 +155,7 @@ fn the_oldest_sessions_are_dropped_when_there_are_too_many() {
     let mut sessions = Vec::new();
     for id in 0..=SESSIONS_KEPT_MAX as u64 {
         bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 1, bench.now);
-        let session = bench.scheduler.new_session();
+        let session = bench.scheduler.new_session_id();
         bench.scheduler.keep_worker(worker(id), session, bench.now);
         sessions.push(session);
     }
@@ -191,11 +191,11 @@ fn who_says_hello_and_leaves_makes_nobody_forgotten() {
     let grant = bench.grant_to(1);
     bench.answer_part(&grant, 0..10).unwrap();
     let worker_with_results = bench.lose(1);
-    let mut leave = |id: u64, taken: u64, origin: Origin| {
+    let mut leave = |id: u64, accepted: u64, origin: Origin| {
         bench.scheduler.add_worker(worker(id), origin, Mode::Lease, 0, bench.now);
         let memory = &mut bench.scheduler.workers.get_mut(&worker(id)).unwrap().memory;
-        memory.credit.add_taken(taken);
-        let session = bench.scheduler.new_session();
+        memory.credit.add_accepted(accepted);
+        let session = bench.scheduler.new_session_id();
         bench.scheduler.keep_worker(worker(id), session, bench.now);
         session
     };
@@ -223,7 +223,7 @@ fn a_job_that_is_over_takes_the_inputs_with_it() {
     assert_eq!(bench.scheduler.sessions.inputs_kept(), 0);
     bench.resume(2, 1, session).unwrap();
     let answer = bench.answer(&as_of(&grant, 2));
-    assert_taken(&answer, 0, 100);
+    assert_accepted(&answer, 0, 100);
     assert_eq!(answer.unwrap().job, None);
     assert_eq!(strikes(&bench, 2), 0);
 }
@@ -238,7 +238,7 @@ fn what_can_no_longer_count_is_kept_without_its_inputs() {
     let session = bench.lose(1);
     assert_eq!(bench.scheduler.sessions.inputs_kept(), 0);
     bench.resume(3, 1, session).unwrap();
-    assert_taken(&bench.answer(&as_of(&grant, 3)), 0, 100);
+    assert_accepted(&bench.answer(&as_of(&grant, 3)), 0, 100);
 }
 
 #[test]
@@ -254,7 +254,7 @@ fn all_that_many_slots_held_is_remembered_though_none_are_left() {
     let again = bench.lose(2);
     bench.resume(3, 0, again).unwrap();
     for grant in &grants {
-        assert_taken(&bench.answer(&as_of(grant, 3)), 1, 0);
+        assert_accepted(&bench.answer(&as_of(grant, 3)), 1, 0);
     }
     assert_eq!(bench.grants(), []);
 }
@@ -270,7 +270,7 @@ fn what_was_lost_is_remembered_while_other_leases_come_and_go() {
         bench.answer(&grant).unwrap();
     }
     // They began with what it had held, which was pending again.
-    assert_taken(&bench.answer(&as_of(&grant, 2)), 0, 100);
+    assert_accepted(&bench.answer(&as_of(&grant, 2)), 0, 100);
 }
 
 #[test]
@@ -318,20 +318,20 @@ fn a_worker_that_began_plain_keeps_what_it_did_since() {
     assert_eq!(strikes(&bench, 2), 2);
     assert_eq!(bench.grants().len(), 3, "four leases for two slots, of which it holds one");
     for (grant, fresh, again) in [(as_of(&before, 2), 99, 1), (held, 0, 1), (plain, 0, 1)] {
-        assert_taken(&bench.answer(&grant), fresh, again);
+        assert_accepted(&bench.answer(&grant), fresh, again);
     }
 }
 
 #[test]
 fn a_name_is_read_as_it_was_written_and_nothing_else_is_one() {
     let mut bench = Bench::new();
-    let session = bench.scheduler.new_session();
-    assert_ne!(session, bench.scheduler.new_session());
-    assert_eq!(Session::parse(&session.to_string()), Some(session));
-    assert_eq!(Session::parse(&Session(10).to_string()), Some(Session(10)));
+    let session = bench.scheduler.new_session_id();
+    assert_ne!(session, bench.scheduler.new_session_id());
+    assert_eq!(SessionId::parse(&session.to_string()), Some(session));
+    assert_eq!(SessionId::parse(&SessionId(10).to_string()), Some(SessionId(10)));
     let upper = session.to_string().to_uppercase();
     for name in ["", "9d1e", "+0000000000000000000000000000001", &upper, &"0".repeat(33), "é"] {
-        assert_eq!(Session::parse(name), None, "{name}");
+        assert_eq!(SessionId::parse(name), None, "{name}");
     }
 }
 
@@ -366,7 +366,11 @@ fn what_is_late_keeps_a_bounded_number_of_inputs_each_and_all() {
         let answer = bench.answer(grant);
         let tasks = count(&grant.range);
         let is_oldest = grant.lease == first_lent[0].lease;
-        assert_taken(&answer, if is_oldest { 0 } else { tasks }, if is_oldest { tasks } else { 0 });
+        assert_accepted(
+            &answer,
+            if is_oldest { 0 } else { tasks },
+            if is_oldest { tasks } else { 0 },
+        );
     }
     assert_eq!(strikes(&bench, 1), 0);
     assert!(bench.scheduler.late_inputs.bytes_kept() < all, "what is settled is not kept");

@@ -1,8 +1,9 @@
 //! What is believed, and of whom.
 
 use super::*;
+use std::collections::BTreeSet;
 use tequio_protocol::limits::{
-    AUDITED_FIRST, GRANT_SCAN_MAX, NEWCOMER_PAUSE, REFUTED_MAX, SUSPICION,
+    AUDITED_FIRST, GRANT_SCAN_MAX, NEWCOMER_PAUSE, REFUTED_MAX, SUSPICION, TASK_ATTEMPTS_MAX,
 };
 
 #[test]
@@ -12,7 +13,7 @@ fn duplicates_do_not_hide_a_lie() {
         bench.set_audited(1);
         let grant = bench.grant_to(1);
         // Of what is new four are audited at the least, whatever was sent before it.
-        assert_taken(&bench.answer_part(&grant, 0..96), 96, 0);
+        assert_accepted(&bench.answer_part(&grant, 0..96), 96, 0);
         let mut results = rights(0..100);
         results[lie as usize] = Number(0.5);
         let answer = bench.send(&grant, 0, &results, None);
@@ -57,7 +58,7 @@ fn outcomes_of(range: Range<u64>) -> Outcomes {
 
 #[test]
 fn a_failure_of_what_the_server_can_compute_is_its_result_and_held_against_the_worker() {
-    let mut bench = Bench::that_takes(Failures::Judged);
+    let mut bench = Bench::with_failures(Failures::Judged);
     bench.add_job(JOB, spec(1000));
     bench.add_worker(1, 1);
     for failures in 1..=REFUTED_MAX {
@@ -77,7 +78,7 @@ fn a_failure_of_what_the_server_can_compute_is_its_result_and_held_against_the_w
 
 #[test]
 fn who_computes_may_fail_now_and_then() {
-    let mut bench = Bench::that_takes(Failures::Judged);
+    let mut bench = Bench::with_failures(Failures::Judged);
     bench.add_job(JOB, spec(1 << 20));
     bench.add_worker(1, 1);
     for _ in 0..10 * REFUTED_MAX {
@@ -127,7 +128,7 @@ fn who_comes_where_somebody_was_turned_away_waits_a_moment_once() {
 
 #[test]
 fn the_server_computes_what_clients_leave_again_and_again() {
-    let mut bench = Bench::that_takes(Failures::Judged);
+    let mut bench = Bench::with_failures(Failures::Judged);
     bench.add_job(JOB, spec(1));
     for attempt in 1..=TASK_ATTEMPTS_MAX {
         let id = attempt as u64;
@@ -151,14 +152,14 @@ fn what_failed_is_tried_at_another_address_where_there_is_one() {
     let first = bench.grant_to(1);
     bench.add_worker_at(at(1), 2, 1);
     bench.add_worker_at(at(2), 3, 0);
-    assert_taken(&bench.fail(&first, 0), 0, 0);
+    assert_accepted(&bench.fail(&first, 0), 0, 0);
     let second = bench.grant_to(2);
-    assert_taken(&bench.fail(&second, 0), 0, 0);
+    assert_accepted(&bench.fail(&second, 0), 0, 0);
     bench.set_slots(3, 1);
     bench.add_worker_at(at(1), 4, 1);
     let third = bench.grant_to(3);
     assert_eq!(third.range, 0..1, "worker 4 had not tried it either");
-    assert_taken(&bench.fail(&third, 0), 1, 0);
+    assert_accepted(&bench.fail(&third, 0), 1, 0);
 }
 
 #[test]
@@ -178,10 +179,10 @@ fn tasks_to_be_tried_again_leave_room_for_others() {
 }
 
 #[test]
-fn a_session_or_a_sample_cannot_be_guessed_from_64_bits() {
+fn a_session_or_an_audit_cannot_be_guessed_from_64_bits() {
     let drawn = |seed: [u8; 32]| {
         let trust = Trust { seed, failures: Failures::Judged };
-        Scheduler::new(LeaseId(1), trust).new_session()
+        Scheduler::new(LeaseId(1), trust).new_session_id()
     };
     let mut seeds = [[7; 32]; 4];
     for (at, seed) in seeds.iter_mut().enumerate() {

@@ -1,7 +1,8 @@
 //! What is wrong with a file that cannot be read, in our words, and whose fault it is: one row's, or the
 //! whole file's.
 
-use super::Failure;
+use super::rows::int;
+use super::transaction::Failure;
 use crate::store::StoreError;
 use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, ffi};
 use std::path::Path;
@@ -63,7 +64,7 @@ pub(super) fn with_name(connection: &Connection, failure: Failure) -> Failure {
     let Failure::Store(StoreError::Damaged { job, what, .. }) = failure else { return failure };
     let select = || {
         let mut statement = connection.prepare_cached("SELECT name FROM job WHERE id = ?1")?;
-        statement.query_row([super::int(job.0)], |row| row.get(0)).optional()
+        statement.query_row([int(job.0)], |row| row.get(0)).optional()
     };
     let name = select().ok().flatten().unwrap_or_default();
     Failure::Store(StoreError::Damaged { job, name, what })

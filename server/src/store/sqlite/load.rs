@@ -1,12 +1,16 @@
 //! What is there when a server starts. A job of which a part cannot be read is set aside with the reason;
 //! a file without the list of jobs, or without one of its tables, is refused.
 
-use super::{Failure, damage, has_appended, int, select_inputs_end, to_state};
-use crate::store::{Loaded, NewJob, StoredJob, push_joined};
+use super::damage;
+use super::inputs::select_inputs_end;
+use super::jobs::{has_appended, to_state};
+use super::outcomes::select_recorded;
+use super::rows::{ROW, int};
+use super::transaction::Failure;
+use crate::store::{Loaded, NewJob, StoredJob};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use std::collections::BTreeMap;
-use std::ops::Range;
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
@@ -152,7 +156,7 @@ fn lost_job(tx: &Connection, id: JobId, what: &str) -> StoredJob {
     let name = tx.query_row(name, [int(id.0)], |row| row.get(0)).unwrap_or_default();
     let (op, priority, submitted_at_ms) = (Op::RepeatMultiply, 0, 0);
     let job = NewJob { name, op, priority, grid: None, submitted_at_ms };
-    let trouble = Some(format!("{} cannot be read: {what}", super::ROW));
+    let trouble = Some(format!("{ROW} cannot be read: {what}"));
     StoredJob { state: JobState::Paused, trouble, ..StoredJob::new(id, job, 0, false) }
 }
 
@@ -277,37 +281,6 @@ fn add_recorded(tx: &Connection, job: &mut StoredJob) -> Result<Option<String>, 
     Ok(lacks.then(|| {
         format!("it is done, and {} of its {} outcomes are missing", job.total - tasks, job.total)
     }))
-}
-
-/// Fills `recorded`; gives the number of its tasks, and how many of them failed; or what is wrong.
-fn select_recorded(
-    tx: &Connection,
-    job: JobId,
-    total: u64,
-    recorded: &mut Vec<Range<u64>>,
-) -> Result<Result<(u64, u64), String>, Failure> {
-    let mut statement = tx.prepare_cached(
-        "SELECT first, count, failed FROM outcome INDEXED BY outcome_extent
-         WHERE job = ?1 ORDER BY first",
-    )?;
-    let mut rows = statement.query([int(job.0)])?;
-    let (mut tasks, mut failed_tasks, mut last_end) = (0, 0, 0);
-    while let Some(row) = rows.next()? {
-        let (first, count, failed): (u64, u64, u64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        let end = first.saturating_add(count);
-        if count == 0 || failed > count || first < last_end || end > total {
-            return Ok(Err(format!(
-                "the row of its outcomes from task {first} on says {count} tasks, of which {failed} \
-                 failed, and that cannot be: it has {total} tasks, and those before {last_end} are in \
-                 other rows"
-            )));
-        }
-        push_joined(recorded, first..end);
-        tasks += count;
-        failed_tasks += failed;
-        last_end = end;
-    }
-    Ok(Ok((tasks, failed_tasks)))
 }
 
 /// [`StoredJob::appended_at_ms`] of the jobs that something is noted of.

@@ -165,8 +165,8 @@ impl Hub {
             dashboards: dashboards.clone(),
             sessions,
             bodies: Bodies::new(limits),
-            places: Bound::new(limits.socketio_sockets_max, limits.socketio_sockets_max),
-            changing: Bound::new(limits.socketio_changing_max, limits.socketio_changing_max),
+            places: Bound::new(limits.socketio_sockets_max),
+            changing: Bound::new(limits.socketio_changing_max),
             unread: sockets.unread.clone(),
             sockets: sockets.clone(),
             stopping: sockets.stopping(),
@@ -250,14 +250,14 @@ impl Hub {
 
     /// A request for a WebSocket.
     fn connect(&self, request: Request, asked: &Asked) -> Response {
-        let place = match self.places.take(asked.origin, 1) {
+        let place = match self.places.take(1) {
             Ok(place) => place,
             Err(full) => return no_place(full),
         };
         // The library keeps what it has of one that has not connected for a while after it has left.
         let changing = match asked.sid {
             None => None,
-            Some(_) => match self.changing.take(asked.origin, 1) {
+            Some(_) => match self.changing.take(1) {
                 Ok(place) => Some(place),
                 Err(full) => return no_place(full),
             },

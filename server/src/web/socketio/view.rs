@@ -5,9 +5,9 @@ use serde::Serialize;
 use socketioxide::SendError;
 use socketioxide::extract::SocketRef;
 use std::collections::BTreeMap;
-use tequio_protocol::api::{JobView, WorkerView};
+use tequio_protocol::api::{JobView, Pulse, WorkerView};
 use tequio_protocol::ids::{JobId, WorkerId};
-use tequio_protocol::live::{Changes, LiveEvent, Pulse, Snapshot};
+use tequio_protocol::live::{Changes, LiveEvent, Snapshot};
 use tequio_protocol::number::Number;
 use tequio_protocol::outcome::Outcome;
 
@@ -88,7 +88,8 @@ impl View {
         let mut news: Vec<Thing> = self.things().collect();
         let Snapshot { at_ms, jobs, workers, .. } = snapshot;
         self.jobs = jobs.iter().map(|job| (job.id, job.clone())).collect();
-        let worker = |view: &WorkerView| (view.id, Worker { view: view.clone(), at_ms: *at_ms });
+        let worker =
+            |view: &WorkerView| (view.pulse.id, Worker { view: view.clone(), at_ms: *at_ms });
         self.workers = workers.iter().map(worker).collect();
         self.results.retain(|job, _| self.jobs.contains_key(job));
         news.extend(self.things());
@@ -108,8 +109,8 @@ impl View {
             news.push(Thing::Job(*id));
         }
         for view in &changes.workers {
-            self.workers.insert(view.id, Worker { view: view.clone(), at_ms });
-            news.push(Thing::Worker(view.id));
+            self.workers.insert(view.pulse.id, Worker { view: view.clone(), at_ms });
+            news.push(Thing::Worker(view.pulse.id));
         }
         for pulse in &changes.pulses {
             // One that is not known is told of whole when it is.
@@ -147,21 +148,8 @@ impl View {
 impl Worker {
     /// The view of a worker is told of whole: who draws it need not put it together.
     fn feel(&mut self, pulse: &Pulse, at_ms: u64) {
-        let Pulse { id: _, idle_s, lag_ms, leases, tasks, results, rate, errors, refused } = *pulse;
-        let connected_s = self.view.connected_s + at_ms.saturating_sub(self.at_ms) as f64 / 1000.0;
-        let was = self.view.clone();
-        self.view = WorkerView {
-            connected_s,
-            idle_s,
-            lag_ms,
-            leases,
-            tasks,
-            results,
-            rate,
-            errors,
-            refused,
-            ..was
-        };
+        self.view.pulse = *pulse;
+        self.view.connected_s += at_ms.saturating_sub(self.at_ms) as f64 / 1000.0;
         self.at_ms = at_ms;
     }
 }

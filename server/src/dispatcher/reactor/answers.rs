@@ -1,0 +1,136 @@
+//! What workers answer to leases: outcomes and failures, judged by the scheduler.
+
+use super::complaints::complain;
+use super::refusals::TOO_MANY_FAULTS;
+use super::{Now, Reactor};
+use crate::scheduler::{Accepted, Refusal, RefusalReason};
+use std::time::Duration;
+use tequio_protocol::ids::{LeaseId, WorkerId};
+use tequio_protocol::live::HowEnded;
+use tequio_protocol::message::{DurationMs, ErrorCode, ErrorMessage, LeaseResults, TaskFailed};
+use tequio_protocol::text::quote;
+use tracing::{debug, debug_span, warn};
+
+impl Reactor {
+    pub(super) fn results(&mut self, id: WorkerId, message: LeaseResults, now: Now) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if !worker.is_in_lease_mode() {
+            let said = "results is for workers that have said hello".to_owned();
+            return self.refuse(id, ErrorCode::NoHello, said, Some(message.lease), now.at);
+        }
+        if worker.update_agent(message.agent.as_deref()) {
+            self.live.changed.insert(id);
+        }
+        let LeaseResults { lease, first, results, duration_ms, .. } = message;
+        let _span = debug_span!("lease", id = %lease).entered();
+        let duration = duration_of(duration_ms);
+        let count = results.len() as u64;
+        let judged = self.scheduler.results(id, lease, first, results, duration, now.at);
+        if judged.is_ok() {
+            worker.count_results(count, now.at);
+        }
+        debug!(first, count, "[#{id}] results");
+        self.follow_up(id, lease, judged, duration_ms, now);
+    }
+
+    pub(super) fn failed(&mut self, id: WorkerId, message: TaskFailed, now: Now) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        let TaskFailed { lease, index, error } = message;
+        if !worker.is_in_lease_mode() {
+            let said = "failed is for workers that have said hello".to_owned();
+            return self.refuse(id, ErrorCode::NoHello, said, Some(lease), now.at);
+        }
+        let _span = debug_span!("lease", id = %lease).entered();
+        worker.errors += 1;
+        complain!(self.complaints, now.at, "[#{id}] task failed: {} index={index}", quote(&error));
+        let judged = self.scheduler.failed(id, lease, index, &error, now.at);
+        self.follow_up(id, lease, judged, None, now);
+    }
+
+    /// A worker that cannot take what it was sent: what it holds of it goes to others.
+    pub(super) fn refused_by_worker(&mut self, id: WorkerId, error: &ErrorMessage, now: Now) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if let Some(held) = worker.held.take_if(|held| Some(held.task_id) == error.task_id)
+            && let Some((lease, index)) = held.lease
+        {
+            let judged = self.scheduler.failed(id, lease, index, &error.message, now.at);
+            return self.follow_up(id, lease, judged, None, now);
+        }
+        let Some(lease) = error.lease else { return };
+        if let Err(refusal) = self.scheduler.release(id, lease) {
+            return self.answer_refusal(id, lease, &refusal, now.at);
+        }
+        self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
+        if self.scheduler.add_strike(id) {
+            // It would be lent the same again, and refuse it again.
+            self.turn_away(id, TOO_MANY_FAULTS, now.at);
+        }
+    }
+
+    /// Records what is new of an answer, or says why it was refused.
+    pub(super) fn follow_up(
+        &mut self,
+        id: WorkerId,
+        lease: LeaseId,
+        judged: Result<Accepted, Refusal>,
+        duration_ms: Option<DurationMs>,
+        now: Now,
+    ) {
+        self.count_refusal(&judged);
+        self.show_answer(id, lease, &judged, now.at);
+        match judged {
+            Ok(accepted) => {
+                self.metrics.duplicates.inc_by(accepted.duplicates);
+                self.record(id, accepted, duration_ms, now);
+            }
+            Err(mut refusal) => {
+                let saved = std::mem::take(&mut refusal.saved);
+                self.record(id, saved, duration_ms, now);
+                self.answer_refusal(id, lease, &refusal, now.at);
+            }
+        }
+    }
+
+    /// Shows in the task stream what an answer did to its lease.
+    fn show_answer<T>(
+        &mut self,
+        id: WorkerId,
+        lease: LeaseId,
+        answer: &Result<T, Refusal>,
+        now: Duration,
+    ) {
+        let stream = &mut self.live.stream;
+        match answer {
+            Ok(_) => {
+                stream.answered(id, lease);
+                if self.scheduler.rest_of(lease).is_none() {
+                    stream.ended(id, lease, HowEnded::Answered, now);
+                }
+            }
+            Err(Refusal { reason: RefusalReason::Wrong { .. }, .. }) => {
+                stream.ended(id, lease, HowEnded::Lost, now);
+                if let Some(worker) = self.workers.get_mut(&id) {
+                    worker.errors += 1;
+                }
+            }
+            Err(_) => {}
+        }
+    }
+
+    pub(super) fn answered(
+        &mut self,
+        id: WorkerId,
+        lease: LeaseId,
+        answer: Result<(), Refusal>,
+        now: Duration,
+    ) {
+        self.count_refusal(&answer);
+        if let Err(refusal) = answer {
+            self.answer_refusal(id, lease, &refusal, now);
+        }
+    }
+}
+
+pub(super) fn duration_of(ms: Option<DurationMs>) -> Option<Duration> {
+    ms.and_then(|ms| Duration::try_from_secs_f64(ms.get() / 1000.0).ok())
+}

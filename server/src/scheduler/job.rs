@@ -1,0 +1,214 @@
+//! One job: which of its tasks are where, and which come next.
+
+use super::able::Able;
+use super::copies::Copies;
+use super::holders::Holders;
+use super::lease::Lease;
+use super::slab_map::SlabMap;
+use super::worker::Worker;
+use super::{Intervals, JobSpec, Mode, Origin};
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
+use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
+use tequio_protocol::limits::{
+    GRANT_SCAN_MAX, LEASE_GROWTH, LEASE_TARGET, RETRY_PATIENCE_FACTOR, TASK_ATTEMPTS_MAX,
+};
+
+#[derive(Debug)]
+pub(super) struct Job {
+    pub(super) spec: JobSpec,
+    pub(super) pending: Intervals,
+    /// Tasks that failed and wait for another attempt.
+    pub(super) retry: BTreeSet<u64>,
+    pub(super) attempts: BTreeMap<u64, Attempts>,
+    /// What is out.
+    pub(super) copies: Copies,
+    /// Who has that.
+    pub(super) holders: Holders,
+    pub(super) task_s: Option<f64>,
+    pub(super) turn: u64,
+    pub(super) is_ready: bool,
+}
+
+/// Who has tried a task, and where.
+#[derive(Debug, Default)]
+pub(super) struct Attempts {
+    by: Vec<(WorkerId, Origin)>,
+}
+
+impl Job {
+    /// A job that waits behind those that were served in an earlier turn.
+    pub(super) fn new(spec: JobSpec, turn: u64) -> Job {
+        let pending = spec.settled.missing_in(&(0..spec.total)).into_iter().collect();
+        Job {
+            spec,
+            pending,
+            retry: BTreeSet::new(),
+            attempts: BTreeMap::new(),
+            copies: Copies::default(),
+            holders: Holders::default(),
+            task_s: None,
+            turn,
+            is_ready: false,
+        }
+    }
+
+    /// Has `total` tasks from now on, if that is more than it has.
+    pub(super) fn grow(&mut self, total: u64) {
+        self.pending.insert(self.spec.total..total);
+        self.spec.total = self.spec.total.max(total);
+    }
+
+    /// Whether something of it may be lent.
+    pub(super) fn has_work(&self) -> bool {
+        let has_pending = !self.pending.is_empty() || !self.retry.is_empty();
+        has_pending && !self.spec.is_paused
+    }
+
+    /// Its place among the jobs that have work: by priority, and then by turns.
+    pub(super) fn place(&self, id: JobId) -> (Reverse<i32>, u64, JobId) {
+        (Reverse(self.spec.priority), self.turn, id)
+    }
+
+    pub(super) fn is_settled(&self) -> bool {
+        !self.spec.is_open && self.spec.settled.len() == self.spec.total
+    }
+
+    pub(super) fn lent(&self) -> u64 {
+        let elsewhere = self.spec.settled.len() + self.pending.len() + self.retry.len() as u64;
+        self.spec.total - elsewhere
+    }
+
+    /// Seconds a task: the worker's own, or else what others have shown.
+    pub(super) fn task_s_of(&self, worker: &Worker, id: JobId) -> Option<f64> {
+        worker.memory.speeds.get(id).map(|speed| speed.task_s).or(self.task_s)
+    }
+
+    /// How many tasks the worker's next lease of this job has, where leases have so many out.
+    pub(super) fn size_for(&self, worker: &Worker, id: JobId, tasks_out: u64) -> u64 {
+        if worker.mode == Mode::Plain {
+            return 1;
+        }
+        let Some(task_s) = self.task_s_of(worker, id) else { return 1 };
+        let aim = (LEASE_TARGET.as_secs_f64() / task_s) as u64;
+        let count_max = worker.memory.speeds.get(id).map_or(LEASE_GROWTH, |speed| speed.count_max);
+        let size = aim.min(count_max).min(self.spec.lease_tasks_max);
+        size.min(worker.share()).min(worker.room(tasks_out)).max(1)
+    }
+
+    /// How many times longer than for others a worker has for these tasks: more for each attempt
+    /// at one of them that failed.
+    pub(super) fn patience_for(&self, range: &Range<u64>) -> u32 {
+        let attempts = self.attempts.range(range.clone()).map(|(_, attempts)| attempts.by.len());
+        RETRY_PATIENCE_FACTOR.saturating_pow(attempts.max().unwrap_or(0) as u32)
+    }
+
+    /// Takes a task for a worker that others have failed, and it has not. Such tasks are lent one by
+    /// one, so it has one of them at a time: the others would wait for the network meanwhile.
+    pub(super) fn pop_retry(
+        &mut self,
+        id: WorkerId,
+        workers: &SlabMap<WorkerId, Worker>,
+        leases: &SlabMap<LeaseId, Lease>,
+        able: &Able,
+    ) -> Option<Range<u64>> {
+        if self.retry.is_empty() {
+            return None;
+        }
+        let worker = &workers[&id];
+        let has_one = worker.leases.iter().any(|lease| leases[lease].patience > 1);
+        if has_one && !self.pending.is_empty() {
+            return None;
+        }
+        let mut candidates = self.retry.iter().take(GRANT_SCAN_MAX).copied();
+        let index = candidates.find(|index| self.attempts[index].may_try(id, workers, able))?;
+        self.retry.remove(&index);
+        Some(index..index + 1)
+    }
+
+    pub(super) fn pop_pending(&mut self, count_max: u64) -> Option<Range<u64>> {
+        let range = self.pending.front(count_max)?;
+        self.pending.remove(range.clone());
+        Some(range)
+    }
+
+    /// Takes the front of what was just given back out of where it is now: pending, to be tried again,
+    /// or in copies, of which it is one more then.
+    pub(super) fn pop_front_of(
+        &mut self,
+        range: Range<u64>,
+        original: LeaseId,
+    ) -> (Range<u64>, Option<LeaseId>) {
+        let first = range.start;
+        if self.retry.remove(&first) {
+            return (first..first + 1, None);
+        }
+        if !self.pending.contains(first) {
+            return (range, Some(original));
+        }
+        let end = self.pending.missing_in(&range).first().map_or(range.end, |gap| gap.start);
+        self.pending.remove(first..end);
+        (first..end, None)
+    }
+
+    /// Nobody has these tasks any more. Those that were tried wait for others than the rest does.
+    pub(super) fn put_back(&mut self, tasks: Range<u64>) {
+        let tried: Vec<u64> = self.attempts.range(tasks.clone()).map(|(index, _)| *index).collect();
+        self.pending.insert(tasks);
+        for index in tried {
+            self.retry_later(index);
+        }
+    }
+
+    /// A pending task waits for others than those that have tried it.
+    pub(super) fn retry_later(&mut self, index: u64) {
+        self.pending.remove(index..index + 1);
+        self.retry.insert(index);
+    }
+
+    /// One more has not computed a task. Says whether that was the last attempt.
+    pub(super) fn add_attempt(&mut self, index: u64, worker: WorkerId, origin: Origin) -> bool {
+        let attempts = self.attempts.entry(index).or_default();
+        attempts.by.push((worker, origin));
+        attempts.by.len() >= TASK_ATTEMPTS_MAX
+    }
+
+    /// These tasks have outcomes from now on.
+    pub(super) fn settle(&mut self, tasks: &Range<u64>) {
+        self.pending.remove(tasks.clone());
+        self.forget_attempts(tasks);
+        self.spec.settled.insert(tasks.clone());
+    }
+
+    fn forget_attempts(&mut self, range: &Range<u64>) {
+        while let Some((&index, _)) = self.attempts.range(range.clone()).next() {
+            self.attempts.remove(&index);
+            self.retry.remove(&index);
+        }
+    }
+}
+
+impl Attempts {
+    pub(super) fn has(&self, id: WorkerId) -> bool {
+        self.by.iter().any(|(worker, _)| *worker == id)
+    }
+
+    /// Whether a worker is to try it next: first others are to, at other addresses, where there are any.
+    fn may_try(&self, id: WorkerId, workers: &SlabMap<WorkerId, Worker>, able: &Able) -> bool {
+        let worker = &workers[&id];
+        let is_able = |id: &WorkerId| workers.get(id).is_some_and(|worker| worker.is_able);
+        let places: BTreeSet<Origin> = self.by.iter().map(|(_, origin)| *origin).collect();
+        if !places.contains(&worker.origin) {
+            return true;
+        }
+        let places_able = places.iter().filter(|origin| able.at.contains_key(origin)).count();
+        if places_able < able.at.len() {
+            return false;
+        }
+        let tried: BTreeSet<WorkerId> = self.by.iter().map(|(worker, _)| *worker).collect();
+        let others = able.workers - usize::from(worker.is_able);
+        !tried.contains(&id)
+            || tried.iter().filter(|by| **by != id && is_able(by)).count() >= others
+    }
+}

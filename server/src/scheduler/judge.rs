@@ -1,0 +1,241 @@
+//! Judging: whose answers count, what failures are believed, and strikes.
+
+use super::audit::{Claims, Wrong};
+use super::lease::Lease;
+use super::worker::Worker;
+use super::{Accepted, Mode, Refusal, RefusalReason, Scheduler};
+use std::ops::Range;
+use std::time::Duration;
+use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
+use tequio_protocol::limits::{STRIKES_MAX, TASK_ERROR_CHARS_MAX};
+use tequio_protocol::number::Number;
+use tequio_protocol::outcome::Outcome;
+use tequio_protocol::text::printable;
+
+impl Scheduler {
+    /// A worker says that it could not compute the task at its lease's front. Where the server can, its
+    /// result is recorded, and the failure is held against the worker. Else others try: an error is the
+    /// outcome after `TASK_ATTEMPTS_MAX` attempts, of several workers and addresses where there are any.
+    pub fn failed(
+        &mut self,
+        worker: WorkerId,
+        lease: LeaseId,
+        index: u64,
+        error: &str,
+        now: Duration,
+    ) -> Result<Accepted, Refusal> {
+        let range = index..index.saturating_add(1);
+        let held = self.find(worker, lease, Some(&range))?;
+        self.mark_alive(worker);
+        let job_id = held.job;
+        let duplicate = Accepted { duplicates: 1, ..Accepted::default() };
+        let Some(front) = self.leases.get(&lease).map(|lease| lease.rest.start) else {
+            // Of a lease that is over, what comes behind it may still count.
+            self.advance(worker, lease, range.end, now);
+            return Ok(duplicate);
+        };
+        if front != index {
+            return Ok(duplicate);
+        }
+        let Some(job) = self.jobs.get_mut(&job_id) else { return Ok(Accepted::default()) };
+        if job.spec.settled.contains(index) {
+            self.advance(worker, lease, range.end, now);
+            return Ok(Accepted { job: Some(job_id), ..duplicate });
+        }
+        let refuted = self.failures.refute(job, held.inputs.as_ref(), index);
+        let outcome = match refuted {
+            Some(number) => {
+                if self.has_failed_too_often(worker) {
+                    let reason = RefusalReason::Refuted { lease, index, number };
+                    return Err(self.send_away(worker, reason, now));
+                }
+                Some(Outcome::Result(number))
+            }
+            None => self.add_attempt(job_id, worker, index, error),
+        };
+        let accepted = match outcome {
+            Some(outcome) => {
+                let accepted = self.settle_failed(job_id, index, outcome);
+                self.advance(worker, lease, range.end, now);
+                self.revoke_settled(job_id, held.original);
+                accepted
+            }
+            None => {
+                self.advance(worker, lease, range.end, now);
+                self.back_to_pending(job_id, held.original, range);
+                Accepted { job: Some(job_id), ..Accepted::default() }
+            }
+        };
+        self.refresh_job(job_id);
+        Ok(accepted)
+    }
+
+    fn has_failed_too_often(&mut self, id: WorkerId) -> bool {
+        self.workers.get_mut(&id).is_some_and(|worker| worker.memory.credit.add_refuted())
+    }
+
+    /// One more has not computed a task. Gives its outcome, if that was the last attempt.
+    fn add_attempt(
+        &mut self,
+        job: JobId,
+        worker: WorkerId,
+        index: u64,
+        error: &str,
+    ) -> Option<Outcome> {
+        let origin = self.workers.get(&worker)?.origin;
+        let is_last = self.jobs.get_mut(&job)?.add_attempt(index, worker, origin);
+        is_last.then(|| Outcome::Error { error: printable(error, TASK_ERROR_CHARS_MAX) })
+    }
+
+    /// A worker in plain mode will not answer the one task of its lease, present or past, and did not
+    /// say why. That is an attempt where it leaves the task to nobody: of several that go home with
+    /// copies of one task, late ones too, only the last one's is. After the last attempt the server
+    /// computes the task itself, where it can.
+    pub fn abandoned(
+        &mut self,
+        worker: WorkerId,
+        lease: LeaseId,
+        index: u64,
+        error: &str,
+    ) -> Accepted {
+        self.give_back(lease);
+        self.forget_late(worker, lease);
+        let past = self.workers.get(&worker).and_then(|worker| worker.memory.past(lease));
+        let Some(past) = past else { return Accepted::default() };
+        let (id, inputs) = (past.job, past.inputs().cloned());
+        let Some(job) = self.jobs.get(&id) else { return Accepted::default() };
+        let is_pending = job.pending.contains(index);
+        if !is_pending && !job.retry.contains(&index) || self.is_somebody_late_with(id, index) {
+            // Others have it, or it is settled.
+            return Accepted::default();
+        }
+        let mut accepted = Accepted { job: Some(id), ..Accepted::default() };
+        if let Some(outcome) = self.add_attempt(id, worker, index, error) {
+            let refuted = self
+                .jobs
+                .get(&id)
+                .and_then(|job| self.failures.refute(job, inputs.as_ref(), index));
+            accepted = self.settle_failed(id, index, refuted.map_or(outcome, Outcome::Result));
+        } else if let Some(job) = self.jobs.get_mut(&id).filter(|_| is_pending) {
+            job.retry_later(index);
+        }
+        self.refresh_job(id);
+        accepted
+    }
+
+    /// Whether a plain client may still answer a task. That looks at all workers.
+    fn is_somebody_late_with(&self, job: JobId, index: u64) -> bool {
+        let is_late = |worker: &Worker| worker.is_late_with(job, &(index..index + 1));
+        self.workers.values().any(|worker| worker.mode == Mode::Plain && is_late(worker))
+    }
+
+    /// The worker's own copy of a lease of its, present or past; where an answer is about `range`,
+    /// only if that is not empty, lies within the lease and leaves nothing out at its front.
+    pub(super) fn find(
+        &mut self,
+        worker_id: WorkerId,
+        id: LeaseId,
+        range: Option<&Range<u64>>,
+    ) -> Result<Lease, Refusal> {
+        let out = self.leases.get(&id).filter(|lease| lease.worker == worker_id).cloned();
+        let memory = self.workers.get(&worker_id).map(|worker| &worker.memory);
+        let past = || memory?.lease(id, worker_id);
+        // Numbers can be guessed: before it is sent, a lease cannot be checked.
+        let Some(lease) = out.or_else(past).filter(|lease| lease.is_sent) else {
+            let reason = RefusalReason::UnknownLease(id);
+            let before = self.first_lease..memory.map_or(LeaseId(0), |memory| memory.lost_before);
+            if before.contains(&id) {
+                // It may have been its own, on a connection that it lost.
+                return Err(Refusal { reason, is_turned_away: false, saved: Accepted::default() });
+            }
+            return Err(self.strike(worker_id, reason));
+        };
+        if let Some(range) = range {
+            // What a lost connection took with it is missing at the front.
+            let is_lost = memory.is_some_and(|memory| memory.is_lost(id));
+            let is_gap = lease.leaves_out(range) && !is_lost;
+            if is_gap || !lease.has_had(range) {
+                let reason = RefusalReason::OutOfShape {
+                    lease: id,
+                    front: lease.rest.start,
+                    end: lease.whole.end,
+                    first: range.start,
+                    last: range.end,
+                };
+                return Err(self.strike(worker_id, reason));
+            }
+        }
+        Ok(lease)
+    }
+
+    /// A result of a message is wrong: of that message only what was found right counts.
+    pub(super) fn refuse_results(
+        &mut self,
+        worker: WorkerId,
+        lease: LeaseId,
+        held: &Lease,
+        claims: &Claims<'_>,
+        wrong: Wrong,
+        now: Duration,
+    ) -> Refusal {
+        let is_late = !self.leases.contains_key(&lease);
+        let outcomes = |run: &Range<u64>| claims.results_of(run).into();
+        let saved = self.settle(held.job, &claims.range(), wrong.right, outcomes);
+        let refusal = self.wrong(worker, lease, wrong.index, wrong.got, now);
+        self.revoke_done(held.job, held, is_late);
+        Refusal { saved: Accepted { duplicates: 0, ..saved }, ..refusal }
+    }
+
+    /// A wrong result: the lease goes back whole. In lease mode, where bits are everybody's, that is
+    /// enough to be turned away; in plain mode the worker has a strike.
+    fn wrong(
+        &mut self,
+        id: WorkerId,
+        lease: LeaseId,
+        index: u64,
+        got: Number,
+        now: Duration,
+    ) -> Refusal {
+        let reason = RefusalReason::Wrong { lease, index, got };
+        self.mark_alive(id);
+        if self.workers.get(&id).is_some_and(|worker| worker.mode == Mode::Lease) {
+            return self.send_away(id, reason, now);
+        }
+        self.give_back(lease);
+        if let Some(worker) = self.workers.get_mut(&id)
+            && let Some(past) = worker.memory.past_mut(lease)
+        {
+            past.refuse();
+        }
+        // What is left of it need not be computed.
+        self.forget_late(id, lease);
+        self.revoked.push((id, lease));
+        self.strike(id, reason)
+    }
+
+    /// A worker is not believed any more, nor the next one at its address at once.
+    fn send_away(&mut self, id: WorkerId, reason: RefusalReason, now: Duration) -> Refusal {
+        if let Some(worker) = self.workers.get(&id) {
+            self.suspects.add(worker.origin, now);
+        }
+        self.remove_worker(id);
+        Refusal { reason, is_turned_away: true, saved: Accepted::default() }
+    }
+
+    /// Counts something that an honest worker does not do, and lets the worker go the third time.
+    fn strike(&mut self, id: WorkerId, reason: RefusalReason) -> Refusal {
+        let is_turned_away = self.add_strike(id);
+        Refusal { reason, is_turned_away, saved: Accepted::default() }
+    }
+
+    /// Counts a strike that the caller saw, and says whether the worker is turned away for it.
+    pub fn add_strike(&mut self, id: WorkerId) -> bool {
+        let Some(worker) = self.workers.get_mut(&id) else { return false };
+        worker.memory.strikes += 1;
+        let is_turned_away = worker.memory.strikes >= STRIKES_MAX;
+        if is_turned_away {
+            self.remove_worker(id);
+        }
+        is_turned_away
+    }
+}

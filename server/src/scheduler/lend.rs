@@ -1,0 +1,199 @@
+//! Lending: which job and which worker come next, copies for idle workers, and what they take over.
+
+use super::intervals::count;
+use super::lease::{Lease, deadline_after};
+use super::{Grant, Inputs, Scheduler};
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::time::Duration;
+use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
+use tequio_protocol::limits::{DEADLINE_MIN, GRANT_SCAN_MAX};
+
+impl Scheduler {
+    /// The next lease to grant, if a worker has room and a job has something for it.
+    pub fn grant(&mut self, now: Duration) -> Option<Grant> {
+        let granted = self.grant_pending(now).or_else(|| self.grant_copy(now));
+        granted.or_else(|| self.grant_taken_over(now))
+    }
+
+    fn grant_pending(&mut self, now: Duration) -> Option<Grant> {
+        let (workers, jobs, leases) = (&self.workers, &mut self.jobs, &self.leases);
+        let (able, out) = (&self.able, self.tasks_out);
+        let mut waiting = self.waiting.iter().map(|(_, _, worker)| *worker).take(GRANT_SCAN_MAX);
+        let (worker, job, range) = waiting.find_map(|worker| {
+            let mut ready = self.ready.iter().map(|(_, _, job)| *job).take(GRANT_SCAN_MAX);
+            ready.find_map(|id| {
+                let job = jobs.get_mut(&id)?;
+                let range = job
+                    .pop_retry(worker, workers, leases, able)
+                    .or_else(|| job.pop_pending(job.size_for(&workers[&worker], id, out)));
+                Some((worker, id, range?))
+            })
+        })?;
+        Some(self.lend(job, worker, range, None, now))
+    }
+
+    /// When nothing is pending, an idle worker gets a copy of the oldest lease that may have one:
+    /// of its tail, since its holder goes on from the front.
+    fn grant_copy(&mut self, now: Duration) -> Option<Grant> {
+        let idle: Vec<WorkerId> = self.idle().take(GRANT_SCAN_MAX).collect();
+        if idle.is_empty() {
+            return None;
+        }
+        let mut copyable: Vec<(LeaseId, JobId)> = self
+            .jobs
+            .iter()
+            .filter(|(_, job)| !job.spec.is_paused)
+            .flat_map(|(id, job)| {
+                job.copies.copyable().take(GRANT_SCAN_MAX).map(|original| (original, *id))
+            })
+            .collect();
+        copyable.sort_unstable();
+        copyable.truncate(GRANT_SCAN_MAX);
+        for worker in idle {
+            for &(original, job) in &copyable {
+                if let Some(range) = self.copy_for(worker, job, original) {
+                    return Some(self.lend(job, worker, range, Some(original), now));
+                }
+            }
+        }
+        None
+    }
+
+    fn copy_for(&self, worker_id: WorkerId, id: JobId, original: LeaseId) -> Option<Range<u64>> {
+        let (job, worker) = (&self.jobs[&id], &self.workers[&worker_id]);
+        let group = || job.copies.of(original).iter().map(|lease| &self.leases[lease]);
+        if group().any(|lease| lease.worker == worker_id) {
+            return None;
+        }
+        // The longest rest is the one that would be waited for. Its tail may be settled by a copy.
+        let rest = group().map(|lease| lease.rest.clone()).max_by_key(count)?;
+        let unsettled = job.spec.settled.missing_in(&rest).pop()?;
+        let size = job.size_for(worker, id, self.tasks_out).min(count(&unsettled));
+        let range = unsettled.end - size..unsettled.end;
+        let mut attempts = job.attempts.range(range.clone());
+        let has_failed = attempts.any(|(_, attempts)| attempts.has(worker_id));
+        (!has_failed && !worker.is_late_with(id, &range)).then_some(range)
+    }
+
+    /// When an idle worker finds nothing pending and nothing to copy, it takes over what stalls, or what
+    /// is held by somebody who has shown nothing, if itself it has. That makes no more leases nor tasks
+    /// than are out.
+    pub fn grant_taken_over(&mut self, now: Duration) -> Option<Grant> {
+        if self.stalled.is_empty() && self.newcomers.is_empty() {
+            return None;
+        }
+        let is_handed_out = |id: &&LeaseId| !self.jobs[&self.leases[*id].job].spec.is_paused;
+        let first = |of| BTreeSet::iter(of).filter(is_handed_out).take(GRANT_SCAN_MAX);
+        let held: Vec<LeaseId> =
+            first(&self.stalled).chain(first(&self.newcomers)).copied().collect();
+        let idle: Vec<WorkerId> = self.idle().take(GRANT_SCAN_MAX).collect();
+        let mut pairs =
+            idle.iter().flat_map(|worker| held.iter().map(move |lease| (*worker, *lease)));
+        let (worker, lease) = pairs.find(|(worker, lease)| self.may_take_over(*worker, *lease))?;
+        self.take_over(worker, lease, now)
+    }
+
+    fn may_take_over(&self, worker_id: WorkerId, id: LeaseId) -> bool {
+        let (worker, lease) = (&self.workers[&worker_id], &self.leases[&id]);
+        let job = &self.jobs[&lease.job];
+        let Some(front) = job.spec.settled.missing_in(&lease.rest).first().map(|gap| gap.start)
+        else {
+            return false;
+        };
+        let is_newcomers = !self.stalled.contains(&id);
+        let has_copy =
+            job.copies.of(lease.original).iter().any(|of| self.leases[of].worker == worker_id);
+        let has_failed = job.attempts.get(&front).is_some_and(|tried| tried.has(worker_id));
+        lease.is_sent
+            && !(is_newcomers && worker.is_newcomer())
+            && !(has_copy || has_failed || worker.is_late_with(lease.job, &lease.rest))
+    }
+
+    /// Lends the front of a lease to somebody else. What its holder still answers counts if it is
+    /// faster; until then that takes a place of its own.
+    fn take_over(&mut self, worker_id: WorkerId, id: LeaseId, now: Duration) -> Option<Grant> {
+        let lease = &self.leases[&id];
+        let (job_id, original, rest) = (lease.job, lease.original, lease.rest.clone());
+        self.end_early(id);
+        let worker = self.workers.get(&worker_id)?;
+        let job = self.jobs.get_mut(&job_id)?;
+        let gap = job.spec.settled.missing_in(&rest).into_iter().next()?;
+        let size = job.size_for(worker, job_id, self.tasks_out);
+        let range = gap.start..gap.end.min(gap.start + size);
+        let (range, copy_of) = job.pop_front_of(range, original);
+        self.refresh_job(job_id);
+        Some(self.lend(job_id, worker_id, range, copy_of, now))
+    }
+
+    fn lend(
+        &mut self,
+        job_id: JobId,
+        worker_id: WorkerId,
+        range: Range<u64>,
+        copy_of: Option<LeaseId>,
+        now: Duration,
+    ) -> Grant {
+        let id = self.next_lease;
+        self.next_lease = LeaseId(id.0 + 1);
+        self.tasks_out += count(&range);
+        self.turn += 1;
+        let patience = self.jobs[&job_id].patience_for(&range);
+        let time = self.time_for(job_id, worker_id, count(&range)).saturating_mul(patience);
+        let deadline = now.saturating_add(time);
+        let lease = Lease {
+            job: job_id,
+            worker: worker_id,
+            whole: range.clone(),
+            rest: range.clone(),
+            original: copy_of.unwrap_or(id),
+            deadline,
+            patience,
+            lent_at: now,
+            answered_at: now,
+            inputs: None,
+            is_sent: false,
+            is_refused: false,
+            is_newcomers: self.workers[&worker_id].is_newcomer(),
+            kept_since: None,
+        };
+        if lease.is_newcomers {
+            self.newcomers.insert(id);
+        }
+        let job = self.jobs.get_mut(&job_id).expect("the job was looked up");
+        job.copies.join(lease.original, id);
+        job.holders.join(worker_id);
+        self.leases.insert(id, lease);
+        self.deadlines.insert((deadline, id));
+        let worker = self.workers.get_mut(&worker_id).expect("the worker was looked up");
+        worker.leases.push(id);
+        worker.tasks_held += count(&range);
+        worker.memory.make_room(worker.leases.len() + worker.late.len());
+        self.move_turn(job_id, worker_id);
+        let is_copy = copy_of.is_some();
+        Grant { lease: id, job: job_id, worker: worker_id, range, deadline, is_copy }
+    }
+
+    /// The time that a worker has for `tasks` more, behind what it holds already.
+    fn time_for(&self, job: JobId, worker: WorkerId, tasks: u64) -> Duration {
+        let (Some(worker), Some(job_state)) = (self.workers.get(&worker), self.jobs.get(&job))
+        else {
+            return DEADLINE_MIN;
+        };
+        let mut seconds = tasks as f64 * job_state.task_s_of(worker, job).unwrap_or(0.0);
+        for lease in worker.leases.iter().map(|id| &self.leases[id]) {
+            let task_s = self.jobs[&lease.job].task_s_of(worker, lease.job).unwrap_or(0.0);
+            seconds += count(&lease.rest) as f64 * task_s / f64::from(worker.slots.max(1));
+        }
+        deadline_after(seconds)
+    }
+
+    /// Tells what the tasks of a new lease are computed of. Until then no answer to it is
+    /// accepted: its worker is to be told of the lease after this.
+    pub fn set_inputs(&mut self, lease: LeaseId, inputs: Inputs) {
+        if let Some(lease) = self.leases.get_mut(&lease) {
+            lease.inputs = Some(inputs);
+            lease.is_sent = true;
+        }
+    }
+}

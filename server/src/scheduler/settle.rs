@@ -1,0 +1,175 @@
+//! Settling: results that are accepted, and what follows for their leases and workers.
+
+use super::audit::{Claims, Verdict};
+use super::intervals::count;
+use super::lease::Lease;
+use super::speeds::{TASK_S_MIN, blend};
+use super::{Accepted, By, Mode, Refusal, Scheduler};
+use std::ops::Range;
+use std::time::Duration;
+use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
+use tequio_protocol::numbers::Numbers;
+use tequio_protocol::outcome::{Outcome, Outcomes};
+
+impl Scheduler {
+    /// Takes results of a lease, from its front. `duration` is how long the worker says that it
+    /// computed these.
+    pub fn results(
+        &mut self,
+        worker: WorkerId,
+        lease: LeaseId,
+        first: u64,
+        results: Numbers,
+        duration: Option<Duration>,
+        now: Duration,
+    ) -> Result<Accepted, Refusal> {
+        let range = first..first.saturating_add(results.len() as u64);
+        let held = self.find(worker, lease, Some(&range))?;
+        let Some(inputs) = held.inputs.as_ref().filter(|_| !held.is_refused) else {
+            self.mark_alive(worker);
+            self.advance(worker, lease, range.end, now);
+            return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
+        };
+        let (mode, credit) = (self.workers[&worker].mode, self.workers[&worker].memory.credit);
+        let job = held.job;
+        let fresh = match self.jobs.get(&job) {
+            Some(job) => job.spec.settled.missing_in(&range),
+            None => Vec::new(),
+        };
+        let claims = Claims { first, results: &results, inputs, mode };
+        let audited = match claims.judge(&mut self.random, credit, &fresh) {
+            Verdict::Right { audited } => audited,
+            Verdict::Wrong(wrong) => {
+                return Err(self.refuse_results(worker, lease, &held, &claims, wrong, now));
+            }
+        };
+        self.mark_alive(worker);
+        if !fresh.is_empty() {
+            self.measure(worker, &held, count(&range), duration, now);
+            self.add_credit(worker, audited, fresh.iter().map(count).sum());
+        }
+        let is_late = !self.leases.contains_key(&lease);
+        // A plain client's bits are its browser's; ours are everybody's.
+        let mut results = match mode {
+            Mode::Plain => range.clone().map(|index| inputs.compute(index)).collect(),
+            Mode::Lease => results,
+        };
+        let accepted = self.settle(job, &range, fresh, |gap| {
+            let place = |index: u64| (index - first) as usize;
+            results.take(place(gap.start)..place(gap.end)).into()
+        });
+        self.advance(worker, lease, range.end, now);
+        self.revoke_done(job, &held, is_late && !accepted.fresh.is_empty());
+        Ok(accepted)
+    }
+
+    /// A worker has shown something, and may be lent more.
+    fn add_credit(&mut self, id: WorkerId, audited: u64, accepted: u64) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        let (was_newcomer, had_all) = (worker.is_newcomer(), worker.may_hold_all());
+        worker.memory.credit.audited += audited;
+        worker.memory.credit.add_accepted(accepted);
+        if was_newcomer {
+            self.clear_newcomer(id);
+        }
+        if !had_all {
+            self.refresh_worker(id);
+        }
+    }
+
+    fn measure(
+        &mut self,
+        worker: WorkerId,
+        lease: &Lease,
+        tasks: u64,
+        duration: Option<Duration>,
+        now: Duration,
+    ) {
+        let elapsed = now.saturating_sub(lease.answered_at);
+        // Nothing took longer than the lease was out, whatever a worker says.
+        let held = now.saturating_sub(lease.lent_at);
+        let duration = duration.unwrap_or(elapsed).min(held);
+        let task_s = (duration.as_secs_f64() / tasks as f64).max(TASK_S_MIN);
+        let Some(job) = self.jobs.get_mut(&lease.job) else { return };
+        job.task_s = Some(blend(job.task_s, task_s));
+        let Some(worker) = self.workers.get_mut(&worker) else { return };
+        worker.memory.speeds.measure(lease.job, task_s, tasks);
+    }
+
+    /// Settles of `range` what is `fresh`, with its `outcomes`.
+    pub(super) fn settle(
+        &mut self,
+        id: JobId,
+        range: &Range<u64>,
+        fresh: Vec<Range<u64>>,
+        mut outcomes: impl FnMut(&Range<u64>) -> Outcomes,
+    ) -> Accepted {
+        let Some(job) = self.jobs.get_mut(&id) else {
+            return Accepted { duplicates: count(range), ..Accepted::default() };
+        };
+        let fresh_count: u64 = fresh.iter().map(count).sum();
+        let mut runs = Vec::with_capacity(fresh.len());
+        for gap in fresh {
+            job.settle(&gap);
+            runs.push((gap.start, outcomes(&gap)));
+        }
+        let duplicates = count(range) - fresh_count;
+        Accepted { job: Some(id), fresh: runs, duplicates, by: By::Worker }
+    }
+
+    /// Settles a task that is not settled, and that a worker has failed.
+    pub(super) fn settle_failed(&mut self, id: JobId, index: u64, outcome: Outcome) -> Accepted {
+        let by = if outcome.is_error() { By::Worker } else { By::Server };
+        let range = index..index + 1;
+        let outcomes = |_: &Range<u64>| [outcome.clone()].into_iter().collect();
+        let accepted = self.settle(id, &range, vec![range.clone()], outcomes);
+        Accepted { by, ..accepted }
+    }
+
+    /// The front of a lease has moved to `front`; at its end the lease is over.
+    pub(super) fn advance(&mut self, worker_id: WorkerId, id: LeaseId, front: u64, now: Duration) {
+        let Some(lease) = self.leases.get_mut(&id) else {
+            if let Some(worker) = self.workers.get_mut(&worker_id)
+                && let Some(past) = worker.memory.past_mut(id)
+                && past.advance(front)
+            {
+                let job = self.jobs.get(&past.job);
+                if job.is_none_or(|job| past.is_settled_in(&job.spec.settled)) {
+                    past.forget_inputs();
+                }
+                self.forget_late(worker_id, id);
+            }
+            return;
+        };
+        if front <= lease.rest.start {
+            // Sent before: it is no sign that the lease goes on.
+            return;
+        }
+        let answered = front - lease.rest.start;
+        self.tasks_out -= answered;
+        lease.rest.start = front;
+        lease.answered_at = now;
+        if let Some(worker) = self.workers.get_mut(&worker_id) {
+            worker.tasks_held -= answered;
+        }
+        self.end_keeping(id);
+        if self.leases[&id].rest.is_empty() {
+            self.end(id);
+        } else {
+            self.extend(id, now, Duration::MAX);
+            // It may have had all the tasks that it may hold.
+            self.refresh_worker(worker_id);
+        }
+    }
+
+    /// Something of a lease was settled, perhaps after it was over: others may hold it for nothing.
+    pub(super) fn revoke_done(&mut self, job: JobId, lease: &Lease, is_late: bool) {
+        if is_late {
+            // Its tasks may have been lent anew, in any leases.
+            self.revoke_all_settled(job);
+        } else {
+            self.revoke_settled(job, lease.original);
+        }
+        self.refresh_job(job);
+    }
+}

@@ -1,0 +1,177 @@
+//! Jobs and drafts: entered, published, changed, and removed.
+
+use super::damage;
+use super::inputs::has_lines;
+use super::rows::{find, int, to_json};
+use super::transaction::Failure;
+use crate::store::{NewJob, Standing, StoreError};
+use rusqlite::{Connection, Row, Transaction, params};
+use tequio_protocol::api::JobState;
+use tequio_protocol::grid::Grid;
+use tequio_protocol::ids::JobId;
+use tequio_protocol::limits::REMOVED_ROWS_MAX;
+use tequio_protocol::text::quote;
+
+/// When jobs were last appended to, of those that were open for long. A table of its own, made when
+/// it is needed: an older tequio does not miss it, and opening a file on a full disk writes nothing.
+pub(super) const APPENDED: &str = "
+    CREATE TABLE IF NOT EXISTS appended (job INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;
+";
+
+pub(super) fn insert_draft(tx: &Transaction<'_>, job: &NewJob) -> Result<JobId, Failure> {
+    let grid = job.grid.as_ref().map(to_json).transpose()?;
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO job (name, op, priority, grid, total, is_open, state, submitted_at_ms)
+         VALUES (?1, ?2, ?3, ?4, ?5, FALSE, 'draft', ?6)",
+    )?;
+    let total = job.grid.as_ref().map_or(0, Grid::total);
+    let id = statement.insert(params![
+        job.name,
+        job.op.name(),
+        job.priority,
+        grid,
+        int(total),
+        int(job.submitted_at_ms)
+    ])?;
+    Ok(JobId(id as u64))
+}
+
+/// Begins to remove a job that is over; `false` where it is not over. What is being removed is a draft
+/// of -1 tasks: nobody sees it, nothing is added to it, and it goes with the drafts at the next start.
+pub(super) fn hide_job(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
+    let hide = "UPDATE job SET state = 'draft', total = -1
+        WHERE id = ?1 AND state IN ('done', 'cancelled')";
+    Ok(tx.prepare_cached(hide)?.execute([int(job.0)])? > 0)
+}
+
+/// As [`hide_job`], whatever the job's state is.
+pub(super) fn hide_any(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
+    let hide = "UPDATE job SET state = 'draft', total = -1 WHERE id = ?1 AND total IS NOT -1";
+    Ok(tx.prepare_cached(hide)?.execute([int(job.0)])? > 0)
+}
+
+/// Removes as much of a job that is being removed as one transaction should, and says whether more
+/// of it is left.
+pub(super) fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Failure> {
+    let hidden = "SELECT total < 0 FROM job WHERE id = ?1";
+    if !find(tx.prepare_cached(hidden)?, job, |row| row.get(0))? {
+        return Err(select_standing(tx, job)?.refuse_removal(job).into());
+    }
+    let tables = ["outcome", "input", "input_line"];
+    for table in &tables[..if has_lines(tx)? { 3 } else { 2 }] {
+        let delete = format!(
+            "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE job = ?1 LIMIT ?2)"
+        );
+        let rows = [int(job.0), int(REMOVED_ROWS_MAX)];
+        if tx.prepare_cached(&delete)?.execute(rows)? > 0 {
+            return Ok(true);
+        }
+    }
+    if has_appended(tx)? {
+        tx.prepare_cached("DELETE FROM appended WHERE job = ?1")?.execute([int(job.0)])?;
+    }
+    tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
+    Ok(false)
+}
+
+/// Deletes a draft, or what is left of a job whose removal was interrupted, which has outcomes too.
+pub(super) fn delete_any_draft(tx: &Transaction<'_>, draft: i64) -> Result<(), Failure> {
+    let tables = ["outcome", "input", "input_line"];
+    for table in &tables[..if has_lines(tx)? { 3 } else { 2 }] {
+        let delete = format!("DELETE FROM {table} WHERE job = ?1");
+        tx.prepare_cached(&delete)?.execute([draft])?;
+    }
+    if has_appended(tx)? {
+        tx.prepare_cached("DELETE FROM appended WHERE job = ?1")?.execute([draft])?;
+    }
+    tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([draft])?;
+    Ok(())
+}
+
+pub(super) fn delete_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
+    select_standing(tx, job)?.check_draft(job)?;
+    tx.prepare_cached("DELETE FROM input WHERE job = ?1")?.execute([int(job.0)])?;
+    if has_lines(tx)? {
+        tx.prepare_cached("DELETE FROM input_line WHERE job = ?1")?.execute([int(job.0)])?;
+    }
+    tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
+    Ok(())
+}
+
+/// Returns an error where there is no such job, not even a draft.
+pub(super) fn select_any(connection: &Connection, job: JobId) -> Result<(), Failure> {
+    let any = "SELECT 1 FROM job WHERE id = ?1 AND total >= 0";
+    find(connection.prepare_cached(any)?, job, |_| Ok(()))
+}
+
+/// Returns an error where the job is not there, or a draft.
+pub(super) fn select_published(connection: &Connection, job: JobId) -> Result<(), Failure> {
+    let published = "SELECT 1 FROM job WHERE id = ?1 AND state IS NOT 'draft'";
+    find(connection.prepare_cached(published)?, job, |_| Ok(()))
+}
+
+/// What decides whether a job, or a draft, takes a change.
+pub(super) fn select_standing(tx: &Transaction<'_>, job: JobId) -> Result<Standing, Failure> {
+    let standing = "SELECT state, is_open, grid IS NOT NULL FROM job WHERE id = ?1 AND total >= 0";
+    let read = |row: &Row<'_>| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?));
+    let (name, is_open, has_grid) = find(tx.prepare_cached(standing)?, job, read)?;
+    let state = match name.as_str() {
+        "draft" => None,
+        name => Some(to_state(name).ok_or_else(|| {
+            damage::damaged(job, format!("its state cannot be read: {} is unknown", quote(name)))
+        })?),
+    };
+    Ok(Standing { state, is_open, has_grid })
+}
+
+/// Makes a draft a job, to which inputs may be added if it is an open one.
+pub(super) fn update_published(
+    tx: &Transaction<'_>,
+    job: JobId,
+    is_open: bool,
+) -> Result<(), Failure> {
+    let publish = "UPDATE job SET is_open = ?2, state = 'running' WHERE id = ?1";
+    tx.prepare_cached(publish)?.execute(params![int(job.0), is_open])?;
+    Ok(())
+}
+
+pub(super) fn update_closed(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
+    tx.prepare_cached("UPDATE job SET is_open = FALSE WHERE id = ?1")?.execute([int(job.0)])?;
+    Ok(())
+}
+
+pub(super) fn update_total(tx: &Transaction<'_>, job: JobId, total: u64) -> Result<(), Failure> {
+    let mut statement = tx.prepare_cached("UPDATE job SET total = ?2 WHERE id = ?1")?;
+    statement.execute([int(job.0), int(total)])?;
+    Ok(())
+}
+
+pub(super) fn update_state(
+    tx: &Transaction<'_>,
+    job: JobId,
+    state: JobState,
+) -> Result<(), Failure> {
+    let mut statement =
+        tx.prepare_cached("UPDATE job SET state = ?2 WHERE id = ?1 AND state <> 'draft'")?;
+    match statement.execute(params![int(job.0), state.name()])? {
+        0 => Err(StoreError::NoSuchJob(job).into()),
+        _ => Ok(()),
+    }
+}
+
+pub(super) fn has_appended(tx: &Connection) -> Result<bool, Failure> {
+    let table = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'appended'";
+    Ok(tx.query_row(table, [], |row| row.get::<_, u64>(0))? > 0)
+}
+
+pub(super) fn upsert_appended(tx: &Transaction<'_>, job: JobId, at_ms: u64) -> Result<(), Failure> {
+    let upsert = "INSERT INTO appended (job, at_ms) VALUES (?1, ?2)
+        ON CONFLICT (job) DO UPDATE SET at_ms = excluded.at_ms";
+    tx.prepare_cached(upsert)?.execute([int(job.0), int(at_ms)])?;
+    Ok(())
+}
+
+pub(super) fn to_state(name: &str) -> Option<JobState> {
+    use JobState::{Cancelled, Done, Paused, Running};
+    [Running, Paused, Done, Cancelled].into_iter().find(|state| state.name() == name)
+}

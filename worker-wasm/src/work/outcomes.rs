@@ -1,0 +1,178 @@
+//! What comes from the slots, and is sent to the server.
+
+use super::replies::{About, notice, refuse, release};
+use super::slot::{Fate, Held, Item, Running, Slot, State};
+use super::{Computed, Uplink, Work};
+use crate::pace::Share;
+use crate::worker::Action;
+use std::time::Duration;
+use tequio_protocol::message::{ErrorCode, Task, TaskFailed, TaskResult, WorkerMessage};
+use tequio_protocol::page::ToPage;
+use tequio_protocol::piece::Piece;
+use tequio_protocol::text::quote;
+
+impl Work {
+    pub(crate) fn computed(
+        &mut self,
+        computed: &Computed,
+        now: Duration,
+        actions: &mut Vec<Action>,
+    ) {
+        let slot = computed.slot;
+        let Some(running) = self.take_running(slot) else { return };
+        let done_before = actions.len();
+        let took = Duration::from_secs_f64(computed.duration.get() / 1000.0);
+        let turn = match self.share {
+            // Two clocks are compared below, and one grain of theirs would be a pause.
+            Share::WHOLE => now,
+            share => self.slots[slot].pace.computed(running.began, took, now, share),
+        };
+        let Running { item, piece, fate, .. } = running;
+        let mut goes_on = None;
+        match item {
+            _ if fate == Fate::Dropped => {}
+            Item::Task(task) => self.send_result(&task, computed, actions),
+            Item::Lease(mut held) => {
+                self.piece_sizes.measure(held.lease.job, piece.count, took);
+                self.send_results(&held, &piece, computed, actions);
+                held.reported_at = now;
+                goes_on = self.advance(held, piece.count, fate, actions);
+            }
+        }
+        self.rest_or_go_on(slot, turn, goes_on, now, actions);
+        // First of all the slot goes on: to send its results takes as long as to compute some.
+        let is_compute = |action: &Action| matches!(action, Action::Compute { .. });
+        let (first, later): (Vec<_>, Vec<_>) = actions.drain(done_before..).partition(is_compute);
+        actions.extend(first.into_iter().chain(later));
+    }
+
+    /// A slot's piece waits for the slot's program.
+    pub(crate) fn waits(&mut self, slot: usize, now: Duration) {
+        self.begin_anew(slot, now, true);
+    }
+
+    /// A slot's piece, which has waited, is being computed.
+    pub(crate) fn began(&mut self, slot: usize, now: Duration) {
+        self.begin_anew(slot, now, false);
+    }
+
+    fn begin_anew(&mut self, slot: usize, now: Duration, is_waiting: bool) {
+        if let Some(Slot { state: State::Running(running), .. }) = self.slots.get_mut(slot)
+            && !(is_waiting && running.is_waiting)
+        {
+            running.is_waiting = is_waiting;
+            running.began = now;
+            if running.fate == Fate::GoesOn {
+                running.end_at = now + running.time_max();
+            }
+        }
+    }
+
+    /// A piece could not be computed. Of several tasks any may be the one at fault, so they are
+    /// computed again one by one; the one that fails by itself is reported.
+    pub(crate) fn compute_failed(
+        &mut self,
+        slot: usize,
+        reason: &str,
+        now: Duration,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(Running { item, piece, fate, is_waiting, .. }) = self.take_running(slot) else {
+            return;
+        };
+        let mut goes_on = None;
+        match item {
+            _ if matches!(fate, Fate::Dropped | Fate::Orphan) => {}
+            // Who pauses, or has no program, does not say that a task cannot be computed.
+            Item::Task(_) if fate == Fate::Last || is_waiting => {}
+            Item::Lease(held) if fate == Fate::Last || is_waiting => {
+                release(held.lease.lease, actions);
+            }
+            Item::Task(task) => {
+                notice(actions, format!("Task {} failed: {}", task.task_id, quote(reason)));
+                let about = About::Task(Some(task.task_id));
+                refuse(actions, ErrorCode::ComputeFailed, reason.to_owned(), about);
+            }
+            Item::Lease(mut held) if piece.count > 1 => {
+                held.singly_until = piece.first + piece.count;
+                goes_on = Some(held);
+            }
+            Item::Lease(mut held) => {
+                let (job, index) = (held.lease.job, held.next);
+                notice(actions, format!("Task {index} of job {job} failed: {}", quote(reason)));
+                let lease = held.lease.lease;
+                let failed = TaskFailed { lease, index, error: reason.to_owned() };
+                actions.push(Action::Send(WorkerMessage::Failed(failed).write()));
+                held.reported_at = now;
+                goes_on = self.advance(held, 1, fate, actions);
+            }
+        }
+        self.rest_or_go_on(slot, now, goes_on, now, actions);
+    }
+
+    /// `count` more tasks of a lease have an outcome. Gives it back to its slot if it goes on there.
+    fn advance(
+        &self,
+        mut held: Held,
+        count: u64,
+        fate: Fate,
+        actions: &mut Vec<Action>,
+    ) -> Option<Held> {
+        held.next += count;
+        if held.next >= held.lease.first + held.lease.count {
+            return None;
+        }
+        match fate {
+            Fate::GoesOn => Some(held),
+            Fate::Last => {
+                release(held.lease.lease, actions);
+                None
+            }
+            // The server has the rest again.
+            Fate::Orphan | Fate::Dropped => None,
+        }
+    }
+
+    fn send_result(&self, task: &Task, computed: &Computed, actions: &mut Vec<Action>) {
+        let result = computed.results.last();
+        let message = WorkerMessage::Result(TaskResult {
+            task_id: task.task_id,
+            result: Some(result),
+            duration_ms: Some(computed.duration),
+            agent: Some(self.agent.clone()),
+        });
+        actions.push(Action::Send(message.write()));
+        actions.push(Action::Tell(ToPage::Result {
+            slot: computed.slot as u32,
+            task_id: task.task_id,
+            text: task.input.to_string(),
+            result: result.to_string(),
+            duration_ms: computed.duration.get(),
+        }));
+    }
+
+    fn send_results(
+        &mut self,
+        held: &Held,
+        piece: &Piece,
+        computed: &Computed,
+        actions: &mut Vec<Action>,
+    ) {
+        let Computed { slot, results, duration } = computed;
+        let (lease, first) = (held.lease.lease, piece.first);
+        let text = WorkerMessage::write_results(lease, first, results, *duration, &self.agent);
+        self.sent.push(text.clone());
+        if self.uplink == Uplink::Open {
+            actions.push(Action::Send(text));
+        }
+        actions.push(Action::Tell(ToPage::Results {
+            slot: *slot as u32,
+            job: held.lease.job,
+            last: piece.first + piece.count - 1,
+            count: piece.count,
+            text: piece.input(piece.count - 1).to_string(),
+            result: results.last().to_string(),
+            duration_ms: duration.get(),
+        }));
+    }
+}
