@@ -34,67 +34,7 @@
 //!
 //! # The stages of a task, and the states of a lease
 //!
-//! A task is in exactly one stage. *Pending*: nobody has it. *Leased*: it is in the rest of a lease that is
-//! out, or of several, which are copies then. *Settled*: its outcome was accepted. *Claimed* will come
-//! between the last two: outcomes that a worker has sent and nobody has judged yet. Today they are judged
-//! in the call that brings them, so no task is in that stage between two calls.
-//!
-//! ```text
-//!    add_job,               lend
-//!    grow_job  ┌─────────┐ ─────────────────────► ┌────────┐ ──┐ a copy more,
-//!   ─────────► │ pending │                        │ leased │   │ or one fewer
-//!              └─────────┘ ◄───────────────────── └────────┘ ◄─┘
-//!                   │       the last lease with it    │
-//!                   │       ends, or it failed        │ a right result; the last failure;
-//!                   │                                 │ a failure that the server refutes
-//!                   │                                 ▼
-//!                   │                            ┌─────────┐  add_job, for outcomes of before
-//!                   └──────────────────────────► │ settled │ ◄────────────────────────────────
-//!                     a right result of a past   └─────────┘
-//!                     lease; the last attempt of
-//!                     a plain client that left
-//! ```
-//!
-//! A pending task that has failed is *to be retried*: it is lent alone, to others than those that tried it
-//! where there are any, and has more time. Its failures are forgotten once it is settled.
-//!
-//! A lease is out, and then past:
-//!
-//! ```text
-//!    grant          set_inputs       progress        its time is over
-//!   ───────► unsent ──────────► out ────────► kept ──────────────────► stalled
-//!                                ▲             │                          │
-//!                                └─────────────┴────── an answer ─────────┘
-//!
-//!   Each of these four ends:
-//!     answered to its end ............................ past
-//!     all of it settled by others, or its job gone ... past, revoked
-//!     released, abandoned, or withdrawn unsent ....... past
-//!     expired, or taken over ......................... past, late (unsent: past)
-//!     a wrong result of a plain client ............... past, refused, revoked
-//!     its connection lost ............................ in a session (unsent: forgotten)
-//!     its worker removed, or turned away ............. forgotten
-//!
-//!   What is past goes on:
-//!     late, and answered to its end, released, abandoned, or revoked as others were faster ... past
-//!     a wrong result of a plain client ............... refused, revoked
-//!     its connection lost ............................ in a session
-//!     in a session, and that is resumed .............. past, resumed
-//!     too many, a session over, its worker gone ...... forgotten
-//! ```
-//!
-//! - *Kept*: its deadline was moved, since its worker says that it goes on and answers nothing. *Stalled*:
-//!   the time that it had for an answer is over by now. Somebody idle takes a stalled lease over; where
-//!   there is little room for leases, it goes back to pending at once. From a newcomer a lease is taken
-//!   over without having stalled.
-//! - *Past*: results of it still count where nobody was faster.
-//! - *Late*: it takes a place of its worker, which may be computing it all the same.
-//! - *Refused*: what still comes of it is dropped, and is no offence.
-//! - *Revoked*: its worker is told to drop it.
-//! - *Resumed*: a gap in what comes of it is no offence, since answers may have been lost with its
-//!   connection. It takes no place, even if it was late.
-//! - *Forgotten*: an answer to it is refused. That is a strike, unless it was lent before its worker lost a
-//!   connection.
+//! ARCHITECTURE.md draws them, under "States".
 
 mod able;
 mod audit;
