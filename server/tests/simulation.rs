@@ -774,7 +774,7 @@ impl Simulation {
         self.server().connections.remove(&worker);
         let now = self.wall();
         self.with_reactor(|reactor| {
-            reactor.disconnected(worker, "it is gone", HowLeft::Broken, now)
+            reactor.disconnected(worker, "it is gone", HowLeft::Broken, now);
         });
     }
 
