@@ -132,11 +132,12 @@ pub(super) async fn or_page(State(app): State<App>, request: Request) -> Respons
 
 /// `GET /ws`: a worker.
 pub(super) async fn tasks(caller: Caller) -> Response {
-    caller.serve(Service::Tasks, FRAME_BYTES_MAX, async |connection, peer, app| {
-        let stopped = handler::run(connection, peer, app.dispatcher).await;
+    let (dispatcher, stopping) = (caller.app.dispatcher.clone(), caller.app.sockets.stopping());
+    caller.serve(Service::Tasks, FRAME_BYTES_MAX, async move |connection, peer| {
+        let stopped = handler::run(connection, peer, dispatcher).await;
         // At a stop, those that take their time to close find nobody to tell.
         if let Err(stopped) = stopped
-            && !*app.sockets.stopping.borrow()
+            && !*stopping.borrow()
         {
             error!("a connection ended early: {stopped}");
         }
@@ -199,8 +200,9 @@ pub(super) async fn room(
 
 impl Caller {
     fn echo(self, prefix: String) -> Response {
-        self.serve(Service::Echo, FRAME_BYTES_MAX, async move |connection, peer, app| {
-            echo::run(connection, &peer, &prefix, &app.services).await;
+        let services = self.app.services.clone();
+        self.serve(Service::Echo, FRAME_BYTES_MAX, async move |connection, peer| {
+            echo::run(connection, &peer, &prefix, &services).await;
         })
     }
 
@@ -215,19 +217,21 @@ impl Caller {
         let format = format
             .map_err(|reason| ApiError::bad("bad_format", format!("No format: {reason}.")))?;
         let member = Member { name, format, before: self.before };
+        let services = self.app.services.clone();
         let bytes_max = CHAT_MESSAGE_BYTES_MAX;
-        Ok(self.serve(Service::Chat, bytes_max, async move |connection, peer, app| {
-            chat::run(connection, &peer, &room, member, &app.services).await;
+        Ok(self.serve(Service::Chat, bytes_max, async move |connection, peer| {
+            chat::run(connection, &peer, &room, member, &services).await;
         }))
     }
 
     /// Answers the request, and then serves the connection; its messages have `bytes_max` bytes at
-    /// most.
+    /// most. What `run` needs of the server it has with it: all that handlers share is half a kilobyte, and
+    /// there are as many of these as connections.
     fn serve<F>(
         self,
         service: Service,
         bytes_max: usize,
-        run: impl FnOnce(Connection<Socket>, Peer, App) -> F + Send + 'static,
+        run: impl FnOnce(Connection<Socket>, Peer) -> F + Send + 'static,
     ) -> Response
     where
         F: Future<Output = ()> + Send + 'static,
@@ -241,13 +245,13 @@ impl Caller {
             .write_buffer_size(0)
             .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX);
         let Sockets { stopping, open, messages, unread } = app.sockets.clone();
+        let tally = app.services.tally(service);
         let (response, carrier) = handshake.answer(messages);
-        app.services.clone().spawn(service, async move {
+        app.services.spawn(service, async move {
             match carrier.await {
                 Ok(carrier) => {
                     let socket = Socket::new(carrier, config, &unread);
-                    let tally = app.services.tally(service);
-                    run(Connection::new(socket, stopping, tally), peer, app).await;
+                    run(Connection::new(socket, stopping, tally), peer).await;
                 }
                 Err(error) => debug!("{}: upgrade failed: {error}", peer.address),
             }
