@@ -49,8 +49,8 @@ struct Part {
     state: State,
     /// See [`Share::prove`].
     is_proven: bool,
-    /// Whether this server has still to look what has come: that none was taken is not the peer's doing.
-    is_looked_at: bool,
+    /// Whether this server has still to read what has come: that none was taken is not the peer's doing.
+    is_to_be_read: bool,
     /// Whether there was no room when it asked last.
     is_waiting: bool,
     /// Whether it is among those that are woken when there is room.
@@ -86,7 +86,7 @@ pub(crate) struct Share {
     /// While it holds something.
     number: Option<u64>,
     is_proven: bool,
-    /// Whether what has come is looked at after each [`Share::hold`].
+    /// Whether what has come is read after each [`Share::hold`].
     is_reader: bool,
 }
 
@@ -101,7 +101,7 @@ impl Begun {
         Share { begun: self.clone(), number: None, is_proven: false, is_reader: false }
     }
 
-    /// The same, where what has come is looked at after each [`Share::hold`], and [`Share::stand_still`] says
+    /// The same, where what has come is read after each [`Share::hold`], and [`Share::stand_still`] says
     /// that nothing had.
     pub(crate) fn share_of_reader(&self) -> Share {
         Share { begun: self.clone(), number: None, is_proven: false, is_reader: true }
@@ -121,7 +121,7 @@ impl All {
         }
         let lag = |part: &Part| now.saturating_duration_since(part.kept_up_to);
         let grace = |part: &Part| if part.is_proven { BEGUN_GRACE_KNOWN.max(grace) } else { grace };
-        let stands = |part: &&mut Part| part.state == State::Going && !part.is_looked_at;
+        let stands = |part: &&mut Part| part.state == State::Going && !part.is_to_be_read;
         let going = self.parts.values_mut().filter(stands);
         let mut victims: Vec<&mut Part> =
             going.filter(|part| part.bytes > 0 && lag(part) >= grace(part)).collect();
@@ -188,7 +188,7 @@ impl Share {
             kept_up_to: began_at,
             state: State::Going,
             is_proven: false,
-            is_looked_at: false,
+            is_to_be_read: false,
             is_waiting: false,
             is_listed: false,
             waker: None,
@@ -200,7 +200,7 @@ impl Share {
         part.come = come;
         part.state = State::Going;
         part.is_proven = self.is_proven;
-        part.is_looked_at = self.is_reader;
+        part.is_to_be_read = self.is_reader;
         if !part.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             part.waker = Some(cx.waker().clone());
         }
@@ -243,7 +243,7 @@ impl Share {
     pub(crate) fn stand_still(&mut self) {
         let Some(number) = self.number else { return };
         if let Some(part) = self.begun.lock().parts.get_mut(&number) {
-            part.is_looked_at = false;
+            part.is_to_be_read = false;
         }
     }
 

@@ -69,17 +69,15 @@ impl Socket {
     }
 
     fn renew(&mut self) {
-        self.state = match std::mem::replace(&mut self.state, State::Lost) {
-            State::Open(old) => State::Open(over(old.into_inner(), self.config)),
-            state => state,
-        };
+        let config = self.config;
+        self.leave_buffers(|carrier| State::Open(over(carrier, config)));
         self.is_large = false;
     }
 
-    /// The closing frame is sent: what the peer still says before its own is not read any more.
-    fn close(&mut self) {
+    /// Goes on as `next` says, without the buffers that there were.
+    fn leave_buffers(&mut self, next: impl FnOnce(Carrier) -> State) {
         self.state = match std::mem::replace(&mut self.state, State::Lost) {
-            State::Open(frames) => State::Closed(frames.into_inner()),
+            State::Open(frames) => next(frames.into_inner()),
             state => state,
         };
     }
@@ -167,7 +165,8 @@ impl Link for Socket {
         unread.end();
         match sent {
             Some(Ok(())) if closes => {
-                self.close();
+                // What the peer still says before its own closing frame is not read any more.
+                self.leave_buffers(State::Closed);
                 Ok(())
             }
             Some(sent) => {

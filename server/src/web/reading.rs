@@ -242,11 +242,9 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
         buffer.advance(count);
         if read.is_pending() {
             this.share.stand_still();
-        }
-        if read.is_pending()
-            && let Some(began_at) = this.began_at
-        {
-            this.wake_by(cx, began_at + this.messages.time_max);
+            if let Some(began_at) = this.began_at {
+                this.wake_by(cx, began_at + this.messages.time_max);
+            }
         }
         read
     }

@@ -248,14 +248,20 @@ fn long_list() -> String {
 
 const MIDDLE: &str = "1000000000500";
 
-#[test]
-fn a_state_that_cannot_be_written_is_told_of_its_job_and_of_no_other() {
+/// A store of two jobs, one of whose rows is damaged.
+fn with_a_damaged_row() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).unwrap();
     assert_eq!(store.submit(&job("sweep", Some(&long_list()))).unwrap(), DAMAGED);
     assert_eq!(store.submit(&job("whole", Some("0..5"))).unwrap(), WHOLE);
     drop(store);
     overwrite_text(folder.path(), MIDDLE);
+    folder
+}
+
+#[test]
+fn a_state_that_cannot_be_written_is_told_of_its_job_and_of_no_other() {
+    let folder = with_a_damaged_row();
     let store = SqliteStore::open(folder.path()).unwrap();
     let states = [DAMAGED, WHOLE].map(|job| (job, JobState::Paused));
     let damaged = store.commit(&[], &states.into()).unwrap_err();
@@ -267,12 +273,7 @@ fn a_state_that_cannot_be_written_is_told_of_its_job_and_of_no_other() {
 
 #[tokio::test]
 async fn a_job_whose_row_is_on_a_damaged_page_is_set_aside_and_the_others_go_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = SqliteStore::open(folder.path()).unwrap();
-    assert_eq!(store.submit(&job("sweep", Some(&long_list()))).unwrap(), DAMAGED);
-    assert_eq!(store.submit(&job("whole", Some("0..5"))).unwrap(), WHOLE);
-    drop(store);
-    overwrite_text(folder.path(), MIDDLE);
+    let folder = with_a_damaged_row();
     let server = serve(folder.path()).await;
     let worker = Worker::start(&server);
     assert_eq!(server.job_over(WHOLE.0).await.done, 5);
