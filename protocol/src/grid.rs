@@ -1,29 +1,25 @@
-//! Grids: the inputs of a job as the product of axes, so that an index is its input.
+//! Grids: the inputs of a job as the product of named axes, so that an index is its input.
 //!
-//! The order is row-major in the order of the op's fields: of `initial`, `factor` and `times`, the
-//! last varies fastest.
+//! The order is row-major: the last axis varies fastest.
 
-use crate::limits::{AXIS_VALUES_MAX, INTEGER_MAX, JOB_TASKS_MAX};
+use crate::limits::{AXIS_VALUES_MAX, INTEGER_MAX, JOB_TASKS_MAX, NAME_CHARS_MAX};
 use crate::number::Number;
-use crate::op::RepeatMultiply;
+use crate::op::{Args, Kind, PARAMS_MAX, Param};
 use crate::text::quote;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
-use serde::ser::{SerializeStruct, Serializer};
+use serde::ser::{SerializeMap, SerializeStruct, Serializer};
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
 
-/// The inputs of a `repeat_multiply` job. Every input of a value of this type is in range.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Axes")]
+/// The inputs of a job: 1 to [`PARAMS_MAX`] axes of different names.
+#[derive(Clone, Debug, PartialEq)]
 pub struct Grid {
-    initial: Axis,
-    factor: Axis,
-    times: Axis,
+    axes: Vec<(String, Axis)>,
 }
 
-/// The values of one input field: at least one, all finite.
+/// The values of one parameter: at least one, all finite.
 ///
 /// Written by people as `3`, `1,2,5`, `0..100` (without 100), `0..=100` (with), `0..=1:0.25` (by
 /// steps); in JSON as a number, an array of numbers, such a string, or `{"from","step","count"}`.
@@ -50,103 +46,136 @@ pub struct GridError {
 }
 
 impl Grid {
-    /// Errs where a `times` is no integer from 0 to 2^53 - 1, or where the product of the axes is
-    /// above [`JOB_TASKS_MAX`].
-    pub fn new(initial: Axis, factor: Axis, times: Axis) -> Result<Grid, GridError> {
-        times.check_times().map_err(|error| error.of_axis("times"))?;
-        let total = [&initial, &factor, &times]
-            .into_iter()
-            .try_fold(1u64, |total, axis| total.checked_mul(axis.len()))
+    /// A grid of these axes, in their order.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error where there are too few or too many axes, two of one name, or more tasks than
+    /// [`JOB_TASKS_MAX`].
+    pub fn new(axes: Vec<(String, Axis)>) -> Result<Grid, GridError> {
+        if !(1..=PARAMS_MAX).contains(&axes.len()) {
+            let said = format!("a grid has 1 to {PARAMS_MAX} axes, not {}", axes.len());
+            return Err(GridError::new("bad_axes", said));
+        }
+        for (place, (name, _)) in axes.iter().enumerate() {
+            if axes[..place].iter().any(|(before, _)| before == name) {
+                let said = format!("the axis {} is there twice", quote(name));
+                return Err(GridError::new("bad_axes", said));
+            }
+            if !(1..=NAME_CHARS_MAX).contains(&name.chars().count()) {
+                let said = format!("the name of an axis has 1 to {NAME_CHARS_MAX} characters");
+                return Err(GridError::new("bad_axes", said));
+            }
+        }
+        let total = axes
+            .iter()
+            .try_fold(1u64, |total, (_, axis)| total.checked_mul(axis.len()))
             .filter(|total| *total <= JOB_TASKS_MAX);
         if total.is_none() {
+            let counts: Vec<String> = axes.iter().map(|(_, axis)| axis.len().to_string()).collect();
             let said = format!(
-                "the grid has {} × {} × {} tasks; a job may have {JOB_TASKS_MAX} (2^53 - 1)",
-                initial.len(),
-                factor.len(),
-                times.len()
+                "the grid has {} tasks; a job may have {JOB_TASKS_MAX} (2^53 - 1)",
+                counts.join(" × ")
             );
             return Err(GridError::new("too_many_tasks", said));
         }
-        Ok(Grid { initial, factor, times })
+        Ok(Grid { axes })
+    }
+
+    /// Returns an error unless the axes are these parameters, in any order, and their values are such as
+    /// these take.
+    pub fn check(&self, params: &[Param]) -> Result<(), GridError> {
+        let names = || params.iter().map(|param| param.name).collect::<Vec<_>>().join(", ");
+        for (name, axis) in &self.axes {
+            let Some(param) = params.iter().find(|param| param.name == name) else {
+                let said = format!("there is no axis {}; there are {}", quote(name), names());
+                return Err(GridError::new("unknown_axis", said));
+            };
+            axis.check(param.kind).map_err(|error| error.of_axis(name))?;
+        }
+        let has = |param: &&Param| self.axes.iter().any(|(name, _)| name == param.name);
+        match params.iter().find(|param| !has(param)) {
+            Some(param) => {
+                let said = format!("the axis {} is missing; there are {}", param.name, names());
+                Err(GridError::new("missing_axis", said))
+            }
+            None => Ok(()),
+        }
+    }
+
+    /// The names of its axes with their values, in their order.
+    pub fn axes(&self) -> impl ExactSizeIterator<Item = (&str, &Axis)> + DoubleEndedIterator {
+        self.axes.iter().map(|(name, axis)| (name.as_str(), axis))
     }
 
     /// The number of tasks: the product of the axes' lengths, at least 1.
     pub fn total(&self) -> u64 {
-        self.initial.len() * self.factor.len() * self.times.len()
+        self.axes.iter().map(|(_, axis)| axis.len()).product()
     }
 
-    /// The input of task `index`, which must be below [`Grid::total`].
-    pub fn input(&self, index: u64) -> RepeatMultiply {
-        let at = self.indices(index);
-        self.input_of(self.row(at), at[2])
+    /// The value that each axis has for task `index`, which must be below [`Grid::total`]; in the order of
+    /// the axes.
+    pub fn values(&self, index: u64) -> impl ExactSizeIterator<Item = f64> + '_ {
+        let at = self.places(index);
+        self.axes.iter().zip(at).map(|((_, axis), at)| axis.value(at))
+    }
+
+    /// Calls `task` with the values of `params` for each of the tasks `range`, which must end at or below
+    /// [`Grid::total`], in order. The axes must be those parameters (see [`Grid::check`]).
+    pub fn each(&self, params: &[Param], range: Range<u64>, mut task: impl FnMut(&Args)) {
+        // Which parameter each axis is.
+        let mut param_of = [0; PARAMS_MAX];
+        for (place, (name, _)) in param_of.iter_mut().zip(&self.axes) {
+            *place = params.iter().position(|param| param.name == name).unwrap_or_default();
+        }
+        let Some(fastest) = self.axes.len().checked_sub(1) else { return };
+        let (_, axis) = &self.axes[fastest];
+        let place = param_of[fastest];
+        let mut args = [0.0; PARAMS_MAX];
+        let mut at = self.places(range.start);
+        let mut left = range.end.saturating_sub(range.start);
+        // Rows that follow each other are found by counting: dividing at each takes as long as a power.
+        while left > 0 {
+            for (axis, param) in param_of[..fastest].iter().enumerate() {
+                args[*param] = self.axes[axis].1.value(at[axis]);
+            }
+            let count = left.min(axis.len() - at[fastest]);
+            for index in at[fastest]..at[fastest] + count {
+                args[place] = axis.value(index);
+                task(&args);
+            }
+            left -= count;
+            at[fastest] = 0;
+            for slower in (0..fastest).rev() {
+                at[slower] += 1;
+                if at[slower] < self.axes[slower].1.len() {
+                    break;
+                }
+                at[slower] = 0;
+            }
+        }
     }
 
     /// Where task `index` is on each axis.
-    fn indices(&self, index: u64) -> [u64; 3] {
-        let (row, times) = (index / self.times.len(), index % self.times.len());
-        [row / self.factor.len(), row % self.factor.len(), times]
-    }
-
-    fn row(&self, [initial, factor, _]: [u64; 3]) -> (f64, f64) {
-        (self.initial.value(initial), self.factor.value(factor))
-    }
-
-    fn input_of(&self, (initial, factor): (f64, f64), times: u64) -> RepeatMultiply {
-        RepeatMultiply::new(initial, factor, self.times.value(times) as u64)
-            .expect("every input of a grid is in range")
-    }
-
-    /// The inputs of tasks `range`, which must end at or below [`Grid::total`].
-    pub fn inputs(&self, range: Range<u64>) -> impl Iterator<Item = RepeatMultiply> + '_ {
-        let left = range.end.saturating_sub(range.start);
-        let rows = Rows { grid: self, left, at: self.indices(range.start) };
-        rows.flat_map(move |(row, times)| times.map(move |times| self.input_of(row, times)))
+    fn places(&self, index: u64) -> [u64; PARAMS_MAX] {
+        let mut places = [0; PARAMS_MAX];
+        let mut rest = index;
+        for (place, (_, axis)) in places.iter_mut().zip(&self.axes).rev() {
+            (rest, *place) = (rest / axis.len(), rest % axis.len());
+        }
+        places
     }
 
     /// The memory that it takes, about.
     pub fn bytes(&self) -> usize {
-        let listed = |axis: &Axis| match &axis.0 {
-            Values::List(values) => size_of_val(&**values),
-            Values::Range { .. } => 0,
+        let of = |(name, axis): &(String, Axis)| {
+            let listed = match &axis.0 {
+                Values::List(values) => size_of_val(&**values),
+                Values::Range { .. } => 0,
+            };
+            size_of::<(String, Axis)>() + name.len() + listed
         };
-        size_of::<Grid>() + listed(&self.initial) + listed(&self.factor) + listed(&self.times)
-    }
-
-    /// Whether every result is finite for certain; false where some may be finite or not.
-    pub fn is_surely_finite(&self) -> bool {
-        let magnitude = |axis: &Axis| axis.extremes().into_iter().map(f64::abs).fold(0.0, f64::max);
-        let corner = RepeatMultiply::new(
-            magnitude(&self.initial),
-            magnitude(&self.factor),
-            magnitude(&self.times) as u64,
-        );
-        corner.is_ok_and(|corner| corner.is_surely_finite())
-    }
-}
-
-/// Rows that follow each other, found by counting: dividing at each would take as long as a power.
-struct Rows<'a> {
-    grid: &'a Grid,
-    /// How many tasks they have still.
-    left: u64,
-    /// Where the next row begins on its axes.
-    at: [u64; 3],
-}
-
-impl Iterator for Rows<'_> {
-    /// The initial and the factor of a row, and which of `times` are in it.
-    type Item = ((f64, f64), Range<u64>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        let [initial, factor, times] = self.at;
-        let count = self.left.min(self.grid.times.len() - times);
-        self.left -= count;
-        let is_last = factor + 1 == self.grid.factor.len();
-        self.at = if is_last { [initial + 1, 0, 0] } else { [initial, factor + 1, 0] };
-        Some((self.grid.row([initial, factor, times]), times..times + count))
+        size_of::<Grid>() + self.axes.iter().map(of).sum::<usize>()
     }
 }
 
@@ -161,46 +190,50 @@ impl GridError {
 
     /// What is wrong, in a word that stays as it is, so that a page can say it in another language:
     /// `not_a_number`, `decimal_comma`, `three_dots`, `not_finite`, `not_an_integer`, `backwards`,
-    /// `bad_step`, `empty_range`, `empty_list`, `too_many_values` or `too_many_tasks`.
+    /// `bad_step`, `empty_range`, `empty_list`, `too_many_values`, `too_many_tasks`, `bad_axes`,
+    /// `unknown_axis` or `missing_axis`.
     pub fn code(&self) -> &'static str {
         self.code
     }
 }
 
-/// A grid before it is checked.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Axes {
-    #[serde(deserialize_with = "initial")]
-    initial: Axis,
-    #[serde(deserialize_with = "factor")]
-    factor: Axis,
-    #[serde(deserialize_with = "times")]
-    times: Axis,
+/// An object whose fields are the axes, in their order.
+impl Serialize for Grid {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.axes.len()))?;
+        for (name, axis) in &self.axes {
+            map.serialize_entry(name, axis)?;
+        }
+        map.end()
+    }
 }
 
-fn initial<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Axis, D::Error> {
-    named("initial", deserializer)
+impl<'de> Deserialize<'de> for Grid {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Grid, D::Error> {
+        deserializer.deserialize_map(GridVisitor)
+    }
 }
 
-fn factor<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Axis, D::Error> {
-    named("factor", deserializer)
-}
+struct GridVisitor;
 
-fn times<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Axis, D::Error> {
-    named("times", deserializer)
-}
+impl<'de> Visitor<'de> for GridVisitor {
+    type Value = Grid;
 
-/// An axis whose error says which one it is.
-fn named<'de, D: Deserializer<'de>>(name: &str, deserializer: D) -> Result<Axis, D::Error> {
-    Axis::deserialize(deserializer).map_err(|error| D::Error::custom(format!("{name}: {error}")))
-}
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object with axes")
+    }
 
-impl TryFrom<Axes> for Grid {
-    type Error = GridError;
-
-    fn try_from(axes: Axes) -> Result<Grid, GridError> {
-        Grid::new(axes.initial, axes.factor, axes.times)
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Grid, A::Error> {
+        let mut axes: Vec<(String, Axis)> = Vec::new();
+        while let Some(name) = map.next_key::<String>()? {
+            if axes.len() == PARAMS_MAX {
+                return Err(A::Error::custom(format_args!("a grid has at most {PARAMS_MAX} axes")));
+            }
+            let axis = map.next_value();
+            let axis = axis.map_err(|error| A::Error::custom(format_args!("{name}: {error}")))?;
+            axes.push((name, axis));
+        }
+        Grid::new(axes).map_err(A::Error::custom)
     }
 }
 
@@ -265,32 +298,27 @@ impl Axis {
         }
     }
 
-    /// Values between which all others lie.
-    fn extremes(&self) -> [f64; 2] {
-        match &self.0 {
-            Values::List(values) => {
-                let lowest = values.iter().copied().fold(f64::INFINITY, f64::min);
-                [lowest, values.iter().copied().fold(f64::NEG_INFINITY, f64::max)]
-            }
-            Values::Range { from, count, .. } => [*from, self.value(count - 1)],
-        }
+    /// Whether it has one value.
+    pub fn is_single(&self) -> bool {
+        self.len() == 1
     }
 
-    /// Errs where a value is no integer from 0 to 2^53 - 1, as those of `times` are.
-    pub fn check_times(&self) -> Result<(), GridError> {
-        let is_times = |value: f64| (0.0..=INTEGER_MAX as f64).contains(&value);
+    /// Returns an error where a value is none that a parameter of this kind takes.
+    pub fn check(&self, kind: Kind) -> Result<(), GridError> {
+        let Kind::Integer { min, max } = kind else { return Ok(()) };
         let wrong = |value: f64| {
-            let said = format!("{} is no integer from 0 to {INTEGER_MAX}", Number(value));
+            let said = format!("{} is no integer from {min} to {max}", Number(value));
             Err(GridError::new("not_an_integer", said))
         };
         match &self.0 {
             Values::List(values) => {
-                let bad = values.iter().find(|value| !is_times(**value) || value.fract() != 0.0);
+                let bad = values.iter().find(|value| !kind.takes(**value));
                 bad.map_or(Ok(()), |value| wrong(*value))
             }
             Values::Range { from, step, count } => {
+                let is_within = |value: f64| (min as f64..=max as f64).contains(&value);
                 let last = self.value(count - 1);
-                if let Some(value) = [*from, last].into_iter().find(|value| !is_times(*value)) {
+                if let Some(value) = [*from, last].into_iter().find(|value| !is_within(*value)) {
                     return wrong(value);
                 }
                 if from.fract() != 0.0 || (step.fract() != 0.0 && *count > 1) {
@@ -537,54 +565,101 @@ mod tests {
         }
     }
 
-    #[test]
-    fn a_grid_is_row_major_and_the_last_axis_is_fastest() {
-        let grid: Grid = serde_json::from_str(
-            r#"{"initial":[1,2],"factor":"0..=1:0.5","times":{"from":7,"step":1,"count":2}}"#,
-        )
-        .unwrap();
-        assert_eq!(grid.total(), 12);
-        let inputs: Vec<_> =
-            grid.inputs(0..12).map(|i| (i.initial(), i.factor(), i.times())).collect();
-        assert_eq!(inputs[..3], [(1.0, 0.0, 7), (1.0, 0.0, 8), (1.0, 0.5, 7)]);
-        assert_eq!(inputs[11], (2.0, 1.0, 8));
-        let json = serde_json::to_string(&grid).unwrap();
-        assert_eq!(
-            json,
-            r#"{"initial":[1.0,2.0],"factor":{"from":0.0,"step":0.5,"count":3},"times":{"from":7.0,"step":1.0,"count":2}}"#
-        );
-        assert_eq!(serde_json::from_str::<Grid>(&json).unwrap(), grid);
+    fn grid(json: &str) -> Grid {
+        serde_json::from_str(json).unwrap()
+    }
+
+    const PARAMS: [Param; 3] = [
+        Param { name: "a", kind: Kind::Float, example: 1.0 },
+        Param { name: "b", kind: Kind::Float, example: 1.0 },
+        Param { name: "c", kind: Kind::COUNT, example: 1.0 },
+    ];
+
+    fn args(grid: &Grid, range: Range<u64>) -> Vec<[f64; 3]> {
+        let mut all = Vec::new();
+        grid.each(&PARAMS, range, |args| all.push([args[0], args[1], args[2]]));
+        all
     }
 
     #[test]
-    fn a_grid_out_of_range_names_the_axis() {
-        for (grid, said) in [
-            (r#"{"initial":1,"factor":1,"times":"0..=1:0.5"}"#, "times: 0.5 is no integer"),
-            (r#"{"initial":1,"factor":1,"times":-1}"#, "times: -1 is no integer"),
-            (r#"{"initial":1,"factor":1,"times":[]}"#, "at least one value"),
-            (r#"{"initial":"0..9007199254740991","factor":"1,2","times":1}"#, "2^53 - 1"),
-            (r#"{"initial":1,"factor":1}"#, "missing field `times`"),
-            (r#"{"initial":1,"factor":1,"times":1,"color":2}"#, "unknown field `color`"),
-            (r#"{"initial":{"from":0,"step":1,"count":0},"factor":1,"times":1}"#, "is empty"),
-            (r#"{"initial":true,"factor":1,"times":1}"#, "expected an axis"),
+    fn a_grid_is_row_major_and_the_last_axis_is_fastest() {
+        let json = r#"{"a":[1,2],"b":"0..=1:0.5","c":{"from":7,"step":1,"count":2}}"#;
+        let three = grid(json);
+        assert_eq!(three.total(), 12);
+        let all = args(&three, 0..12);
+        assert_eq!(all[..3], [[1.0, 0.0, 7.0], [1.0, 0.0, 8.0], [1.0, 0.5, 7.0]]);
+        assert_eq!(all[11], [2.0, 1.0, 8.0]);
+        let json = serde_json::to_string(&three).unwrap();
+        assert_eq!(
+            json,
+            r#"{"a":[1.0,2.0],"b":{"from":0.0,"step":0.5,"count":3},"c":{"from":7.0,"step":1.0,"count":2}}"#
+        );
+        assert_eq!(grid(&json), three);
+        // The order is the submitter's; each parameter has its own values.
+        let other = grid(r#"{"c":"0..2","a":[1,2],"b":3}"#);
+        let rows = [[1.0, 3.0, 0.0], [2.0, 3.0, 0.0], [1.0, 3.0, 1.0], [2.0, 3.0, 1.0]];
+        assert_eq!(args(&other, 0..4), rows);
+    }
+
+    #[test]
+    fn any_part_of_a_grid_is_what_its_tasks_are_one_by_one() {
+        for json in [
+            r#"{"a":[1,2,3],"b":"0..4","c":"0..5"}"#,
+            r#"{"b":7,"c":"0..5","a":[1,2,3]}"#,
+            r#"{"a":1,"b":1,"c":1}"#,
         ] {
-            let error = serde_json::from_str::<Grid>(grid).unwrap_err().to_string();
-            assert!(error.contains(said), "{grid}: {error}");
+            let grid = grid(json);
+            grid.check(&PARAMS).unwrap();
+            let total = grid.total();
+            let single = |index| -> [f64; 3] {
+                let named = grid.axes().map(|(name, _)| name).zip(grid.values(index));
+                let value = |name: &str| named.clone().find(|(of, _)| *of == name).unwrap().1;
+                ["a", "b", "c"].map(value)
+            };
+            let all: Vec<[f64; 3]> = (0..total).map(single).collect();
+            for start in 0..=total {
+                for end in start..=total {
+                    assert_eq!(args(&grid, start..end), all[start as usize..end as usize]);
+                }
+            }
         }
     }
 
     #[test]
-    fn a_grid_knows_whether_its_results_are_finite() {
-        let is_sure = |json: &str| serde_json::from_str::<Grid>(json).unwrap().is_surely_finite();
-        assert!(is_sure(r#"{"initial":[-1,2],"factor":"-1..=1:0.5","times":"0..1000000"}"#));
-        assert!(!is_sure(r#"{"initial":1,"factor":[-2,1],"times":[1,1024]}"#));
+    fn a_grid_that_is_none_says_why() {
+        let nine: Vec<String> = (0..9).map(|axis| format!("\"{axis}\":1")).collect();
+        for (json, said) in [
+            ("{}", "1 to 8 axes, not 0"),
+            (&*format!("{{{}}}", nine.join(",")), "at most 8 axes"),
+            (r#"{"a":1,"a":2}"#, "a is there twice"),
+            (r#"{"":1}"#, "1 to 64 characters"),
+            (r#"{"a":[]}"#, "a: a list needs at least one value"),
+            (r#"{"a":"0..9007199254740991","b":"1,2"}"#, "2^53 - 1"),
+            (r#"{"a":{"from":0,"step":1,"count":0}}"#, "a: the range is empty"),
+            (r#"{"a":true}"#, "expected an axis"),
+        ] {
+            let error = serde_json::from_str::<Grid>(json).unwrap_err().to_string();
+            assert!(error.contains(said), "{json}: {error}");
+        }
+        for (json, code, said) in [
+            (r#"{"a":1,"b":1,"c":"0..=1:0.5"}"#, "not_an_integer", "c: 0.5 is no integer from 0"),
+            (r#"{"a":1,"b":1,"c":-1}"#, "not_an_integer", "c: -1 is no integer"),
+            (r#"{"a":1,"b":1,"c":"9007199254740991,9007199254740992"}"#, "not_an_integer", "c: "),
+            (r#"{"a":1,"b":1}"#, "missing_axis", "the axis c is missing; there are a, b, c"),
+            (r#"{"a":1,"b":1,"c":1,"d":1}"#, "unknown_axis", "there is no axis d"),
+        ] {
+            let error = grid(json).check(&PARAMS).unwrap_err();
+            assert!(error.to_string().contains(said), "{json}: {error}");
+            assert_eq!(error.code(), code);
+        }
     }
 
     #[test]
     fn the_sign_of_zero_survives() {
-        let grid: Grid = serde_json::from_str(r#"{"initial":-0.0,"factor":1,"times":1}"#).unwrap();
-        assert!(grid.input(0).initial().is_sign_negative());
-        let back: Grid = serde_json::from_str(&serde_json::to_string(&grid).unwrap()).unwrap();
-        assert!(back.input(0).initial().is_sign_negative());
+        let minus = grid(r#"{"a":-0.0}"#);
+        let back = grid(&serde_json::to_string(&minus).unwrap());
+        for grid in [minus, back] {
+            assert!(grid.values(0).all(|value| value == 0.0 && value.is_sign_negative()));
+        }
     }
 }

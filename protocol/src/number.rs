@@ -1,5 +1,6 @@
 //! Numbers as JSON carries them: what JSON has no digits for travels as a string.
 
+use crate::scan::{Scan, Token};
 use serde::de::{Deserialize, Deserializer, Error, Unexpected, Visitor};
 use serde::ser::{Serialize, Serializer};
 use std::fmt;
@@ -9,6 +10,16 @@ use std::fmt;
 pub struct Number(pub f64);
 
 impl Number {
+    /// Reads a JSON value; none of one that is no number.
+    pub fn read(json: &str) -> Option<Number> {
+        let mut scan = Scan::new(json);
+        let token = scan.number().filter(|_| scan.rest().is_empty());
+        match token.and_then(Token::value) {
+            Some(value) => Some(Number(value)),
+            None => serde_json::from_str(json).ok(),
+        }
+    }
+
     /// Whether both are the same 64 bits, any NaN being equal to any other (which NaN an
     /// operation gives is the one thing that WebAssembly leaves open).
     pub fn same_bits(self, other: Number) -> bool {

@@ -1,98 +1,170 @@
 //! What a task ended with.
 
-use crate::number::Number;
-use crate::numbers::Numbers;
-use crate::scan::Scan;
-use serde::{Deserialize, Serialize};
+use crate::values::Values;
+use std::collections::BTreeMap;
+use std::fmt;
+use std::ops::Range;
 
-/// A result, or the error of the task's last attempt.
-///
-/// Its JSON is the number itself (see [`Number`]) or `{"error":"..."}`: a thousand outcomes are an
-/// array of numbers that any tool reads.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Outcome {
-    /// The task's result.
-    Result(Number),
-    /// The task has no result, and why.
-    Error {
-        /// What its last attempt said.
-        error: String,
-    },
+/// A task's result, as JSON text; or why it has none.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome<T = String> {
+    /// Any JSON value.
+    Result(T),
+    /// The error of its last attempt, or of its op.
+    Error(T),
 }
 
-impl Outcome {
+/// An outcome that lies elsewhere.
+pub type OutcomeRef<'a> = Outcome<&'a str>;
+
+impl<T> Outcome<T> {
     /// Whether the task ended without a result.
     pub fn is_error(&self) -> bool {
-        matches!(self, Outcome::Error { .. })
+        matches!(self, Outcome::Error(_))
     }
 }
 
-/// What neighbouring tasks ended with, kept as it is stored: a JSON array of [`Outcome`]s.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Outcomes {
-    json: String,
-    len: u64,
-    failed: u64,
+impl Outcome {
+    /// As one that is not copied.
+    pub fn as_ref(&self) -> OutcomeRef<'_> {
+        match self {
+            Outcome::Result(result) => Outcome::Result(result),
+            Outcome::Error(error) => Outcome::Error(error),
+        }
+    }
 }
 
+impl OutcomeRef<'_> {
+    /// As one that lasts.
+    pub fn to_owned(self) -> Outcome {
+        match self {
+            Outcome::Result(result) => Outcome::Result(result.to_owned()),
+            Outcome::Error(error) => Outcome::Error(error.to_owned()),
+        }
+    }
+}
+
+/// As people read it: the result as JSON, or the error's words.
+impl<T: fmt::Display> fmt::Display for Outcome<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Outcome::Result(result) => result.fmt(f),
+            Outcome::Error(error) => write!(f, "error: {error}"),
+        }
+    }
+}
+
+/// What neighbouring tasks ended with, kept as it travels and is stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outcomes {
+    /// `null` where there is none.
+    results: Values,
+    /// By their places.
+    errors: Errors,
+}
+
+/// Why some of neighbouring tasks have no result, by their places among them: `{"3":"..."}`.
+pub type Errors = BTreeMap<u32, String>;
+
 impl Outcomes {
+    /// Results, of which those at the places of `errors` are none. Places behind the last mean nothing.
+    pub fn new(mut results: Values, errors: impl IntoIterator<Item = (u32, String)>) -> Outcomes {
+        let len = results.len() as u32;
+        let errors: Errors = errors.into_iter().filter(|(place, _)| *place < len).collect();
+        if errors.keys().any(|place| results.get(*place as usize) != NONE) {
+            let or_none = |(place, result)| match errors.contains_key(&(place as u32)) {
+                true => NONE,
+                false => result,
+            };
+            results = results.iter().enumerate().map(or_none).collect();
+        }
+        Outcomes { results, errors }
+    }
+
     /// How many tasks.
     pub fn len(&self) -> u64 {
-        self.len
+        self.results.len() as u64
     }
 
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
-        self.len == 0
+        self.results.is_empty()
     }
 
     /// How many of them have no result.
     pub fn failed(&self) -> u64 {
-        self.failed
+        self.errors.len() as u64
     }
 
-    /// The JSON array.
-    pub fn json(&self) -> &str {
-        &self.json
+    /// Bytes of memory that they take.
+    pub fn bytes(&self) -> usize {
+        let errors = self.errors.values().map(|error| error.len() + size_of::<(u32, String)>());
+        self.results.bytes() + errors.sum::<usize>()
+    }
+
+    /// The one at a place below [`Outcomes::len`].
+    pub fn get(&self, place: usize) -> OutcomeRef<'_> {
+        match self.errors.get(&(place as u32)) {
+            Some(error) => Outcome::Error(error),
+            None => Outcome::Result(self.results.get(place)),
+        }
     }
 
     /// All, in order.
-    pub fn read(&self) -> Vec<Outcome> {
-        match self.results() {
-            Some(results) => results.iter().map(Outcome::Result).collect(),
-            None => serde_json::from_str(&self.json).expect("outcomes that were written are read"),
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = OutcomeRef<'_>> + '_ {
+        (0..self.results.len()).map(|place| self.get(place))
+    }
+
+    /// Those at some places.
+    pub fn slice(&self, places: Range<usize>) -> Outcomes {
+        let (from, to) = (places.start as u32, places.end as u32);
+        let errors = self.errors.range(from..to);
+        let errors = errors.map(|(place, error)| (place - from, error.clone())).collect();
+        Outcomes { results: self.results.slice(places), errors }
+    }
+
+    /// Those at some places. All of them are handed over as they are, which costs no copy and leaves
+    /// none.
+    pub fn take(&mut self, places: Range<usize>) -> Outcomes {
+        if places == (0..self.results.len()) { std::mem::take(self) } else { self.slice(places) }
+    }
+
+    /// Adds one to the end.
+    pub fn push(&mut self, outcome: OutcomeRef<'_>) {
+        match outcome {
+            Outcome::Result(result) => self.results.push(result),
+            Outcome::Error(error) => {
+                self.errors.insert(self.results.len() as u32, error.to_owned());
+                self.results.push(NONE);
+            }
         }
     }
 
-    /// The first task's, if there is one.
-    pub fn first(&self) -> Option<Outcome> {
-        let inside = self.json.strip_prefix('[')?;
-        let first = serde_json::Deserializer::from_str(inside).into_iter().next()?;
-        // Behind the last one a bracket is closed that was not opened.
-        first.ok()
+    /// The results; `null` where there is none.
+    pub fn results(&self) -> &Values {
+        &self.results
     }
 
-    /// All, where each is a result.
-    fn results(&self) -> Option<Numbers> {
-        Numbers::scan(&mut Scan::new(&self.json)).filter(|_| self.failed == 0)
+    /// Why some have no result.
+    pub fn errors(&self) -> &Errors {
+        &self.errors
     }
 }
 
-impl FromIterator<Outcome> for Outcomes {
-    fn from_iter<I: IntoIterator<Item = Outcome>>(outcomes: I) -> Outcomes {
-        let outcomes: Vec<Outcome> = outcomes.into_iter().collect();
-        Outcomes {
-            json: serde_json::to_string(&outcomes).expect("outcomes serialise"),
-            len: outcomes.len() as u64,
-            failed: outcomes.iter().filter(|outcome| outcome.is_error()).count() as u64,
-        }
+/// What stands where there is no result.
+const NONE: &str = "null";
+
+impl<'a> FromIterator<OutcomeRef<'a>> for Outcomes {
+    fn from_iter<I: IntoIterator<Item = OutcomeRef<'a>>>(outcomes: I) -> Outcomes {
+        let mut list = Outcomes::default();
+        outcomes.into_iter().for_each(|outcome| list.push(outcome));
+        list
     }
 }
 
-impl From<Numbers> for Outcomes {
-    fn from(results: Numbers) -> Outcomes {
-        Outcomes { len: results.len() as u64, failed: 0, json: results.into_json() }
+impl From<Values> for Outcomes {
+    fn from(results: Values) -> Outcomes {
+        Outcomes { results, errors: Errors::new() }
     }
 }
 
@@ -102,33 +174,34 @@ mod tests {
 
     #[test]
     fn outcomes_together_are_what_they_are_one_by_one() {
-        let error = Outcome::Error { error: "trap, [\"twice\"]".to_owned() };
-        let numbers = [1.5, -0.0, f64::NAN].map(Number);
-        let results = numbers.map(Outcome::Result);
-        let mixed = [results[0].clone(), error.clone(), results[2].clone()];
+        let error = Outcome::Error("trap, [\"twice\"]");
+        let results = ["1.5", "-0.0", "\"NaN\"", "{\"error\":\"x\"}"].map(Outcome::Result);
+        let mixed = [results[0], error, results[2], error];
         for outcomes in [&results[..], &mixed, &[error], &[]] {
-            let together: Outcomes = outcomes.iter().cloned().collect();
-            assert_eq!(together.read(), outcomes);
-            assert_eq!(together.first().as_ref(), outcomes.first());
+            let together: Outcomes = outcomes.iter().copied().collect();
+            assert!(together.iter().eq(outcomes.iter().copied()));
             assert_eq!(together.len(), outcomes.len() as u64);
-            assert_eq!(together.json(), serde_json::to_string(outcomes).unwrap());
+            let errors = outcomes.iter().filter(|outcome| outcome.is_error()).count();
+            assert_eq!(together.failed(), errors as u64);
+            let again =
+                Outcomes::new(together.results().clone(), together.errors().clone().into_iter());
+            assert_eq!(again, together);
         }
-        assert_eq!(Outcomes::from_iter(mixed).failed(), 1);
-        let of_numbers = Outcomes::from(numbers.into_iter().collect::<Numbers>());
-        assert_eq!(of_numbers, results.into_iter().collect());
+        let together: Outcomes = mixed.into_iter().collect();
+        assert_eq!(together.results().json(), "[1.5,null,\"NaN\",null]");
+        let part = together.slice(1..3);
+        assert!(part.iter().eq([error, results[2]]));
+        let mut left = together.clone();
+        assert_eq!(left.take(1..3), part);
+        assert_eq!(left.take(0..4), together);
+        assert!(left.is_empty() && left.failed() == 0);
     }
 
     #[test]
-    fn outcomes_are_numbers_or_say_why_not() {
-        let outcomes = [
-            Outcome::Result(Number(1.5)),
-            Outcome::Result(Number(-0.0)),
-            Outcome::Result(Number(f64::NAN)),
-            Outcome::Error { error: "trap".to_owned() },
-        ];
-        let json = serde_json::to_string(&outcomes).unwrap();
-        assert_eq!(json, r#"[1.5,-0.0,"NaN",{"error":"trap"}]"#);
-        let back: Vec<Outcome> = serde_json::from_str(&json).unwrap();
-        assert_eq!(back, outcomes);
+    fn where_there_is_an_error_no_result_is_kept() {
+        let results: Values = ["1", "2"].into_iter().collect();
+        let outcomes = Outcomes::new(results, [(1, "no".to_owned()), (7, "none".to_owned())]);
+        assert_eq!(outcomes.results().json(), "[1,null]");
+        assert!(outcomes.iter().eq([Outcome::Result("1"), Outcome::Error("no")]));
     }
 }

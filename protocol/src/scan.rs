@@ -16,7 +16,10 @@ pub(crate) struct Token<'a> {
 
 /// No number that we write is longer. Longer ones mean no more, and are left to serde_json, so that
 /// nobody fills a disk with their digits.
-const NUMBER_CHARS_MAX: usize = 32;
+pub(crate) const NUMBER_CHARS_MAX: usize = 32;
+
+/// Values within values that are read here.
+const DEPTH_MAX: u32 = 16;
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(text: &'a str) -> Scan<'a> {
@@ -32,6 +35,54 @@ impl<'a> Scan<'a> {
     pub(crate) fn take(&mut self, text: &str) -> Option<()> {
         self.rest = self.rest.strip_prefix(text)?;
         Some(())
+    }
+
+    /// Reads any value.
+    pub(crate) fn value(&mut self) -> Option<()> {
+        self.value_within(DEPTH_MAX)
+    }
+
+    fn value_within(&mut self, depth: u32) -> Option<()> {
+        match self.rest.as_bytes().first()? {
+            b'-' | b'0'..=b'9' => self.number().map(|_| ()),
+            b'"' => self.string().map(|_| ()),
+            b'{' => self.list("{", "}", |scan| {
+                scan.string()?;
+                scan.take(":")?;
+                scan.value_within(depth.checked_sub(1)?)
+            }),
+            b'[' => self.list("[", "]", |scan| scan.value_within(depth.checked_sub(1)?)),
+            _ => ["null", "true", "false"].iter().find_map(|word| self.take(word)),
+        }
+    }
+
+    fn list(
+        &mut self,
+        open: &str,
+        close: &str,
+        mut element: impl FnMut(&mut Scan<'a>) -> Option<()>,
+    ) -> Option<()> {
+        self.take(open)?;
+        if self.take(close).is_some() {
+            return Some(());
+        }
+        loop {
+            element(self)?;
+            if self.take(",").is_none() {
+                return self.take(close);
+            }
+        }
+    }
+
+    /// Reads a text in which nothing is escaped, and gives what is between its quotes.
+    pub(crate) fn string(&mut self) -> Option<&'a str> {
+        self.take("\"")?;
+        let is_other = |byte: &u8| matches!(byte, b'"' | b'\\' | 0..0x20);
+        let end = self.rest.bytes().position(|byte| is_other(&byte))?;
+        let text = &self.rest[..end];
+        self.rest = &self.rest[end..];
+        self.take("\"")?;
+        Some(text)
     }
 
     /// Reads an integer of at most 2^53 - 1.

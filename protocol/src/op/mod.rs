@@ -1,0 +1,209 @@
+//! Ops: what a task computes. An op is one file here and one line in the table below; nobody else knows
+//! what its inputs and results mean.
+//!
+//! An input is a JSON object with a number for each parameter of the op; a result is any JSON value.
+
+mod args;
+mod param;
+mod work;
+
+pub use args::{ArgsError, Reader};
+pub use param::{Args, Kind, PARAMS_MAX, Param};
+pub use work::{Computed, Inputs};
+
+use crate::outcome::{Outcome, OutcomeRef};
+use serde::de::{Deserializer, Error};
+use serde::{Deserialize, Serialize};
+use std::borrow::Cow;
+use std::fmt;
+use std::ops::Range;
+
+/// Declares the module of each op, and [`ALL`] of them.
+macro_rules! ops {
+    ($($(#[$cfg:meta])* $module:ident,)*) => {
+        $($(#[$cfg])* mod $module;)*
+
+        /// Every op that this version knows, in no order that means anything.
+        pub const ALL: &[&dyn Op] = &[$($(#[$cfg])* &$module::OP,)*];
+    };
+}
+
+ops! {
+    repeat_multiply,
+    collatz,
+    #[cfg(feature = "test-ops")]
+    misbehave,
+    #[cfg(all(feature = "test-ops", not(target_family = "wasm")))]
+    sleep,
+}
+
+#[cfg(feature = "test-ops")]
+pub use misbehave::{ENDLESS, TRAP};
+
+/// What a job may compute.
+///
+/// An op computes the same for the same input, to the bit and on every target, and has no effect.
+pub trait Op: fmt::Debug + Sync {
+    /// Its name on the wire and for people: `snake_case`, at most `NAME_CHARS_MAX` characters.
+    fn name(&self) -> &'static str;
+
+    /// What it takes: 1 to [`PARAMS_MAX`] parameters. Of a grid that is given as an object of axes without
+    /// an order, they are the axes, and the last one varies fastest.
+    fn params(&self) -> &'static [Param];
+
+    /// Computes tasks, in order, and adds an outcome for each to `computed`.
+    fn compute(&self, tasks: Range<u64>, inputs: Inputs<'_>, computed: &mut Computed);
+
+    /// A result that another program has written, as this one writes it: `111` where that has `111.0`.
+    /// None of what is no result of this op.
+    fn canonical(&self, result: &str) -> Option<String> {
+        Some(result.to_owned())
+    }
+
+    /// Whether an outcome that somebody claims is the one that we came to. Another program has its own words
+    /// for an error.
+    fn agrees(&self, ours: OutcomeRef<'_>, claimed: OutcomeRef<'_>, how: Exactness) -> bool {
+        match (ours, claimed) {
+            (Outcome::Result(ours), Outcome::Result(claimed)) => {
+                ours == claimed || self.canonical(claimed).is_some_and(|claimed| claimed == ours)
+            }
+            (Outcome::Error(ours), Outcome::Error(claimed)) => {
+                ours == claimed || how == Exactness::Close
+            }
+            _ => false,
+        }
+    }
+
+    /// What the server does to judge a claim.
+    fn audits(&self) -> Audits {
+        Audits::OnTheSpot
+    }
+}
+
+/// How near a claimed result must be to ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exactness {
+    /// To the bit: it was computed by the same code.
+    Exact,
+    /// As near as another program comes that computes with its own language's functions.
+    Close,
+}
+
+/// Where a server computes a task again to judge a claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Audits {
+    /// Where it is asked for: that takes microseconds.
+    OnTheSpot,
+    /// On threads of their own: that may take longer.
+    OnThreads,
+    /// Nowhere: it may never end.
+    Never,
+}
+
+/// The op of this name, if this version knows it.
+pub fn named(name: &str) -> Option<&'static dyn Op> {
+    ALL.iter().copied().find(|op| op.name() == name)
+}
+
+/// The names of all ops, as an error lists them.
+pub fn names() -> String {
+    ALL.iter().map(|op| op.name()).collect::<Vec<_>>().join(", ")
+}
+
+impl PartialEq for &dyn Op {
+    fn eq(&self, other: &Self) -> bool {
+        self.name() == other.name()
+    }
+}
+
+/// What a job computes, by its name. This version may not know it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct OpId(Cow<'static, str>);
+
+impl OpId {
+    /// The op of this name, whether this version knows it or not.
+    pub fn new(name: &str) -> OpId {
+        match named(name) {
+            Some(op) => OpId(Cow::Borrowed(op.name())),
+            None => OpId(Cow::Owned(name.to_owned())),
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.0
+    }
+
+    /// The op, if this version knows it.
+    pub fn known(&self) -> Option<&'static dyn Op> {
+        named(&self.0)
+    }
+}
+
+impl From<&'static dyn Op> for OpId {
+    fn from(op: &'static dyn Op) -> OpId {
+        OpId(Cow::Borrowed(op.name()))
+    }
+}
+
+impl fmt::Display for OpId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for OpId {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<OpId, D::Error> {
+        let name = Cow::<str>::deserialize(deserializer)?;
+        if name.chars().count() > crate::limits::NAME_CHARS_MAX {
+            return Err(D::Error::custom("an op's name is too long"));
+        }
+        Ok(OpId::new(&name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::{FRAME_BYTES_MAX, INTEGER_MAX, LEASE_INPUTS_MAX, NAME_CHARS_MAX};
+
+    #[test]
+    fn every_op_is_found_by_its_name_and_takes_what_its_examples_are() {
+        for (place, op) in ALL.iter().enumerate() {
+            assert!(ALL[..place].iter().all(|before| before.name() != op.name()));
+            assert_eq!(named(op.name()), Some(*op));
+            assert!(op.name().len() <= NAME_CHARS_MAX);
+            let is_word = |name: &str| name.bytes().all(|b| b == b'_' || b.is_ascii_alphanumeric());
+            assert!(is_word(op.name()));
+            let params = op.params();
+            assert!((1..=PARAMS_MAX).contains(&params.len()));
+            for param in params {
+                assert!(is_word(param.name) && param.kind.takes(param.example), "{param:?}");
+                if let Kind::Integer { min, max } = param.kind {
+                    let least = -(INTEGER_MAX as i64);
+                    assert!(least <= min && min <= max && max <= INTEGER_MAX as i64);
+                }
+            }
+        }
+    }
+
+    /// A lease of as many inputs as there may be fits a frame.
+    #[test]
+    fn inputs_are_short_enough_to_travel_together() {
+        for op in ALL {
+            let name = |param: &Param| param.name.len() + r#","":"#.len() + 24;
+            let longest = op.params().iter().map(name).sum::<usize>() + r#"{},"#.len();
+            assert!(longest * LEASE_INPUTS_MAX as usize + 1000 < FRAME_BYTES_MAX, "{op:?}");
+        }
+    }
+
+    #[test]
+    fn an_op_that_nobody_knows_keeps_its_name() {
+        let id: OpId = serde_json::from_str("\"divide\"").unwrap();
+        assert!(id.known().is_none() && id.name() == "divide");
+        assert_eq!(serde_json::to_string(&id).unwrap(), "\"divide\"");
+        assert_eq!(OpId::new("collatz").known().map(Op::name), Some("collatz"));
+        assert!(serde_json::from_str::<OpId>(&format!("\"{}\"", "x".repeat(65))).is_err());
+    }
+}

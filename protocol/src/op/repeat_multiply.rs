@@ -1,0 +1,123 @@
+//! `initial × factor^times`: the op that Tequio grew from.
+
+use super::{Computed, Exactness, Inputs, Kind, Op, Param};
+use crate::number::Number;
+use crate::outcome::{Outcome, OutcomeRef};
+use crate::power::Power;
+use std::ops::Range;
+
+/// The op.
+pub(super) const OP: RepeatMultiply = RepeatMultiply;
+
+#[derive(Debug)]
+pub(super) struct RepeatMultiply;
+
+const PARAMS: [Param; 3] = [
+    Param { name: "initial", kind: Kind::Float, example: 1.0 },
+    Param { name: "factor", kind: Kind::Float, example: 1.5 },
+    Param { name: "times", kind: Kind::COUNT, example: 10.0 },
+];
+
+/// How far another program's result may lie from ours, relatively: browsers' own `Math.pow` and
+/// the C libraries under other languages differ from each other in the last bits.
+const TOLERANCE: f64 = 1e-12;
+
+impl Op for RepeatMultiply {
+    fn name(&self) -> &'static str {
+        "repeat_multiply"
+    }
+
+    fn params(&self) -> &'static [Param] {
+        &PARAMS
+    }
+
+    /// `initial * pow(factor, times)`: one rounding of the power and one of the product.
+    ///
+    /// The power is our own on every target ([`Power`]), never the platform's: browsers and C
+    /// libraries differ from each other in the last bit. Of tasks that follow each other with the same
+    /// factor, what they have in common is computed once.
+    /// The result may be infinite, or NaN (`0 × ∞`); so is `initial * Math.pow(factor, times)`.
+    fn compute(&self, tasks: Range<u64>, inputs: Inputs<'_>, computed: &mut Computed) {
+        let mut known = Power::of(1.0);
+        inputs.each(&PARAMS, tasks, computed, |args, computed| {
+            let [initial, factor, times, ..] = *args;
+            if !known.is_of(factor) {
+                known = Power::of(factor);
+            }
+            computed.push(&Number(initial * known.raise(times as u64)));
+        });
+    }
+
+    fn canonical(&self, result: &str) -> Option<String> {
+        serde_json::to_string(&Number::read(result)?).ok()
+    }
+
+    /// By value: `1.50` is `1.5`. Another program may be off by [`TOLERANCE`], and where ours is not finite
+    /// may say `null`, which is what `JSON.stringify` makes of such numbers.
+    fn agrees(&self, ours: OutcomeRef<'_>, claimed: OutcomeRef<'_>, how: Exactness) -> bool {
+        let (Outcome::Result(ours), Outcome::Result(claimed)) = (ours, claimed) else { return false };
+        let Some(ours) = Number::read(ours) else { return false };
+        match (Number::read(claimed), how) {
+            (Some(claimed), Exactness::Exact) => ours.same_bits(claimed),
+            (Some(claimed), Exactness::Close) => ours.is_close(claimed, TOLERANCE),
+            (None, Exactness::Close) => claimed == "null" && !ours.0.is_finite(),
+            (None, Exactness::Exact) => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::limits::INTEGER_MAX;
+    use crate::values::Values;
+
+    fn compute(initial: f64, factor: f64, times: u64) -> f64 {
+        let input = format!(r#"{{"initial":{initial:?},"factor":{factor:?},"times":{times}}}"#);
+        let inputs: Values = [input.as_str()].into_iter().collect();
+        let mut computed = Computed::with_capacity(1);
+        OP.compute(0..1, Inputs::List { first: 0, inputs: &inputs }, &mut computed);
+        let outcomes = computed.into_outcomes();
+        let Outcome::Result(result) = outcomes.get(0) else { panic!("{outcomes:?}") };
+        Number::read(result).unwrap().0
+    }
+
+    #[test]
+    fn computes_the_power_and_its_edges() {
+        assert_eq!(compute(3.0, 2.0, 10), 3072.0);
+        assert_eq!(compute(3.0, 0.0, 0), 3.0, "0^0 is 1");
+        assert_eq!(compute(1.0, -2.0, 3), -8.0);
+        assert_eq!(compute(1.0, 2.0, 2000), f64::INFINITY);
+        assert_eq!(compute(-1.0, 2.0, 2000), f64::NEG_INFINITY);
+        assert!(compute(0.0, 2.0, 2000).is_nan(), "0 × ∞");
+        assert_eq!(compute(1.0, 0.5, 1074), 5e-324);
+        assert_eq!(compute(1.0, -1.0, INTEGER_MAX), -1.0, "2^53 - 1 is odd");
+        assert_eq!(compute(1.0000054, 1.00000043, 1_000_000), 1.5372656826974733);
+        assert!(compute(-0.0, 1.0, 3).is_sign_negative());
+    }
+
+    #[test]
+    fn whoever_computes_with_other_powers_is_near_enough_and_no_worker_of_ours() {
+        let agrees = |ours, claimed, how| {
+            OP.agrees(Outcome::Result(ours), Outcome::Result(claimed), how)
+        };
+        for (ours, claimed, exact, close) in [
+            ("1.5", "1.5", true, true),
+            ("1.5", "1.50", true, true),
+            ("1.5", "1.5000000000000002", false, true),
+            ("1.5", "1.50000001", false, false),
+            ("3.0", "3", true, true),
+            ("\"Infinity\"", "\"Infinity\"", true, true),
+            ("\"Infinity\"", "null", false, true),
+            ("\"NaN\"", "null", false, true),
+            ("1.5", "null", false, false),
+            ("1.5", "\"1.5\"", false, false),
+            ("1.5", "[1.5]", false, false),
+        ] {
+            assert_eq!(agrees(ours, claimed, Exactness::Exact), exact, "{ours} {claimed}");
+            assert_eq!(agrees(ours, claimed, Exactness::Close), close, "{ours} {claimed}");
+        }
+        let failed = Outcome::Error("trap");
+        assert!(!OP.agrees(Outcome::Result("1.5"), failed, Exactness::Close));
+    }
+}

@@ -1,0 +1,105 @@
+//! What an op is given, and what it gives.
+
+use super::{Args, PARAMS_MAX, Param, Reader, args};
+use crate::grid::Grid;
+use crate::outcome::Outcomes;
+use crate::values::Values;
+use std::ops::Range;
+
+/// What the tasks of a job, or of a part of one, are computed of.
+#[derive(Clone, Copy, Debug)]
+pub enum Inputs<'a> {
+    /// A grid, whose axes are the op's parameters: a task's index is its input.
+    Grid(&'a Grid),
+    /// A list, each of whose elements the op takes.
+    List {
+        /// The index of the first one's task.
+        first: u64,
+        /// One a task.
+        inputs: &'a Values,
+    },
+}
+
+impl<'a> Inputs<'a> {
+    /// Calls `task` with the values of each of these tasks, in order. One that cannot be read (nobody who
+    /// looked at what came in lets it pass) ends with an error.
+    pub fn each(
+        self,
+        params: &[Param],
+        tasks: Range<u64>,
+        computed: &mut Computed,
+        mut task: impl FnMut(&Args, &mut Computed),
+    ) {
+        match self {
+            Inputs::Grid(grid) => grid.each(params, tasks, |args| task(args, computed)),
+            Inputs::List { first, inputs } => {
+                let mut reader = Reader::new(params);
+                for index in tasks {
+                    match reader.read(inputs.get((index - first) as usize)) {
+                        Ok(args) => task(args, computed),
+                        Err(error) => computed.push_error(&error.to_string()),
+                    }
+                }
+            }
+        }
+    }
+
+    /// The input of one task as text, in the order of `params`.
+    pub fn text(self, params: &[Param], index: u64) -> String {
+        match self {
+            Inputs::Grid(grid) => {
+                let mut values = [0.0; PARAMS_MAX];
+                grid.each(params, index..index + 1, |args| values = *args);
+                args::write(params, &values)
+            }
+            Inputs::List { first, inputs } => inputs.get((index - first) as usize).to_owned(),
+        }
+    }
+}
+
+/// Outcomes that an op comes to, one after the other.
+#[derive(Debug)]
+pub struct Computed {
+    /// A JSON array whose bracket is open.
+    json: Vec<u8>,
+    starts: Vec<u32>,
+    errors: Vec<(u32, String)>,
+}
+
+impl Computed {
+    /// No outcomes yet, of so many that are expected.
+    pub fn with_capacity(tasks: usize) -> Computed {
+        // As long as most numbers: 17 digits, a point and a comma.
+        let mut json = Vec::with_capacity(2 + tasks * 19);
+        json.push(b'[');
+        Computed { json, starts: Vec::with_capacity(tasks), errors: Vec::new() }
+    }
+
+    /// The next task's result: any value that serialises as JSON. Floats are [`Number`](crate::number::Number)s, or those that are
+    /// not finite would be `null`.
+    pub fn push(&mut self, result: &impl serde::Serialize) {
+        self.begin();
+        serde_json::to_writer(&mut self.json, result).expect("a result has string keys");
+    }
+
+    /// The next task has no result, and why: the same words wherever it is computed.
+    pub fn push_error(&mut self, error: &str) {
+        self.begin();
+        self.json.extend_from_slice(b"null");
+        self.errors.push((self.starts.len() as u32 - 1, error.to_owned()));
+    }
+
+    fn begin(&mut self) {
+        if !self.starts.is_empty() {
+            self.json.push(b',');
+        }
+        self.starts.push(self.json.len() as u32);
+    }
+
+    /// All of them.
+    pub fn into_outcomes(mut self) -> Outcomes {
+        self.json.push(b']');
+        let json = String::from_utf8(self.json).expect("JSON is UTF-8");
+        Outcomes::new(Values::of_parts(json, self.starts), self.errors)
+    }
+}
