@@ -1,6 +1,7 @@
 //! JSON values of neighbouring tasks (their inputs, or their results), kept as the text that they travel
 //! and are stored as: a server that reads each and writes it again spends most of its time on that.
 
+use crate::limits::FRAME_RESULTS_MAX;
 use crate::scan::{NUMBER_CHARS_MAX, Scan};
 use serde::de::{Deserializer, SeqAccess, Visitor};
 use serde::ser::Serializer;
@@ -139,6 +140,10 @@ impl Values {
             if scan.take(",").is_none() {
                 break;
             }
+            if starts.len() > FRAME_RESULTS_MAX {
+                // More than any message may have.
+                return None;
+            }
         }
         scan.take("]")?;
         let json = whole[..whole.len() - scan.rest().len()].to_owned();
@@ -152,10 +157,10 @@ impl Default for Values {
     }
 }
 
-impl<'a> FromIterator<&'a str> for Values {
-    fn from_iter<I: IntoIterator<Item = &'a str>>(values: I) -> Values {
+impl<T: AsRef<str>> FromIterator<T> for Values {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Values {
         let mut list = Values::new();
-        values.into_iter().for_each(|value| list.push(value));
+        values.into_iter().for_each(|value| list.push(value.as_ref()));
         list
     }
 }
@@ -176,6 +181,36 @@ impl Serialize for Values {
 impl<'de> Deserialize<'de> for Values {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Values, D::Error> {
         deserializer.deserialize_seq(ValuesVisitor)
+    }
+}
+
+/// One JSON value, kept as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value(String);
+
+impl Value {
+    /// A JSON value, without white space around it.
+    pub fn new(json: impl Into<String>) -> Value {
+        Value(json.into())
+    }
+
+    /// As it is written.
+    pub fn json(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Value(compact(raw.get()).into_owned()))
     }
 }
 
