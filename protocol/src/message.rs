@@ -723,7 +723,8 @@ fn results<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Values, 
         let said = format!("results must be 1 to {FRAME_RESULTS_MAX} values, not {count}");
         return Err(serde::de::Error::custom(said));
     }
-    Ok(list.iter().map(|value| compact(value.get())).collect())
+    let values: Result<Vec<_>, _> = list.iter().map(|value| compact(value.get())).collect();
+    Ok(values.map_err(serde::de::Error::custom)?.iter().collect())
 }
 
 fn errors<'de, D: serde::Deserializer<'de>>(

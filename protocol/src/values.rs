@@ -3,7 +3,7 @@
 
 use crate::limits::FRAME_RESULTS_MAX;
 use crate::scan::{NUMBER_CHARS_MAX, Scan};
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -210,7 +210,7 @@ impl Serialize for Value {
 impl<'de> Deserialize<'de> for Value {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        Ok(Value(compact(raw.get()).into_owned()))
+        Ok(Value(compact(raw.get()).map_err(D::Error::custom)?.into_owned()))
     }
 }
 
@@ -226,20 +226,28 @@ impl<'de> Visitor<'de> for ValuesVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Values, A::Error> {
         let mut values = Values::new();
         while let Some(value) = elements.next_element::<Box<RawValue>>()? {
-            values.push(&compact(value.get()));
+            values.push(&compact(value.get()).map_err(A::Error::custom)?);
         }
         Ok(values)
     }
 }
 
+/// Values within values, beyond which many readers of JSON give up.
+const DEPTH_MAX: u32 = 100;
+
 /// A JSON value as we would write it: without white space, and with no number that has more digits than
 /// mean something.
-pub fn compact(value: &str) -> Cow<'_, str> {
+///
+/// # Errors
+///
+/// Returns an error where more than [`DEPTH_MAX`] values lie within each other.
+pub(crate) fn compact(value: &str) -> Result<Cow<'_, str>, &'static str> {
     let mut scan = Scan::new(value);
     if scan.value().is_some() && scan.rest().is_empty() {
-        return Cow::Borrowed(value);
+        return Ok(Cow::Borrowed(value));
     }
     let mut rest = value;
+    let mut depth = 0;
     let mut text = String::with_capacity(value.len());
     while let Some(first) = rest.chars().next() {
         let (token, behind) = rest.split_at(token_len(rest));
@@ -248,9 +256,17 @@ pub fn compact(value: &str) -> Cow<'_, str> {
             '-' | '0'..='9' if token.len() > NUMBER_CHARS_MAX => text.push_str(&shorter(token)),
             _ => text.push_str(token),
         }
+        match first {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return Err("too many values lie within each other");
+        }
         rest = behind;
     }
-    Cow::Owned(text)
+    Ok(Cow::Owned(text))
 }
 
 /// How long the token is that a JSON value, or a part of one, begins with.
@@ -348,9 +364,9 @@ mod tests {
     }
 
     #[test]
-    fn a_value_as_deep_as_serde_reads_is_read_and_no_deeper() {
+    fn a_value_that_is_too_deep_is_refused() {
         let nested = |depth: usize| format!("[{}{}]", "[".repeat(depth), "]".repeat(depth));
-        assert!(Values::read(&nested(100)).is_ok());
+        assert!(Values::read(&nested(99)).is_ok());
         assert!(Values::read(&nested(1_000_000)).is_err());
     }
 }
