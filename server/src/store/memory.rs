@@ -261,6 +261,10 @@ impl Store for MemoryStore {
         Ok(found.inputs.slice(range.start as usize..range.end as usize))
     }
 
+    fn grid(&self, job: JobId) -> Result<Option<Grid>, StoreError> {
+        Ok(self.lock().published(job)?.entered.grid.clone())
+    }
+
     fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
         let mut state = self.lock();
         let found = state.any(job)?;

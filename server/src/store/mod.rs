@@ -172,6 +172,9 @@ pub trait Store: Send + Sync {
         Ok(self.inputs(job, first..first.saturating_add(inputs.len() as u64))? == *inputs)
     }
 
+    /// The grid of a job, whatever its state is; `None` of one that was given inputs.
+    fn grid(&self, job: JobId) -> Result<Option<Grid>, StoreError>;
+
     /// From which lines the inputs of tasks `range` come: the run that reaches into it, if there is
     /// one, and those that begin within it. `None` of a job of a grid, which has no lines. What was
     /// entered without lines has no run.
