@@ -87,12 +87,12 @@ fn select_inputs(
          ORDER BY first",
     )?;
     let mut rows = statement.query([int(job.0), int(range.start), int(range.end)])?;
-    let mut inputs = Vec::new();
+    let mut inputs = Values::new();
     while !range.is_empty()
         && let Some(row) = rows.next()?
     {
         let Block { skip, take, .. } = Block::of(row, range)?;
-        inputs.extend(read_inputs(row, job)?.into_iter().skip(skip).take(take));
+        inputs.append(&read_inputs(row, job)?.take(skip..skip + take));
     }
     // Fewer where a draft was discarded since its inputs were counted.
     if inputs.len() as u64 == range.end.saturating_sub(range.start) {
@@ -108,7 +108,7 @@ fn read_inputs(row: &Row<'_>, job: JobId) -> Result<Values, Failure> {
     let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
     let tasks = first..first.saturating_add(count);
     let unreadable = |said: String| unreadable_row(job, "the inputs", tasks.clone(), said);
-    let inputs = inputs::read(json);
+    let inputs = Values::read(json);
     let inputs = inputs.map_err(|error| unreadable(format!("they are no inputs ({error})")))?;
     let length = inputs.len();
     if length as u64 != count {
