@@ -3,8 +3,10 @@
 use crate::grid::Grid;
 use crate::ids::{JobId, WorkerId};
 use crate::number::Number;
-use crate::op::Op;
+use crate::op::{Kind, OpId, Param};
+use crate::values::Value;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// What `GET /api/server` answers: what a page needs to know of its server.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,33 +20,73 @@ pub struct ServerView {
     pub join: Option<String>,
 }
 
-/// What `GET /api/grid?initial=A&factor=A&times=A` answers: what a job of these axes, as a person
-/// has typed them, would be.
+/// One element of `GET /api/ops`, which answers an array of the ops that this server knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct OpView {
+    /// Its name.
+    pub name: String,
+    /// What it takes, in order.
+    pub params: Vec<ParamView>,
+}
+
+/// A parameter of an op.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct ParamView {
+    /// Its name.
+    pub name: String,
+    /// `float`, or `integer`.
+    pub kind: ParamKind,
+    /// The least value of an integer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional, type = "number"))]
+    pub min: Option<i64>,
+    /// The greatest one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional, type = "number"))]
+    pub max: Option<i64>,
+    /// A value that it may have.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub example: Number,
+}
+
+/// What the values of a parameter are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+#[serde(rename_all = "snake_case")]
+pub enum ParamKind {
+    /// Finite numbers.
+    Float,
+    /// Integers.
+    Integer,
+}
+
+impl From<&Param> for ParamView {
+    fn from(param: &Param) -> ParamView {
+        let (kind, min, max) = match param.kind {
+            Kind::Float => (ParamKind::Float, None, None),
+            Kind::Integer { min, max } => (ParamKind::Integer, Some(min), Some(max)),
+        };
+        let (name, example) = (param.name.to_owned(), Number(param.example));
+        ParamView { name, kind, min, max, example }
+    }
+}
+
+/// What `GET /api/grid?op=NAME&PARAM=AXIS...` answers: what a job of these axes, as a person has typed
+/// them, would be. Without `op` it is `repeat_multiply`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct GridView {
     /// Tasks that it would have; none where anything is wrong.
     #[cfg_attr(feature = "typescript", ts(type = "number | null"))]
     pub total: Option<u64>,
-    /// What is wrong.
-    pub errors: GridErrors,
-    /// What each axis has, of those that are right.
-    pub axes: GridAxes,
-}
-
-/// The axes that are right, whatever the others are.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(optional_fields))]
-pub struct GridAxes {
-    /// The initial values.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub initial: Option<AxisView>,
-    /// The factors.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub factor: Option<AxisView>,
-    /// How many times each.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub times: Option<AxisView>,
+    /// What is wrong: with each axis by its name, and with `grid`, which right ones make together.
+    #[cfg_attr(feature = "typescript", ts(type = "Partial<Record<string, ErrorDetail>>"))]
+    pub errors: BTreeMap<String, ErrorDetail>,
+    /// What each axis has, of those that are right, whatever the others are.
+    #[cfg_attr(feature = "typescript", ts(type = "Partial<Record<string, AxisView>>"))]
+    pub axes: BTreeMap<String, AxisView>,
 }
 
 /// The values of one axis, so that whoever has typed a range sees whether its end is in it.
@@ -57,24 +99,6 @@ pub struct AxisView {
     /// The last one.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub last: Number,
-}
-
-/// What is wrong with each axis, and with the grid that right ones make together.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "typescript", derive(ts_rs::TS), ts(optional_fields))]
-pub struct GridErrors {
-    /// With `initial`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub initial: Option<ErrorDetail>,
-    /// With `factor`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub factor: Option<ErrorDetail>,
-    /// With `times`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub times: Option<ErrorDetail>,
-    /// With all of them together.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub grid: Option<ErrorDetail>,
 }
 
 /// One element of `GET /api/workers`, which answers an array of them in the order of arrival.
@@ -164,18 +188,17 @@ impl WorkerKind {
 
 /// The body of `POST /api/jobs` that gives a grid: what is asked for, before the server has named or numbered
 /// it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct JobRequest {
     /// What is to be computed.
-    pub op: Op,
+    pub op: OpId,
     /// What it is to be computed of.
+    #[serde(rename = "axes")]
     pub grid: Grid,
     /// The job's name, for people.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Jobs of a higher priority are computed first; 0 where nothing is said.
-    #[serde(default)]
     pub priority: i32,
 }
 
@@ -188,7 +211,16 @@ pub struct JobView {
     /// Its name, empty where it has none.
     pub name: String,
     /// What is computed.
-    pub op: Op,
+    pub op: OpId,
+    /// Its axes, in their order, where one job is asked for: lists of jobs would be long. None of a job of
+    /// inputs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional, type = "Record<string, unknown>"))]
+    pub axes: Option<Box<Grid>>,
+    /// Tasks in a block.
+    #[serde(default = "one")]
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub block: u64,
     /// Where it is.
     pub state: JobState,
     /// Whether it waits for more inputs. Such a job is not done before it is closed.
@@ -220,6 +252,11 @@ pub struct JobView {
     pub trouble: Option<String>,
 }
 
+/// What older servers mean, who do not say it.
+fn one() -> u64 {
+    1
+}
+
 /// A job that is not submitted to its end: what `POST /api/jobs?draft=true` answers, and
 /// `POST /api/jobs/ID/inputs?draft=true` after it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -244,8 +281,8 @@ pub struct SampleView {
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub wanted: u64,
     /// Index and result of those that have one, in the order of the indices.
-    #[cfg_attr(feature = "typescript", ts(type = "Array<[number, number | string]>"))]
-    pub points: Vec<(u64, Number)>,
+    #[cfg_attr(feature = "typescript", ts(type = "Array<[number, unknown]>"))]
+    pub points: Vec<(u64, Value)>,
     /// How many of the places ended with an error.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub errors: u64,

@@ -15,6 +15,7 @@
 //! server → worker   {"type":"welcome","protocol":1,"worker_id":7,"heartbeat_s":15,"session":"9d1e...","resumed":false}
 //! server → worker   {"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":0,"count":3,"grid":{...},"deadline_ms":10000}
 //! worker → server   {"type":"results","lease":9,"first":0,"results":[1.5,2.5],"duration_ms":3,"agent":"..."}
+//! worker → server   {"type":"results","lease":9,"first":2,"results":[null],"errors":{"2":"..."},"duration_ms":3,"agent":"..."}
 //! worker → server   {"type":"failed","lease":9,"index":2,"error":"..."}
 //! worker → server   {"type":"progress","lease":9}, {"type":"release","lease":9}, {"type":"slots","n":4}
 //! server → worker   {"type":"revoke","lease":9}
@@ -22,7 +23,9 @@
 //! ```
 //!
 //! The outcomes of a lease come in order from its front, in as many messages as the worker likes;
-//! `index` and `first` are indices of the job. The worker sends `heartbeat` every `heartbeat_s`
+//! `index` and `first` are indices of the job. An op may end a task with an error, which is its outcome like any
+//! result: `results` has `null` in its place, and `errors` the words by the task's index. `failed` says that the
+//! worker has none, of a task that others may well compute. The worker sends `heartbeat` every `heartbeat_s`
 //! seconds, and the server answers it, after everything that the worker sent before it.
 //!
 //! A worker that lost its connection may `hello` with `"resume":"9d1e..."`, the session of its last
@@ -37,26 +40,26 @@
 
 use crate::grid::Grid;
 use crate::ids::{JobId, LeaseId, TaskId, WorkerId};
-use crate::inputs;
 use crate::limits::{
     AGENT_CHARS_MAX, FRAME_RESULTS_MAX, HELLO_OPS_MAX, INTEGER_MAX, LEASE_INPUTS_MAX,
     LEASE_TASKS_MAX, NAME_CHARS_MAX, SLOTS_MAX, TASK_ERROR_CHARS_MAX,
 };
-use crate::number::Number;
-use crate::numbers::Numbers;
-use crate::op::{Op, RepeatMultiply};
+use crate::op::{Inputs, Op, OpId, Reader, names, write_input};
+use crate::outcome::{Errors, Outcomes};
 use crate::piece::PieceResults;
 use crate::scan::Scan;
 use crate::text::quote;
+use crate::values::{Value, Values, compact};
 use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
 
 /// What a server sends to a worker.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum ServerMessage {
     /// Compute this and answer with [`WorkerMessage::Result`].
     Task(Task),
@@ -160,15 +163,15 @@ pub struct Welcome {
 }
 
 /// An interval of one job's tasks, lent to a worker until a deadline.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "RawLease", into = "RawLease")]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(try_from = "RawLease")]
 pub struct Lease {
     /// To be repeated in the answers.
     pub lease: LeaseId,
     /// The job.
     pub job: JobId,
     /// What is to be computed.
-    pub op: Op,
+    pub op: &'static dyn Op,
     /// The first task's index in the job.
     pub first: u64,
     /// How many tasks, at least 1.
@@ -180,29 +183,37 @@ pub struct Lease {
 }
 
 /// The inputs of a lease.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum LeaseInputs {
     /// The whole job's; a task's index is its input.
     Grid(Grid),
     /// The lease's own, one a task.
-    List(Vec<RepeatMultiply>),
+    List(Values),
+}
+
+impl LeaseInputs {
+    /// As an op takes them, where a list's first is of the task `first`.
+    pub fn from(&self, first: u64) -> Inputs<'_> {
+        match self {
+            LeaseInputs::Grid(grid) => Inputs::Grid(grid),
+            LeaseInputs::List(inputs) => Inputs::List { first, inputs },
+        }
+    }
 }
 
 /// Outcomes of a lease.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(from = "RawResults", into = "RawResults")]
 pub struct LeaseResults {
     /// The lease.
     pub lease: LeaseId,
     /// The index of the first of these.
     pub first: u64,
     /// One a task, in order: 1 to [`FRAME_RESULTS_MAX`].
-    #[serde(deserialize_with = "results")]
-    pub results: Numbers,
+    pub outcomes: Outcomes,
     /// How long one slot computed these, in milliseconds, fractions allowed.
     pub duration_ms: Option<DurationMs>,
     /// The worker's `navigator.userAgent`, of which [`AGENT_CHARS_MAX`] characters are read.
-    #[serde(default, deserialize_with = "cut_if_any::<AGENT_CHARS_MAX, _>")]
     pub agent: Option<String>,
 }
 
@@ -219,15 +230,14 @@ pub struct TaskFailed {
 }
 
 /// One task of plain mode.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Task {
     /// What is to be computed.
-    pub op: Op,
+    pub op: &'static dyn Op,
     /// To be repeated in the result.
     pub task_id: TaskId,
-    /// What it is to be computed of.
-    #[serde(flatten)]
-    pub input: RepeatMultiply,
+    /// What it is to be computed of: a JSON object, whose fields are the message's.
+    pub input: String,
 }
 
 /// The answer to one task of plain mode.
@@ -235,10 +245,8 @@ pub struct Task {
 pub struct TaskResult {
     /// The task's id.
     pub task_id: TaskId,
-    /// The number; `None`, JSON's `null`, is what a browser's `JSON.stringify` makes of a number
-    /// that JSON cannot hold.
-    #[serde(deserialize_with = "present")]
-    pub result: Option<Number>,
+    /// Any JSON value; `null` is what a browser's `JSON.stringify` makes of a number that JSON cannot hold.
+    pub result: Value,
     /// How long the worker computed, in milliseconds, fractions allowed.
     pub duration_ms: Option<DurationMs>,
     /// The worker's `navigator.userAgent`, of which [`AGENT_CHARS_MAX`] characters are read.
@@ -377,7 +385,7 @@ pub enum MessageKind {
 }
 
 /// A message whose only field is a lease.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct OfLease {
     lease: LeaseId,
 }
@@ -389,18 +397,54 @@ struct OfSlots {
 }
 
 /// A lease as it travels, before it is checked.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct RawLease {
     lease: LeaseId,
     job: JobId,
-    op: Op,
+    op: OpId,
     first: u64,
     count: u64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     grid: Option<Grid>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    inputs: Option<Vec<RepeatMultiply>>,
+    #[serde(default)]
+    inputs: Option<Values>,
     deadline_ms: u64,
+}
+
+/// Outcomes of a lease as they travel.
+#[derive(Serialize, Deserialize)]
+struct RawResults {
+    lease: LeaseId,
+    first: u64,
+    #[serde(deserialize_with = "results")]
+    results: Values,
+    /// By the indices of their tasks.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "errors")]
+    errors: BTreeMap<u64, String>,
+    duration_ms: Option<DurationMs>,
+    #[serde(default, deserialize_with = "cut_if_any::<AGENT_CHARS_MAX, _>")]
+    agent: Option<String>,
+}
+
+impl From<RawResults> for LeaseResults {
+    fn from(raw: RawResults) -> LeaseResults {
+        let RawResults { lease, first, results, errors, duration_ms, agent } = raw;
+        let place = |index: u64| u32::try_from(index.checked_sub(first)?).ok();
+        let errors = errors.into_iter().filter_map(|(index, error)| Some((place(index)?, error)));
+        LeaseResults { lease, first, outcomes: Outcomes::new(results, errors), duration_ms, agent }
+    }
+}
+
+impl From<LeaseResults> for RawResults {
+    fn from(message: LeaseResults) -> RawResults {
+        let LeaseResults { lease, first, outcomes, duration_ms, agent } = message;
+        let (results, errors) = outcomes.into_parts();
+        RawResults { lease, first, results, errors: by_index(first, errors), duration_ms, agent }
+    }
+}
+
+fn by_index(first: u64, errors: Errors) -> BTreeMap<u64, String> {
+    errors.into_iter().map(|(place, error)| (first + u64::from(place), error)).collect()
 }
 
 impl TryFrom<RawLease> for Lease {
@@ -408,8 +452,10 @@ impl TryFrom<RawLease> for Lease {
 
     fn try_from(raw: RawLease) -> Result<Lease, String> {
         let RawLease { lease, job, op, first, count, grid, inputs, deadline_ms } = raw;
+        let Some(op) = op.known() else { return Err(unknown(&op)) };
         let (inputs, count_max) = match (grid, inputs) {
             (Some(grid), None) => {
+                grid.check(op.params()).map_err(|error| error.to_string())?;
                 if first.checked_add(count).is_none_or(|end| end > grid.total()) {
                     let total = grid.total();
                     return Err(format!("{count} tasks from {first}: the grid has {total}"));
@@ -431,15 +477,8 @@ impl TryFrom<RawLease> for Lease {
     }
 }
 
-impl From<Lease> for RawLease {
-    fn from(lease: Lease) -> RawLease {
-        let Lease { lease, job, op, first, count, inputs, deadline_ms } = lease;
-        let (grid, inputs) = match inputs {
-            LeaseInputs::Grid(grid) => (Some(grid), None),
-            LeaseInputs::List(inputs) => (None, Some(inputs)),
-        };
-        RawLease { lease, job, op, first, count, grid, inputs, deadline_ms }
-    }
+fn unknown(op: &OpId) -> String {
+    format!("unknown op {}; there are {}", quote(op.name()), names())
 }
 
 impl ServerMessage {
@@ -453,7 +492,7 @@ impl ServerMessage {
 
     fn read_any(text: &str) -> Result<ServerMessage, ReadError> {
         match kind(text)?.as_ref() {
-            "task" => body(text, MessageKind::Task).map(ServerMessage::Task),
+            "task" => task(text).map(ServerMessage::Task),
             "welcome" => body(text, MessageKind::Welcome).map(ServerMessage::Welcome),
             "lease" => body(text, MessageKind::Lease).map(ServerMessage::Lease),
             "revoke" => body(text, MessageKind::Revoke)
@@ -467,25 +506,37 @@ impl ServerMessage {
     /// The text frame.
     pub fn write(&self) -> String {
         match self {
-            ServerMessage::Lease(Lease {
-                inputs: LeaseInputs::List(list),
-                lease,
-                job,
-                op,
-                first,
-                count,
-                deadline_ms,
-            }) => {
-                let op = op.name();
-                let mut text = format!(
-                    r#"{{"type":"lease","lease":{lease},"job":{job},"op":"{op}","first":{first},"count":{count},"inputs":"#
-                );
-                inputs::write(list, &mut text);
-                text + &format!(r#","deadline_ms":{deadline_ms}}}"#)
+            ServerMessage::Task(Task { op, task_id, input }) => {
+                // Its fields follow.
+                let fields = input.strip_prefix('{').unwrap_or("}");
+                format!(r#"{{"type":"task","op":"{}","task_id":{task_id},{fields}"#, op.name())
             }
-            other => to_json(other),
+            ServerMessage::Lease(Lease { lease, job, op, first, count, inputs, deadline_ms }) => {
+                let grid;
+                let (kind, inputs) = match inputs {
+                    LeaseInputs::Grid(of) => {
+                        grid = to_json(of);
+                        ("grid", grid.as_str())
+                    }
+                    LeaseInputs::List(list) => ("inputs", list.json()),
+                };
+                let op = op.name();
+                format!(
+                    r#"{{"type":"lease","lease":{lease},"job":{job},"op":"{op}","first":{first},"count":{count},"{kind}":{inputs},"deadline_ms":{deadline_ms}}}"#
+                )
+            }
+            ServerMessage::Welcome(welcome) => with_type("welcome", welcome),
+            ServerMessage::Revoke { lease } => with_type("revoke", &OfLease { lease: *lease }),
+            ServerMessage::Heartbeat => r#"{"type":"heartbeat"}"#.to_owned(),
+            ServerMessage::Error(error) => with_type("error", error),
         }
     }
+}
+
+/// An object with its type in front.
+fn with_type(kind: &str, fields: &impl Serialize) -> String {
+    let fields = to_json(fields);
+    format!(r#"{{"type":"{kind}",{}"#, &fields[1..])
 }
 
 impl WorkerMessage {
@@ -497,9 +548,14 @@ impl WorkerMessage {
         duration: DurationMs,
         agent: &str,
     ) -> String {
-        let (results, duration_ms, agent) = (results.json(), to_json(&duration), to_json(&agent));
+        let (duration_ms, agent) = (to_json(&duration), to_json(&agent));
+        let errors = match results.errors() {
+            errors if errors.is_empty() => String::new(),
+            errors => format!(r#","errors":{}"#, to_json(&by_index(first, errors.clone()))),
+        };
+        let results = results.json();
         format!(
-            r#"{{"type":"results","lease":{lease},"first":{first},"results":{results},"duration_ms":{duration_ms},"agent":{agent}}}"#
+            r#"{{"type":"results","lease":{lease},"first":{first},"results":{results}{errors},"duration_ms":{duration_ms},"agent":{agent}}}"#
         )
     }
 
@@ -614,11 +670,6 @@ impl<'de> Deserialize<'de> for DurationMs {
     }
 }
 
-/// Reads an `Option` whose key must be there: `null` is an answer, a missing key is none.
-fn present<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<Number>, D::Error> {
-    Option::deserialize(deserializer)
-}
-
 fn slots<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
     let slots = u32::deserialize(deserializer)?;
     if slots > SLOTS_MAX {
@@ -665,13 +716,22 @@ impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for First<T, M
     }
 }
 
-fn results<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Numbers, D::Error> {
-    let First { list, count } = First::<Number, FRAME_RESULTS_MAX>::deserialize(deserializer)?;
+fn results<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Values, D::Error> {
+    let First { list, count } =
+        First::<Box<RawValue>, FRAME_RESULTS_MAX>::deserialize(deserializer)?;
     if !(1..=FRAME_RESULTS_MAX).contains(&count) {
-        let said = format!("results must be 1 to {FRAME_RESULTS_MAX} numbers, not {count}");
+        let said = format!("results must be 1 to {FRAME_RESULTS_MAX} values, not {count}");
         return Err(serde::de::Error::custom(said));
     }
-    Ok(list.into_iter().collect())
+    let values: Result<Vec<_>, _> = list.iter().map(|value| compact(value.get())).collect();
+    Ok(values.map_err(serde::de::Error::custom)?.iter().collect())
+}
+
+fn errors<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<u64, String>, D::Error> {
+    let errors = BTreeMap::<u64, Cut<TASK_ERROR_CHARS_MAX>>::deserialize(deserializer)?;
+    Ok(errors.into_iter().map(|(index, Cut(error))| (index, error)).collect())
 }
 
 /// The first characters of a text.
@@ -745,7 +805,7 @@ fn scan_results(text: &str) -> Option<LeaseResults> {
     scan.take(r#","first":"#)?;
     let first = scan.integer()?;
     scan.take(r#","results":"#)?;
-    let results = Numbers::scan(&mut scan).filter(|results| results.len() <= FRAME_RESULTS_MAX)?;
+    let results = Values::scan(&mut scan).filter(|results| results.len() <= FRAME_RESULTS_MAX)?;
     scan.take(",")?;
     #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -754,10 +814,10 @@ fn scan_results(text: &str) -> Option<LeaseResults> {
         #[serde(default, deserialize_with = "cut_if_any::<AGENT_CHARS_MAX, _>")]
         agent: Option<String>,
     }
-    // An agent that is longer than any is left to serde, which reads no more than is kept of it.
+    // An agent that is longer than any is left to serde, which reads no more than is kept of it. So are errors.
     let rest = Some(scan.rest()).filter(|rest| rest.len() < 8 * AGENT_CHARS_MAX)?;
     let Rest { duration_ms, agent } = serde_json::from_str(&format!("{{{rest}")).ok()?;
-    Some(LeaseResults { lease, first, results, duration_ms, agent })
+    Some(LeaseResults { lease, first, outcomes: results.into(), duration_ms, agent })
 }
 
 /// Reads a [`ServerMessage::Lease`] with a list of inputs as [`ServerMessage::write`] writes it; none of
@@ -768,14 +828,14 @@ fn scan_lease(text: &str) -> Option<Lease> {
     let lease = LeaseId(scan.integer()?);
     scan.take(r#","job":"#)?;
     let job = JobId(scan.integer()?);
-    scan.take(r#","op":""#)?;
-    let op = Op::ALL.iter().copied().find(|op| scan.take(op.name()).is_some())?;
-    scan.take(r#"","first":"#)?;
+    scan.take(r#","op":"#)?;
+    let op = OpId::new(scan.string()?);
+    scan.take(r#","first":"#)?;
     let first = scan.integer()?;
     scan.take(r#","count":"#)?;
     let count = scan.integer()?;
     scan.take(r#","inputs":"#)?;
-    let inputs = Some(inputs::scan(&mut scan)?);
+    let inputs = Some(Values::scan(&mut scan)?);
     scan.take(r#","deadline_ms":"#)?;
     let deadline_ms = scan.integer()?;
     scan.take("}")?;
@@ -794,6 +854,26 @@ fn kind(text: &str) -> Result<Cow<'_, str>, ReadError> {
     serde_json::from_str::<Envelope<'_>>(text)
         .map(|envelope| envelope.kind)
         .map_err(|error| ReadError::NotAMessage(quote(&error.to_string())))
+}
+
+/// A task, whose input is the message's own fields.
+fn task(text: &str) -> Result<Task, ReadError> {
+    #[derive(Deserialize)]
+    struct Head {
+        op: OpId,
+        task_id: TaskId,
+    }
+    let Head { op: id, task_id } = body(text, MessageKind::Task)?;
+    let invalid = |reason: &str| ReadError::Invalid {
+        kind: MessageKind::Task,
+        task_id: Some(task_id),
+        lease: None,
+        reason: quote(reason),
+    };
+    let op = id.known().ok_or_else(|| invalid(&unknown(&id)))?;
+    let mut reader = Reader::new(op.params());
+    let args = reader.read(text).map_err(|error| invalid(&error.to_string()))?;
+    Ok(Task { op, task_id, input: write_input(op.params(), args) })
 }
 
 fn body<'a, T: Deserialize<'a>>(text: &'a str, kind: MessageKind) -> Result<T, ReadError> {
@@ -884,7 +964,7 @@ mod tests {
             vec!["1"; FRAME_RESULTS_MAX + 1].join(",")
         );
         let error = WorkerMessage::read(&many).unwrap_err().to_string();
-        assert!(error.contains("results must be 1 to 32768 numbers, not 32769"), "{error}");
+        assert!(error.contains("results must be 1 to 32768 values, not 32769"), "{error}");
 
         for (text, kept) in [
             (

@@ -1,5 +1,7 @@
 //! What a task ended with.
 
+use crate::number::Number;
+use crate::text::quote;
 use crate::values::Values;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -44,7 +46,27 @@ impl OutcomeRef<'_> {
     }
 }
 
-/// As people read it: the result as JSON, or the error's words.
+impl OutcomeRef<'_> {
+    /// As people read it: a number is short, and what is long is cut.
+    pub fn show(self) -> String {
+        match self {
+            Outcome::Result(result) => show_result(result),
+            Outcome::Error(error) => format!("error: {}", quote(error)),
+        }
+    }
+}
+
+/// A result as people read it: `3` and not `3.0`; of what is long, the beginning.
+pub fn show_result(result: &str) -> String {
+    let is_whole = result.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+    match Number::read(result) {
+        // A large one would lose digits.
+        Some(number) if !is_whole => number.to_string(),
+        _ => quote(result),
+    }
+}
+
+/// In full: the result as JSON, or the error's words.
 impl<T: fmt::Display> fmt::Display for Outcome<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -140,6 +162,11 @@ impl Outcomes {
         }
     }
 
+    /// The results, and why some have none.
+    pub fn into_parts(self) -> (Values, Errors) {
+        (self.results, self.errors)
+    }
+
     /// The results; `null` where there is none.
     pub fn results(&self) -> &Values {
         &self.results
@@ -195,6 +222,22 @@ mod tests {
         assert_eq!(left.take(1..3), part);
         assert_eq!(left.take(0..4), together);
         assert!(left.is_empty() && left.failed() == 0);
+    }
+
+    #[test]
+    fn people_read_what_is_short() {
+        let shown = |result| Outcome::Result(result).show();
+        for (result, expected) in [
+            ("3.0", "3"),
+            ("1.5", "1.5"),
+            ("\"Infinity\"", "Infinity"),
+            ("18446744073709551615", "18446744073709551615"),
+            ("{\"x\":1}", "{\"x\":1}"),
+        ] {
+            assert_eq!(shown(result), expected);
+        }
+        assert!(shown(&format!("\"{}\"", "x".repeat(1000))).len() < 200);
+        assert_eq!(Outcome::Error("trap").show(), "error: trap");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! between them. The page is checked against the TypeScript made of these types.
 
 use crate::ids::{JobId, TaskId};
-use crate::op::Op;
+use crate::op::OpId;
 use serde::{Deserialize, Serialize};
 
 /// From the page to the coordinator.
@@ -113,7 +113,7 @@ pub enum ToPage {
         /// On which slot, from 0.
         slot: u32,
         /// What is computed.
-        op: Op,
+        op: OpId,
         /// The job.
         job: JobId,
         /// The first task.

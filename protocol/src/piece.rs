@@ -1,16 +1,17 @@
-//! A piece of work as one slot takes it: some tasks' inputs in, as many results out.
+//! A piece of work as one slot takes it: some tasks' inputs in, as many outcomes out.
 
 use crate::grid::Grid;
 use crate::message::LeaseInputs;
-use crate::number::Number;
-use crate::op::{Op, RepeatMultiply};
+use crate::op::{Computed, Inputs, Op, OpId};
+use crate::outcome::{Errors, Outcomes};
+use crate::values::Values;
 use serde::{Deserialize, Serialize};
 
 /// Tasks that a slot computes without looking up.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Piece {
     /// What is computed.
-    pub op: Op,
+    pub op: &'static dyn Op,
     /// The first task's index.
     pub first: u64,
     /// How many tasks, at least 1.
@@ -21,169 +22,152 @@ pub struct Piece {
 
 impl Piece {
     /// A single task.
-    pub fn of_one(op: Op, input: RepeatMultiply) -> Piece {
-        Piece { op, first: 0, count: 1, inputs: LeaseInputs::List(vec![input]) }
+    pub fn of_one(op: &'static dyn Op, input: &str) -> Piece {
+        let inputs = LeaseInputs::List([input].into_iter().collect());
+        Piece { op, first: 0, count: 1, inputs }
     }
 
-    /// The input of the `offset`-th task of this piece, which must be below `count`.
-    pub fn input(&self, offset: u64) -> RepeatMultiply {
-        match &self.inputs {
-            LeaseInputs::Grid(grid) => grid.input(self.first + offset),
-            LeaseInputs::List(inputs) => inputs[offset as usize],
-        }
+    /// The input of the `offset`-th task of this piece, which must be below `count`; for people.
+    pub fn show(&self, offset: u64) -> String {
+        let input = self.inputs().text(self.op.params(), self.first + offset);
+        self.op.show_input(&input)
     }
 
     /// Computes its tasks, in order.
-    pub fn compute(&self) -> Vec<f64> {
-        let mut compute = self.op.computer();
-        let mut results = Vec::with_capacity(self.count as usize);
-        match &self.inputs {
-            LeaseInputs::Grid(grid) => {
-                // `for_each` goes through each row in a loop of its own, which `collect` does not.
-                let inputs = grid.inputs(self.first..self.first + self.count);
-                inputs.for_each(|input| results.push(compute(&input)));
-            }
-            LeaseInputs::List(inputs) => {
-                results.extend(inputs[..self.count as usize].iter().map(compute));
-            }
-        }
-        results
+    pub fn compute(&self) -> Outcomes {
+        let mut computed = Computed::with_capacity(self.count as usize);
+        self.op.compute(self.first..self.first + self.count, self.inputs(), &mut computed);
+        computed.into_outcomes()
+    }
+
+    fn inputs(&self) -> Inputs<'_> {
+        self.inputs.from(self.first)
     }
 
     /// As bytes, which go from one worker of a tab to another without being copied: a line of JSON,
-    /// and behind it a list's inputs, 24 bytes each.
+    /// and behind it a list's inputs.
     pub fn write(&self) -> Vec<u8> {
         let (grid, list) = match &self.inputs {
-            LeaseInputs::Grid(grid) => (Some(grid), [].as_slice()),
-            LeaseInputs::List(list) => (None, list.as_slice()),
+            LeaseInputs::Grid(grid) => (Some(grid), ""),
+            LeaseInputs::List(list) => (None, list.json()),
         };
-        let head = Head { op: self.op, first: self.first, count: self.count, grid };
+        let head = Head { op: self.op.into(), first: self.first, count: self.count, grid };
         let mut bytes = serde_json::to_vec(&head).expect("pieces have string keys and serialise");
-        bytes.reserve(1 + list.len() * INPUT_BYTES);
+        bytes.reserve(1 + list.len());
         bytes.push(b'\n');
-        for input in list {
-            bytes.extend_from_slice(&input.initial().to_le_bytes());
-            bytes.extend_from_slice(&input.factor().to_le_bytes());
-            bytes.extend_from_slice(&input.times().to_le_bytes());
-        }
+        bytes.extend_from_slice(list.as_bytes());
         bytes
     }
 
     /// Reads what [`Piece::write`] wrote; none of anything else.
     pub fn read(bytes: &[u8]) -> Option<Piece> {
-        let line = bytes.iter().position(|byte| *byte == b'\n')?;
-        let (head, list) = (&bytes[..line], &bytes[line + 1..]);
         // As a string: serde_json's reader of bytes would be a second one in every tab.
-        let head = str::from_utf8(head).ok()?;
+        let (head, list) = str::from_utf8(bytes).ok()?.split_once('\n')?;
         let Head::<Grid> { op, first, count, grid } = serde_json::from_str(head).ok()?;
         let inputs = match grid {
             Some(grid) => LeaseInputs::Grid(grid),
-            None => LeaseInputs::List(
-                list.as_chunks::<INPUT_BYTES>().0.iter().map(read_input).collect::<Option<_>>()?,
-            ),
+            None => LeaseInputs::List(Values::read(list).ok()?),
         };
-        Some(Piece { op, first, count, inputs })
+        Some(Piece { op: op.known()?, first, count, inputs })
     }
 }
-
-/// A list's input: `initial`, `factor` and `times` at 8 bytes each, the lowest first.
-const INPUT_BYTES: usize = 24;
 
 /// A piece but for a list of inputs.
 #[derive(Serialize, Deserialize)]
 struct Head<G> {
-    op: Op,
+    op: OpId,
     first: u64,
     count: u64,
     grid: Option<G>,
-}
-
-fn read_input(bytes: &[u8; INPUT_BYTES]) -> Option<RepeatMultiply> {
-    let [initial, factor, times] = bytes.as_chunks::<8>().0 else { return None };
-    let (initial, factor) = (f64::from_le_bytes(*initial), f64::from_le_bytes(*factor));
-    RepeatMultiply::new(initial, factor, u64::from_le_bytes(*times)).ok()
 }
 
 /// What the tasks of a piece came to.
 ///
 /// They are written as they travel where they are computed: that takes longer than computing most
 /// of them, and each slot has a core of its own, while the worker has one coordinator.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PieceResults {
-    /// A JSON array of [`Number`]s.
+    /// A JSON array, with `null` at the places of errors.
     json: String,
-    last: f64,
+    /// Errors by their places.
+    errors: Errors,
+    /// The last task's outcome, for people.
+    last: String,
 }
 
 impl PieceResults {
-    /// One result a task, in order; none where there is no task.
-    pub fn new(results: &[f64]) -> Option<PieceResults> {
-        let last = *results.last()?;
-        let numbers: Vec<Number> = results.iter().copied().map(Number).collect();
-        let json = serde_json::to_string(&numbers).expect("numbers serialise");
-        Some(PieceResults { json, last })
+    /// One outcome a task, in order; none where there is no task.
+    pub fn new(outcomes: Outcomes) -> Option<PieceResults> {
+        let last = outcomes.get(outcomes.results().len().checked_sub(1)?).show();
+        let (results, errors) = outcomes.into_parts();
+        Some(PieceResults { json: results.into_json(), errors, last })
     }
 
     /// As bytes, which go from one worker of a tab to another without being copied: the JSON, and
-    /// behind it the last result and how long this took in milliseconds, at 8 bytes each.
+    /// behind it a line of all else.
     pub fn write(self, duration_ms: f64) -> Vec<u8> {
         let mut bytes = self.json.into_bytes();
-        bytes.extend_from_slice(&self.last.to_le_bytes());
-        bytes.extend_from_slice(&duration_ms.to_le_bytes());
+        let tail = serde_json::to_string(&(self.errors, self.last, duration_ms));
+        bytes.push(b'\n');
+        bytes.extend_from_slice(tail.expect("a list of texts and numbers serialises").as_bytes());
         bytes
     }
 
     /// Reads what [`PieceResults::write`] wrote; none of anything else.
-    pub fn read(mut bytes: Vec<u8>) -> Option<(PieceResults, f64)> {
-        let mut take = || {
-            let last = f64::from_le_bytes(*bytes.last_chunk()?);
-            bytes.truncate(bytes.len() - size_of::<f64>());
-            Some(last)
-        };
-        let (duration_ms, last) = (take()?, take()?);
-        let json = String::from_utf8(bytes).ok()?;
-        Some((PieceResults { json, last }, duration_ms))
+    pub fn read(bytes: Vec<u8>) -> Option<(PieceResults, f64)> {
+        let mut json = String::from_utf8(bytes).ok()?;
+        // No value of ours has a line break.
+        let end = json.rfind('\n')?;
+        let (errors, last, duration_ms) = serde_json::from_str(&json[end + 1..]).ok()?;
+        json.truncate(end);
+        Some((PieceResults { json, errors, last }, duration_ms))
     }
 
-    /// The results as a JSON array.
+    /// The results as a JSON array, with `null` at the places of errors.
     pub fn json(&self) -> &str {
         &self.json
     }
 
-    /// The last task's.
-    pub fn last(&self) -> Number {
-        Number(self.last)
+    /// Errors by their places.
+    pub fn errors(&self) -> &Errors {
+        &self.errors
+    }
+
+    /// The last task's outcome, for people.
+    pub fn last(&self) -> &str {
+        &self.last
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::op;
+
+    fn outcomes(piece: &Piece) -> Vec<String> {
+        piece.compute().iter().map(|outcome| outcome.to_string()).collect()
+    }
 
     #[test]
     fn pieces_travel_as_bytes_and_compute_their_part() {
+        let op = op::named("repeat_multiply").unwrap();
         let grid = r#"{"initial":[1,-0.0],"factor":2,"times":"0..10"}"#;
         let inputs = LeaseInputs::Grid(serde_json::from_str(grid).unwrap());
-        let piece = Piece { op: Op::RepeatMultiply, first: 8, count: 4, inputs };
+        let piece = Piece { op, first: 8, count: 4, inputs };
         let back = Piece::read(&piece.write()).unwrap();
         assert_eq!(back, piece);
-        let results = back.compute();
-        assert_eq!(results, [256.0, 512.0, 0.0, 0.0]);
-        assert!(results[2].is_sign_negative());
-        let one = Piece::of_one(Op::RepeatMultiply, RepeatMultiply::new(-0.0, 1.0, 3).unwrap());
-        assert!(Piece::read(&one.write()).unwrap().compute()[0].is_sign_negative());
-        let three = [(1.5, -2.5, 0), (-0.0, 5e-324, (1 << 53) - 1), (f64::MAX, 1.0, 7)]
-            .map(|(initial, factor, times)| RepeatMultiply::new(initial, factor, times).unwrap());
-        let inputs = LeaseInputs::List(three.to_vec());
-        let piece = Piece { op: Op::RepeatMultiply, first: 10, count: 3, inputs };
-        let bytes = piece.write();
-        assert_eq!(Piece::read(&bytes).unwrap(), piece);
+        assert_eq!(outcomes(&back), ["256.0", "512.0", "-0.0", "-0.0"]);
+        assert_eq!(back.show(1), "1 × 2^9");
+        let list = r#"[{"n":12327829503},{"n":27}]"#;
+        let inputs = LeaseInputs::List(Values::read(list).unwrap());
+        let piece = Piece { op: op::named("collatz").unwrap(), first: 10, count: 2, inputs };
+        let back = Piece::read(&piece.write()).unwrap();
+        assert_eq!(back, piece);
+        assert!(outcomes(&back)[0].starts_with("error: a value on its way"));
+        assert_eq!((&*outcomes(&back)[1], &*back.show(1)), ("111", "n = 27"));
         assert_eq!(Piece::read(b"{}\n"), None);
-        let mut not_finite = bytes;
-        let last = not_finite.len() - INPUT_BYTES;
-        not_finite[last..last + 8].copy_from_slice(&f64::NAN.to_le_bytes());
-        assert_eq!(Piece::read(&not_finite), None);
-        let results = PieceResults::new(&[1.5, -0.0]).unwrap();
+        let results = PieceResults::new(back.compute()).unwrap();
+        assert_eq!((results.json(), results.last()), ("[null,111]", "111"));
         assert_eq!(PieceResults::read(results.clone().write(2.5)), Some((results, 2.5)));
         assert_eq!(PieceResults::read(vec![0; 15]), None);
     }

@@ -11,7 +11,6 @@ pub(crate) struct Scan<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Token<'a> {
     pub(crate) text: &'a str,
-    pub(crate) has_exponent: bool,
 }
 
 /// No number that we write is longer. Longer ones mean no more, and are left to serde_json, so that
@@ -120,8 +119,7 @@ impl<'a> Scan<'a> {
             }
             end += 1 + fraction;
         }
-        let has_exponent = matches!(bytes.get(end), Some(b'e' | b'E'));
-        if has_exponent {
+        if matches!(bytes.get(end), Some(b'e' | b'E')) {
             end += 1;
             end += usize::from(matches!(bytes.get(end), Some(b'+' | b'-')));
             let exponent = digits_from(end);
@@ -135,7 +133,7 @@ impl<'a> Scan<'a> {
         }
         let (text, rest) = self.rest.split_at(end);
         self.rest = rest;
-        Some(Token { text, has_exponent })
+        Some(Token { text })
     }
 }
 

@@ -1,8 +1,9 @@
 //! JSON values of neighbouring tasks (their inputs, or their results), kept as the text that they travel
 //! and are stored as: a server that reads each and writes it again spends most of its time on that.
 
+use crate::limits::FRAME_RESULTS_MAX;
 use crate::scan::{NUMBER_CHARS_MAX, Scan};
-use serde::de::{Deserializer, SeqAccess, Visitor};
+use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::ser::Serializer;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -139,6 +140,10 @@ impl Values {
             if scan.take(",").is_none() {
                 break;
             }
+            if starts.len() > FRAME_RESULTS_MAX {
+                // More than any message may have.
+                return None;
+            }
         }
         scan.take("]")?;
         let json = whole[..whole.len() - scan.rest().len()].to_owned();
@@ -152,10 +157,10 @@ impl Default for Values {
     }
 }
 
-impl<'a> FromIterator<&'a str> for Values {
-    fn from_iter<I: IntoIterator<Item = &'a str>>(values: I) -> Values {
+impl<T: AsRef<str>> FromIterator<T> for Values {
+    fn from_iter<I: IntoIterator<Item = T>>(values: I) -> Values {
         let mut list = Values::new();
-        values.into_iter().for_each(|value| list.push(value));
+        values.into_iter().for_each(|value| list.push(value.as_ref()));
         list
     }
 }
@@ -179,6 +184,36 @@ impl<'de> Deserialize<'de> for Values {
     }
 }
 
+/// One JSON value, kept as text.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value(String);
+
+impl Value {
+    /// A JSON value, without white space around it.
+    pub fn new(json: impl Into<String>) -> Value {
+        Value(json.into())
+    }
+
+    /// As it is written.
+    pub fn json(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let raw: &RawValue = serde_json::from_str(&self.0).map_err(serde::ser::Error::custom)?;
+        raw.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Value {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Value, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        Ok(Value(compact(raw.get()).map_err(D::Error::custom)?.into_owned()))
+    }
+}
+
 struct ValuesVisitor;
 
 impl<'de> Visitor<'de> for ValuesVisitor {
@@ -191,20 +226,28 @@ impl<'de> Visitor<'de> for ValuesVisitor {
     fn visit_seq<A: SeqAccess<'de>>(self, mut elements: A) -> Result<Values, A::Error> {
         let mut values = Values::new();
         while let Some(value) = elements.next_element::<Box<RawValue>>()? {
-            values.push(&compact(value.get()));
+            values.push(&compact(value.get()).map_err(A::Error::custom)?);
         }
         Ok(values)
     }
 }
 
+/// Values within values, beyond which many readers of JSON give up.
+const DEPTH_MAX: u32 = 100;
+
 /// A JSON value as we would write it: without white space, and with no number that has more digits than
 /// mean something.
-pub fn compact(value: &str) -> Cow<'_, str> {
+///
+/// # Errors
+///
+/// Returns an error where more than [`DEPTH_MAX`] values lie within each other.
+pub(crate) fn compact(value: &str) -> Result<Cow<'_, str>, &'static str> {
     let mut scan = Scan::new(value);
     if scan.value().is_some() && scan.rest().is_empty() {
-        return Cow::Borrowed(value);
+        return Ok(Cow::Borrowed(value));
     }
     let mut rest = value;
+    let mut depth = 0;
     let mut text = String::with_capacity(value.len());
     while let Some(first) = rest.chars().next() {
         let (token, behind) = rest.split_at(token_len(rest));
@@ -213,9 +256,17 @@ pub fn compact(value: &str) -> Cow<'_, str> {
             '-' | '0'..='9' if token.len() > NUMBER_CHARS_MAX => text.push_str(&shorter(token)),
             _ => text.push_str(token),
         }
+        match first {
+            '[' | '{' => depth += 1,
+            ']' | '}' => depth -= 1,
+            _ => {}
+        }
+        if depth > DEPTH_MAX {
+            return Err("too many values lie within each other");
+        }
         rest = behind;
     }
-    Cow::Owned(text)
+    Ok(Cow::Owned(text))
 }
 
 /// How long the token is that a JSON value, or a part of one, begins with.
@@ -313,9 +364,9 @@ mod tests {
     }
 
     #[test]
-    fn a_value_as_deep_as_serde_reads_is_read_and_no_deeper() {
+    fn a_value_that_is_too_deep_is_refused() {
         let nested = |depth: usize| format!("[{}{}]", "[".repeat(depth), "]".repeat(depth));
-        assert!(Values::read(&nested(100)).is_ok());
+        assert!(Values::read(&nested(99)).is_ok());
         assert!(Values::read(&nested(1_000_000)).is_err());
     }
 }

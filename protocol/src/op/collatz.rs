@@ -1,9 +1,10 @@
 //! How many steps a number takes to 1: each halves it if it is even, and else takes three times as much
 //! and one more. Collatz asked whether all get there; nobody knows.
 
-use super::{Computed, Inputs, Kind, Op, Param};
+use super::{Args, Computed, Inputs, Kind, Op, Param};
 use crate::limits::INTEGER_MAX;
 use crate::number::Number;
+use crate::outcome::{Outcome, OutcomeRef};
 use std::ops::Range;
 
 /// The op.
@@ -34,6 +35,10 @@ impl Op for Collatz {
         });
     }
 
+    fn is_impossible(&self, claimed: OutcomeRef<'_>, _: &mut dyn FnMut() -> Args) -> bool {
+        matches!(claimed, Outcome::Result(result) if self.canonical(result).is_none())
+    }
+
     fn canonical(&self, result: &str) -> Option<String> {
         let value = Number::read(result)?.0;
         (value.fract() == 0.0 && value >= 0.0).then(|| (value as u64).to_string())
@@ -53,7 +58,6 @@ fn steps(mut n: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Outcome;
     use crate::values::Values;
 
     #[test]

@@ -7,11 +7,13 @@ mod args;
 mod param;
 mod work;
 
-pub use args::{ArgsError, Reader};
+pub use args::{ArgsError, Reader, write as write_input};
 pub use param::{Args, Kind, PARAMS_MAX, Param};
 pub use work::{Computed, Inputs};
 
+use crate::number::Number;
 use crate::outcome::{Outcome, OutcomeRef};
+use crate::text::quote;
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
@@ -53,6 +55,18 @@ pub trait Op: fmt::Debug + Sync {
 
     /// Computes tasks, in order, and adds an outcome for each to `computed`.
     fn compute(&self, tasks: Range<u64>, inputs: Inputs<'_>, computed: &mut Computed);
+
+    /// Whether an outcome cannot be this input's: what is seen without computing it. Every claim is looked at
+    /// so, most are not computed again. `args` gives the input's values.
+    fn is_impossible(&self, _claimed: OutcomeRef<'_>, _args: &mut dyn FnMut() -> Args) -> bool {
+        false
+    }
+
+    /// An input as people read it, of its values.
+    fn show(&self, args: &Args) -> String {
+        let value = |(param, value): (&Param, &f64)| format!("{} = {}", param.name, Number(*value));
+        self.params().iter().zip(args).map(value).collect::<Vec<_>>().join(", ")
+    }
 
     /// A result that another program has written, as this one writes it: `111` where that has `111.0`.
     /// None of what is no result of this op.
@@ -110,9 +124,19 @@ pub fn names() -> String {
     ALL.iter().map(|op| op.name()).collect::<Vec<_>>().join(", ")
 }
 
-impl PartialEq for &dyn Op {
-    fn eq(&self, other: &Self) -> bool {
+impl PartialEq for dyn Op {
+    fn eq(&self, other: &dyn Op) -> bool {
         self.name() == other.name()
+    }
+}
+
+impl dyn Op {
+    /// An input as people read it.
+    pub fn show_input(&self, input: &str) -> String {
+        match Reader::new(self.params()).read(input) {
+            Ok(args) => self.show(args),
+            Err(_) => quote(input),
+        }
     }
 }
 

@@ -1,9 +1,9 @@
 //! `initial × factor^times`: the op that Tequio grew from.
 
-use super::{Computed, Exactness, Inputs, Kind, Op, Param};
+use super::{Args, Computed, Exactness, Inputs, Kind, Op, Param};
 use crate::number::Number;
 use crate::outcome::{Outcome, OutcomeRef};
-use crate::power::Power;
+use crate::power::{self, Power};
 use std::ops::Range;
 
 /// The op.
@@ -48,6 +48,23 @@ impl Op for RepeatMultiply {
         });
     }
 
+    /// Infinite or NaN where it is finite for certain, or no number at all.
+    fn is_impossible(&self, claimed: OutcomeRef<'_>, args: &mut dyn FnMut() -> Args) -> bool {
+        match claimed {
+            Outcome::Result(result) if result.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => false,
+            Outcome::Result(result) => match Number::read(result) {
+                Some(_) => is_surely_finite(&args()),
+                None => true,
+            },
+            Outcome::Error(_) => true,
+        }
+    }
+
+    fn show(&self, args: &Args) -> String {
+        let [initial, factor, times, ..] = *args;
+        format!("{} × {}^{}", Number(initial), Number(factor), Number(times))
+    }
+
     fn canonical(&self, result: &str) -> Option<String> {
         serde_json::to_string(&Number::read(result)?).ok()
     }
@@ -64,6 +81,16 @@ impl Op for RepeatMultiply {
             (None, Exactness::Exact) => false,
         }
     }
+}
+
+/// Whether the result is finite for certain. False where it may be finite or not.
+///
+/// `|initial| × |factor|^times` is at most 2^(log2 |initial| + times × log2 |factor|); 1023
+/// leaves more room for roundings than they need. A factor of at most 1 cannot grow.
+fn is_surely_finite(args: &Args) -> bool {
+    let [initial, factor, times, ..] = *args;
+    let growth = power::log2(factor.abs()) * times;
+    factor.abs() <= 1.0 || (growth < 1023.0 && growth + power::log2(initial.abs()) < 1023.0)
 }
 
 #[cfg(test)]
@@ -94,6 +121,45 @@ mod tests {
         assert_eq!(compute(1.0, -1.0, INTEGER_MAX), -1.0, "2^53 - 1 is odd");
         assert_eq!(compute(1.0000054, 1.00000043, 1_000_000), 1.5372656826974733);
         assert!(compute(-0.0, 1.0, 3).is_sign_negative());
+    }
+
+    #[test]
+    fn what_is_surely_finite_is_finite() {
+        let is_sure = |initial, factor, times| {
+            is_surely_finite(&[initial, factor, times as f64, 0.0, 0.0, 0.0, 0.0, 0.0])
+        };
+        assert!(is_sure(1.0, 1.00000043, 1_000_000_u64));
+        assert!(is_sure(1e308, -1.0, INTEGER_MAX));
+        assert!(is_sure(0.0, 2.0, 1000));
+        assert!(!is_sure(1.0, 2.0, 1024), "it is infinite");
+        assert!(!is_sure(0.0, 2.0, 2000), "it is NaN");
+        assert!(!is_sure(1e300, 1e10, 1), "it is infinite");
+        assert!(is_sure(5e-324, 2.0, 1022));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn no_claim_of_what_is_finite_is_infinite(
+            initial in -1e300..1e300f64, factor in -1e3..1e3f64, times in 0..2000u64,
+        ) {
+            let mut args = || [initial, factor, times as f64, 0.0, 0.0, 0.0, 0.0, 0.0];
+            let result = serde_json::to_string(&Number(compute(initial, factor, times))).unwrap();
+            proptest::prop_assert!(!OP.is_impossible(Outcome::Result(&result), &mut args));
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_is_seen_at_once() {
+        let is_impossible = |result, factor| {
+            let mut args = || [1.0, factor, 2000.0, 0.0, 0.0, 0.0, 0.0, 0.0];
+            OP.is_impossible(Outcome::Result(result), &mut args)
+        };
+        assert!(is_impossible("\"Infinity\"", 1.0) && !is_impossible("\"Infinity\"", 2.0));
+        for result in ["null", "\"1\"", "[1.5]", "{}", "true"] {
+            assert!(is_impossible(result, 2.0), "{result}");
+        }
+        assert!(!is_impossible("-1.5", 1.0));
+        assert!(OP.is_impossible(Outcome::Error("trap"), &mut || [0.0; 8]));
     }
 
     #[test]
