@@ -162,10 +162,7 @@ mod tests {
 
     #[test]
     fn an_example_is_an_input() {
-        assert_eq!(
-            example(params("repeat_multiply")),
-            r#"{"initial":1,"factor":1.5,"times":10}"#
-        );
+        assert_eq!(example(params("repeat_multiply")), r#"{"initial":1,"factor":1.5,"times":10}"#);
         assert_eq!(example(params("collatz")), r#"{"n":27}"#);
         for op in op::ALL {
             let example = example(op.params());
@@ -177,7 +174,10 @@ mod tests {
     #[test]
     fn a_line_is_an_input_or_blank() {
         for (line, input) in [
-            (r#"{"initial":1,"factor":1.5,"times":10}"#, r#"{"initial":1,"factor":1.5,"times":10}"#),
+            (
+                r#"{"initial":1,"factor":1.5,"times":10}"#,
+                r#"{"initial":1,"factor":1.5,"times":10}"#,
+            ),
             (
                 " {\"factor\":1.5,\"initial\":1,\"times\":10} \r\n",
                 r#"{"initial":1.0,"factor":1.5,"times":10}"#,
