@@ -27,9 +27,10 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::limits::JOB_TASKS_MAX;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::op::OpId;
 use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 
 /// What keeps jobs. Every implementation passes one conformance suite (`tests/store/`).
 ///
@@ -70,7 +71,7 @@ pub trait Store: Send + Sync {
         &self,
         job: JobId,
         first: u64,
-        inputs: &[RepeatMultiply],
+        inputs: &Values,
     ) -> Result<(), StoreError> {
         self.append_lines(job, first, inputs, &[])
     }
@@ -85,7 +86,7 @@ pub trait Store: Send + Sync {
         &self,
         job: JobId,
         first: u64,
-        inputs: &[RepeatMultiply],
+        inputs: &Values,
         lines: &[LineRun],
     ) -> Result<(), StoreError>;
 
@@ -158,7 +159,7 @@ pub trait Store: Send + Sync {
 
     /// The inputs of tasks `range` of a job that was given inputs. Returns [`StoreError::OutOfRange`] unless
     /// all of them are there.
-    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError>;
+    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Values, StoreError>;
 
     /// Whether a job has exactly these inputs from `first` on, where it has as many. Leases do not wait for
     /// that, however many they are.
@@ -166,10 +167,13 @@ pub trait Store: Send + Sync {
         &self,
         job: JobId,
         first: u64,
-        inputs: &[RepeatMultiply],
+        inputs: &Values,
     ) -> Result<bool, StoreError> {
-        Ok(self.inputs(job, first..first.saturating_add(inputs.len() as u64))? == inputs)
+        Ok(self.inputs(job, first..first.saturating_add(inputs.len() as u64))? == *inputs)
     }
+
+    /// The grid of a job, whatever its state is; `None` of one that was given inputs.
+    fn grid(&self, job: JobId) -> Result<Option<Grid>, StoreError>;
 
     /// From which lines the inputs of tasks `range` come: the run that reaches into it, if there is
     /// one, and those that begin within it. `None` of a job of a grid, which has no lines. What was
@@ -192,11 +196,13 @@ pub struct NewJob {
     /// Its name, or nothing.
     pub name: String,
     /// What is computed.
-    pub op: Op,
+    pub op: OpId,
     /// Jobs of a higher priority come first.
     pub priority: i32,
     /// The grid, or `None` where inputs are appended.
     pub grid: Option<Grid>,
+    /// Tasks in a block: a power of two.
+    pub block: u64,
     /// Milliseconds since 1970, UTC.
     pub submitted_at_ms: u64,
 }
@@ -274,7 +280,7 @@ pub struct Run {
     /// The first one's index.
     pub first: u64,
     /// One a task.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Outcomes,
 }
 
 /// Outcomes of single indices.
@@ -308,8 +314,8 @@ impl StoredJob {
 impl Recording {
     /// What it has of `tasks`, which lie in its interval.
     pub fn part(&self, tasks: &Range<u64>) -> Recording {
-        let outcomes = self.outcomes.read().into_iter().skip((tasks.start - self.first) as usize);
-        let outcomes = outcomes.take((tasks.end - tasks.start) as usize).collect();
+        let place = |index: u64| (index - self.first) as usize;
+        let outcomes = self.outcomes.slice(place(tasks.start)..place(tasks.end));
         Recording { first: tasks.start, outcomes, agent: self.agent.clone(), ..*self }
     }
 
