@@ -67,12 +67,7 @@ pub trait Store: Send + Sync {
 
     /// Adds inputs as [`Store::append_lines`] does, whose lines are unknown, or go on where the last
     /// ones are known.
-    fn append_inputs(
-        &self,
-        job: JobId,
-        first: u64,
-        inputs: &Values,
-    ) -> Result<(), StoreError> {
+    fn append_inputs(&self, job: JobId, first: u64, inputs: &Values) -> Result<(), StoreError> {
         self.append_lines(job, first, inputs, &[])
     }
 
@@ -163,12 +158,7 @@ pub trait Store: Send + Sync {
 
     /// Whether a job has exactly these inputs from `first` on, where it has as many. Leases do not wait for
     /// that, however many they are.
-    fn has_inputs(
-        &self,
-        job: JobId,
-        first: u64,
-        inputs: &Values,
-    ) -> Result<bool, StoreError> {
+    fn has_inputs(&self, job: JobId, first: u64, inputs: &Values) -> Result<bool, StoreError> {
         Ok(self.inputs(job, first..first.saturating_add(inputs.len() as u64))? == *inputs)
     }
 
