@@ -90,15 +90,14 @@ fn scan(params: &[Param], text: &str) -> Option<String> {
     if !scan.rest().is_empty() || tokens[..params.len()].contains(&"") {
         return None;
     }
-    let mut input = String::with_capacity(text.len());
-    for (param, token) in params.iter().zip(tokens) {
-        input.push_str(if input.is_empty() { "{\"" } else { ",\"" });
-        input.push_str(param.name);
-        input.push_str("\":");
-        input.push_str(token);
-    }
-    input.push('}');
-    Some(input)
+    Some(op::write_texts(params, tokens))
+}
+
+/// A number that is kept as it is written, if a text is one that the parameter takes.
+pub(crate) fn number(text: &str, kind: Kind) -> Option<&str> {
+    let mut scan = Scan::new(text);
+    let token = scan.number().filter(|_| scan.rest().is_empty())?;
+    can_stay(token, kind).then_some(text)
 }
 
 /// Whether a number is one that the parameter takes, and is written as we might. A float may be written in
