@@ -960,19 +960,23 @@ mod tests {
             }
         }
         assert!(read > 50, "{read}");
-        let lease = r#"{"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":4,"count":2,"inputs":[{"initial":-0.0,"factor":1.5,"times":0},{"initial":12.5,"factor":1.00000043,"times":10}],"deadline_ms":10000}"#;
-        let known = ServerMessage::read_any(lease).unwrap();
-        assert_eq!(known.write(), lease);
-        assert_eq!(scan_lease(lease).map(ServerMessage::Lease), Some(known));
-        let mut read = 0;
-        for text in mutants(lease) {
-            if let Some(scanned) = scan_lease(&text) {
-                read += 1;
-                let known = ServerMessage::read_any(&text);
-                assert_eq!(known, Ok(ServerMessage::Lease(scanned)), "{text}");
+        for lease in [
+            r#"{"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":4,"count":2,"inputs":[{"initial":-0.0,"factor":1.5,"times":0},{"initial":12.5,"factor":1.00000043,"times":10}],"deadline_ms":10000}"#,
+            r#"{"type":"lease","lease":9,"job":1,"op":"collatz","first":4,"count":3,"block":2,"inputs":[{"n":27},[],"x"],"deadline_ms":10000}"#,
+        ] {
+            let known = ServerMessage::read_any(lease).unwrap();
+            assert_eq!(known.write(), lease);
+            assert_eq!(scan_lease(lease).map(ServerMessage::Lease), Some(known));
+            let mut read = 0;
+            for text in mutants(lease) {
+                if let Some(scanned) = scan_lease(&text) {
+                    read += 1;
+                    let known = ServerMessage::read_any(&text);
+                    assert_eq!(known, Ok(ServerMessage::Lease(scanned)), "{text}");
+                }
             }
+            assert!(read > 50, "{read}");
         }
-        assert!(read > 50, "{read}");
     }
 
     fn hello(more: &str) -> String {

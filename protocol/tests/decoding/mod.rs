@@ -3,8 +3,10 @@
 
 use std::fmt::{Debug, Display};
 use tequio_protocol::grid::{Axis, Grid};
-use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX};
-use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage, WorkerMessage};
+use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX, NAME_CHARS_MAX};
+use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage, Task, WorkerMessage};
+use tequio_protocol::op::{PARAMS_MAX, Reader};
+use tequio_protocol::piece::{Piece, PieceResults};
 
 /// A function of this module: whether the bytes could be read.
 pub(crate) type Check = fn(&[u8]) -> bool;
@@ -20,8 +22,13 @@ pub(crate) fn worker_message(bytes: &[u8]) -> bool {
 /// A frame that a server sent.
 pub(crate) fn server_message(bytes: &[u8]) -> bool {
     let message = check(bytes, ServerMessage::read, ServerMessage::write);
-    if let Some(ServerMessage::Lease(lease)) = &message {
-        check_lease(lease);
+    match &message {
+        Some(ServerMessage::Lease(lease)) => check_lease(lease),
+        Some(ServerMessage::Task(Task { op, input, .. })) => {
+            Reader::new(op.params()).read(input).expect("the op takes a task's input");
+            check_piece(&Piece::of_one(*op, input));
+        }
+        _ => {}
     }
     message.is_some()
 }
@@ -78,21 +85,38 @@ fn write_json<T: serde::Serialize>(value: &T) -> String {
 fn check_lease(lease: &Lease) {
     let end = lease.first.checked_add(lease.count).expect("a lease ends");
     assert!(lease.count >= 1 && end <= INTEGER_MAX);
-    match &lease.inputs {
+    assert!(lease.block.is_power_of_two() && lease.first.is_multiple_of(lease.block));
+    let last = match &lease.inputs {
         LeaseInputs::Grid(grid) => {
             assert!(end <= grid.total());
-            grid.input(end - 1);
+            assert!(end.is_multiple_of(lease.block) || end == grid.total());
             check_grid(grid);
+            LeaseInputs::Grid(grid.clone())
         }
-        LeaseInputs::List(inputs) => assert_eq!(inputs.len() as u64, lease.count),
-    }
+        LeaseInputs::List(inputs) => {
+            assert_eq!(inputs.len() as u64, lease.count);
+            LeaseInputs::List(inputs.slice(inputs.len() - 1..inputs.len()))
+        }
+    };
+    check_piece(&Piece { op: lease.op, first: end - 1, count: 1, inputs: last });
+}
+
+/// A piece of one task travels to a slot and comes to one outcome, which travels back.
+fn check_piece(piece: &Piece) {
+    assert_eq!(Piece::read(&piece.write()).as_ref(), Some(piece));
+    let outcomes = piece.compute();
+    assert_eq!(outcomes.len(), 1, "{piece:?}");
+    let results = PieceResults::new(outcomes.clone()).expect("it has a task");
+    assert_eq!(results.only(), outcomes.get(0));
+    assert_eq!(PieceResults::read(results.clone().write(1.5)), Some((results, 1.5)));
 }
 
 fn check_grid(grid: &Grid) {
     assert!((1..=JOB_TASKS_MAX).contains(&grid.total()));
-    let is_surely_finite = grid.is_surely_finite();
+    assert!((1..=PARAMS_MAX).contains(&grid.axes().len()));
+    assert!(grid.axes().all(|(name, _)| (1..=NAME_CHARS_MAX).contains(&name.chars().count())));
     for index in [0, grid.total() / 2, grid.total() - 1] {
-        let input = grid.input(index);
-        assert!(!is_surely_finite || input.compute().is_finite(), "{input} of {grid:?}");
+        let mut values = grid.values(index);
+        assert!(values.all(|value| value.is_finite()), "task {index} of {grid:?}");
     }
 }
