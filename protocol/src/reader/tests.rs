@@ -184,7 +184,7 @@ fn inputs_of_any_op_are_read() {
             "Line 2, column 6: \"n\" is 0; it must be a whole number from 1 to 9007199254740991. \
              It reads {\"n\":0}; an input is {\"n\":27}",
         ),
-        ("[{\"n\":27},{\"m\":1}]", "Element 2, in line 1, column 18: \"n\" is missing. It reads"),
+        ("[{\"n\":27},{\"m\":1}]", "Element 2, in line 1, column 17: \"n\" is missing. It reads"),
         (
             "n\n27\n1.5",
             "Line 3: n is 1.5; it must be a whole number from 1 to 9007199254740991. \

@@ -3,14 +3,18 @@
 
 use std::fmt::{Debug, Display};
 use tequio_protocol::grid::{Axis, Grid};
+use tequio_protocol::job_text::{self, JobError};
 use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX};
 use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage, WorkerMessage};
+use tequio_protocol::op::{self, Computed, Op};
+use tequio_protocol::reader::{Invalid, Reader, Refused, Start};
+use tequio_protocol::values::Values;
 
 /// A function of this module: whether the bytes could be read.
 pub(crate) type Check = fn(&[u8]) -> bool;
 
 /// All of them.
-pub(crate) const CHECKS: [Check; 4] = [worker_message, server_message, axis, grid];
+pub(crate) const CHECKS: [Check; 6] = [worker_message, server_message, axis, grid, inputs, job];
 
 /// A frame that a worker sent.
 pub(crate) fn worker_message(bytes: &[u8]) -> bool {
@@ -50,6 +54,58 @@ pub(crate) fn grid(bytes: &[u8]) -> bool {
     grid.is_some()
 }
 
+/// A text of inputs, of any op.
+pub(crate) fn inputs(bytes: &[u8]) -> bool {
+    op::ALL.iter().filter(|op| inputs_of(**op, bytes)).count() > 0
+}
+
+fn inputs_of(op: &dyn Op, bytes: &[u8]) -> bool {
+    let (inputs, read) = read_inputs(op, [bytes]);
+    assert_eq!(read_inputs(op, bytes.chunks(61)), (inputs.clone(), read.clone()), "in pieces");
+    if let Err(refused) = &read {
+        assert!(!refused.message("COMMAND").is_empty());
+    }
+    if inputs.is_empty() {
+        return false;
+    }
+    let lines = inputs.iter().collect::<Vec<_>>().join("\n");
+    let again = read_inputs(op, [lines.as_bytes()]);
+    assert_eq!(again, (inputs, Ok(())), "what was read is read as it is");
+    read.is_ok()
+}
+
+fn read_inputs<'a>(
+    op: &dyn Op,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Values, Result<(), Refused>) {
+    let mut reader = Reader::new(op.params(), Start { index: 0, line: 1 }, Invalid::Refuse);
+    let pushed = pieces.into_iter().try_for_each(|piece| reader.push(piece));
+    let read = pushed.and_then(|()| reader.end());
+    let inputs = reader.take().inputs;
+    let mut values = op::Reader::new(op.params());
+    assert!(inputs.iter().all(|input| values.read(input).is_ok()), "its op takes it: {inputs:?}");
+    drop(values);
+    (inputs, read)
+}
+
+/// A job of a grid.
+pub(crate) fn job(bytes: &[u8]) -> bool {
+    match job_text::read(bytes) {
+        Ok(job) => {
+            check_grid(&job.grid);
+            let op = job.op.known().expect("a job's op is known");
+            assert_eq!(job.grid.check(op.params()), Ok(()));
+            assert_eq!(job_text::read(write_json(&job).as_bytes()), Ok(job));
+            true
+        }
+        Err(error) => {
+            let (JobError::Json(said) | JobError::Job { said, .. } | JobError::Op(said)) = &error;
+            assert!(!said.is_empty() || matches!(error, JobError::Op(_)));
+            false
+        }
+    }
+}
+
 fn check<T: PartialEq + Debug, E: Display + Debug>(
     bytes: &[u8],
     read: impl Fn(&str) -> Result<T, E>,
@@ -81,18 +137,21 @@ fn check_lease(lease: &Lease) {
     match &lease.inputs {
         LeaseInputs::Grid(grid) => {
             assert!(end <= grid.total());
-            grid.input(end - 1);
             check_grid(grid);
         }
         LeaseInputs::List(inputs) => assert_eq!(inputs.len() as u64, lease.count),
     }
+    let (op, last) = (lease.op, end - 1);
+    let input = lease.inputs.from(lease.first).text(op.params(), last);
+    assert!(serde_json::from_str::<serde::de::IgnoredAny>(&input).is_ok(), "{input}");
+    let mut computed = Computed::with_capacity(1);
+    op.compute(last..end, lease.inputs.from(lease.first), &mut computed);
+    assert_eq!(computed.into_outcomes().len(), 1, "{input}");
 }
 
 fn check_grid(grid: &Grid) {
     assert!((1..=JOB_TASKS_MAX).contains(&grid.total()));
-    let is_surely_finite = grid.is_surely_finite();
     for index in [0, grid.total() / 2, grid.total() - 1] {
-        let input = grid.input(index);
-        assert!(!is_surely_finite || input.compute().is_finite(), "{input} of {grid:?}");
+        assert!(grid.values(index).all(f64::is_finite), "task {index} of {grid:?}");
     }
 }

@@ -2,8 +2,9 @@
 
 use super::{
     Around, Condition, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Standing, Store,
-    StoreError, StoredJob, Tally, check_append, gaps, jumps, push_joined, runs_within,
+    StoreError, StoredJob, Tally, check_append, jumps, runs_within,
 };
+use crate::ranges::{gaps, push_joined};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -67,12 +67,7 @@ pub trait Store: Send + Sync {
 
     /// Adds inputs as [`Store::append_lines`] does, whose lines are unknown, or go on where the last
     /// ones are known.
-    fn append_inputs(
-        &self,
-        job: JobId,
-        first: u64,
-        inputs: &Values,
-    ) -> Result<(), StoreError> {
+    fn append_inputs(&self, job: JobId, first: u64, inputs: &Values) -> Result<(), StoreError> {
         self.append_lines(job, first, inputs, &[])
     }
 
@@ -163,12 +158,7 @@ pub trait Store: Send + Sync {
 
     /// Whether a job has exactly these inputs from `first` on, where it has as many. Leases do not wait for
     /// that, however many they are.
-    fn has_inputs(
-        &self,
-        job: JobId,
-        first: u64,
-        inputs: &Values,
-    ) -> Result<bool, StoreError> {
+    fn has_inputs(&self, job: JobId, first: u64, inputs: &Values) -> Result<bool, StoreError> {
         Ok(self.inputs(job, first..first.saturating_add(inputs.len() as u64))? == *inputs)
     }
 
@@ -356,32 +346,4 @@ fn runs_within(runs: &[LineRun], range: &Range<u64>) -> Vec<LineRun> {
     let from = runs.partition_point(|run| run.first <= range.start).saturating_sub(1);
     let reaching = runs[from..].iter().take_while(|run| run.first < range.end);
     reaching.copied().collect()
-}
-
-/// The parts of `tasks` that are in none of the intervals `taken`, which reach into it, in order, and do
-/// not overlap.
-pub(crate) fn gaps(
-    tasks: &Range<u64>,
-    taken: impl IntoIterator<Item = Range<u64>>,
-) -> Vec<Range<u64>> {
-    let mut gaps = Vec::new();
-    let mut start = tasks.start;
-    for taken in taken {
-        if start < taken.start {
-            gaps.push(start..taken.start);
-        }
-        start = start.max(taken.end);
-    }
-    if start < tasks.end {
-        gaps.push(start..tasks.end);
-    }
-    gaps
-}
-
-/// Adds `next`, which lies behind all of `recorded`, joined to the last of them if it touches it.
-pub(crate) fn push_joined(recorded: &mut Vec<Range<u64>>, next: Range<u64>) {
-    match recorded.last_mut() {
-        Some(last) if last.end == next.start => last.end = next.end,
-        _ => recorded.push(next),
-    }
 }
