@@ -54,13 +54,15 @@ impl Asked {
     ///
     /// Returns what is wrong with the axes, in words.
     pub(super) fn grid(&self) -> Result<Grid, String> {
+        let flags = [("initial", &self.initial), ("factor", &self.factor), ("times", &self.times)];
         let flags =
-            [("initial", &self.initial), ("factor", &self.factor), ("times", &self.times)];
-        let flags = flags.into_iter().filter_map(|(name, axis)| Some((name.to_owned(), axis.clone()?)));
+            flags.into_iter().filter_map(|(name, axis)| Some((name.to_owned(), axis.clone()?)));
         let axes: Vec<(String, Axis)> = self.axes.iter().cloned().chain(flags).collect();
         if axes.is_empty() {
             let (name, example) = (self.op.name(), example(self.op));
-            return Err(format!("{name} needs a value for each of its parameters, such as {example}"));
+            return Err(format!(
+                "{name} needs a value for each of its parameters, such as {example}"
+            ));
         }
         let grid = Grid::new(axes).map_err(|error| error.to_string())?;
         grid.check(self.op.params()).map_err(|error| error.to_string())?;
@@ -68,7 +70,11 @@ impl Asked {
     }
 
     /// Submits a job of this grid.
-    pub(super) async fn submit(&self, client: &Client, grid: Grid) -> Result<JobView, RequestError> {
+    pub(super) async fn submit(
+        &self,
+        client: &Client,
+        grid: Grid,
+    ) -> Result<JobView, RequestError> {
         let (op, name, priority) = (self.op.into(), self.name.clone(), self.priority);
         let job = JobRequest { op, grid, name, priority };
         client.json(client.request(Method::POST, "api/jobs").json(&job)).await

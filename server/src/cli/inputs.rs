@@ -183,11 +183,7 @@ impl Block {
     }
 }
 
-fn read_all(
-    mut source: Box<dyn BufRead + Send>,
-    mut reader: Reader,
-    read: &mpsc::Sender<Read>,
-) {
+fn read_all(mut source: Box<dyn BufRead + Send>, mut reader: Reader, read: &mpsc::Sender<Read>) {
     let mut numbers = Numbering::default();
     loop {
         let (count, last) = match source.fill_buf() {

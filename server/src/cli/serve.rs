@@ -217,10 +217,13 @@ fn parse_welcome(text: &str) -> Result<WelcomeTask, String> {
     for ((value, param), text) in args.iter_mut().zip(params).zip(parts) {
         let name = param.name;
         *value = match param.kind {
-            Kind::Float => text.parse().map_err(|_| format!("{name} must be a number, not `{text}`"))?,
+            Kind::Float => {
+                text.parse().map_err(|_| format!("{name} must be a number, not `{text}`"))?
+            }
             Kind::Integer { min, max } => {
                 let integer = text.parse::<i64>().ok().filter(|value| (min..=max).contains(value));
-                let said = || format!("{name} must be an integer from {min} to {max}, not `{text}`");
+                let said =
+                    || format!("{name} must be an integer from {min} to {max}, not `{text}`");
                 integer.ok_or_else(said)? as f64
             }
         };

@@ -134,14 +134,16 @@ impl Stream {
     async fn ask(&self) -> Result<Answer, RequestError> {
         let count = self.end - self.next;
         let format = if self.format == Format::Csv { "csv" } else { "jsonl" };
-        let query = [
+        let mut query = vec![
             ("format", format.to_owned()),
             ("first", self.next.to_string()),
             ("count", count.to_string()),
             ("follow", self.is_following.to_string()),
             ("end", "true".to_owned()),
-            ("inputs", self.has_inputs.to_string()),
         ];
+        if self.has_inputs {
+            query.push(("inputs", "true".to_owned()));
+        }
         let path = format!("api/jobs/{}/results", self.job);
         let attempt =
             async || self.client.send(self.client.request(Method::GET, &path).query(&query)).await;
@@ -167,11 +169,7 @@ impl Stream {
     }
 
     /// The rows that end within `chunk`, without those that are no results.
-    fn whole_rows(
-        &mut self,
-        answer: &mut Answer,
-        chunk: &[u8],
-    ) -> anyhow::Result<Option<Vec<u8>>> {
+    fn whole_rows(&mut self, answer: &mut Answer, chunk: &[u8]) -> anyhow::Result<Option<Vec<u8>>> {
         let Some(mut rows) = answer.cutter.push(chunk) else { return Ok(None) };
         let mut results = rows.ends.len() as u64;
         if rows.text.starts_with(HEAD) {
@@ -310,7 +308,8 @@ mod tests {
 
     #[test]
     fn a_line_break_within_quotes_ends_no_row_of_a_csv() {
-        let csv = ["index,result,error\n", "0,1.5,\n", "1,,\"no\nend,2,\n \"\"x\"\"\"\n", "end,2,\n"];
+        let csv =
+            ["index,result,error\n", "0,1.5,\n", "1,,\"no\nend,2,\n \"\"x\"\"\"\n", "end,2,\n"];
         let json = ["{\"index\":0,\"result\":\"\\\"\"}\n", "{\"end\":1}\n"];
         for size in 1..80 {
             assert_eq!(cut(Format::Csv, &csv.concat(), size), csv, "{size}");

@@ -51,22 +51,22 @@ const INPUT_HELP: &str = "\
 CSV whose header has initial, factor and times; other ops have other parameters.";
 
 /// What a job is computed of.
-enum From {
+enum Given {
     Grid(Grid),
     Lines(Source),
 }
 
 impl Submit {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let from = match &self.input {
-            Some(file) => From::Lines(Source::of(file)),
-            None => From::Grid(self.asked.grid().map_err(|said| misuse("submit", &said))?),
+        let given = match &self.input {
+            Some(file) => Given::Lines(Source::of(file)),
+            None => Given::Grid(self.asked.grid().map_err(|said| misuse("submit", &said))?),
         };
         let client = self.remote.client();
         let mut stop = Stop::listen().context("signals cannot be listened for")?;
         let draft = Cell::new(None);
         let job = tokio::select! {
-            job = self.submit(&client, from, &draft) => job?,
+            job = self.submit(&client, given, &draft) => job?,
             () = stop.asked() => return Err(stopped(&client, draft.get(), &mut stop).await),
         };
         let id = job.id;
@@ -90,12 +90,12 @@ impl Submit {
     async fn submit(
         &self,
         client: &Client,
-        from: From,
+        given: Given,
         draft: &Cell<Option<JobId>>,
     ) -> anyhow::Result<JobView> {
-        match from {
-            From::Lines(source) => self.submit_lines(client, &source, draft).await,
-            From::Grid(grid) => Ok(self.asked.submit(client, grid).await?),
+        match given {
+            Given::Lines(source) => self.submit_lines(client, &source, draft).await,
+            Given::Grid(grid) => Ok(self.asked.submit(client, grid).await?),
         }
     }
 
@@ -161,12 +161,8 @@ impl Submit {
     fn begin(&self, client: &Client, first: &Block, draft: &str) -> Request {
         let Asked { op, name, priority, .. } = &self.asked;
         let (priority, line) = (priority.to_string(), first.line.max(1).to_string());
-        let mut query = vec![
-            ("op", op.name()),
-            ("priority", &priority),
-            ("draft", draft),
-            ("line", &line),
-        ];
+        let mut query =
+            vec![("op", op.name()), ("priority", &priority), ("draft", draft), ("line", &line)];
         if let Some(name) = name {
             query.push(("name", name));
         }

@@ -247,7 +247,10 @@ mod tests {
     #[test]
     fn inputs_of_lines_are_what_is_recorded() {
         let (names, inputs) = inputs_of("collatz", None, 2..4);
-        assert_eq!((names, inputs), (vec!["n".to_owned()], vec![r#"{"n":3}"#.to_owned(), r#"{"n":4}"#.to_owned()]));
+        assert_eq!(
+            (names, inputs),
+            (vec!["n".to_owned()], vec![r#"{"n":3}"#.to_owned(), r#"{"n":4}"#.to_owned()])
+        );
     }
 
     #[test]

@@ -352,11 +352,16 @@ mod tests {
 
     #[test]
     fn inputs_stand_beside_their_results() {
-        let inputs = [r#"{"initial":1.50,"factor":-2e-7,"times":3}"#, r#"{ "times": 3, "initial": 1 }"#];
+        let inputs =
+            [r#"{"initial":1.50,"factor":-2e-7,"times":3}"#, r#"{ "times": 3, "initial": 1 }"#];
         let (source, mut rows) = with_inputs("repeat_multiply", None, &inputs);
         let json = Format::Jsonl.text(&source, &mut rows);
-        let row = |(index, input)| format!("{{\"index\":{index},\"input\":{input},\"result\":8.0}}\n");
-        assert_eq!(String::from_utf8(json).unwrap(), (5..).zip(inputs).map(row).collect::<String>());
+        let row =
+            |(index, input)| format!("{{\"index\":{index},\"input\":{input},\"result\":8.0}}\n");
+        assert_eq!(
+            String::from_utf8(json).unwrap(),
+            (5..).zip(inputs).map(row).collect::<String>()
+        );
         let csv = String::from_utf8(Format::Csv.text(&source, &mut rows)).unwrap();
         assert_eq!(csv, "5,1.50,-2e-7,3,8.0,\n6,1,,3,8.0,\n", "what is not there is left empty");
         let header = Format::Csv.header(&source).unwrap();
