@@ -201,12 +201,7 @@ impl State {
         }
     }
 
-    fn inputs_read(
-        &mut self,
-        lease: LeaseId,
-        inputs: Result<Values, StoreError>,
-        now: Now,
-    ) {
+    fn inputs_read(&mut self, lease: LeaseId, inputs: Result<Values, StoreError>, now: Now) {
         match inputs {
             Ok(inputs) => self.reactor.inputs_read(lease, Ok(inputs), now),
             Err(StoreError::Damaged { what, .. }) => self.reactor.inputs_damaged(lease, what),

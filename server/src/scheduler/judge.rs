@@ -195,12 +195,7 @@ impl Scheduler {
     }
 
     /// As [`Scheduler::find`], where an answer is about the block that begins with the task `first`.
-    fn find_block(
-        &mut self,
-        worker: WorkerId,
-        id: LeaseId,
-        first: u64,
-    ) -> Result<Lease, Refusal> {
+    fn find_block(&mut self, worker: WorkerId, id: LeaseId, first: u64) -> Result<Lease, Refusal> {
         let job = self.find(worker, id, None)?.job;
         let block = match self.jobs.get(&job) {
             Some(job) if first < job.spec.total => job.block(first),
