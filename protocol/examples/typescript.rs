@@ -14,7 +14,7 @@ fn main() {
         page::FromPage::decl(&config),
         page::Allowance::decl(&config),
         page::ToPage::decl(&config),
-        op::Op::decl(&config),
+        op::OpId::decl(&config),
         api::ServerView::decl(&config),
         api::GridView::decl(&config),
         api::GridAxes::decl(&config),

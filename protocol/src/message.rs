@@ -14,6 +14,7 @@
 //! worker → server   {"type":"hello","protocol":1,"agent":"...","slots":8,"worker":"5f0c...","ops":["repeat_multiply"]}
 //! server → worker   {"type":"welcome","protocol":1,"worker_id":7,"heartbeat_s":15,"session":"9d1e...","resumed":false}
 //! server → worker   {"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":0,"count":3,"grid":{...},"deadline_ms":10000}
+//! server → worker   {"type":"lease","lease":8,"job":2,"op":"collatz","first":64,"count":128,"block":64,"inputs":[...],"deadline_ms":10000}
 //! worker → server   {"type":"results","lease":9,"first":0,"results":[1.5,2.5],"duration_ms":3,"agent":"..."}
 //! worker → server   {"type":"results","lease":9,"first":2,"results":[null],"errors":{"2":"..."},"duration_ms":3,"agent":"..."}
 //! worker → server   {"type":"failed","lease":9,"index":2,"error":"..."}
@@ -25,7 +26,8 @@
 //! The outcomes of a lease come in order from its front, in as many messages as the worker likes;
 //! `index` and `first` are indices of the job. An op may end a task with an error, which is its outcome like any
 //! result: `results` has `null` in its place, and `errors` the words by the task's index. `failed` says that the
-//! worker has none, of a task that others may well compute. The worker sends `heartbeat` every `heartbeat_s`
+//! worker has none, of a task that others may well compute. Where a lease has a `block`, whole blocks of so many
+//! tasks are answered, and `failed` names a block by its first. The worker sends `heartbeat` every `heartbeat_s`
 //! seconds, and the server answers it, after everything that the worker sent before it.
 //!
 //! A worker that lost its connection may `hello` with `"resume":"9d1e..."`, the session of its last
@@ -57,6 +59,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::marker::PhantomData;
+use std::ops::Range;
 
 /// What a server sends to a worker.
 #[derive(Clone, Debug, PartialEq)]
@@ -176,6 +179,9 @@ pub struct Lease {
     pub first: u64,
     /// How many tasks, at least 1.
     pub count: u64,
+    /// How many of them go together, a power of two: where they begin is a multiple of it, and so is where they
+    /// end, but at the job's end. They are answered so as well, none without the others.
+    pub block: u64,
     /// What they are to be computed of.
     pub inputs: LeaseInputs,
     /// How long the server waits for the next answer, in milliseconds.
@@ -404,6 +410,8 @@ struct RawLease {
     op: OpId,
     first: u64,
     count: u64,
+    #[serde(default = "one")]
+    block: u64,
     #[serde(default)]
     grid: Option<Grid>,
     #[serde(default)]
@@ -451,30 +459,50 @@ impl TryFrom<RawLease> for Lease {
     type Error = String;
 
     fn try_from(raw: RawLease) -> Result<Lease, String> {
-        let RawLease { lease, job, op, first, count, grid, inputs, deadline_ms } = raw;
+        let RawLease { lease, job, op, first, count, block, grid, inputs, deadline_ms } = raw;
         let Some(op) = op.known() else { return Err(unknown(&op)) };
-        let (inputs, count_max) = match (grid, inputs) {
+        let (inputs, count_max, total) = match (grid, inputs) {
             (Some(grid), None) => {
                 grid.check(op.params()).map_err(|error| error.to_string())?;
-                if first.checked_add(count).is_none_or(|end| end > grid.total()) {
-                    let total = grid.total();
+                let total = grid.total();
+                if first.checked_add(count).is_none_or(|end| end > total) {
                     return Err(format!("{count} tasks from {first}: the grid has {total}"));
                 }
-                (LeaseInputs::Grid(grid), LEASE_TASKS_MAX)
+                (LeaseInputs::Grid(grid), LEASE_TASKS_MAX, Some(total))
             }
             (None, Some(inputs)) => {
                 if inputs.len() as u64 != count || first > INTEGER_MAX - count {
                     return Err(format!("{} inputs for {count} tasks from {first}", inputs.len()));
                 }
-                (LeaseInputs::List(inputs), LEASE_INPUTS_MAX)
+                (LeaseInputs::List(inputs), LEASE_INPUTS_MAX, None)
             }
             _ => return Err("a lease has either a grid or inputs".to_owned()),
         };
         if !(1..=count_max).contains(&count) {
             return Err(format!("count must be 1 to {count_max}, not {count}"));
         }
-        Ok(Lease { lease, job, op, first, count, inputs, deadline_ms })
+        check_block(block, first..first + count, total)?;
+        Ok(Lease { lease, job, op, first, count, block, inputs, deadline_ms })
     }
+}
+
+/// Returns an error unless these tasks are whole blocks. The last one of a job may be short: of a list nobody
+/// says here how long it is.
+fn check_block(block: u64, tasks: Range<u64>, total: Option<u64>) -> Result<(), String> {
+    const BLOCK_MAX: u64 = FRAME_RESULTS_MAX as u64;
+    if !block.is_power_of_two() || block > BLOCK_MAX {
+        return Err(format!("block must be a power of two up to {BLOCK_MAX}, not {block}"));
+    }
+    let ends = tasks.end.is_multiple_of(block) || total.is_none_or(|total| total == tasks.end);
+    if !tasks.start.is_multiple_of(block) || !ends {
+        let Range { start, end } = tasks;
+        return Err(format!("tasks {start} to {end} are no whole blocks of {block}"));
+    }
+    Ok(())
+}
+
+fn one() -> u64 {
+    1
 }
 
 fn unknown(op: &OpId) -> String {
@@ -511,7 +539,8 @@ impl ServerMessage {
                 let fields = input.strip_prefix('{').unwrap_or("}");
                 format!(r#"{{"type":"task","op":"{}","task_id":{task_id},{fields}"#, op.name())
             }
-            ServerMessage::Lease(Lease { lease, job, op, first, count, inputs, deadline_ms }) => {
+            ServerMessage::Lease(message) => {
+                let Lease { lease, job, op, first, count, block, inputs, deadline_ms } = message;
                 let grid;
                 let (kind, inputs) = match inputs {
                     LeaseInputs::Grid(of) => {
@@ -521,8 +550,12 @@ impl ServerMessage {
                     LeaseInputs::List(list) => ("inputs", list.json()),
                 };
                 let op = op.name();
+                let block = match block {
+                    1 => String::new(),
+                    block => format!(r#","block":{block}"#),
+                };
                 format!(
-                    r#"{{"type":"lease","lease":{lease},"job":{job},"op":"{op}","first":{first},"count":{count},"{kind}":{inputs},"deadline_ms":{deadline_ms}}}"#
+                    r#"{{"type":"lease","lease":{lease},"job":{job},"op":"{op}","first":{first},"count":{count}{block},"{kind}":{inputs},"deadline_ms":{deadline_ms}}}"#
                 )
             }
             ServerMessage::Welcome(welcome) => with_type("welcome", welcome),
@@ -834,12 +867,16 @@ fn scan_lease(text: &str) -> Option<Lease> {
     let first = scan.integer()?;
     scan.take(r#","count":"#)?;
     let count = scan.integer()?;
+    let block = match scan.take(r#","block":"#) {
+        Some(()) => scan.integer()?,
+        None => one(),
+    };
     scan.take(r#","inputs":"#)?;
     let inputs = Some(Values::scan(&mut scan)?);
     scan.take(r#","deadline_ms":"#)?;
     let deadline_ms = scan.integer()?;
     scan.take("}")?;
-    let raw = RawLease { lease, job, op, first, count, grid: None, inputs, deadline_ms };
+    let raw = RawLease { lease, job, op, first, count, block, grid: None, inputs, deadline_ms };
     Lease::try_from(raw).ok().filter(|_| scan.rest().is_empty())
 }
 
@@ -923,19 +960,23 @@ mod tests {
             }
         }
         assert!(read > 50, "{read}");
-        let lease = r#"{"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":4,"count":2,"inputs":[{"initial":-0.0,"factor":1.5,"times":0},{"initial":12.5,"factor":1.00000043,"times":10}],"deadline_ms":10000}"#;
-        let known = ServerMessage::read_any(lease).unwrap();
-        assert_eq!(known.write(), lease);
-        assert_eq!(scan_lease(lease).map(ServerMessage::Lease), Some(known));
-        let mut read = 0;
-        for text in mutants(lease) {
-            if let Some(scanned) = scan_lease(&text) {
-                read += 1;
-                let known = ServerMessage::read_any(&text);
-                assert_eq!(known, Ok(ServerMessage::Lease(scanned)), "{text}");
+        for lease in [
+            r#"{"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":4,"count":2,"inputs":[{"initial":-0.0,"factor":1.5,"times":0},{"initial":12.5,"factor":1.00000043,"times":10}],"deadline_ms":10000}"#,
+            r#"{"type":"lease","lease":9,"job":1,"op":"collatz","first":4,"count":3,"block":2,"inputs":[{"n":27},[],"x"],"deadline_ms":10000}"#,
+        ] {
+            let known = ServerMessage::read_any(lease).unwrap();
+            assert_eq!(known.write(), lease);
+            assert_eq!(scan_lease(lease).map(ServerMessage::Lease), Some(known));
+            let mut read = 0;
+            for text in mutants(lease) {
+                if let Some(scanned) = scan_lease(&text) {
+                    read += 1;
+                    let known = ServerMessage::read_any(&text);
+                    assert_eq!(known, Ok(ServerMessage::Lease(scanned)), "{text}");
+                }
             }
+            assert!(read > 50, "{read}");
         }
-        assert!(read > 50, "{read}");
     }
 
     fn hello(more: &str) -> String {

@@ -3,7 +3,7 @@
 use crate::grid::Grid;
 use crate::message::LeaseInputs;
 use crate::op::{Computed, Inputs, Op, OpId};
-use crate::outcome::{Errors, Outcomes};
+use crate::outcome::{Errors, Outcome, OutcomeRef, Outcomes};
 use crate::values::Values;
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +131,15 @@ impl PieceResults {
     /// Errors by their places.
     pub fn errors(&self) -> &Errors {
         &self.errors
+    }
+
+    /// The outcome of a piece of one task.
+    pub fn only(&self) -> OutcomeRef<'_> {
+        match self.errors.values().next() {
+            Some(error) => Outcome::Error(error),
+            // Within the brackets.
+            None => Outcome::Result(&self.json[1..self.json.len() - 1]),
+        }
     }
 
     /// The last task's outcome, for people.

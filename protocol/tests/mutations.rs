@@ -5,15 +5,19 @@ mod decoding;
 use decoding::CHECKS;
 
 /// What is broken: one of each kind, and what is hard to read.
-const WHOLE: [&str; 38] = [
+const WHOLE: [&str; 46] = [
     r#"{"type":"task","op":"repeat_multiply","task_id":1,"initial":1.0000054,"factor":1.00000043,"times":1000000}"#,
     r#"{"type":"result","task_id":1,"result":1.5372656826974733,"duration_ms":3,"agent":"Mozilla/5.0 (X11; Linux x86_64)"}"#,
+    r#"{"type":"task","op":"collatz","task_id":1,"n":27}"#,
+    r#"{"type":"result","task_id":1,"result":{"x":[1,"a b"],"y":{}},"duration_ms":0.123,"agent":null}"#,
     r#"{"type":"result","task_id":1,"result":null,"duration_ms":0.123,"agent":null}"#,
     r#"{"type":"error","code":"bad_task","message":"no","task_id":7}"#,
     r#"{"type":"error","code":"bad_lease","message":"n\"o\u00f1\\","lease":9}"#,
     r#"{"type":"hello","protocol":1,"agent":"Test/1.0","slots":8,"worker":"5f0c","ops":["repeat_multiply"]}"#,
     r#"{"type":"results","lease":9,"first":3,"results":[1.5,-0.0,3.0,5e-324],"duration_ms":2.5,"agent":"Test/1.0"}"#,
     r#"{"type":"results","lease":9,"first":0,"results":["Infinity","-Infinity","NaN"],"duration_ms":null,"agent":null}"#,
+    r#"{"type":"results","lease":9,"first":3,"results":[null,{"x":[1.5,"\"]"]},null],"errors":{"3":"no","5":""},"duration_ms":2.5,"agent":"Test/1.0"}"#,
+    r#"{"type":"results","lease":9,"first":3,"results":[ 1, [ true ] ],"duration_ms":2.5,"agent":"Test/1.0"}"#,
     r#"{"type":"failed","lease":9,"index":2,"error":"trap\n"}"#,
     r#"{"type":"progress","lease":9007199254740991}"#,
     r#"{"type":"release","lease":9}"#,
@@ -23,6 +27,10 @@ const WHOLE: [&str; 38] = [
     r#"{"type":"revoke","lease":9}"#,
     r#"{"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":17,"count":3,"grid":{"initial":[1.0,2.5],"factor":3.0,"times":{"from":0.0,"step":1.0,"count":10}},"deadline_ms":10000}"#,
     r#"{"type":"lease","lease":9,"job":1,"op":"repeat_multiply","first":4,"count":2,"inputs":[{"initial":-0.0,"factor":1.5,"times":0},{"initial":5e-324,"factor":1.5,"times":9007199254740991}],"deadline_ms":10000}"#,
+    r#"{"type":"lease","lease":9,"job":1,"op":"collatz","first":64,"count":36,"block":64,"grid":{"n":{"from":1.0,"step":1.0,"count":100}},"deadline_ms":10000}"#,
+    r#"{"type":"lease","lease":9,"job":1,"op":"collatz","first":4,"count":3,"block":2,"inputs":[{"n":27},{"n":0},"x"],"deadline_ms":10000}"#,
+    r#"{"a":1,"b":"0..2","c":[1,2],"d":3,"e":4,"f":5,"g":6,"h":"1..=2:0.5"}"#,
+    r#"{"n":"1..=9007199254740991"}"#,
     r#"{"initial":"0..=1:0.25","factor":[1,2,-0.5],"times":"0..1000000"}"#,
     r#"{"initial":1e300,"factor":{"from":-1,"step":0.001,"count":2001},"times":[0,1,9007199254740991]}"#,
     r#"{"from":-1.5,"step":0.5,"count":1000000}"#,

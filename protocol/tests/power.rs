@@ -5,9 +5,12 @@
 use tequio_protocol::grid::Grid;
 use tequio_protocol::limits::INTEGER_MAX;
 use tequio_protocol::message::LeaseInputs;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::number::Number;
+use tequio_protocol::op::{self, Inputs};
+use tequio_protocol::outcome::Outcome;
 use tequio_protocol::piece::Piece;
 use tequio_protocol::power::Power;
+use tequio_protocol::values::Values;
 
 /// Cases of each kind; `libm` misses a last bit in one of sixteen.
 const CASES: usize = 3000;
@@ -289,15 +292,22 @@ fn a_piece_gives_what_its_tasks_give_one_by_one() {
         r#"{"initial":[1,-0.0,3e300],"factor":[-1.5,0,-0.0,0.25,1.0000001],"times":"0..=700:7"}"#,
     )
     .unwrap();
-    let inputs: Vec<RepeatMultiply> = (0..grid.total()).map(|index| grid.input(index)).collect();
-    let one_by_one: Vec<u64> = inputs.iter().map(|input| input.compute().to_bits()).collect();
-    let bits =
-        |piece: Piece| -> Vec<u64> { piece.compute().into_iter().map(f64::to_bits).collect() };
+    let op = op::named("repeat_multiply").unwrap();
     let (first, count) = (37, 1000);
-    let of_grid = LeaseInputs::Grid(grid);
-    let piece = Piece { op: Op::RepeatMultiply, first, count, inputs: of_grid };
-    assert_eq!(bits(piece), one_by_one[37..1037]);
-    let of_list = LeaseInputs::List(inputs[37..1037].to_vec());
-    let piece = Piece { op: Op::RepeatMultiply, first, count, inputs: of_list };
-    assert_eq!(bits(piece), one_by_one[37..1037]);
+    let text = |index| Inputs::Grid(&grid).text(op.params(), index);
+    let inputs: Values = (first..first + count).map(text).collect();
+    let alone = |input: &str| Piece::of_one(op, input).compute().get(0).to_owned();
+    let one_by_one: Vec<Outcome> = inputs.iter().map(alone).collect();
+    for inputs in [LeaseInputs::Grid(grid.clone()), LeaseInputs::List(inputs.clone())] {
+        let together = Piece { op, first, count, inputs }.compute();
+        assert!(together.iter().eq(one_by_one.iter().map(Outcome::as_ref)));
+    }
+    // And these what a multiplication gives, beside a power that is known to be right.
+    for (index, outcome) in (first..).zip(&one_by_one) {
+        let [initial, factor, times] = grid.values(index).collect::<Vec<_>>()[..] else {
+            panic!("three axes");
+        };
+        let result = Number(initial * Power::of(factor).raise(times as u64));
+        assert_eq!(*outcome, Outcome::Result(serde_json::to_string(&result).unwrap()));
+    }
 }

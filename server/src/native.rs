@@ -280,7 +280,7 @@ fn start_slot(
     std::thread::Builder::new().name(format!("slot {slot}")).spawn(move || {
         for piece in to_compute {
             let began = std::time::Instant::now();
-            let computed = catch_unwind(AssertUnwindSafe(|| PieceResults::new(&piece.compute())));
+            let computed = catch_unwind(AssertUnwindSafe(|| PieceResults::new(piece.compute())));
             let event = match computed {
                 Ok(Some(results)) => {
                     let duration_ms = began.elapsed().as_secs_f64() * 1000.0;

@@ -9,8 +9,7 @@ use tequio_protocol::limits::{FRAME_RESULTS_MAX, HEARTBEAT};
 use tequio_protocol::message::{
     ErrorCode, Lease, LeaseInputs, PROTOCOL, ServerMessage, Welcome, WorkerMessage,
 };
-use tequio_protocol::number::Number;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::op::{self, Op};
 use tequio_protocol::page::{Allowance, ToPage};
 use tequio_protocol::piece::{Piece, PieceResults};
 
@@ -115,7 +114,7 @@ impl Bench {
         self.live_until(self.now + Duration::from_secs_f64(duration_ms / 1000.0));
         self.handle(Event::Computed {
             slot,
-            results: PieceResults::new(&piece.compute()).unwrap(),
+            results: PieceResults::new(piece.compute()).unwrap(),
             duration_ms,
         })
     }
@@ -160,10 +159,11 @@ impl Done {
         });
         results
             .map(|results| {
-                for (index, result) in (results.first..).zip(results.results.iter()) {
-                    assert_eq!(result, Number(input(index).compute()), "task {index}");
+                for (index, outcome) in (results.first..).zip(results.outcomes.iter()) {
+                    let alone = Piece::of_one(op(), &input(index)).compute();
+                    assert_eq!(outcome, alone.get(0), "task {index}");
                 }
-                let end = results.first + results.results.len() as u64;
+                let end = results.first + results.outcomes.len();
                 (results.lease.0, results.first..end)
             })
             .collect()
@@ -186,32 +186,43 @@ impl Done {
     }
 }
 
-pub(crate) fn input(index: u64) -> RepeatMultiply {
-    RepeatMultiply::new(1.5, 1.000_001, index).unwrap()
+pub(crate) fn op() -> &'static dyn Op {
+    op::named("repeat_multiply").unwrap()
 }
 
-pub(crate) fn lease_of(id: u64, job: u64, range: Range<u64>, inputs: LeaseInputs) -> ServerMessage {
-    ServerMessage::Lease(Lease {
+pub(crate) fn input(index: u64) -> String {
+    format!(r#"{{"initial":1.5,"factor":1.000001,"times":{index}}}"#)
+}
+
+pub(crate) fn lease_of(id: u64, job: u64, range: Range<u64>, inputs: LeaseInputs) -> Lease {
+    Lease {
         lease: LeaseId(id),
         job: JobId(job),
-        op: Op::RepeatMultiply,
+        op: op(),
         first: range.start,
         count: range.end - range.start,
+        block: 1,
         inputs,
         deadline_ms: 10_000,
-    })
+    }
+}
+
+/// A lease of a grid of so many tasks, or of a list where its number is even.
+pub(crate) fn lease_of_total(id: u64, range: Range<u64>, total: u64) -> Lease {
+    let inputs = if id.is_multiple_of(2) {
+        LeaseInputs::List(range.clone().map(input).collect())
+    } else {
+        let axis = |name: &str, text: &str| (name.to_owned(), text.parse::<Axis>().unwrap());
+        let times = axis("times", &format!("0..{total}"));
+        let grid = Grid::new(vec![axis("initial", "1.5"), axis("factor", "1.000001"), times]);
+        LeaseInputs::Grid(grid.unwrap())
+    };
+    lease_of(id, 1, range, inputs)
 }
 
 /// A lease of a grid, or of a list where its number is even.
 pub(crate) fn lease(id: u64, range: Range<u64>) -> ServerMessage {
-    let inputs = if id.is_multiple_of(2) {
-        LeaseInputs::List(range.clone().map(input).collect())
-    } else {
-        let axis = |text: &str| text.parse::<Axis>().unwrap();
-        let grid = Grid::new(axis("1.5"), axis("1.000001"), axis("0..1000000000"));
-        LeaseInputs::Grid(grid.unwrap())
-    };
-    lease_of(id, 1, range, inputs)
+    ServerMessage::Lease(lease_of_total(id, range, 1_000_000_000))
 }
 
 pub(crate) fn allowance(cores: u32, share_percent: u32) -> Allowance {

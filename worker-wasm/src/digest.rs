@@ -67,10 +67,11 @@ fn sum(older: Option<ToPage>, mut newer: ToPage) -> ToPage {
 mod tests {
     use super::*;
     use tequio_protocol::ids::JobId;
-    use tequio_protocol::op::Op;
+    use tequio_protocol::op::OpId;
 
     fn lease(slot: u32, first: u64) -> ToPage {
-        ToPage::Lease { slot, op: Op::RepeatMultiply, job: JobId(1), first, count: 10 }
+        let op = OpId::new("collatz");
+        ToPage::Lease { slot, op, job: JobId(1), first, count: 10 }
     }
 
     fn results(slot: u32, last: u64, count: u64, duration_ms: f64) -> ToPage {

@@ -26,12 +26,13 @@ struct Measured {
 }
 
 impl PieceSizes {
-    /// The tasks of a piece that is to take about `aim`: one of a job of which nothing is known,
-    /// and never more than [`LEASE_GROWTH`] times what was managed.
-    pub(crate) fn of(&self, job: JobId, aim: Duration) -> u64 {
-        let Some(known) = self.by_job.get(&job) else { return 1 };
+    /// The tasks of a piece that is to take about `aim`, whole blocks: one block of a job of which nothing is
+    /// known, and never more than [`LEASE_GROWTH`] times what was managed.
+    pub(crate) fn of(&self, job: JobId, block: u64, aim: Duration) -> u64 {
+        let Some(known) = self.by_job.get(&job) else { return block };
         let count = (aim.as_secs_f64() / known.task_s) as u64;
-        count.min(known.count_max).clamp(1, FRAME_RESULTS_MAX as u64)
+        let count = count.min(known.count_max).min(FRAME_RESULTS_MAX as u64);
+        (count - count % block).max(block)
     }
 
     /// `count` tasks of a job have taken `duration`.

@@ -51,7 +51,7 @@ const bits = (result) => new BigUint64Array(Float64Array.of(Number(result)).buff
 
 /** The results of the native build, as they travel. @param {Input[]} inputs */
 export function native(inputs) {
-  const results = execFileSync(variable("TEQUIO_COMPUTE"), {
+  const results = execFileSync(variable("TEQUIO_COMPUTE"), ["repeat_multiply"], {
     input: inputs.map(line).join("\n"),
     encoding: "utf8",
     maxBuffer: 1 << 26,

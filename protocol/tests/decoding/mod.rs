@@ -4,10 +4,11 @@
 use std::fmt::{Debug, Display};
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::job_text::{self, JobError};
-use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX};
-use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage, WorkerMessage};
-use tequio_protocol::op::{self, Computed, Op};
-use tequio_protocol::reader::{Invalid, Reader, Refused, Start};
+use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX, NAME_CHARS_MAX};
+use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage, Task, WorkerMessage};
+use tequio_protocol::op::{self, Op, PARAMS_MAX, Reader};
+use tequio_protocol::piece::{Piece, PieceResults};
+use tequio_protocol::reader::{self, Invalid, Refused, Start};
 use tequio_protocol::values::Values;
 
 /// A function of this module: whether the bytes could be read.
@@ -24,8 +25,13 @@ pub(crate) fn worker_message(bytes: &[u8]) -> bool {
 /// A frame that a server sent.
 pub(crate) fn server_message(bytes: &[u8]) -> bool {
     let message = check(bytes, ServerMessage::read, ServerMessage::write);
-    if let Some(ServerMessage::Lease(lease)) = &message {
-        check_lease(lease);
+    match &message {
+        Some(ServerMessage::Lease(lease)) => check_lease(lease),
+        Some(ServerMessage::Task(Task { op, input, .. })) => {
+            Reader::new(op.params()).read(input).expect("the op takes a task's input");
+            check_piece(&Piece::of_one(*op, input));
+        }
+        _ => {}
     }
     message.is_some()
 }
@@ -78,11 +84,11 @@ fn read_inputs<'a>(
     op: &dyn Op,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Values, Result<(), Refused>) {
-    let mut reader = Reader::new(op.params(), Start { index: 0, line: 1 }, Invalid::Refuse);
+    let mut reader = reader::Reader::new(op.params(), Start { index: 0, line: 1 }, Invalid::Refuse);
     let pushed = pieces.into_iter().try_for_each(|piece| reader.push(piece));
     let read = pushed.and_then(|()| reader.end());
     let inputs = reader.take().inputs;
-    let mut values = op::Reader::new(op.params());
+    let mut values = Reader::new(op.params());
     assert!(inputs.iter().all(|input| values.read(input).is_ok()), "its op takes it: {inputs:?}");
     drop(values);
     (inputs, read)
@@ -134,24 +140,38 @@ fn write_json<T: serde::Serialize>(value: &T) -> String {
 fn check_lease(lease: &Lease) {
     let end = lease.first.checked_add(lease.count).expect("a lease ends");
     assert!(lease.count >= 1 && end <= INTEGER_MAX);
-    match &lease.inputs {
+    assert!(lease.block.is_power_of_two() && lease.first.is_multiple_of(lease.block));
+    let last = match &lease.inputs {
         LeaseInputs::Grid(grid) => {
             assert!(end <= grid.total());
+            assert!(end.is_multiple_of(lease.block) || end == grid.total());
             check_grid(grid);
+            LeaseInputs::Grid(grid.clone())
         }
-        LeaseInputs::List(inputs) => assert_eq!(inputs.len() as u64, lease.count),
-    }
-    let (op, last) = (lease.op, end - 1);
-    let input = lease.inputs.from(lease.first).text(op.params(), last);
-    assert!(serde_json::from_str::<serde::de::IgnoredAny>(&input).is_ok(), "{input}");
-    let mut computed = Computed::with_capacity(1);
-    op.compute(last..end, lease.inputs.from(lease.first), &mut computed);
-    assert_eq!(computed.into_outcomes().len(), 1, "{input}");
+        LeaseInputs::List(inputs) => {
+            assert_eq!(inputs.len() as u64, lease.count);
+            LeaseInputs::List(inputs.slice(inputs.len() - 1..inputs.len()))
+        }
+    };
+    check_piece(&Piece { op: lease.op, first: end - 1, count: 1, inputs: last });
+}
+
+/// A piece of one task travels to a slot and comes to one outcome, which travels back.
+fn check_piece(piece: &Piece) {
+    assert_eq!(Piece::read(&piece.write()).as_ref(), Some(piece));
+    let outcomes = piece.compute();
+    assert_eq!(outcomes.len(), 1, "{piece:?}");
+    let results = PieceResults::new(outcomes.clone()).expect("it has a task");
+    assert_eq!(results.only(), outcomes.get(0));
+    assert_eq!(PieceResults::read(results.clone().write(1.5)), Some((results, 1.5)));
 }
 
 fn check_grid(grid: &Grid) {
     assert!((1..=JOB_TASKS_MAX).contains(&grid.total()));
+    assert!((1..=PARAMS_MAX).contains(&grid.axes().len()));
+    assert!(grid.axes().all(|(name, _)| (1..=NAME_CHARS_MAX).contains(&name.chars().count())));
     for index in [0, grid.total() / 2, grid.total() - 1] {
-        assert!(grid.values(index).all(f64::is_finite), "task {index} of {grid:?}");
+        let mut values = grid.values(index);
+        assert!(values.all(|value| value.is_finite()), "task {index} of {grid:?}");
     }
 }

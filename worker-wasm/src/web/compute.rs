@@ -14,7 +14,7 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     let listener = post::bytes_listener(move |piece| {
         let piece = Piece::read(&piece).expect("a piece of our own reads");
         let before = now_ms(&answers);
-        let results = PieceResults::new(&piece.compute()).expect("a piece has a task");
+        let results = PieceResults::new(piece.compute()).expect("a piece has a task");
         let duration_ms = now_ms(&answers) - before;
         answer(&answers, &results.write(duration_ms));
     });

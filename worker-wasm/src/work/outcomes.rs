@@ -7,9 +7,11 @@ use crate::pace::Share;
 use crate::worker::Action;
 use std::time::Duration;
 use tequio_protocol::message::{ErrorCode, Task, TaskFailed, TaskResult, WorkerMessage};
+use tequio_protocol::outcome::Outcome;
 use tequio_protocol::page::ToPage;
 use tequio_protocol::piece::Piece;
 use tequio_protocol::text::quote;
+use tequio_protocol::values::Value;
 
 impl Work {
     pub(crate) fn computed(
@@ -31,7 +33,10 @@ impl Work {
         let mut goes_on = None;
         match item {
             _ if fate == Fate::Dropped => {}
-            Item::Task(task) => self.send_result(&task, computed, actions),
+            Item::Task(task) => match computed.results.only() {
+                Outcome::Result(result) => self.send_result(&task, result, computed, actions),
+                Outcome::Error(error) => refuse_task(&task, error, actions),
+            },
             Item::Lease(mut held) => {
                 self.piece_sizes.measure(held.lease.job, piece.count, took);
                 self.send_results(&held, &piece, computed, actions);
@@ -68,7 +73,7 @@ impl Work {
         }
     }
 
-    /// A piece could not be computed. Of several tasks any may be the one at fault, so they are
+    /// A piece could not be computed. Of several blocks any may be the one at fault, so they are
     /// computed again one by one; the one that fails by itself is reported.
     pub(crate) fn compute_failed(
         &mut self,
@@ -88,12 +93,8 @@ impl Work {
             Item::Lease(held) if fate == Fate::Last || is_waiting => {
                 release(held.lease.lease, actions);
             }
-            Item::Task(task) => {
-                notice(actions, format!("Task {} failed: {}", task.task_id, quote(reason)));
-                let about = About::Task(Some(task.task_id));
-                refuse(actions, ErrorCode::ComputeFailed, reason.to_owned(), about);
-            }
-            Item::Lease(mut held) if piece.count > 1 => {
+            Item::Task(task) => refuse_task(&task, reason, actions),
+            Item::Lease(mut held) if piece.count > held.lease.block => {
                 held.singly_until = piece.first + piece.count;
                 goes_on = Some(held);
             }
@@ -104,7 +105,7 @@ impl Work {
                 let failed = TaskFailed { lease, index, error: reason.to_owned() };
                 actions.push(Action::Send(WorkerMessage::Failed(failed).write()));
                 held.reported_at = now;
-                goes_on = self.advance(held, 1, fate, actions);
+                goes_on = self.advance(held, piece.count, fate, actions);
             }
         }
         self.rest_or_go_on(slot, now, goes_on, now, actions);
@@ -133,11 +134,16 @@ impl Work {
         }
     }
 
-    fn send_result(&self, task: &Task, computed: &Computed, actions: &mut Vec<Action>) {
-        let result = computed.results.last();
+    fn send_result(
+        &self,
+        task: &Task,
+        result: &str,
+        computed: &Computed,
+        actions: &mut Vec<Action>,
+    ) {
         let message = WorkerMessage::Result(TaskResult {
             task_id: task.task_id,
-            result: Some(result),
+            result: Value::new(result),
             duration_ms: Some(computed.duration),
             agent: Some(self.agent.clone()),
         });
@@ -145,8 +151,8 @@ impl Work {
         actions.push(Action::Tell(ToPage::Result {
             slot: computed.slot as u32,
             task_id: task.task_id,
-            text: task.input.to_string(),
-            result: result.to_string(),
+            text: task.op.show_input(&task.input),
+            result: computed.results.last().to_owned(),
             duration_ms: computed.duration.get(),
         }));
     }
@@ -170,9 +176,16 @@ impl Work {
             job: held.lease.job,
             last: piece.first + piece.count - 1,
             count: piece.count,
-            text: piece.input(piece.count - 1).to_string(),
-            result: results.last().to_string(),
+            text: piece.show(piece.count - 1),
+            result: results.last().to_owned(),
             duration_ms: duration.get(),
         }));
     }
+}
+
+/// A task of plain mode has no result.
+fn refuse_task(task: &Task, reason: &str, actions: &mut Vec<Action>) {
+    notice(actions, format!("Task {} failed: {}", task.task_id, quote(reason)));
+    let about = About::Task(Some(task.task_id));
+    refuse(actions, ErrorCode::ComputeFailed, reason.to_owned(), about);
 }

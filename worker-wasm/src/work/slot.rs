@@ -62,9 +62,9 @@ pub(super) enum Item {
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) lease: Lease,
-    /// The first task that has no outcome.
+    /// The first task that has no outcome: a block begins there.
     pub(super) next: u64,
-    /// Tasks before this are computed one at a time, since one of them cannot be computed.
+    /// Blocks before this are computed one at a time, since one of them cannot be computed.
     pub(super) singly_until: u64,
     /// When the server last heard of it.
     pub(super) reported_at: Duration,

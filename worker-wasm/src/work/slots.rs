@@ -85,9 +85,9 @@ impl Work {
     fn begin(&mut self, slot: usize, item: Item, now: Duration, actions: &mut Vec<Action>) {
         match item {
             Item::Task(task) => {
-                let (task_id, text) = (task.task_id, task.input.to_string());
+                let (task_id, text) = (task.task_id, task.op.show_input(&task.input));
                 actions.push(Action::Tell(ToPage::Task { slot: slot as u32, task_id, text }));
-                let piece = Piece::of_one(task.op, task.input);
+                let piece = Piece::of_one(task.op, &task.input);
                 self.run(slot, Item::Task(task), piece, now, actions);
             }
             Item::Lease(held) => {
@@ -95,7 +95,7 @@ impl Work {
                 let slot_told = slot as u32;
                 actions.push(Action::Tell(ToPage::Lease {
                     slot: slot_told,
-                    op,
+                    op: op.into(),
                     job,
                     first,
                     count,
@@ -105,18 +105,19 @@ impl Work {
         }
     }
 
-    /// Computes the next piece of a lease.
+    /// Computes the next piece of a lease: whole blocks.
     fn go_on(&mut self, slot: usize, held: Held, now: Duration, actions: &mut Vec<Action>) {
-        let Lease { op, job, first, count, inputs, .. } = &held.lease;
+        let Lease { op, job, first, count, block, inputs, .. } = &held.lease;
         let left = first + count - held.next;
         // Shorter pieces for a smaller share, so that the pauses are short as well.
         let aim = self.share.of(PIECE);
-        let wanted = if held.next < held.singly_until { 1 } else { self.piece_sizes.of(*job, aim) };
+        let is_singly = held.next < held.singly_until;
+        let wanted = if is_singly { *block } else { self.piece_sizes.of(*job, *block, aim) };
         let (offset, count) = (held.next - first, wanted.min(left));
         let inputs = match inputs {
             LeaseInputs::Grid(grid) => LeaseInputs::Grid(grid.clone()),
             LeaseInputs::List(inputs) => {
-                LeaseInputs::List(inputs[offset as usize..(offset + count) as usize].to_vec())
+                LeaseInputs::List(inputs.slice(offset as usize..(offset + count) as usize))
             }
         };
         let piece = Piece { op: *op, first: held.next, count, inputs };

@@ -1,4 +1,5 @@
-use crate::bench::{Bench, allowance, input, lease, lease_of};
+use crate::backoff::SplitMix64;
+use crate::bench::{Bench, allowance, input, lease, lease_of, lease_of_total};
 use crate::worker::{Action, Event, Start};
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
@@ -6,9 +7,9 @@ use tequio_protocol::limits::{
     FRAME_RESULTS_MAX, HEARTBEAT, HEARTBEAT_SILENCE_MAX, INTEGER_MAX, PROGRESS_INTERVAL,
 };
 use tequio_protocol::message::{
-    ErrorCode, LeaseInputs, PROTOCOL, ServerMessage, Welcome, WorkerMessage, close_code,
+    ErrorCode, Lease, LeaseInputs, PROTOCOL, ServerMessage, Welcome, WorkerMessage, close_code,
 };
-use tequio_protocol::op::Op;
+use tequio_protocol::op;
 use tequio_protocol::page::ToPage;
 
 #[test]
@@ -17,7 +18,7 @@ fn hello_is_said_only_by_who_has_a_name() {
     bench.handle(Event::Start(Start { worker: None, tab: None, allowance: allowance(1, 100) }));
     assert!(bench.handle(Event::Opened).sent.is_empty());
 
-    let known: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
+    let known: Vec<&str> = op::ALL.iter().map(|op| op.name()).collect();
     assert!(known.contains(&"repeat_multiply"));
     let mut bench = Bench::unnamed(3);
     bench.start(3);
@@ -76,8 +77,8 @@ fn what_is_known_of_a_job_counts_for_its_next_lease() {
     bench.compute(0, 1.0);
     bench.compute(0, 1.0);
     assert_eq!(bench.lend(2, 500..1000).begun, [(0, 500..750)]);
-    let inputs = LeaseInputs::List(vec![input(0); 9]);
-    let other = bench.receive(&lease_of(3, 2, 0..9, inputs));
+    let inputs = LeaseInputs::List((0..9).map(|_| input(0)).collect());
+    let other = bench.receive(&ServerMessage::Lease(lease_of(3, 2, 0..9, inputs)));
     assert!(other.begun.is_empty());
     bench.revoke(2);
     assert_eq!(bench.compute(0, 1.0).begun, [(0, 0..1)], "another job begins with one task");
@@ -138,6 +139,107 @@ fn of_a_failed_piece_only_the_task_at_fault_is_reported() {
         assert_eq!(failed, culprits);
         assert_eq!(settled, (0..40).collect::<Vec<_>>());
     }
+}
+
+/// Leases of a job of 1000 tasks, the last of which ends with a short block.
+const PARTS: [std::ops::Range<u64>; 3] = [0..256, 256..960, 960..1000];
+
+fn lend_blocks(bench: &mut Bench, block: u64) {
+    for (id, range) in (1..).zip(PARTS) {
+        let lease = Lease { block, ..lease_of_total(id, range, 1000) };
+        bench.receive(&ServerMessage::Lease(lease));
+    }
+}
+
+/// Whatever happens, in any order: what a worker begins and answers is whole blocks, each task has one outcome,
+/// in order, and of a piece that fails only the block at fault is named.
+#[test]
+fn whole_blocks_are_computed_and_answered_whatever_happens() {
+    for (block, seed) in
+        [1, 4, 64].into_iter().flat_map(|block| (1..100).map(move |seed| (block, seed)))
+    {
+        let mut random = SplitMix64(seed);
+        let mut below = |end: usize| (random.unit() * end as f64) as usize;
+        let mut bench = Bench::new(2);
+        bench.handle(Event::Allow(allowance(2, [100, 40][below(2)])));
+        let culprits: Vec<u64> = (0..1000 / block).filter(|_| below(40) == 0).collect();
+        lend_blocks(&mut bench, block);
+        let mut next = PARTS.map(|part| part.start);
+        let mut failed = Vec::new();
+        let is_whole = |at: u64| at.is_multiple_of(block) || at == 1000;
+        while next != PARTS.map(|part| part.end) {
+            let slot = below(2);
+            let done = match bench.pieces[slot].clone() {
+                Some(piece) => {
+                    let end = piece.first + piece.count;
+                    assert!(is_whole(piece.first) && is_whole(end), "{piece:?}");
+                    let mut blocks = piece.first / block..end.div_ceil(block);
+                    match blocks.any(|block| culprits.contains(&block)) {
+                        true => bench.fail(slot),
+                        false => bench.compute(slot, [0.01, 1.0, 4.0][below(3)]),
+                    }
+                }
+                None if bench.is_idle() => bench.pass(),
+                None => continue,
+            };
+            assert!(done.errors().is_empty(), "{done:?}");
+            let ends =
+                done.results().into_iter().chain(done.sent.iter().filter_map(
+                    |message| match message {
+                        WorkerMessage::Failed(task) => {
+                            failed.push(task.index / block);
+                            Some((task.lease.0, task.index..(task.index + block).min(1000)))
+                        }
+                        _ => None,
+                    },
+                ));
+            for (lease, range) in ends {
+                let next = &mut next[lease as usize - 1];
+                assert_eq!(range.start, *next, "block {block}, seed {seed}");
+                assert!(is_whole(range.end), "{range:?} of {block}");
+                *next = range.end;
+            }
+        }
+        failed.sort_unstable();
+        assert_eq!(failed, culprits, "block {block}, seed {seed}");
+    }
+}
+
+#[test]
+fn pieces_grow_by_whole_blocks() {
+    for (task_ms, sizes) in [(1.0, [64, 192, 192]), (10.0, [64, 64, 64]), (0.1, [64, 1024, 2496])] {
+        let mut bench = Bench::new(1);
+        let begun = bench.receive(&ServerMessage::Lease(Lease {
+            block: 64,
+            ..lease_of_total(1, 64..6464, 10_000)
+        }));
+        assert_eq!(begun.begun, [(0, 64..128)]);
+        let found = sizes.map(|_| bench.compute(0, task_ms).results()[0].1.clone());
+        assert_eq!(found.map(|range| range.end - range.start), sizes, "{task_ms} ms a task");
+    }
+}
+
+#[test]
+fn an_input_that_cannot_be_read_is_that_tasks_error_and_stops_nothing() {
+    let mut bench = Bench::new(1);
+    let inputs = [r#"{"n":27}"#, r#"{"n":0}"#, "[1]", r#"{"n":12327829503}"#, r#"{"n":1}"#];
+    let inputs = LeaseInputs::List(inputs.into_iter().collect());
+    let op = op::named("collatz").unwrap();
+    let lease = Lease { op, block: 8, ..lease_of(1, 1, 8..13, inputs) };
+    assert_eq!(bench.receive(&ServerMessage::Lease(lease)).begun, [(0, 8..13)]);
+    let done = bench.compute(0, 1.0);
+    let [WorkerMessage::Results(results)] = &done.sent[..] else { panic!("{done:?}") };
+    assert_eq!(results.outcomes.results().json(), "[111,null,null,null,0]");
+    let errors: Vec<_> =
+        results.outcomes.errors().iter().map(|(place, said)| (*place, &**said)).collect();
+    let [(1, bad), (2, foreign), (3, large)] = errors[..] else { panic!("{errors:?}") };
+    assert!(bad.contains("n must be a whole number from 1 to"), "{bad}");
+    assert!(foreign.contains("expected an object"), "{foreign}");
+    assert_eq!(large, "a value on its way does not fit into 64 bits");
+    let Some(ToPage::Results { text, result, last: 12, .. }) = done.told.first() else {
+        panic!("{done:?}")
+    };
+    assert_eq!((&**text, &**result), ("n = 1", "0"));
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::{Action, ConnectionState, Will, Worker};
 use std::time::Duration;
 use tequio_protocol::limits::{BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, CONNECT_TIMEOUT};
 use tequio_protocol::message::{Hello, PROTOCOL, WorkerMessage, close_code};
-use tequio_protocol::op::Op;
+use tequio_protocol::op;
 use tequio_protocol::page::ToPage;
 use tequio_protocol::text::quote;
 
@@ -47,7 +47,7 @@ impl Worker {
                 agent: self.work.agent().to_owned(),
                 slots,
                 worker: name.clone(),
-                ops: Op::ALL.iter().map(|op| op.name().to_owned()).collect(),
+                ops: op::ALL.iter().map(|op| op.name().to_owned()).collect(),
                 resume: self.session.clone(),
             };
             actions.push(Action::Send(WorkerMessage::Hello(hello).write()));

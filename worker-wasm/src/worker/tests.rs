@@ -3,7 +3,8 @@ use tequio_protocol::limits::{
     BACKOFF_BASE, BACKOFF_MAX, BACKOFF_RESET_AFTER, CONNECT_INTERVAL_MIN, FRAME_BYTES_MAX,
     PLAIN_TASKS_WAITING_MAX,
 };
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::op;
+use tequio_protocol::outcome::{Outcome, OutcomeRef};
 
 const TASK: &str =
     r#"{"type":"task","op":"repeat_multiply","task_id":1,"initial":3,"factor":2,"times":10}"#;
@@ -34,10 +35,14 @@ impl Bench {
         self.handle(Event::Text(text.to_owned()))
     }
 
-    fn computed(&mut self, result: f64) -> Vec<Action> {
+    fn computed(&mut self, result: &str) -> Vec<Action> {
+        self.ended(Outcome::Result(result))
+    }
+
+    fn ended(&mut self, outcome: OutcomeRef<'_>) -> Vec<Action> {
         self.handle(Event::Computed {
             slot: 0,
-            results: PieceResults::new(&[result]).unwrap(),
+            results: PieceResults::new([outcome].into_iter().collect()).unwrap(),
             duration_ms: 0.25,
         })
     }
@@ -80,14 +85,12 @@ fn notices(actions: &[Action]) -> Vec<&str> {
 fn a_task_is_computed_and_answered_with_five_keys() {
     let mut bench = Bench::connected(1);
     let actions = bench.text(TASK);
-    let input = RepeatMultiply::new(3.0, 2.0, 10).unwrap();
-    assert!(
-        actions.contains(&Action::Compute {
-            slot: 0,
-            piece: Piece::of_one(Op::RepeatMultiply, input)
-        })
-    );
-    let actions = bench.computed(3072.0);
+    let op = op::named("repeat_multiply").unwrap();
+    let piece = Piece::of_one(op, r#"{"initial":3.0,"factor":2.0,"times":10}"#);
+    assert!(actions.contains(&Action::Compute { slot: 0, piece }));
+    let [Action::Tell(ToPage::Task { text, .. }), ..] = &actions[..] else { panic!("{actions:?}") };
+    assert_eq!(text, "3 × 2^10");
+    let actions = bench.computed("3072.0");
     assert_eq!(
         sent(&actions),
         [r#"{"type":"result","task_id":1,"result":3072.0,"duration_ms":0.25,"agent":"Test/1.0"}"#]
@@ -101,10 +104,10 @@ fn tasks_are_computed_one_by_one_in_order() {
     bench.text(TASK);
     let second = TASK.replace("\"task_id\":1", "\"task_id\":2");
     assert!(!bench.text(&second).iter().any(|a| matches!(a, Action::Compute { .. })));
-    let actions = bench.computed(1.0);
+    let actions = bench.computed("1.0");
     assert!(sent(&actions)[0].contains("\"task_id\":1"));
     assert!(actions.iter().any(|a| matches!(a, Action::Compute { .. })));
-    assert!(sent(&bench.computed(1.0))[0].contains("\"task_id\":2"));
+    assert!(sent(&bench.computed("1.0"))[0].contains("\"task_id\":2"));
 }
 
 #[test]
@@ -149,6 +152,39 @@ fn a_failed_computation_is_reported_and_the_next_begins() {
 }
 
 #[test]
+fn an_ops_error_is_answered_as_what_cannot_be_computed() {
+    let mut bench = Bench::connected(1);
+    let task = r#"{"type":"task","op":"collatz","task_id":7,"n":12327829503}"#;
+    bench.text(task);
+    bench.text(TASK);
+    let actions = bench.ended(Outcome::Error("too \"large\""));
+    assert_eq!(
+        sent(&actions),
+        [r#"{"type":"error","code":"compute_failed","message":"too \"large\"","task_id":7}"#]
+    );
+    assert_eq!(notices(&actions), ["Task 7 failed: too \"large\""]);
+    assert!(actions.iter().any(|a| matches!(a, Action::Compute { .. })), "the next begins");
+}
+
+#[test]
+fn a_result_is_any_value() {
+    for (result, shown) in
+        [("111", "111"), (r#"{"x":[1,"a"]}"#, r#"{"x":[1,"a"]}"#), ("null", "null")]
+    {
+        let mut bench = Bench::connected(1);
+        bench.text(TASK);
+        let actions = bench.computed(result);
+        let said = format!(
+            r#"{{"type":"result","task_id":1,"result":{result},"duration_ms":0.25,"agent":"Test/1.0"}}"#
+        );
+        assert_eq!(sent(&actions), [said]);
+        assert!(
+            matches!(&actions[1], Action::Tell(ToPage::Result { result, .. }) if result == shown)
+        );
+    }
+}
+
+#[test]
 fn a_result_of_a_lost_connection_is_never_sent() {
     let mut bench = Bench::connected(1);
     bench.text(TASK);
@@ -156,10 +192,10 @@ fn a_result_of_a_lost_connection_is_never_sent() {
     bench.pass();
     bench.handle(Event::Opened);
     assert!(!bench.text(TASK).iter().any(|a| matches!(a, Action::Compute { .. })), "still busy");
-    let actions = bench.computed(1.0);
+    let actions = bench.computed("1.0");
     assert!(sent(&actions).is_empty());
     assert!(actions.iter().any(|a| matches!(a, Action::Compute { .. })));
-    assert_eq!(sent(&bench.computed(1.0)).len(), 1);
+    assert_eq!(sent(&bench.computed("1.0")).len(), 1);
 }
 
 #[test]

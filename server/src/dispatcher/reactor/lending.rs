@@ -113,6 +113,7 @@ impl Reactor {
             op,
             first: range.start,
             count,
+            block,
             inputs,
             deadline_ms: deadline.saturating_sub(now).as_millis() as u64,
         };
