@@ -151,8 +151,7 @@ impl Table {
             _ => text.parse(),
         };
         let value = value.ok().filter(|value| kind.takes(*value)).ok_or_else(wrong)?;
-        let kept = line::number(text, *kind);
-        Ok(kept.map_or_else(|| Cow::Owned(kind.text(value)), Cow::Borrowed))
+        Ok(line::number(text, *kind).unwrap_or_else(|| Cow::Owned(kind.text(value))))
     }
 }
 
@@ -270,7 +269,12 @@ mod tests {
                     "1e1,,\"1\",1.5,,"
                 ]
             ),
-            [nothing.clone(), input("1", "1.5", "10"), nothing.clone(), input("1", "1.5", "10")]
+            [
+                nothing.clone(),
+                input("1.0", "1.5", "10"),
+                nothing.clone(),
+                input("1.0", "1.5", "10")
+            ]
         );
         assert_eq!(
             rows(b';', &["sep=;", "initial;factor;times", "1,25;1,00000043;10", "-1e3;+,5;0"]),
