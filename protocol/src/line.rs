@@ -105,7 +105,7 @@ fn kept(token: Token<'_>, kind: Kind) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(token.text));
     }
     let is_whole = kind == Kind::Float && !token.text.contains(['.', 'e', 'E']);
-    let pointed = format!("{}.0", token.text);
+    let pointed = [token.text, ".0"].concat();
     (is_whole && pointed.len() <= NUMBER_CHARS_MAX).then_some(Cow::Owned(pointed))
 }
 
