@@ -294,7 +294,12 @@ impl Scheduler {
     }
 
     /// A worker is not believed any more, nor the next one at its address at once.
-    pub(super) fn send_away(&mut self, id: WorkerId, reason: RefusalReason, now: Duration) -> Refusal {
+    pub(super) fn send_away(
+        &mut self,
+        id: WorkerId,
+        reason: RefusalReason,
+        now: Duration,
+    ) -> Refusal {
         if let Some(worker) = self.workers.get(&id) {
             self.suspects.add(worker.origin, now);
         }
