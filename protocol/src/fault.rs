@@ -187,7 +187,9 @@ impl<'a> Walk<'a> {
                 Err(self.fault(said))
             }
             Some(c) if c.is_alphabetic() || c == '_' => {
-                Err(self.fault("a name is in double quotes, such as \"initial\""))
+                let is_part = |c: &char| c.is_alphanumeric() || *c == '_';
+                let word: String = self.rest().chars().take_while(is_part).collect();
+                Err(self.fault(format!("a name is in double quotes, such as \"{}\"", quote(&word))))
             }
             _ => Err(self.expected("a name in double quotes")),
         }
@@ -336,7 +338,7 @@ mod tests {
             ("{'a':1}", 2, "double quotes"),
             ("{\"a\":'1'}", 6, "double quotes"),
             ("{“a”:1}", 2, "“ is a quote for printing"),
-            ("{a:1}", 2, "a name is in double quotes"),
+            ("{a:1}", 2, "a name is in double quotes, such as \"a\""),
             ("{\"a\":NaN}", 6, "NaN is no number in JSON"),
             ("{\"a\":-Infinity}", 6, "-Infinity is no number in JSON"),
             ("{\"a\":None}", 6, "None is Python's"),

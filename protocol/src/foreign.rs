@@ -2,7 +2,8 @@
 //! foreign, which is named with what to do about it.
 
 use crate::limits::{LINE_BYTES_MAX, RECOGNISED_BYTES_MAX};
-use crate::line::{EXAMPLE, NAMES};
+use crate::line::example;
+use crate::op::Param;
 use crate::table;
 use crate::text::{printable, quote};
 use std::fmt::Write;
@@ -48,8 +49,12 @@ impl Foreign {
 pub(crate) const MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// Says what a text is that begins with `head`; `None` where more of it is to be seen first.
-/// `is_whole` says that no more follows.
-pub(crate) fn recognise(head: &[u8], is_whole: bool) -> Option<Result<Format, Foreign>> {
+/// `is_whole` says that no more follows. Advice is about inputs with these parameters.
+pub(crate) fn recognise(
+    params: &[Param],
+    head: &[u8],
+    is_whole: bool,
+) -> Option<Result<Format, Foreign>> {
     if let Some(foreign) = by_magic(head) {
         return Some(Err(foreign));
     }
@@ -63,7 +68,7 @@ pub(crate) fn recognise(head: &[u8], is_whole: bool) -> Option<Result<Format, Fo
         return match inside {
             None => is_enough.then_some(Ok(Format::Array)),
             Some(b'{' | b']') => Some(Ok(Format::Array)),
-            Some(_) => Some(Err(lists(text))),
+            Some(_) => Some(Err(lists(params, text))),
         };
     }
     let end = text.iter().position(|byte| *byte == b'\n');
@@ -89,7 +94,7 @@ pub(crate) fn recognise(head: &[u8], is_whole: bool) -> Option<Result<Format, Fo
             "Inputs are lines of JSON, a JSON array, or CSV",
             None,
         ))),
-        _ => by_columns(line, rest, is_enough),
+        _ => by_columns(params, line, rest, is_enough),
     }
 }
 
@@ -147,15 +152,18 @@ fn wide_text(head: &[u8]) -> Option<Foreign> {
 }
 
 /// An array, or lines, of something else than objects.
-fn lists(text: &[u8]) -> Foreign {
+fn lists(params: &[Param], text: &[u8]) -> Foreign {
     let inside = text[1..].iter().find(|byte| !byte.is_ascii_whitespace());
-    let object = "{initial:.[0],factor:.[1],times:.[2]}";
-    let is = format!("This has lists where an input is an object, {EXAMPLE}");
-    if inside == Some(&b'[') {
-        let filter = format!("jq -c '.[] | {object}' FILE");
-        return Foreign::new(is, "Name their values first", Some(&filter));
-    }
-    let filter = format!("jq -c '{object}' FILE");
+    let is_nested = inside == Some(&b'[');
+    let named = |(place, param): (usize, &Param)| format!("{}:.[{place}]", param.name);
+    let object = match params {
+        // A list of numbers is a list of inputs then.
+        [param] if !is_nested => format!("{}:.", param.name),
+        _ => params.iter().enumerate().map(named).collect::<Vec<_>>().join(","),
+    };
+    let elements = if is_nested || params.len() == 1 { ".[] | " } else { "" };
+    let is = format!("This has lists where an input is an object, {}", example(params));
+    let filter = format!("jq -c '{elements}{{{object}}}' FILE");
     Foreign::new(is, "Name their values first", Some(&filter))
 }
 
@@ -185,95 +193,143 @@ fn is_pretty(line: &[u8]) -> bool {
     matches!(line.last(), Some(b'{' | b'[' | b',' | b':'))
 }
 
+/// Columns of a table that is not read, from which on any names are taken for a header: a line with a comma is
+/// more often something else.
+const COLUMNS_MIN: usize = 3;
+
 /// A table, with a header or without; lines of JSON if nothing speaks for one.
-fn by_columns(line: &[u8], rest: &[u8], is_enough: bool) -> Option<Result<Format, Foreign>> {
+fn by_columns(
+    params: &[Param],
+    line: &[u8],
+    rest: &[u8],
+    is_enough: bool,
+) -> Option<Result<Format, Foreign>> {
     let line = String::from_utf8_lossy(line);
     if let Some(separator) = table::separator_said(&line) {
         return Some(Ok(Format::Table(separator)));
     }
     // Those that are read, and then those that are only named.
     let split = |separator: u8| table::split(&line, separator).unwrap_or_default();
+    let has_parameter =
+        |cells: &[String]| cells.iter().any(|cell| table::parameter(params, cell).is_some());
     for separator in [b',', b';', b'\t'] {
-        let cells = split(separator);
-        if cells.iter().any(|cell| table::parameter(cell).is_some()) {
+        if has_parameter(&split(separator)) {
             return Some(Ok(Format::Table(separator)));
         }
     }
-    let widest = [b',', b';', b'\t', b'|', b' '].map(|separator| (split(separator), separator));
-    let widest = widest.into_iter().filter(|(cells, _)| cells.len() > 1);
     let is_number = |cell: &String| cell.trim().replace(',', ".").parse::<f64>().is_ok();
     let is_name = |cell: &String| {
         let cell = cell.trim();
         cell.starts_with(|c: char| c.is_alphabetic() || c == '_') && !cell.contains(['{', '}', ':'])
     };
+    let single = [line.trim().to_owned()];
+    if params.len() == 1 && single[0].parse::<f64>().is_ok() {
+        return Some(Err(headless(params, &single, b',')));
+    }
+    let widest = [b',', b';', b'\t', b'|', b' '].map(|separator| (split(separator), separator));
+    let widest = widest.into_iter().filter(|(cells, _)| cells.len() > 1);
     for (cells, separator) in widest {
         if cells.iter().all(is_number) {
-            return Some(Err(headless(separator)));
+            return Some(Err(headless(params, &cells, separator)));
         }
-        let has_parameter = cells.iter().any(|cell| table::parameter(cell).is_some());
-        if has_parameter && matches!(separator, b'|' | b' ') {
-            return Some(Err(oddly_separated(separator)));
+        if has_parameter(&cells) && matches!(separator, b'|' | b' ') {
+            return Some(Err(oddly_separated(params, separator)));
         }
-        if cells.len() >= 3 && cells.iter().all(is_name) && separator != b' ' {
+        let is_wide = cells.len() >= COLUMNS_MIN;
+        if (is_wide || cells.len() == params.len())
+            && cells.iter().all(is_name)
+            && separator != b' '
+        {
             let next = match rest.iter().position(|byte| *byte == b'\n') {
                 Some(end) => &rest[..end],
                 None if is_enough => rest,
                 None => return None,
             };
             let next = String::from_utf8_lossy(next);
-            let is_row = table::split(&next, separator).is_ok_and(|row| row.len() == cells.len());
+            let row = table::split(&next, separator).unwrap_or_default();
+            let is_row = row.len() == cells.len() && (is_wide || row.iter().all(is_number));
             if is_row && !next.trim_start().starts_with('{') {
-                return Some(Err(other_columns(&cells)));
+                return Some(Err(other_columns(params, &cells, separator)));
             }
         }
     }
     Some(Ok(Format::Lines))
 }
 
-fn headless(separator: u8) -> Foreign {
-    if matches!(separator, b'|' | b' ') {
-        return oddly_separated(separator);
+/// The names of parameters, as a sentence lists them: `initial, factor and times`.
+fn listed(names: &[&str]) -> String {
+    match names {
+        [most @ .., last] if !most.is_empty() => format!("{} and {last}", most.join(", ")),
+        _ => names.concat(),
     }
-    let names = NAMES.join(&char::from(separator).to_string());
-    let names =
-        if separator == b'\t' { format!("'{}'", NAMES.join("\\t")) } else { format!("'{names}'") };
-    Foreign::new(
-        "This is a table without a header, which says which column is what",
-        "Give it a first line with initial, factor and times in the order of its columns",
-        Some(&format!("(printf '%b\\n' {names}; cat FILE)")),
-    )
 }
 
-fn oddly_separated(separator: u8) -> Foreign {
+fn names(params: &[Param]) -> Vec<&'static str> {
+    params.iter().map(|param| param.name).collect()
+}
+
+/// A command that puts a header before what `rest` prints, for a table that has a column for each
+/// parameter and no other.
+fn with_header(params: &[Param], columns: usize, separator: u8, rest: &str) -> Option<String> {
+    let between =
+        if separator == b'\t' { "\\t".to_owned() } else { char::from(separator).to_string() };
+    let header = names(params).join(&between);
+    (columns == params.len()).then(|| format!("(printf '%b\\n' '{header}'; {rest})"))
+}
+
+fn headless(params: &[Param], cells: &[String], separator: u8) -> Foreign {
+    if matches!(separator, b'|' | b' ') {
+        return oddly_separated(params, separator);
+    }
+    let names = listed(&names(params));
+    let advice = match params.len() {
+        1 => format!("Give it a first line with {names} above the numbers that are meant"),
+        _ => format!("Give it a first line with {names} in the order of its columns"),
+    };
+    let is = "This is a table without a header, which says which column is what";
+    let filter = with_header(params, cells.len(), separator, "cat FILE");
+    Foreign::new(is, &advice, filter.as_deref())
+}
+
+fn oddly_separated(params: &[Param], separator: u8) -> Foreign {
     let name = if separator == b' ' { "spaces" } else { "bars" };
     let is = format!("This is a table whose columns are separated by {name}");
-    let advice =
-        "Tables have commas, semicolons or tabs, and a header with initial, factor and times";
+    let names = listed(&names(params));
+    let advice = format!("Tables have commas, semicolons or tabs, and a header with {names}");
     let filter = format!("tr -s '{}' ',' < FILE", char::from(separator));
-    Foreign::new(is, advice, Some(&filter))
+    Foreign::new(is, &advice, Some(&filter))
 }
 
-fn other_columns(cells: &[String]) -> Foreign {
-    let names: Vec<String> = cells.iter().map(|cell| quote(cell.trim())).collect();
-    let names = printable(&names.join(", "), 100);
-    let is = format!("This is a table with the columns {names}");
-    let filter = (cells.len() == 3).then_some("(echo initial,factor,times; tail -n +2 FILE)");
-    Foreign::new(
-        is,
-        "Name its columns initial, factor and times, in the order that they have",
-        filter,
-    )
+fn other_columns(params: &[Param], cells: &[String], separator: u8) -> Foreign {
+    if separator == b'|' {
+        return oddly_separated(params, separator);
+    }
+    let is = format!("This is a table with the columns {}", quoted(cells));
+    let names = listed(&names(params));
+    let advice = match params.len() {
+        1 => format!("Give the column that is meant the name {names}"),
+        _ => format!("Name its columns {names}, in the order that they have"),
+    };
+    let filter = with_header(params, cells.len(), separator, "tail -n +2 FILE");
+    Foreign::new(is, &advice, filter.as_deref())
 }
 
-/// A table whose header lacks a column.
-pub(crate) fn lacking(lacking: &[&str], cells: &[String]) -> Foreign {
-    let names: Vec<String> = cells.iter().map(|cell| quote(cell.trim())).collect();
+/// A table whose header lacks columns.
+pub(crate) fn lacking(params: &[Param], lacking: &[&str], cells: &[String]) -> Foreign {
+    let columns = if cells.len() == 1 { "column" } else { "columns" };
     let is = format!(
-        "This is a table with the columns {}, and lacks {}",
-        printable(&names.join(", "), 100),
+        "This is a table with the {columns} {}, and lacks {}",
+        quoted(cells),
         lacking.join(" and ")
     );
-    Foreign::new(is, "Its header needs initial, factor and times, in any order", None)
+    let names = listed(&names(params));
+    let order = if params.len() == 1 { "" } else { ", in any order" };
+    Foreign::new(is, &format!("Its header needs {names}{order}"), None)
+}
+
+fn quoted(cells: &[String]) -> String {
+    let names: Vec<String> = cells.iter().map(|cell| quote(cell.trim())).collect();
+    printable(&names.join(", "), 100)
 }
 
 /// A table whose header says a name twice.
@@ -285,23 +341,25 @@ pub(crate) fn doubled(name: &str) -> Foreign {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::op;
 
-    fn format(text: &[u8]) -> Result<Format, String> {
-        let recognised = recognise(text, true).unwrap();
+    fn format(op: &str, text: &[u8]) -> Result<Format, String> {
+        let params = op::named(op).unwrap().params();
+        let recognised = recognise(params, text, true).unwrap();
         // However it is cut, it is recognised as the same or not yet.
         for length in 0..text.len() {
-            if let Some(early) = recognise(&text[..length], false) {
+            if let Some(early) = recognise(params, &text[..length], false) {
                 assert_eq!(early, recognised, "{length} of {:?}", String::from_utf8_lossy(text));
             }
         }
-        recognised.map_err(|foreign| foreign.message("tequio map repeat_multiply"))
+        recognised.map_err(|foreign| foreign.message(&format!("tequio map {op}")))
     }
 
     #[test]
     fn what_is_read_is_recognised() {
         let mut marked = MARK.to_vec();
         marked.extend(b" \n[{}]");
-        assert_eq!(format(&marked), Ok(Format::Array));
+        assert_eq!(format("repeat_multiply", &marked), Ok(Format::Array));
         for (text, expected) in [
             ("", Format::Lines),
             ("\n \n", Format::Lines),
@@ -318,7 +376,7 @@ mod tests {
             ("initial\n", Format::Table(b',')),
             ("sep=;\r\ninitial;", Format::Table(b';')),
         ] {
-            assert_eq!(format(text.as_bytes()), Ok(expected), "{text:?}");
+            assert_eq!(format("repeat_multiply", text.as_bytes()), Ok(expected), "{text:?}");
         }
     }
 
@@ -348,12 +406,45 @@ mod tests {
             (b"1\t1.5\t10\n".to_vec(), "'initial\\tfactor\\ttimes'"),
             (b"1 1.5 10\n".to_vec(), "tr -s ' ' ','"),
             (b"a0,f,n\n1,1.5,10\n".to_vec(), "columns a0, f, n"),
+            (b"a0;f;n\n1;1,5;10\n".to_vec(), "'initial;factor;times'; tail -n +2 FILE)"),
+            (b"a0|f|n\n1|1.5|10\n".to_vec(), "tr -s '|' ','"),
             (b"{\"initial\":1}\r{\"initial\":1}\r".to_vec(), "tr '\\r' '\\n'"),
             (b"<!doctype html>\n".to_vec(), "a web page"),
             (b"\x01\x02\x03\x04\x05\x06\n".to_vec(), "no text"),
         ] {
-            let foreign = format(&text).unwrap_err();
+            let foreign = format("repeat_multiply", &text).unwrap_err();
             assert!(foreign.contains(said), "{:?}: {foreign}", String::from_utf8_lossy(&text));
         }
+    }
+
+    #[test]
+    fn one_parameter_has_advice_of_its_own() {
+        for (text, expected) in [
+            ("n\n27\n", Format::Table(b',')),
+            ("id;N\na;27\n", Format::Table(b';')),
+            ("{\"n\":27}\n", Format::Lines),
+            ("value\n27\n", Format::Lines),
+            ("hello, world\nand so on, and on\n", Format::Lines),
+        ] {
+            assert_eq!(format("collatz", text.as_bytes()), Ok(expected), "{text:?}");
+        }
+        for (text, said) in [
+            (
+                "27\n28\n",
+                "This is a table without a header, which says which column is what. Give it a first line \
+                 with n above the numbers that are meant: (printf '%b\\n' 'n'; cat FILE) | tequio map collatz",
+            ),
+            ("1,27\n", "Give it a first line with n above the numbers that are meant"),
+            ("1 27\n", "tr -s ' ' ','"),
+            ("[27,28]", "{\"n\":27}. Name their values first: jq -c '.[] | {n:.}' FILE"),
+            ("[[27],[28]]", "jq -c '.[] | {n:.[0]}' FILE"),
+            ("a,b,c\n1,2,3\n", "columns a, b, c. Give the column that is meant the name n"),
+            ("|n|\n|27|\n", "tr -s '|' ','"),
+        ] {
+            let foreign = format("collatz", text.as_bytes()).unwrap_err();
+            assert!(foreign.contains(said), "{text:?}: {foreign}");
+        }
+        let foreign = format("repeat_multiply", b"1,2\n").unwrap_err();
+        assert!(foreign.ends_with("in the order of its columns"), "no command for two: {foreign}");
     }
 }

@@ -612,7 +612,8 @@ mod tests {
             grid.check(&PARAMS).unwrap();
             let total = grid.total();
             let single = |index| -> [f64; 3] {
-                let named: Vec<_> = grid.axes().map(|(name, _)| name).zip(grid.values(index)).collect();
+                let named: Vec<_> =
+                    grid.axes().map(|(name, _)| name).zip(grid.values(index)).collect();
                 let value = |name: &str| named.iter().find(|(of, _)| *of == name).unwrap().1;
                 ["a", "b", "c"].map(value)
             };

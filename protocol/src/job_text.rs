@@ -1,18 +1,14 @@
 //! A job of a grid, as the body of a request has it; what is wrong with one is said in words of our own.
 
 use crate::api::JobRequest;
-use crate::fault::{Field, Kind, fields};
+use crate::fault::{Field, Kind as ValueKind, fields};
 use crate::grid::{Axis, Grid};
 use crate::limits::AXIS_VALUES_MAX;
-use crate::line::NAMES;
-use crate::op::Op;
+use crate::number::Number;
+use crate::op::{self, Kind, Op, OpId, Param};
 use crate::text::quote;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-
-/// What a job looks like.
-pub const EXAMPLE: &str =
-    r#"{"op":"repeat_multiply","grid":{"initial":1,"factor":1.5,"times":"0..100"}}"#;
 
 /// Why a text is no job: clauses without a full stop.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -20,9 +16,52 @@ pub enum JobError {
     /// It is no JSON.
     Json(String),
     /// It is JSON, and no job.
-    Job(String),
+    Job {
+        /// The op that it asks for, if that is known.
+        op: Option<OpId>,
+        /// What is wrong.
+        said: String,
+    },
     /// There is no op of this name.
     Op(String),
+}
+
+impl JobError {
+    /// What a job looks like: of the op that was asked for, where it asked for one.
+    pub fn example(&self) -> String {
+        let asked = match self {
+            JobError::Job { op: Some(op), .. } => op.known(),
+            _ => None,
+        };
+        example(asked.unwrap_or(op::ALL[0]))
+    }
+}
+
+/// What a job of this op looks like: a value for each parameter, and a range for the last one.
+pub fn example(op: &dyn Op) -> String {
+    let params = op.params();
+    let axis = |(place, param): (usize, &Param)| {
+        let is_last = place + 1 == params.len();
+        let values = if is_last { range(param) } else { Number(param.example).to_string() };
+        format!("\"{}\":{values}", param.name)
+    };
+    let axes = params.iter().enumerate().map(axis).collect::<Vec<_>>().join(",");
+    format!(r#"{{"op":"{}","axes":{{{axes}}}}}"#, op.name())
+}
+
+/// A range of values that a parameter takes, as JSON.
+fn range(param: &Param) -> String {
+    match param.kind {
+        Kind::Float => r#""0..=1:0.25""#.to_owned(),
+        Kind::Integer { min, max } => {
+            let from = min.max(0).min(max);
+            match max - from {
+                0 => from.to_string(),
+                100.. if from == 0 => r#""0..100""#.to_owned(),
+                room => format!("\"{from}..={}\"", from + room.min(99)),
+            }
+        }
+    }
 }
 
 /// Reads a job of a grid.
@@ -34,28 +73,26 @@ pub fn read(text: &[u8]) -> Result<JobRequest, JobError> {
     let text = str::from_utf8(text).map_err(|error| {
         JobError::Json(format!("byte {} is no text in UTF-8", error.valid_up_to() + 1))
     })?;
+    let bad = |said| JobError::Job { op: None, said };
     let fields = fields(text.trim_start_matches('\u{feff}')).map_err(|fault| {
         let (line, column) = fault.place_in(text);
         let said = format!("line {line}, column {column}: {}", fault.said);
         let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
-        if is_json { JobError::Job(said) } else { JobError::Json(said) }
+        if is_json { bad(said) } else { JobError::Json(said) }
     })?;
-    let op = match required("op", &fields).map_err(JobError::Job)? {
-        op if op.kind == Kind::Text => text_of(op),
-        op => return Err(JobError::Job(format!("\"op\" is {}; it must be an op's name", op.is()))),
+    let op = match required("op", &fields).map_err(bad)? {
+        op if op.kind == ValueKind::Text => text_of(op),
+        op => return Err(bad(format!("\"op\" is {}; it must be an op's name", op.is()))),
     };
-    let op = Op::named(&op).ok_or(JobError::Op(op))?;
-    rest(op, &fields).map_err(JobError::Job)
+    let op = op::named(&op).ok_or(JobError::Op(op))?;
+    rest(op, &fields).map_err(|said| JobError::Job { op: Some(op.into()), said })
 }
 
-fn rest(op: Op, given: &[Field<'_>]) -> Result<JobRequest, String> {
-    known(given, &["op", "grid", "name", "priority"], "a job")?;
-    let grid = match required("grid", given)? {
-        grid if grid.kind == Kind::Object => grid_of(grid.value)?,
-        grid => return Err(format!("\"grid\" is {}; it must be an object with axes", grid.is())),
-    };
+fn rest(op: &'static dyn Op, given: &[Field<'_>]) -> Result<JobRequest, String> {
+    known(given, &["op", "axes", "grid", "name", "priority"], "a job")?;
+    let grid = grid(op.params(), given)?;
     let name = match optional("name", given) {
-        Some(name) if name.kind == Kind::Text => Some(text_of(name)),
+        Some(name) if name.kind == ValueKind::Text => Some(text_of(name)),
         Some(name) => return Err(format!("\"name\" is {}; it must be a text", name.is())),
         None => None,
     };
@@ -67,18 +104,42 @@ fn rest(op: Op, given: &[Field<'_>]) -> Result<JobRequest, String> {
         })?,
         None => 0,
     };
-    Ok(JobRequest { op, grid, name, priority })
+    Ok(JobRequest { op: op.into(), grid, name, priority })
 }
 
-fn grid_of(text: &str) -> Result<Grid, String> {
-    let given = fields(text).map_err(|fault| fault.said)?;
-    known(&given, &NAMES, "a grid")?;
-    let axis = |name: &str| axis_of(name, required(name, &given)?);
-    let [initial, factor, times] = NAMES.map(axis);
-    Grid::new(initial?, factor?, times?).map_err(|error| error.to_string())
+/// The grid of a job, which says it in one of two ways: `axes` in their order, or `grid` in the order of the
+/// op's parameters.
+fn grid(params: &[Param], given: &[Field<'_>]) -> Result<Grid, String> {
+    let (key, object) = match (optional("axes", given), optional("grid", given)) {
+        (Some(axes), None) => ("axes", axes),
+        (None, Some(grid)) => ("grid", grid),
+        (None, None) => return Err("\"axes\" or \"grid\" is missing".to_owned()),
+        (Some(_), Some(_)) => {
+            return Err("\"axes\" and \"grid\" are both there; a job has one of them".to_owned());
+        }
+    };
+    if object.kind != ValueKind::Object {
+        return Err(format!("\"{key}\" is {}; it must be an object with axes", object.is()));
+    }
+    let given = fields(object.value).map_err(|fault| fault.said)?;
+    let names: Vec<&str> = params.iter().map(|param| param.name).collect();
+    known(&given, &names, "a grid")?;
+    for name in &names {
+        required(name, &given)?;
+    }
+    let mut given: Vec<&Field<'_>> = given.iter().collect();
+    if key == "grid" {
+        given.sort_by_key(|field| names.iter().position(|name| *name == field.name));
+    }
+    let axis = |field: &&Field<'_>| Ok((field.name.clone(), axis_of(field)?));
+    let grid = Grid::new(given.iter().map(axis).collect::<Result<_, String>>()?);
+    let grid = grid.map_err(|error| error.to_string())?;
+    grid.check(params).map_err(|error| error.to_string())?;
+    Ok(grid)
 }
 
-fn axis_of(name: &str, field: &Field<'_>) -> Result<Axis, String> {
+fn axis_of(field: &Field<'_>) -> Result<Axis, String> {
+    let name = &field.name;
     let wrong = |is: &str| {
         Err(format!(
             "{name}: {is} is no axis; an axis is a number, an array of numbers, a text such as \
@@ -142,45 +203,169 @@ mod tests {
 
     const FULL: &str = r#"{"op":"repeat_multiply","grid":{"initial":[1,2],"factor":{"from":1,"step":0.5,"count":3},"times":"0..100"},"name":"a \u00f1","priority":-1}"#;
 
+    /// Axes in another order than that of the parameters.
+    const AXES: &str = r#"{"op":"repeat_multiply","axes":{"times":"0..100","initial":[1,2],"factor":{"from":1,"step":0.5,"count":3}},"priority":7}"#;
+
+    const COLLATZ: &str = r#"{"op":"collatz","axes":{"n":"1..=100"},"name":"x"}"#;
+
+    fn full() -> Vec<(&'static str, Axis)> {
+        vec![
+            ("initial", Axis::list(vec![1.0, 2.0]).unwrap()),
+            ("factor", Axis::range(1.0, 0.5, 3).unwrap()),
+            ("times", Axis::range(0.0, 1.0, 100).unwrap()),
+        ]
+    }
+
+    fn job(op: &str, axes: Vec<(&str, Axis)>, name: Option<&str>, priority: i32) -> JobRequest {
+        let axes = axes.into_iter().map(|(name, axis)| (name.to_owned(), axis)).collect();
+        let (op, grid) = (OpId::new(op), Grid::new(axes).unwrap());
+        JobRequest { op, grid, name: name.map(str::to_owned), priority }
+    }
+
     #[test]
-    fn what_serde_reads_is_read_as_it_reads_it() {
-        let minus = r#"{"op":"repeat_multiply","grid":{"initial":-0.0,"factor":-0,"times":1e1}}"#;
-        for text in [EXAMPLE, FULL, minus, &FULL.replace("-1", "null").replace("null", "7")] {
-            let read = read(text.as_bytes()).unwrap();
-            let expected: JobRequest = serde_json::from_str(text).unwrap();
-            assert_eq!(
-                serde_json::to_string(&read).unwrap(),
-                serde_json::to_string(&expected).unwrap()
-            );
+    fn a_job_is_read_with_its_axes_in_their_order() {
+        let n = Axis::range(1.0, 1.0, 100).unwrap();
+        let mut turned = full();
+        turned.rotate_right(1);
+        let with_factor_first = FULL.replace(
+            r#""initial":[1,2],"factor":{"from":1,"step":0.5,"count":3}"#,
+            r#""factor":{"from":1,"step":0.5,"count":3},"initial":[1,2]"#,
+        );
+        for (text, expected) in [
+            (FULL, job("repeat_multiply", full(), Some("a ñ"), -1)),
+            (&with_factor_first, job("repeat_multiply", full(), Some("a ñ"), -1)),
+            (&FULL.replace("-1", "null"), job("repeat_multiply", full(), Some("a ñ"), 0)),
+            (AXES, job("repeat_multiply", turned, None, 7)),
+            (COLLATZ, job("collatz", vec![("n", n.clone())], Some("x"), 0)),
+            (&COLLATZ.replace("axes", "grid"), job("collatz", vec![("n", n)], Some("x"), 0)),
+        ] {
+            assert_eq!(read(text.as_bytes()), Ok(expected), "{text}");
+        }
+        let minus = r#"{"op":"repeat_multiply","grid":{"initial":-0.0,"factor":-0,"times":1e1},"axes":null}"#;
+        let minus = read(minus.as_bytes()).unwrap().grid.values(0).collect::<Vec<_>>();
+        assert_eq!(
+            minus.iter().map(|value| value.to_bits()).collect::<Vec<_>>(),
+            [(-0.0f64).to_bits(), (-0.0f64).to_bits(), 10f64.to_bits()]
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_read() {
+        for text in [FULL, AXES, COLLATZ] {
+            let job = read(text.as_bytes()).unwrap();
+            assert_eq!(read(&serde_json::to_vec(&job).unwrap()), Ok(job));
+        }
+    }
+
+    #[test]
+    fn an_example_is_a_job() {
+        for op in op::ALL {
+            let example = example(*op);
+            let job = read(example.as_bytes()).unwrap();
+            assert!(job.op.known() == Some(*op) && job.grid.total() > 1, "{example}");
+        }
+        let of = |text: &str| read(text.as_bytes()).unwrap_err().example();
+        let multiply =
+            r#"{"op":"repeat_multiply","axes":{"initial":1,"factor":1.5,"times":"0..100"}}"#;
+        assert_eq!(of(r#"{"op":"collatz"}"#), r#"{"op":"collatz","axes":{"n":"1..=100"}}"#);
+        assert_eq!(of(r#"{"op":"repeat_multiply"}"#), multiply);
+        assert_eq!(of("{}"), multiply);
+        assert_eq!(of(""), multiply);
+    }
+
+    #[test]
+    fn a_range_is_what_its_parameter_takes() {
+        for (kind, expected) in [
+            (Kind::COUNT, r#""0..100""#),
+            (Kind::Integer { min: -5, max: 50 }, r#""0..=50""#),
+            (Kind::Integer { min: 1, max: 600 }, r#""1..=100""#),
+            (Kind::Integer { min: -500, max: -5 }, "-5"),
+            (Kind::Integer { min: 3, max: 3 }, "3"),
+            (Kind::Float, r#""0..=1:0.25""#),
+        ] {
+            let param = Param { name: "x", kind, example: 3.0 };
+            assert_eq!(range(&param), expected);
+            let axis: Axis = serde_json::from_str(expected).unwrap();
+            axis.check(kind).unwrap();
         }
     }
 
     #[test]
     fn what_is_wrong_is_said_without_types() {
-        let job = |said: &str| JobError::Job(said.to_owned());
+        let said = |said: &str| {
+            Err(JobError::Job { op: Some(OpId::new("repeat_multiply")), said: said.to_owned() })
+        };
+        let unsaid = |said: &str| Err(JobError::Job { op: None, said: said.to_owned() });
         for (from, to, expected) in [
-            ("\"op\"", "\"Op\"", job("\"op\" is missing")),
-            ("\"repeat_multiply\"", "3", job("\"op\" is 3; it must be an op's name")),
-            ("repeat_multiply", "divide", JobError::Op("divide".to_owned())),
-            ("\"name\"", "\"nam\"", job("a job has no \"nam\"; it has op, grid, name, priority")),
-            ("\"name\"", "\"op\"", job("\"op\" is there twice")),
-            ("\"a \\u00f1\"", "[]", job("\"name\" is a list; it must be a text")),
+            ("\"op\"", "\"Op\"", unsaid("\"op\" is missing")),
+            ("\"repeat_multiply\"", "3", unsaid("\"op\" is 3; it must be an op's name")),
+            ("repeat_multiply", "divide", Err(JobError::Op("divide".to_owned()))),
+            (
+                "\"name\"",
+                "\"nam\"",
+                said("a job has no \"nam\"; it has op, axes, grid, name, priority"),
+            ),
+            ("\"name\"", "\"op\"", said("\"op\" is there twice")),
+            ("\"a \\u00f1\"", "[]", said("\"name\" is a list; it must be a text")),
             (
                 "-1",
                 "1.5",
-                job(
+                said(
                     "\"priority\" is 1.5; it must be a whole number from -2147483648 to 2147483647",
                 ),
             ),
-            ("\"times\"", "\"time\"", job("a grid has no \"time\"; it has initial, factor, times")),
-            (",\"times\":\"0..100\"", "", job("\"times\" is missing")),
+            (
+                "\"times\"",
+                "\"time\"",
+                said("a grid has no \"time\"; it has initial, factor, times"),
+            ),
+            ("\"times\"", "\"factor\"", said("\"factor\" is there twice")),
+            (",\"times\":\"0..100\"", "", said("\"times\" is missing")),
             (
                 "\"0..100\"",
                 "\"5..5\"",
-                job("times: `5..5` is empty; `..=` includes the last bound"),
+                said("times: `5..5` is empty; `..=` includes the last bound"),
+            ),
+            (
+                "\"0..100\"",
+                "\"0..=1:0.5\"",
+                said("times: 0.5 is no integer from 0 to 9007199254740991"),
+            ),
+            (
+                "\"name\"",
+                "\"axes\":{},\"name\"",
+                said("\"axes\" and \"grid\" are both there; a job has one of them"),
+            ),
+            (
+                "\"grid\"",
+                "\"grid\":null,\"x\"",
+                said("a job has no \"x\"; it has op, axes, grid, name, priority"),
             ),
         ] {
             let text = FULL.replacen(from, to, 1);
+            assert_eq!(read(text.as_bytes()), expected, "{text}");
+        }
+        for (text, said) in [
+            (r#"{"op":"collatz"}"#, "\"axes\" or \"grid\" is missing"),
+            (r#"{"op":"collatz","grid":null}"#, "\"axes\" or \"grid\" is missing"),
+            (
+                r#"{"op":"collatz","axes":["n"]}"#,
+                "\"axes\" is a list; it must be an object with axes",
+            ),
+            (r#"{"op":"collatz","grid":3}"#, "\"grid\" is 3; it must be an object with axes"),
+            (r#"{"op":"collatz","axes":{}}"#, "\"n\" is missing"),
+            (r#"{"op":"collatz","axes":{"n":1,"m":1}}"#, "a grid has no \"m\"; it has n"),
+            (r#"{"op":"collatz","axes":{"n":1,"n":2}}"#, "\"n\" is there twice"),
+            (
+                r#"{"op":"collatz","axes":{"n":[1,0]}}"#,
+                "n: 0 is no integer from 1 to 9007199254740991",
+            ),
+            (
+                r#"{"op":"collatz","axes":{"n":1.5}}"#,
+                "n: 1.5 is no integer from 1 to 9007199254740991",
+            ),
+        ] {
+            let expected = JobError::Job { op: Some(OpId::new("collatz")), said: said.to_owned() };
             assert_eq!(read(text.as_bytes()), Err(expected), "{text}");
         }
         for axis in [
@@ -192,7 +377,9 @@ mod tests {
             "{\"from\":1,\"step\":1,\"count\":-1}",
         ] {
             let text = FULL.replace("[1,2]", axis);
-            let Err(JobError::Job(said)) = read(text.as_bytes()) else { panic!("{text} is taken") };
+            let Err(JobError::Job { said, .. }) = read(text.as_bytes()) else {
+                panic!("{text} is taken")
+            };
             assert!(said.starts_with("initial: ") && said.contains("is no axis"), "{said}");
         }
         for (text, said) in [
@@ -202,26 +389,43 @@ mod tests {
         ] {
             assert_eq!(read(text.as_bytes()), Err(JobError::Json(said.to_owned())));
         }
-        assert!(matches!(read(b"[]"), Err(JobError::Job(_))));
+        assert!(matches!(read(b"[]"), Err(JobError::Job { op: None, .. })));
         assert!(matches!(read(b"\xff"), Err(JobError::Json(_))));
     }
 
     proptest! {
         #[test]
-        fn whatever_is_changed_serde_says_the_same_of_it(
-            at in 0..FULL.len(), to in "[\\{\\}\\[\\]\",:a-z0-9.-]{0,2}",
+        fn whatever_is_changed_is_a_job_or_said_in_our_own_words(
+            whole in prop_oneof![Just(FULL), Just(AXES), Just(COLLATZ)],
+            at in any::<proptest::sample::Index>(),
+            to in "[\\{\\}\\[\\]\",:a-z0-9.-]{0,2}",
         ) {
-            let text = format!("{}{to}{}", &FULL[..at], &FULL[at + 1..]);
-            let serde = serde_json::from_str::<JobRequest>(&text);
+            let at = at.index(whole.len());
+            let text = format!("{}{to}{}", &whole[..at], &whole[at + 1..]);
             match read(text.as_bytes()) {
-                Ok(job) => prop_assert_eq!(Some(job), serde.ok(), "{}", text),
-                Err(JobError::Json(said) | JobError::Job(said)) => {
-                    prop_assert!(serde.is_err(), "{text}: {said}");
-                    let leaks = ["expected", "invalid", "struct", "i32", "u64", "f64", "trailing"];
-                    prop_assert!(!leaks.iter().any(|leak| said.contains(leak)), "{text}: {said}");
+                Ok(job) => {
+                    let json: Value = serde_json::from_str(&text).unwrap();
+                    prop_assert_eq!(json["op"].as_str(), Some(job.op.name()));
+                    let params = job.op.known().unwrap().params();
+                    prop_assert!(job.grid.check(params).is_ok());
+                    prop_assert_eq!(read(&serde_json::to_vec(&job).unwrap()), Ok(job), "{}", text);
                 }
-                Err(JobError::Op(_)) => prop_assert!(serde.is_err(), "{text}"),
+                Err(JobError::Json(said)) => {
+                    let is_json = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+                    prop_assert!(!is_json && !leaks(&said), "{text}: {said}");
+                }
+                Err(JobError::Job { said, .. }) => {
+                    let is_json = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+                    prop_assert!(is_json && !leaks(&said), "{text}: {said}");
+                }
+                Err(JobError::Op(name)) => prop_assert!(op::named(&name).is_none(), "{text}"),
             }
         }
+    }
+
+    /// Whether a text has words of serde's, or of Rust's types.
+    fn leaks(said: &str) -> bool {
+        let leaks = ["expected", "invalid", "struct", "i32", "u64", "f64", "trailing"];
+        leaks.iter().any(|leak| said.contains(leak))
     }
 }

@@ -1,23 +1,32 @@
 //! One input as a JSON object, as people write it on a line of a file.
 
-use crate::fault::{Fault, Field, Kind, fields};
-use crate::inputs;
-use crate::limits::{INTEGER_MAX, LINE_BYTES_MAX};
-use crate::op::RepeatMultiply;
+use crate::fault::{Fault, Field, Kind as ValueKind, fields};
+use crate::limits::LINE_BYTES_MAX;
+use crate::number::Number;
+use crate::op::{self, Kind, Param};
+use crate::scan::Scan;
 use crate::text::quote;
+use std::borrow::Cow;
 
-/// What an input looks like.
-pub const EXAMPLE: &str = r#"{"initial":1,"factor":1.5,"times":10}"#;
+/// The characters of the longest number that we write ourselves: `-2.2250738585072014e-308`.
+const NUMBER_CHARS_MAX: usize = 24;
 
-/// The names of an input's parameters.
-pub(crate) const NAMES: [&str; 3] = ["initial", "factor", "times"];
+/// A name of fewer characters than this is near to no other: much begins with an `n` or with `ms`.
+const NEAR_CHARS_MIN: usize = 3;
 
-/// The input of one line, with its line break or without; `None` of a blank line.
+/// What an input with these parameters looks like.
+pub fn example(params: &[Param]) -> String {
+    let field = |param: &Param| format!("\"{}\":{}", param.name, Number(param.example));
+    format!("{{{}}}", params.iter().map(field).collect::<Vec<_>>().join(","))
+}
+
+/// The input of one line, with its line break or without, as a text that [`op::Reader`] reads at once: the
+/// parameters in their order, no other fields, no white space. `None` if the line is blank.
 ///
 /// # Errors
 ///
 /// Returns what is wrong, and where in the line.
-pub fn read(line: &[u8]) -> Result<Option<RepeatMultiply>, Fault> {
+pub fn read<'a>(params: &[Param], line: &'a [u8]) -> Result<Option<Cow<'a, str>>, Fault> {
     if line.iter().all(u8::is_ascii_whitespace) {
         return Ok(None);
     }
@@ -25,14 +34,44 @@ pub fn read(line: &[u8]) -> Result<Option<RepeatMultiply>, Fault> {
         return Err(Fault::new(0, format!("it is longer than {LINE_BYTES_MAX} bytes")));
     }
     let text = str::from_utf8(line).map_err(|error| not_utf8(line, error.valid_up_to()))?;
-    let known = inputs::read_one(text.trim_end());
-    if known.is_some() {
-        return Ok(known);
+    let trimmed = text.trim_end();
+    if is_canonical(params, trimmed) {
+        return Ok(Some(Cow::Borrowed(trimmed)));
     }
-    // A list of three would do for serde_json.
-    let is_object = text.trim_start().starts_with('{');
-    let read = serde_json::from_str(text).ok().filter(|_| is_object);
-    read.map(Some).ok_or_else(|| fault(text))
+    match op::Reader::new(params).read(text) {
+        Ok(args) => Ok(Some(Cow::Owned(op::write_input(params, args)))),
+        Err(_) => Err(fault(params, text)),
+    }
+}
+
+/// Whether a text is an input that can be kept as it is. A float may be written in any way that is not
+/// longer than ours; an integer has digits only, because some languages read `10.0` and `1e1` as floats.
+fn is_canonical(params: &[Param], text: &str) -> bool {
+    let mut scan = Scan::new(text);
+    for (place, param) in params.iter().enumerate() {
+        let Some(token) = field(&mut scan, if place == 0 { "{\"" } else { ",\"" }, param) else {
+            return false;
+        };
+        let is_ours = match param.kind {
+            Kind::Float => token.len() <= NUMBER_CHARS_MAX,
+            Kind::Integer { .. } => {
+                token != "-0" && token.bytes().all(|b| b == b'-' || b.is_ascii_digit())
+            }
+        };
+        if !is_ours {
+            return false;
+        }
+    }
+    scan.take("}").is_some() && scan.rest().is_empty()
+}
+
+/// Reads one field as we write it, and returns its number if the parameter takes it.
+fn field<'a>(scan: &mut Scan<'a>, before: &str, param: &Param) -> Option<&'a str> {
+    scan.take(before)?;
+    scan.take(param.name)?;
+    scan.take("\":")?;
+    let token = scan.number()?;
+    token.value().filter(|value| param.kind.takes(*value)).map(|_| token.text)
 }
 
 fn not_utf8(line: &[u8], at: usize) -> Fault {
@@ -42,45 +81,46 @@ fn not_utf8(line: &[u8], at: usize) -> Fault {
 }
 
 /// What is wrong with a text that is no input.
-fn fault(text: &str) -> Fault {
+fn fault(params: &[Param], text: &str) -> Fault {
     let fields = match fields(text) {
         Ok(fields) => fields,
         Err(fault) => return fault,
     };
-    let of = |name: &str| fields.iter().filter(|field| field.name == name).collect::<Vec<_>>();
-    for name in NAMES {
-        match of(name)[..] {
-            [] => {}
-            [field] => match value_fault(name, field) {
-                Some(said) => return Fault::new(field.at, said),
-                None => continue,
-            },
-            [_, again, ..] => return Fault::new(again.at, format!("\"{name}\" is there twice")),
+    let of = |param: &Param| fields.iter().filter(|field| field.name == param.name).collect();
+    let mut missing = None;
+    for param in params {
+        let found: Vec<&Field<'_>> = of(param);
+        match found[..] {
+            [] => missing = missing.or(Some(param)),
+            [field] => {
+                if let Some(said) = value_fault(param, field) {
+                    return Fault::new(field.at, said);
+                }
+            }
+            [_, again, ..] => {
+                return Fault::new(again.at, format!("\"{}\" is there twice", param.name));
+            }
         }
     }
-    let missing = NAMES.into_iter().find(|name| of(name).is_empty());
     let end = text.trim_end().len().saturating_sub(1);
     match missing {
-        Some(name) => Fault::new(end, missing_said(name, &fields)),
+        Some(param) => Fault::new(end, missing_said(params, param.name, &fields)),
         None => Fault::new(0, "it cannot be read"),
     }
 }
 
-fn missing_said(name: &str, fields: &[Field<'_>]) -> String {
+fn missing_said(params: &[Param], name: &str, fields: &[Field<'_>]) -> String {
     if fields.is_empty() {
         return "the object is empty".to_owned();
     }
-    let is_near = |field: &&Field<'_>| {
-        let (found, wanted) = (field.name.to_lowercase(), name.to_lowercase());
-        !NAMES.contains(&field.name.as_str())
-            && (found.starts_with(&wanted[..3]) || found.trim() == wanted)
-    };
-    if let Some(near) = fields.iter().find(is_near) {
+    let is_param = |field: &Field<'_>| params.iter().any(|param| param.name == field.name);
+    let near = fields.iter().find(|field| !is_param(field) && is_near(&field.name, name));
+    if let Some(near) = near {
         return format!("\"{name}\" is missing; there is \"{}\"", quote(&near.name));
     }
-    let list = fields.iter().find(|field| matches!(field.kind, Kind::List));
+    let list = fields.iter().find(|field| matches!(field.kind, ValueKind::List));
     match list {
-        Some(list) if !fields.iter().any(|field| NAMES.contains(&field.name.as_str())) => format!(
+        Some(list) if !fields.iter().any(is_param) => format!(
             "\"{name}\" is missing, and \"{0}\" is a list: give its elements (`jq -c '.{0}[]' FILE`)",
             quote(&list.name)
         ),
@@ -88,38 +128,22 @@ fn missing_said(name: &str, fields: &[Field<'_>]) -> String {
     }
 }
 
-fn value_fault(name: &str, field: &Field<'_>) -> Option<String> {
-    let wanted = wanted(name);
+/// Whether somebody who wrote `found` may have meant the parameter `wanted`.
+fn is_near(found: &str, wanted: &str) -> bool {
+    let (found, wanted) = (found.trim().to_lowercase(), wanted.to_lowercase());
+    let start = wanted.get(..NEAR_CHARS_MIN);
+    found == wanted || start.is_some_and(|start| found.starts_with(start))
+}
+
+fn value_fault(param: &Param, field: &Field<'_>) -> Option<String> {
+    let Param { name, kind, .. } = param;
     let is = field.is();
     match field.kind {
-        Kind::Text if field.value.trim_matches(['"', ' ']).parse::<f64>().is_ok() => {
-            Some(format!("\"{name}\" is {is}; it must be {wanted}, without quotes"))
+        ValueKind::Text if field.value.trim_matches(['"', ' ']).parse::<f64>().is_ok() => {
+            Some(format!("\"{name}\" is {is}; it must be {kind}, without quotes"))
         }
-        Kind::Number => {
-            let value: f64 = field.value.parse().unwrap_or(f64::NAN);
-            let is_right = match name {
-                "times" => is_times(field.value, value),
-                _ => value.is_finite(),
-            };
-            (!is_right).then(|| format!("\"{name}\" is {is}; it must be {wanted}"))
-        }
-        _ => Some(format!("\"{name}\" is {is}; it must be {wanted}")),
-    }
-}
-
-/// What the parameter of this name must be.
-pub(crate) fn wanted(name: &str) -> String {
-    match name {
-        "times" => format!("a whole number from 0 to {INTEGER_MAX}"),
-        _ => "a finite number".to_owned(),
-    }
-}
-
-/// Whether a number, as it is written, is what `times` may be.
-fn is_times(text: &str, value: f64) -> bool {
-    match text.parse::<u64>() {
-        Ok(whole) => whole <= INTEGER_MAX,
-        Err(_) => value.fract() == 0.0 && (0.0..=INTEGER_MAX as f64).contains(&value),
+        ValueKind::Number if field.value.parse().is_ok_and(|value| kind.takes(value)) => None,
+        _ => Some(format!("\"{name}\" is {is}; it must be {kind}")),
     }
 }
 
@@ -128,18 +152,64 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
+    fn params(op: &str) -> &'static [Param] {
+        op::named(op).unwrap().params()
+    }
+
+    fn multiply(line: &[u8]) -> Result<Option<Cow<'_, str>>, Fault> {
+        read(params("repeat_multiply"), line)
+    }
+
+    #[test]
+    fn an_example_is_an_input() {
+        assert_eq!(example(params("repeat_multiply")), r#"{"initial":1,"factor":1.5,"times":10}"#);
+        assert_eq!(example(params("collatz")), r#"{"n":27}"#);
+        for op in op::ALL {
+            let example = example(op.params());
+            let read = read(op.params(), example.as_bytes()).unwrap().unwrap();
+            assert!(matches!(read, Cow::Borrowed(_)) && read == example, "{example}");
+        }
+    }
+
     #[test]
     fn a_line_is_an_input_or_blank() {
-        let input = RepeatMultiply::new(1.0, 1.5, 10).ok();
-        for line in [
-            &br#"{"initial":1,"factor":1.5,"times":10}"#[..],
-            b" {\"factor\":1.5,\"initial\":1,\"times\":10} \r\n",
-            b"{\"id\":[7],\"factor\":1.5,\"initial\":1,\"times\":1e1}",
+        for (line, input) in [
+            (
+                r#"{"initial":1,"factor":1.5,"times":10}"#,
+                r#"{"initial":1,"factor":1.5,"times":10}"#,
+            ),
+            (
+                " {\"factor\":1.5,\"initial\":1,\"times\":10} \r\n",
+                r#"{"initial":1.0,"factor":1.5,"times":10}"#,
+            ),
+            (
+                r#"{"id":[7],"factor":15e-1,"initial":-0.0,"times":1e1}"#,
+                r#"{"initial":-0.0,"factor":1.5,"times":10}"#,
+            ),
+            (
+                r#"{"initial":1,"factor":1.5,"times":10.0}"#,
+                r#"{"initial":1.0,"factor":1.5,"times":10}"#,
+            ),
+            (
+                r#"{"initial":1,"factor":1.5,"times":-0}"#,
+                r#"{"initial":1.0,"factor":1.5,"times":0}"#,
+            ),
+            (
+                r#"{"initial":1.00000000000000000000000,"factor":1,"times":1}"#,
+                r#"{"initial":1.0,"factor":1.0,"times":1}"#,
+            ),
         ] {
-            assert_eq!(read(line), Ok(input));
+            assert_eq!(multiply(line.as_bytes()), Ok(Some(Cow::from(input))), "{line}");
         }
         for blank in [&b""[..], b"\n", b" \t\r\n"] {
-            assert_eq!(read(blank), Ok(None));
+            assert_eq!(multiply(blank), Ok(None));
+        }
+        for (line, input) in [
+            ("{\"n\":27}\r\n", r#"{"n":27}"#),
+            ("{\"n\" : 27.0, \"id\": \"a\"}", r#"{"n":27}"#),
+            ("{\"n\":9007199254740991}", r#"{"n":9007199254740991}"#),
+        ] {
+            assert_eq!(read(params("collatz"), line.as_bytes()), Ok(Some(Cow::from(input))));
         }
     }
 
@@ -180,13 +250,53 @@ mod tests {
             (b"{\"initial\":\xff}".to_vec(), "the byte 0xFF"),
             (long, "longer than 4096 bytes"),
         ] {
-            let fault = read(&bad).unwrap_err();
+            let fault = multiply(&bad).unwrap_err();
             assert!(fault.said.contains(said), "{}: {fault:?}", String::from_utf8_lossy(&bad));
         }
     }
 
+    #[test]
+    fn a_name_of_one_letter_is_told_from_others() {
+        let must_be = "it must be a whole number from 1 to 9007199254740991";
+        for (bad, said) in [
+            (r#"{"n":-1}"#, format!("\"n\" is -1; {must_be}")),
+            (r#"{"n":0}"#, format!("\"n\" is 0; {must_be}")),
+            (r#"{"n":1.5}"#, format!("\"n\" is 1.5; {must_be}")),
+            (r#"{"n":"27"}"#, format!("\"n\" is the text \"27\"; {must_be}, without quotes")),
+            (r#"{"N":27}"#, "\"n\" is missing; there is \"N\"".to_owned()),
+            (r#"{" n ":27}"#, "\"n\" is missing; there is \" n \"".to_owned()),
+            (r#"{"name":"a","number":27}"#, "\"n\" is missing".to_owned()),
+            (r#"{"ñ":27}"#, "\"n\" is missing".to_owned()),
+            (
+                r#"{"n_list":[1]}"#,
+                "\"n\" is missing, and \"n_list\" is a list: give its elements (`jq -c '.n_list[]' FILE`)"
+                    .to_owned(),
+            ),
+            (r#"{"n":1,"n":2}"#, "\"n\" is there twice".to_owned()),
+            ("{n:1}", "a name is in double quotes, such as \"n\"".to_owned()),
+        ] {
+            let fault = read(params("collatz"), bad.as_bytes()).unwrap_err();
+            assert_eq!(fault.said, said, "{bad}");
+        }
+    }
+
+    #[test]
+    fn no_name_is_too_short_or_too_odd_for_advice() {
+        for (found, wanted, expected) in [
+            ("ms", "MS", true),
+            ("msec", "ms", false),
+            ("Seeds", "seed", true),
+            ("se", "seed", false),
+            ("", "n", false),
+            ("öäü", "abc", false),
+            ("n", "initial", false),
+        ] {
+            assert_eq!(is_near(found, wanted), expected, "{found} for {wanted}");
+        }
+    }
+
     /// What serde_json, serde and the standard library say of types and texts.
-    const LEAKS: [&str; 11] = [
+    const LEAKS: [&str; 12] = [
         "struct",
         "expected",
         "field",
@@ -194,6 +304,7 @@ mod tests {
         "invalid value",
         "f64",
         "u64",
+        "i64",
         "map",
         "EOF",
         "trailing",
@@ -203,7 +314,8 @@ mod tests {
     proptest! {
         #[test]
         fn whatever_is_changed_in_a_line_is_said_in_our_own_words(
-            at in 0..EXAMPLE.len(),
+            op in prop_oneof![Just("repeat_multiply"), Just("collatz")],
+            at in any::<proptest::sample::Index>(),
             to in prop_oneof![
                 Just(String::new()),
                 proptest::string::string_regex("[ -~]").unwrap(),
@@ -211,13 +323,26 @@ mod tests {
                 Just("\u{feff}".to_owned()), Just("NaN".to_owned()), Just("\\u0069".to_owned()),
             ],
         ) {
-            let line = format!("{}{to}{}", &EXAMPLE[..at], &EXAMPLE[at + 1..]);
-            if let Err(fault) = read(line.as_bytes()) {
-                let said = fault.said.split('"').step_by(2).collect::<String>();
-                for leak in LEAKS {
-                    prop_assert!(!said.contains(leak), "{line}: {fault:?}");
+            let example = example(params(op));
+            let at = at.index(example.len());
+            let line = format!("{}{to}{}", &example[..at], &example[at + 1..]);
+            match read(params(op), line.as_bytes()) {
+                Ok(Some(input)) => {
+                    // What was read is read as it is, and means the same.
+                    let again = read(params(op), input.as_bytes()).unwrap();
+                    prop_assert!(matches!(again, Some(Cow::Borrowed(text)) if text == input));
+                    let (mut ours, mut theirs) =
+                        (op::Reader::new(params(op)), op::Reader::new(params(op)));
+                    prop_assert_eq!(ours.read(&input).unwrap(), theirs.read(&line).unwrap());
                 }
-                prop_assert!(fault.at <= line.len());
+                Ok(None) => prop_assert!(line.trim().is_empty()),
+                Err(fault) => {
+                    let said = fault.said.split('"').step_by(2).collect::<String>();
+                    for leak in LEAKS {
+                        prop_assert!(!said.contains(leak), "{line}: {fault:?}");
+                    }
+                    prop_assert!(fault.at <= line.len());
+                }
             }
         }
     }

@@ -132,6 +132,11 @@ impl Outcomes {
         }
     }
 
+    /// The first task's, if there is one.
+    pub fn first(&self) -> Option<OutcomeRef<'_>> {
+        (!self.is_empty()).then(|| self.get(0))
+    }
+
     /// All, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = OutcomeRef<'_>> + '_ {
         (0..self.results.len()).map(|place| self.get(place))

@@ -4,10 +4,11 @@
 use crate::fault::Fault;
 use crate::foreign::{Foreign, Format, MARK, recognise};
 use crate::limits::{EXCERPT_CHARS_MAX, INTEGER_MAX, LINE_BYTES_MAX, SKIPPED_NAMED_MAX};
-use crate::line::{self, EXAMPLE};
-use crate::op::RepeatMultiply;
+use crate::line;
+use crate::op::Param;
 use crate::table::{Row, RowError, Table};
 use crate::text::printable;
+use crate::values::Values;
 use std::fmt;
 
 /// What is done with a line that is no input.
@@ -40,8 +41,8 @@ pub struct LineRun {
 /// What was read since the last [`Reader::take`].
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Taken {
-    /// The inputs, in order.
-    pub inputs: Vec<RepeatMultiply>,
+    /// The inputs, in order, each as [`line::read`] gives it.
+    pub inputs: Values,
     /// Their lines, where they do not go on from the last.
     pub lines: Vec<LineRun>,
 }
@@ -55,11 +56,11 @@ pub struct Numbering {
 
 impl Numbering {
     /// The inputs with their lines.
-    pub fn number(&mut self, taken: Taken) -> impl Iterator<Item = (u64, RepeatMultiply)> + '_ {
-        let mut runs = taken.lines.into_iter().peekable();
-        taken.inputs.into_iter().map(move |input| {
+    pub fn number<'a>(&'a mut self, taken: &'a Taken) -> impl Iterator<Item = (u64, &'a str)> + 'a {
+        let mut runs = taken.lines.iter().peekable();
+        taken.inputs.iter().map(move |input| {
             let (index, last) = (self.index, self.run.take());
-            self.run = runs.next_if(|run| run.first <= index).or(last);
+            self.run = runs.next_if(|run| run.first <= index).copied().or(last);
             self.index += 1;
             // The first input of a reader that begins at 0 begins a run.
             let line = self.run.map_or(index + 1, |run| run.line + index - run.first);
@@ -89,6 +90,7 @@ pub enum Refused {
 /// Reads a text of inputs.
 #[derive(Debug)]
 pub struct Reader {
+    params: &'static [Param],
     invalid: Invalid,
     mode: Mode,
     /// What has not ended: the beginning while the format is unknown; a line, a record or an element,
@@ -130,11 +132,12 @@ struct Array {
 }
 
 impl Reader {
-    /// A reader of a text that begins at `start`.
-    pub fn new(start: Start, invalid: Invalid) -> Reader {
+    /// A reader of a text that begins at `start`, of inputs with these parameters.
+    pub fn new(params: &'static [Param], start: Start, invalid: Invalid) -> Reader {
         // Whoever names a line beyond this means none.
         let start = Start { line: start.line.clamp(1, INTEGER_MAX), ..start };
         Reader {
+            params,
             invalid,
             mode: Mode::Beginning,
             partial: Vec::new(),
@@ -211,11 +214,11 @@ impl Reader {
 
     /// Finds out what the text is, and reads what there is of it.
     fn begin(&mut self, is_whole: bool) -> Result<(), Refused> {
-        let Some(format) = recognise(&self.partial, is_whole) else { return Ok(()) };
+        let Some(format) = recognise(self.params, &self.partial, is_whole) else { return Ok(()) };
         self.mode = match format.map_err(Refused::Foreign)? {
             Format::Lines => Mode::Lines,
             Format::Array => Mode::Array(Array::default()),
-            Format::Table(separator) => Mode::Table(Table::new(separator)),
+            Format::Table(separator) => Mode::Table(Table::new(self.params, separator)),
         };
         let head = std::mem::take(&mut self.partial);
         self.push(head.strip_prefix(MARK).unwrap_or(&head))
@@ -257,10 +260,13 @@ impl Reader {
             }
             return self.end_record(text);
         }
-        match line::read(text) {
+        match line::read(self.params, text) {
             Ok(None) => {}
-            Ok(Some(input)) => self.accept(input),
-            Err(fault) => self.refuse(|line| bad_line(line, text, &fault))?,
+            Ok(Some(input)) => self.accept(&input),
+            Err(fault) => {
+                let params = self.params;
+                self.refuse(|line| bad_line(params, line, text, &fault))?;
+            }
         }
         self.line += 1;
         Ok(())
@@ -277,7 +283,7 @@ impl Reader {
         };
         match read {
             Ok(Row::Nothing) => {}
-            Ok(Row::Input(input)) => self.accept(input),
+            Ok(Row::Input(input)) => self.accept(&input),
             Err(RowError::Foreign(foreign)) => return Err(Refused::Foreign(foreign)),
             Err(RowError::Bad(said)) => {
                 let example = table.example();
@@ -368,23 +374,23 @@ impl Reader {
 
     fn end_element(&mut self, array: &Array) -> Result<(), Refused> {
         let element = std::mem::take(&mut self.partial);
-        match line::read(&element) {
+        match line::read(self.params, &element) {
             Ok(None) => {}
-            Ok(Some(input)) => self.accept(input),
+            Ok(Some(input)) => self.accept(&input),
             Err(fault) => {
-                let first_line = self.first_line;
+                let (params, first_line) = (self.params, self.first_line);
                 let began = array.began;
                 self.refuse(|element_number| {
                     let text = String::from_utf8_lossy(&element);
                     let (line, column) = fault.place_in(&text);
                     let before = if line == 1 { began.1 } else { 0 };
                     format!(
-                        "Element {element_number}, in line {}, column {}: {}. It reads {}; an input is \
-                         {EXAMPLE}",
+                        "Element {element_number}, in line {}, column {}: {}. It reads {}; an input is {}",
                         first_line + began.0 + line - 1,
                         before + column,
                         fault.said,
                         excerpt(&text, fault.at),
+                        line::example(params),
                     )
                 })?;
             }
@@ -401,7 +407,7 @@ impl Reader {
 
     // ---- All of them ------------------------------------------------------------------------
 
-    fn accept(&mut self, input: RepeatMultiply) {
+    fn accept(&mut self, input: &str) {
         let above = Some(self.line.wrapping_sub(self.index));
         if self.above != above {
             self.above = above;
@@ -473,14 +479,15 @@ impl Refused {
     }
 }
 
-fn bad_line(line: u64, text: &[u8], fault: &Fault) -> String {
+fn bad_line(params: &[Param], line: u64, text: &[u8], fault: &Fault) -> String {
     let text = String::from_utf8_lossy(text);
     let text = text.trim_end();
     let column = text.get(..fault.at).map_or(1, |before| before.chars().count() + 1);
     format!(
-        "Line {line}, column {column}: {}. It reads {}; an input is {EXAMPLE}",
+        "Line {line}, column {column}: {}. It reads {}; an input is {}",
         fault.said,
-        excerpt(text, fault.at)
+        excerpt(text, fault.at),
+        line::example(params)
     )
 }
 

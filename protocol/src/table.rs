@@ -2,25 +2,34 @@
 //! for each input, separated by commas, semicolons or tabs.
 
 use crate::foreign::{Foreign, doubled, lacking};
-use crate::line::{NAMES, wanted};
-use crate::op::RepeatMultiply;
+use crate::number::Number;
+use crate::op::{self, Args, Kind, PARAMS_MAX, Param};
 use crate::text::quote;
 
 /// A table that is being read.
 #[derive(Clone, Debug)]
 pub(crate) struct Table {
+    params: &'static [Param],
     separator: u8,
-    /// The header: the number of columns, and where the parameters are.
-    columns: Option<(usize, [usize; 3])>,
+    header: Option<Header>,
     /// The decimal mark of the numbers so far, where the separator leaves a choice.
     mark: Option<char>,
 }
 
+/// What the header says.
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    /// The number of columns.
+    width: usize,
+    /// The column of each parameter; 0 behind the last parameter.
+    places: [usize; PARAMS_MAX],
+}
+
 /// What a line of a table is.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Row {
-    /// An input.
-    Input(RepeatMultiply),
+    /// An input, as `op::write_input` writes it.
+    Input(String),
     /// A header, or an empty row.
     Nothing,
 }
@@ -35,28 +44,27 @@ pub(crate) enum RowError {
 }
 
 impl Table {
-    pub(crate) fn new(separator: u8) -> Table {
-        Table { separator, columns: None, mark: None }
+    pub(crate) fn new(params: &'static [Param], separator: u8) -> Table {
+        Table { params, separator, header: None, mark: None }
     }
 
     /// What a row looks like.
     pub(crate) fn example(&self) -> String {
-        let separator = char::from(self.separator);
-        let named = self.columns.is_none_or(|(width, _)| width == 3);
-        match self.columns {
-            Some((_, places)) if named => {
-                let mut order = [0, 1, 2];
-                order.sort_by_key(|parameter| places[*parameter]);
-                let cells = order.map(|parameter| {
-                    let decimal = if self.mark == Some(',') { "1,5" } else { "1.5" };
-                    ["1", decimal, "10"][parameter]
-                });
-                cells.join(&separator.to_string())
-            }
-            _ => format!(
-                "1{separator}1.5{separator}10 under initial{separator}factor{separator}times"
-            ),
+        let separator = char::from(self.separator).to_string();
+        let cell = |param: &Param| {
+            let number = Number(param.example).to_string();
+            if self.mark == Some(',') { number.replace('.', ",") } else { number }
+        };
+        let mut params: Vec<(usize, &Param)> = self.params.iter().enumerate().collect();
+        if let Some(header) = &self.header {
+            params.sort_by_key(|(param, _)| header.places[*param]);
         }
+        let row = params.iter().map(|(_, param)| cell(param)).collect::<Vec<_>>().join(&separator);
+        if self.header.is_some_and(|header| header.width == self.params.len()) {
+            return row;
+        }
+        let names = params.iter().map(|(_, param)| param.name).collect::<Vec<_>>();
+        format!("{row} under {}", names.join(&separator))
     }
 
     /// Whether a record goes on in the next line: a quote is open.
@@ -72,56 +80,49 @@ impl Table {
         if text.chars().all(|c| c == separator || c.is_whitespace()) {
             return Ok(Row::Nothing);
         }
-        if self.columns.is_none() && separator_said(text).is_some() {
+        if self.header.is_none() && separator_said(text).is_some() {
             return Ok(Row::Nothing);
         }
         let cells = split(text, self.separator).map_err(RowError::Bad)?;
-        let Some((width, places)) = self.columns else {
-            self.columns = Some((cells.len(), header(&cells).map_err(RowError::Foreign)?));
+        let Some(Header { width, places }) = self.header else {
+            self.header = Some(header(self.params, &cells).map_err(RowError::Foreign)?);
             return Ok(Row::Nothing);
         };
         let is_spare = |cell: &String| cell.trim().is_empty();
         if cells.len() < width || !cells.iter().skip(width).all(is_spare) {
-            let columns = cells.len();
-            let hint = if self.separator == b',' && columns > width {
+            let columns = if cells.len() == 1 {
+                "1 column".to_owned()
+            } else {
+                format!("{} columns", cells.len())
+            };
+            let hint = if self.separator == b',' && cells.len() > width {
                 "; numbers with a decimal comma need a point, or quotes and another separator"
             } else {
                 ""
             };
-            let said = format!("it has {columns} columns, and the header {width}{hint}");
+            let said = format!("it has {columns}, and the header {width}{hint}");
             return Err(RowError::Bad(said));
         }
-        self.input(places.map(|place| cells[place].trim())).map(Row::Input).map_err(RowError::Bad)
-    }
-
-    fn input(&mut self, [initial, factor, times]: [&str; 3]) -> Result<RepeatMultiply, String> {
-        let initial = self.number(NAMES[0], initial)?;
-        let factor = self.number(NAMES[1], factor)?;
-        let is_grouped =
-            times.len() > 4 && matches!(times.as_bytes()[times.len() - 4], b',' | b'.');
-        if is_grouped && self.separator != b',' {
-            let said = format!(
-                "times is {}, which may mean a thousand times more: write it without a mark",
-                quote(times)
-            );
-            return Err(said);
+        let mut args: Args = [0.0; PARAMS_MAX];
+        for (place, param) in self.params.iter().enumerate() {
+            args[place] = self.value(param, cells[places[place]].trim()).map_err(RowError::Bad)?;
         }
-        let count = match times.parse::<u64>() {
-            Ok(count) => count,
-            Err(_) => {
-                let value = self.number(NAMES[2], times)?;
-                // What is beyond the integers of a float is refused below.
-                if value.fract() == 0.0 && value >= 0.0 { value as u64 } else { u64::MAX }
-            }
-        };
-        RepeatMultiply::new(initial, factor, count)
-            .map_err(|_| format!("times is {}; it must be {}", quote(times), wanted(NAMES[2])))
+        Ok(Row::Input(op::write_input(self.params, &args)))
     }
 
-    fn number(&mut self, name: &str, text: &str) -> Result<f64, String> {
+    /// The value that a cell has.
+    fn value(&mut self, param: &Param, text: &str) -> Result<f64, String> {
+        let Param { name, kind, .. } = param;
+        let is_grouped = text.len() > 4 && matches!(text.as_bytes()[text.len() - 4], b',' | b'.');
+        if is_grouped && self.separator != b',' && matches!(kind, Kind::Integer { .. }) {
+            return Err(format!(
+                "{name} is {}, which may mean a thousand times more: write it without a mark",
+                quote(text)
+            ));
+        }
         let wrong = || {
             let is = if text.is_empty() { "empty".to_owned() } else { quote(text) };
-            format!("{name} is {is}; it must be {}", wanted(name))
+            format!("{name} is {is}; it must be {kind}")
         };
         // Not `inf`, nor `nan`, which the standard library takes.
         if text.is_empty()
@@ -147,7 +148,7 @@ impl Table {
             Some(',') => text.replace(',', ".").parse(),
             _ => text.parse(),
         };
-        value.ok().filter(|value: &f64| value.is_finite()).ok_or_else(wrong)
+        value.ok().filter(|value| kind.takes(*value)).ok_or_else(wrong)
     }
 }
 
@@ -160,30 +161,30 @@ pub(crate) fn separator_said(line: &str) -> Option<u8> {
     (key.trim().eq_ignore_ascii_case("sep") && is_known).then(|| separator[0])
 }
 
-/// The parameter that a cell of a header names.
-pub(crate) fn parameter(cell: &str) -> Option<usize> {
-    NAMES.iter().position(|name| cell.trim().eq_ignore_ascii_case(name))
+/// The place of the parameter that a cell of a header names.
+pub(crate) fn parameter(params: &[Param], cell: &str) -> Option<usize> {
+    let cell = cell.trim();
+    // Two parameters may differ in their case alone.
+    let exact = params.iter().position(|param| param.name == cell);
+    exact.or_else(|| params.iter().position(|param| param.name.eq_ignore_ascii_case(cell)))
 }
 
-fn header(cells: &[String]) -> Result<[usize; 3], Foreign> {
-    let mut places = [None; 3];
+fn header(params: &[Param], cells: &[String]) -> Result<Header, Foreign> {
+    let mut places = [None; PARAMS_MAX];
     for (place, cell) in cells.iter().enumerate() {
-        if let Some(parameter) = parameter(cell)
-            && places[parameter].replace(place).is_some()
+        if let Some(param) = parameter(params, cell)
+            && places[param].replace(place).is_some()
         {
-            return Err(doubled(NAMES[parameter]));
+            return Err(doubled(params[param].name));
         }
     }
-    if let [Some(initial), Some(factor), Some(times)] = places {
-        return Ok([initial, factor, times]);
+    let is_missing =
+        |(param, place): (&Param, &Option<usize>)| place.is_none().then_some(param.name);
+    let missing: Vec<&str> = params.iter().zip(&places).filter_map(is_missing).collect();
+    if !missing.is_empty() {
+        return Err(lacking(params, &missing, cells));
     }
-    let missing: Vec<&str> = NAMES
-        .into_iter()
-        .zip(places)
-        .filter(|(_, at)| at.is_none())
-        .map(|(name, _)| name)
-        .collect();
-    Err(lacking(&missing, cells))
+    Ok(Header { width: cells.len(), places: places.map(Option::unwrap_or_default) })
 }
 
 /// The cells of a record; a quoted one without its quotes.
@@ -231,15 +232,25 @@ fn quoted_cell(text: &str) -> Result<(String, &str), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::line;
     use proptest::prelude::*;
 
+    fn params(op: &str) -> &'static [Param] {
+        op::named(op).unwrap().params()
+    }
+
+    fn multiply(separator: u8) -> Table {
+        Table::new(params("repeat_multiply"), separator)
+    }
+
     fn rows(separator: u8, lines: &[&str]) -> Vec<Result<Row, RowError>> {
-        let mut table = Table::new(separator);
+        let mut table = multiply(separator);
         lines.iter().map(|line| table.read(line.as_bytes())).collect()
     }
 
     fn input(initial: f64, factor: f64, times: u64) -> Result<Row, RowError> {
-        Ok(Row::Input(RepeatMultiply::new(initial, factor, times).unwrap()))
+        let json = format!("{{\"initial\":{initial:?},\"factor\":{factor:?},\"times\":{times}}}");
+        Ok(Row::Input(json))
     }
 
     #[test]
@@ -304,12 +315,41 @@ mod tests {
 
     #[test]
     fn a_right_row_is_shown_as_the_header_has_it() {
-        let mut table = Table::new(b';');
+        let mut table = multiply(b';');
         assert!(table.example().contains("under initial;factor;times"));
         table.read(b"times;initial;factor").unwrap();
         assert_eq!(table.example(), "10;1;1.5");
         table.read(b"3;1,5;2").unwrap();
         assert_eq!(table.example(), "10;1;1,5");
+        let mut wide = multiply(b',');
+        wide.read(b"times,id,initial,factor").unwrap();
+        assert_eq!(wide.example(), "10,1,1.5 under times,initial,factor");
+    }
+
+    #[test]
+    fn one_parameter_is_a_table_of_one_column() {
+        let collatz = |lines: &[&str]| -> Vec<_> {
+            let mut table = Table::new(params("collatz"), b',');
+            lines.iter().map(|line| table.read(line.as_bytes())).collect()
+        };
+        let (nothing, n) = (Ok(Row::Nothing), Ok(Row::Input("{\"n\":27}".to_owned())));
+        assert_eq!(
+            collatz(&["N\r", "27\r", "", "\"27\"", "27.0", "2.7e1"]),
+            [nothing.clone(), n.clone(), nothing.clone(), n.clone(), n.clone(), n.clone()]
+        );
+        assert_eq!(collatz(&["id,n", "a,27"])[1], n);
+        for (row, said) in [
+            ("0", "n is 0; it must be a whole number from 1 to 9007199254740991"),
+            ("x", "n is x; it must be a whole number"),
+            ("9007199254740992", "n is 9007199254740992; it must be"),
+            ("1,5", "it has 2 columns, and the header 1; numbers with a decimal comma"),
+        ] {
+            let Some(Err(RowError::Bad(error))) = collatz(&["n", row]).pop() else {
+                panic!("{row} is taken")
+            };
+            assert!(error.contains(said), "{row}: {error}");
+        }
+        assert_eq!(Table::new(params("collatz"), b',').example(), "27 under n");
     }
 
     proptest! {
@@ -322,9 +362,26 @@ mod tests {
 
         #[test]
         fn no_line_is_too_odd(line in ".{0,40}", separator in prop_oneof![Just(b','), Just(b';'), Just(b'\t')]) {
-            let mut table = Table::new(separator);
-            table.read(b"initial,factor,times").ok();
-            table.read(line.as_bytes()).ok();
+            for op in op::ALL {
+                let mut table = Table::new(op.params(), separator);
+                let names = op.params().iter().map(|param| param.name).collect::<Vec<_>>();
+                table.read(names.join(&char::from(separator).to_string()).as_bytes()).unwrap();
+                table.read(line.as_bytes()).ok();
+                prop_assert!(!table.example().is_empty());
+            }
+        }
+
+        #[test]
+        fn a_row_is_what_its_line_would_be(
+            initial in -1e6..1e6f64, factor in any::<f64>(), times in 0u64..1 << 53,
+        ) {
+            prop_assume!(factor.is_finite());
+            let line = serde_json::json!({"initial": initial, "factor": factor, "times": times});
+            let line = line.to_string();
+            let of_line = line::read(params("repeat_multiply"), line.as_bytes()).unwrap().unwrap();
+            let row = format!("{times};{factor:?};{initial:?}").replace('.', ",");
+            let of_row = rows(b';', &["times;factor;initial", &row]).pop().unwrap();
+            prop_assert_eq!(of_row, Ok(Row::Input(of_line.into_owned())));
         }
     }
 }

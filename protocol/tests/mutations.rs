@@ -1,11 +1,11 @@
-//! Frames and grids as they should be, broken in a hundred thousand ways that follow from a seed.
+//! Frames, grids, inputs and jobs as they should be, broken in a hundred thousand ways that follow from a seed.
 
 mod decoding;
 
 use decoding::CHECKS;
 
 /// What is broken: one of each kind, and what is hard to read.
-const WHOLE: [&str; 34] = [
+const WHOLE: [&str; 46] = [
     r#"{"type":"task","op":"repeat_multiply","task_id":1,"initial":1.0000054,"factor":1.00000043,"times":1000000}"#,
     r#"{"type":"result","task_id":1,"result":1.5372656826974733,"duration_ms":3,"agent":"Mozilla/5.0 (X11; Linux x86_64)"}"#,
     r#"{"type":"task","op":"collatz","task_id":1,"n":27}"#,
@@ -40,6 +40,18 @@ const WHOLE: [&str; 34] = [
     "0..=9007199254740990",
     "1, 2,5e-324",
     "3",
+    r#"{"type":"lease","lease":9,"job":1,"op":"collatz","first":17,"count":3,"grid":{"n":{"from":1.0,"step":1.0,"count":20}},"deadline_ms":10000}"#,
+    r#"{"type":"results","lease":9,"first":3,"results":[111,null,{"a":[true,"b"]}],"errors":{"1":"no"},"duration_ms":2.5,"agent":"Test/1.0"}"#,
+    r#"{"op":"repeat_multiply","grid":{"initial":1,"factor":[1.5,2],"times":"0..100"},"name":"a","priority":-1}"#,
+    r#"{"op":"collatz","axes":{"n":"1..=100"},"priority":null}"#,
+    r#"{"op":"collatz","grid":{"n":[27,97,871,6171,77031,837799]},"name":"the records of their powers of ten"}"#,
+    r#"{"axes":{"times":{"from":0,"step":1,"count":10},"initial":[1.5,-0.0],"factor":1.00000043},"op":"repeat_multiply"}"#,
+    "{\"initial\":1,\"factor\":1.5,\"times\":10}\n\n{\"times\": 1e1, \"initial\": 0.5, \"factor\": -2, \"id\": [7]}\r\n",
+    "[{\"n\":27},\n {\"n\":97.0}]",
+    "{\"n\":27}\n{\"n\":9007199254740991}\n",
+    "initial,factor,times\n1,1.5,10\n2,1.5,11\n",
+    "sep=;\r\ntimes;id;initial;factor\r\n10;\"a;\"\"b\"\"\";1,5;-2\r\n",
+    "n\n27\n97\n",
 ];
 
 /// Pieces of text that matter to a reader.

@@ -30,6 +30,7 @@ pub mod metrics;
 pub mod native;
 mod outbox;
 mod pace;
+mod ranges;
 pub mod scheduler;
 pub mod services;
 pub mod store;

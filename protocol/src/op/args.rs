@@ -180,14 +180,18 @@ mod tests {
         ] {
             assert_eq!(read(input), Ok([1.5, 10.0]), "{input}");
         }
-        for (x, n) in [(-0.0, 0.0), (5e-324, 1.0), (f64::MAX, 9007199254740991.0), (0.1 + 0.2, 7.0)] {
+        for (x, n) in [(-0.0, 0.0), (5e-324, 1.0), (f64::MAX, 9007199254740991.0), (0.1 + 0.2, 7.0)]
+        {
             let mut args = [0.0; PARAMS_MAX];
             (args[0], args[1]) = (x, n);
             let text = write(&PARAMS, &args);
             let mut reader = Reader::new(&PARAMS);
             assert!(reader.scan(&text).is_some(), "{text}");
             assert_eq!(reader.args.map(f64::to_bits), args.map(f64::to_bits), "{text}");
-            assert_eq!(read(&text).map(|args| args.map(f64::to_bits)), Ok([x, n].map(f64::to_bits)));
+            assert_eq!(
+                read(&text).map(|args| args.map(f64::to_bits)),
+                Ok([x, n].map(f64::to_bits))
+            );
         }
     }
 

@@ -44,6 +44,13 @@ impl<'a> Inputs<'a> {
         }
     }
 
+    /// The values of one task's parameters; as they were where its input cannot be read.
+    pub fn args(self, params: &[Param], index: u64, args: &mut Args) {
+        // What is added of an input that cannot be read is not looked at.
+        let aside = &mut Computed::with_capacity(0);
+        self.each(params, index..index + 1, aside, |values, _| *args = *values);
+    }
+
     /// The input of one task as text, in the order of `params`.
     pub fn text(self, params: &[Param], index: u64) -> String {
         match self {

@@ -1,4 +1,5 @@
 use super::*;
+use crate::op;
 use proptest::prelude::*;
 
 const START: Start = Start { index: 0, line: 1 };
@@ -7,13 +8,34 @@ fn json(times: u64) -> String {
     format!("{{\"initial\":1,\"factor\":2,\"times\":{times}}}")
 }
 
-/// Reads a text in pieces of `size` bytes: `times` and line of each input.
-fn read(text: &[u8], size: usize, invalid: Invalid) -> Result<(Vec<(u64, u64)>, Skipped), Refused> {
-    let mut reader = Reader::new(START, invalid);
+fn params(op: &str) -> &'static [Param] {
+    op::named(op).unwrap().params()
+}
+
+/// What was read: the last parameter's value and the line of each input.
+type Seen = Vec<(u64, u64)>;
+
+/// Reads a text in pieces of `size` bytes.
+fn read(text: &[u8], size: usize, invalid: Invalid) -> Result<(Seen, Skipped), Refused> {
+    read_of("repeat_multiply", text, size, invalid)
+}
+
+fn read_of(
+    op: &str,
+    text: &[u8],
+    size: usize,
+    invalid: Invalid,
+) -> Result<(Seen, Skipped), Refused> {
+    let params = params(op);
+    let mut reader = Reader::new(params, START, invalid);
     let mut seen = Vec::new();
     let mut numbers = Numbering::default();
     let mut see = |taken: Taken| {
-        seen.extend(numbers.number(taken).map(|(line, input)| (input.times(), line)));
+        assert_eq!(serde_json::from_str::<Values>(taken.inputs.json()).unwrap(), taken.inputs);
+        let mut inputs = op::Reader::new(params);
+        for (line, input) in numbers.number(&taken) {
+            seen.push((inputs.read(input).unwrap()[params.len() - 1] as u64, line));
+        }
     };
     for piece in text.chunks(size) {
         reader.push(piece)?;
@@ -130,19 +152,60 @@ fn lines_are_skipped_and_counted_and_what_is_foreign_is_refused_all_the_same() {
 
 #[test]
 fn a_text_may_begin_anywhere() {
-    let mut reader = Reader::new(Start { index: 7, line: 20 }, Invalid::Refuse);
+    let mut reader =
+        Reader::new(params("repeat_multiply"), Start { index: 7, line: 20 }, Invalid::Refuse);
     reader.push(format!("\n{}\n{}\n", json(1), json(2)).as_bytes()).unwrap();
     reader.push(b"\nrubbish\n").unwrap_err();
     let taken = reader.take();
     assert_eq!((taken.inputs.len(), &taken.lines[..]), (2, &[LineRun { first: 7, line: 21 }][..]));
 }
 
+#[test]
+fn inputs_of_any_op_are_read() {
+    for text in [
+        "{\"n\":27}\n\n{\"n\": 1, \"id\": 7}\n",
+        "[{\"n\":27},\n{\"m\":1,\"n\":1}]",
+        "n\n27\n1",
+        "id;n\na;27\nb;1\n",
+    ] {
+        for size in 1..=text.len() {
+            let (seen, _) = read_of("collatz", text.as_bytes(), size, Invalid::Refuse).unwrap();
+            assert_eq!(seen.iter().map(|(n, _)| *n).collect::<Vec<_>>(), [27, 1], "{text:?}");
+        }
+    }
+    let mut reader = Reader::new(params("collatz"), START, Invalid::Refuse);
+    reader.push(b"{\"n\":27}\r\n{\"n\":28.0}\n{\"n\":29}").unwrap();
+    reader.end().unwrap();
+    assert_eq!(reader.waiting(), 3);
+    assert_eq!(reader.take().inputs.json(), r#"[{"n":27},{"n":28},{"n":29}]"#);
+    for (text, said) in [
+        (
+            "{\"n\":27}\n{\"n\":0}\n",
+            "Line 2, column 6: \"n\" is 0; it must be a whole number from 1 to 9007199254740991. \
+             It reads {\"n\":0}; an input is {\"n\":27}",
+        ),
+        ("[{\"n\":27},{\"m\":1}]", "Element 2, in line 1, column 17: \"n\" is missing. It reads"),
+        (
+            "n\n27\n1.5",
+            "Line 3: n is 1.5; it must be a whole number from 1 to 9007199254740991. \
+          It reads 1.5; a right row is 27",
+        ),
+        ("27\n", "This is a table without a header"),
+    ] {
+        let refused = read_of("collatz", text.as_bytes(), 5, Invalid::Refuse).unwrap_err();
+        let refused = refused.message("COMMAND");
+        assert!(refused.starts_with(said), "{text:?}: {refused}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_is_too_odd(text in ".{0,60}", size in 1usize..9) {
-        let whole = read(text.as_bytes(), text.len().max(1), Invalid::Refuse);
-        prop_assert_eq!(read(text.as_bytes(), size, Invalid::Refuse), whole);
-        read(text.as_bytes(), size, Invalid::Skip).ok();
+        for op in ["repeat_multiply", "collatz"] {
+            let whole = read_of(op, text.as_bytes(), text.len().max(1), Invalid::Refuse);
+            prop_assert_eq!(read_of(op, text.as_bytes(), size, Invalid::Refuse), whole);
+            read_of(op, text.as_bytes(), size, Invalid::Skip).ok();
+        }
     }
 
     #[test]

@@ -3,16 +3,19 @@
 
 use std::fmt::{Debug, Display};
 use tequio_protocol::grid::{Axis, Grid};
+use tequio_protocol::job_text::{self, JobError};
 use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX, NAME_CHARS_MAX};
 use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage, Task, WorkerMessage};
-use tequio_protocol::op::{PARAMS_MAX, Reader};
+use tequio_protocol::op::{self, Op, PARAMS_MAX};
 use tequio_protocol::piece::{Piece, PieceResults};
+use tequio_protocol::reader::{Invalid, Reader, Refused, Start};
+use tequio_protocol::values::Values;
 
 /// A function of this module: whether the bytes could be read.
 pub(crate) type Check = fn(&[u8]) -> bool;
 
 /// All of them.
-pub(crate) const CHECKS: [Check; 4] = [worker_message, server_message, axis, grid];
+pub(crate) const CHECKS: [Check; 6] = [worker_message, server_message, axis, grid, inputs, job];
 
 /// A frame that a worker sent.
 pub(crate) fn worker_message(bytes: &[u8]) -> bool {
@@ -25,7 +28,7 @@ pub(crate) fn server_message(bytes: &[u8]) -> bool {
     match &message {
         Some(ServerMessage::Lease(lease)) => check_lease(lease),
         Some(ServerMessage::Task(Task { op, input, .. })) => {
-            Reader::new(op.params()).read(input).expect("the op takes a task's input");
+            op::Reader::new(op.params()).read(input).expect("the op takes a task's input");
             check_piece(&Piece::of_one(*op, input));
         }
         _ => {}
@@ -55,6 +58,58 @@ pub(crate) fn grid(bytes: &[u8]) -> bool {
         check_grid(grid);
     }
     grid.is_some()
+}
+
+/// A text of inputs, of any op.
+pub(crate) fn inputs(bytes: &[u8]) -> bool {
+    op::ALL.iter().filter(|op| inputs_of(**op, bytes)).count() > 0
+}
+
+fn inputs_of(op: &dyn Op, bytes: &[u8]) -> bool {
+    let (inputs, read) = read_inputs(op, [bytes]);
+    assert_eq!(read_inputs(op, bytes.chunks(61)), (inputs.clone(), read.clone()), "in pieces");
+    if let Err(refused) = &read {
+        assert!(!refused.message("COMMAND").is_empty());
+    }
+    if inputs.is_empty() {
+        return false;
+    }
+    let lines = inputs.iter().collect::<Vec<_>>().join("\n");
+    let again = read_inputs(op, [lines.as_bytes()]);
+    assert_eq!(again, (inputs, Ok(())), "what was read is read as it is");
+    read.is_ok()
+}
+
+fn read_inputs<'a>(
+    op: &dyn Op,
+    pieces: impl IntoIterator<Item = &'a [u8]>,
+) -> (Values, Result<(), Refused>) {
+    let mut reader = Reader::new(op.params(), Start { index: 0, line: 1 }, Invalid::Refuse);
+    let pushed = pieces.into_iter().try_for_each(|piece| reader.push(piece));
+    let read = pushed.and_then(|()| reader.end());
+    let inputs = reader.take().inputs;
+    let mut values = op::Reader::new(op.params());
+    assert!(inputs.iter().all(|input| values.read(input).is_ok()), "its op takes it: {inputs:?}");
+    drop(values);
+    (inputs, read)
+}
+
+/// A job of a grid.
+pub(crate) fn job(bytes: &[u8]) -> bool {
+    match job_text::read(bytes) {
+        Ok(job) => {
+            check_grid(&job.grid);
+            let op = job.op.known().expect("a job's op is known");
+            assert_eq!(job.grid.check(op.params()), Ok(()));
+            assert_eq!(job_text::read(write_json(&job).as_bytes()), Ok(job));
+            true
+        }
+        Err(error) => {
+            let (JobError::Json(said) | JobError::Job { said, .. } | JobError::Op(said)) = &error;
+            assert!(!said.is_empty() || matches!(error, JobError::Op(_)));
+            false
+        }
+    }
 }
 
 fn check<T: PartialEq + Debug, E: Display + Debug>(
@@ -98,7 +153,10 @@ fn check_lease(lease: &Lease) {
             LeaseInputs::List(inputs.slice(inputs.len() - 1..inputs.len()))
         }
     };
-    check_piece(&Piece { op: lease.op, first: end - 1, count: 1, inputs: last });
+    let op = lease.op;
+    let input = lease.inputs.from(lease.first).text(op.params(), end - 1);
+    assert!(serde_json::from_str::<serde::de::IgnoredAny>(&input).is_ok(), "{input}");
+    check_piece(&Piece { op, first: end - 1, count: 1, inputs: last });
 }
 
 /// A piece of one task travels to a slot and comes to one outcome, which travels back.
@@ -116,7 +174,6 @@ fn check_grid(grid: &Grid) {
     assert!((1..=PARAMS_MAX).contains(&grid.axes().len()));
     assert!(grid.axes().all(|(name, _)| (1..=NAME_CHARS_MAX).contains(&name.chars().count())));
     for index in [0, grid.total() / 2, grid.total() - 1] {
-        let mut values = grid.values(index);
-        assert!(values.all(|value| value.is_finite()), "task {index} of {grid:?}");
+        assert!(grid.values(index).all(f64::is_finite), "task {index} of {grid:?}");
     }
 }

@@ -11,7 +11,7 @@ use crate::connection::Peer;
 use crate::store::StoreError;
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::values::Values;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 /// What happens.
@@ -67,7 +67,7 @@ pub(super) enum Report {
     StoreFails(Option<String>),
     InputsRead {
         lease: LeaseId,
-        inputs: Result<Vec<RepeatMultiply>, StoreError>,
+        inputs: Result<Values, StoreError>,
     },
     /// A job cannot be written to; so many outcomes of it that were taken are lost.
     SetAside {

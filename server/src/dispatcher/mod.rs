@@ -13,7 +13,7 @@ mod writer;
 
 pub use feed::{Telling, Watch};
 pub use outgoing::{Outbox, Outgoing};
-pub use reactor::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled};
+pub use reactor::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled, WelcomeTask};
 
 use crate::connection::Peer;
 use crate::metrics::Metrics;
@@ -35,8 +35,8 @@ use tequio_protocol::limits::{
     GRIDS_BYTES_MAX, JOBS_MAX, SOCKET_READ_BUFFER_BYTES, WRITE_ROOM_WAIT, WRITES_WAITING_KIB_MAX,
 };
 use tequio_protocol::message::WorkerMessage;
-use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tracing::error;
@@ -132,10 +132,10 @@ impl Ended {
 pub type Started = Result<(Dispatcher, Ended), StoreError>;
 
 impl Dispatcher {
-    /// Starts the task and the store's thread. `welcome` is the input of the task that everyone
-    /// gets on connecting; `trust` decides what is believed of workers.
+    /// Starts the task and the store's thread. `welcome` is the task that everyone gets
+    /// on connecting; `trust` decides what is believed of workers.
     pub async fn start(
-        welcome: Option<RepeatMultiply>,
+        welcome: Option<WelcomeTask>,
         store: Arc<dyn Store>,
         metrics: Arc<Metrics>,
         trust: impl Into<Trust>,
@@ -307,10 +307,10 @@ impl Dispatcher {
         &self,
         id: JobId,
         first: u64,
-        inputs: Vec<RepeatMultiply>,
+        inputs: Values,
         lines: Vec<LineRun>,
     ) -> Result<(), ChangeError> {
-        let bytes = size_of_val(&*inputs) + size_of_val(&*lines);
+        let bytes = inputs.bytes() + size_of_val(&*lines);
         let inputs = NewInputs { job: id, first, inputs: Arc::new(inputs), lines };
         self.write(bytes, |reply| Write::AppendInputs(inputs, reply)).await
     }
@@ -341,12 +341,12 @@ impl Dispatcher {
         &self,
         id: JobId,
         first: u64,
-        inputs: impl Into<Arc<Vec<RepeatMultiply>>>,
+        inputs: impl Into<Arc<Values>>,
         lines: Vec<LineRun>,
         is_open: bool,
     ) -> Result<(), ChangeError> {
         let inputs = inputs.into();
-        let bytes = size_of_val(&**inputs) + size_of_val(&*lines);
+        let bytes = inputs.bytes() + size_of_val(&*lines);
         let total = first + inputs.len() as u64;
         let inputs = NewInputs { job: id, first, inputs, lines };
         let grow = |reply| Change::Grow { job: id, total, is_open, reply };
@@ -435,7 +435,7 @@ impl Dispatcher {
 /// The KiB that a message needs room for, if it is a large one.
 fn large_kib(message: &FromWorker) -> Option<u32> {
     let FromWorker::Message(WorkerMessage::Results(results)) = message else { return None };
-    let bytes = results.results.bytes();
+    let bytes = results.outcomes.bytes();
     let kib = bytes.min(DISPATCHER_EVENTS_BYTES_MAX).div_ceil(1024) as u32;
     (bytes > SOCKET_READ_BUFFER_BYTES).then_some(kib)
 }

@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc as sync_mpsc};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{DISPATCHER_BATCH, DISPATCHER_QUESTIONS};
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::values::Values;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -200,7 +200,7 @@ impl State {
     fn inputs_read(
         &mut self,
         lease: LeaseId,
-        inputs: Result<Vec<RepeatMultiply>, StoreError>,
+        inputs: Result<Values, StoreError>,
         now: Now,
     ) {
         match inputs {

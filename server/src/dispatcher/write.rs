@@ -5,8 +5,8 @@ use crate::store::{NewJob, Recording, StoreError, StoredJob};
 use std::sync::Arc;
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 /// The answer to one write.
@@ -37,7 +37,7 @@ pub(super) enum Write {
 pub(super) struct NewInputs {
     pub(super) job: JobId,
     pub(super) first: u64,
-    pub(super) inputs: Arc<Vec<RepeatMultiply>>,
+    pub(super) inputs: Arc<Values>,
     pub(super) lines: Vec<LineRun>,
 }
 

@@ -1,21 +1,17 @@
-//! What is believed of what workers say. Results are claims, and so are failures: some of the first
+//! What is believed of what workers say. Outcomes are claims, and so are failures: some of the first
 //! are computed again, drawn after they came, and all of the second, where the server can.
 
 use super::intervals::count;
 use super::job::Job;
 use super::{Inputs, Mode};
+use crate::ranges::push_joined;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::fmt;
 use std::ops::Range;
 use tequio_protocol::limits::{AUDIT_EVERY_MAX, AUDITED_FIRST, AUDITED_MIN, REFUTED_MAX};
-use tequio_protocol::number::Number;
-use tequio_protocol::numbers::Numbers;
-use tequio_protocol::op::Op;
-
-/// How far a plain client's result may lie from ours, relatively: browsers' own `Math.pow` and
-/// the C libraries under other languages differ from each other in the last bits.
-pub const PLAIN_TOLERANCE: f64 = 1e-12;
+use tequio_protocol::op::{Audits, Exactness, Op, PARAMS_MAX};
+use tequio_protocol::outcome::Outcomes;
 
 /// What a server goes by when it judges what workers say.
 #[derive(Clone)]
@@ -51,16 +47,19 @@ impl fmt::Debug for Trust {
 }
 
 impl Failures {
-    /// What the server itself comes to, where a task is said to have no result.
-    pub(super) fn refute(self, job: &Job, inputs: Option<&Inputs>, index: u64) -> Option<Number> {
-        if self == Failures::Believed {
-            return None;
-        }
-        match job.spec.op {
-            Op::RepeatMultiply => inputs.map(|inputs| inputs.compute(index)),
-            // It may never end here either.
-            #[cfg(feature = "test-ops")]
-            Op::Misbehave => None,
+    /// What the server itself comes to, where a block is said to have no outcome.
+    pub(super) fn refute(
+        self,
+        job: &Job,
+        inputs: Option<&Inputs>,
+        block: &Range<u64>,
+    ) -> Option<Outcomes> {
+        match (self, job.spec.op.audits()) {
+            (Failures::Judged, Audits::OnTheSpot) => {
+                inputs.map(|inputs| inputs.compute(job.spec.op, block))
+            }
+            // It would take long, or may never end here either.
+            (Failures::Judged, Audits::OnThreads | Audits::Never) | (Failures::Believed, _) => None,
         }
     }
 }
@@ -109,131 +108,154 @@ impl Credit {
 pub(super) enum Verdict {
     /// Nothing was found wrong.
     Right {
-        /// Results that were computed again.
+        /// Blocks that were computed again.
         audited: u64,
     },
-    /// A result is wrong.
+    /// An outcome is wrong.
     Wrong(Wrong),
 }
 
-/// A wrong result.
+/// A wrong outcome.
 pub(super) struct Wrong {
     pub(super) index: u64,
-    pub(super) got: Number,
+    /// As people read it.
+    pub(super) got: String,
     /// What was found right of the same message, where all of it was audited.
     pub(super) right: Vec<Range<u64>>,
 }
 
-/// Which results of a message are audited, of those that are new: duplicates and what is settled
-/// already cannot be recorded, and must not thin the audit.
+/// Which blocks of a message are audited, of those that are new: duplicates and what is settled
+/// already cannot be recorded, and must not thin the audit. Neighbours are joined.
 ///
 /// One is drawn in each stretch of as many neighbours as it is to be one of, so each has the same
-/// chance, also in a message of one result; lies that lie together are found sooner.
-fn draw(random: &mut StdRng, credit: Credit, fresh: &[Range<u64>], mode: Mode) -> Vec<u64> {
-    let tasks: u64 = fresh.iter().map(count).sum();
+/// chance, also in a message of one block; lies that lie together are found sooner.
+pub(super) fn draw(
+    random: &mut StdRng,
+    credit: Credit,
+    fresh: &[Range<u64>],
+    block: u64,
+    mode: Mode,
+) -> Vec<Range<u64>> {
+    let blocks_in = |run: &Range<u64>| count(run).div_ceil(block);
+    let blocks: u64 = fresh.iter().map(blocks_in).sum();
     let every = match mode {
         Mode::Plain => 1,
-        Mode::Lease => credit.audited_every().min((tasks / AUDITED_MIN).max(1)),
+        Mode::Lease => credit.audited_every().min((blocks / AUDITED_MIN).max(1)),
     };
     if every == 1 {
-        return fresh.iter().cloned().flatten().collect();
+        return fresh.to_vec();
     }
-    let mut drawn = Vec::with_capacity((tasks / every + 1) as usize);
+    let mut drawn = Vec::with_capacity((blocks / every + 1) as usize);
     let mut runs = fresh.iter();
     let (mut run, mut passed) = (0..0, 0);
-    for stretch in (0..tasks).step_by(every as usize) {
+    for stretch in (0..blocks).step_by(every as usize) {
         let place = stretch + random.random_range(0..every);
-        if place >= tasks {
+        if place >= blocks {
             break;
         }
-        while place >= passed + count(&run) {
-            passed += count(&run);
-            run = runs.next().cloned().unwrap_or(0..tasks);
+        while place >= passed + blocks_in(&run) {
+            passed += blocks_in(&run);
+            run = runs.next().cloned().unwrap_or(0..blocks * block);
         }
-        drawn.push(run.start + (place - passed));
+        let first = run.start + (place - passed) * block;
+        push_joined(&mut drawn, first..(first + block).min(run.end));
     }
     drawn
 }
 
-/// Results of a message beside what they are computed of.
+/// Outcomes of a message beside what they are computed of.
 pub(super) struct Claims<'a> {
+    pub(super) op: &'static dyn Op,
+    pub(super) block: u64,
     pub(super) first: u64,
-    pub(super) results: &'a Numbers,
+    pub(super) outcomes: &'a Outcomes,
     pub(super) inputs: &'a Inputs,
     pub(super) mode: Mode,
 }
 
 impl Claims<'_> {
-    /// Computes some of the new results again, and believes the others for it.
-    pub(super) fn judge(
-        &self,
-        random: &mut StdRng,
-        credit: Credit,
-        fresh: &[Range<u64>],
-    ) -> Verdict {
-        let drawn = draw(random, credit, fresh, self.mode);
-        let Some((index, got)) = self.find_wrong(&drawn, fresh) else {
-            return Verdict::Right { audited: drawn.len() as u64 };
+    /// Computes what was `drawn` of what is `fresh` again, and believes the others for it.
+    pub(super) fn judge(&self, drawn: &[Range<u64>], fresh: &[Range<u64>]) -> Verdict {
+        let Some(index) = self.find_wrong(drawn) else {
+            let audited = drawn.iter().map(|run| count(run).div_ceil(self.block)).sum();
+            return Verdict::Right { audited };
         };
         // Of one that lies from the first on nothing is lost: what was audited is known to be right.
-        let is_all = drawn.len() as u64 == fresh.iter().map(count).sum::<u64>();
-        let right = if is_all { self.find_right(&drawn) } else { Vec::new() };
-        Verdict::Wrong(Wrong { index, got, right })
+        let right = if drawn == fresh { self.find_right(drawn) } else { Vec::new() };
+        Verdict::Wrong(Wrong { index, got: self.show(index), right })
     }
 
     /// The tasks that the message is about.
     pub(super) fn range(&self) -> Range<u64> {
-        self.first..self.first.saturating_add(self.results.len() as u64)
+        self.first..self.first.saturating_add(self.outcomes.len())
     }
 
     /// What it says of some of them.
-    pub(super) fn results_of(&self, tasks: &Range<u64>) -> Numbers {
-        let place = |index: u64| (index - self.first) as usize;
-        self.results.slice(place(tasks.start)..place(tasks.end))
+    pub(super) fn outcomes_of(&self, tasks: &Range<u64>) -> Outcomes {
+        self.outcomes.slice(self.place(tasks.start)..self.place(tasks.end))
     }
 
-    /// A result that is wrong, with its index: one that was drawn, or a new one that is not finite and
-    /// must be.
-    fn find_wrong(&self, drawn: &[u64], fresh: &[Range<u64>]) -> Option<(u64, Number)> {
-        let mut compute = Op::RepeatMultiply.computer();
-        let mut is_wrong = |index: &u64| {
-            !self.is_right(*index, Number(compute(&self.inputs.of(*index))))
-                // A second time, by itself: nobody is turned away for a bit that flipped here.
-                && !self.is_right(*index, self.inputs.compute(*index))
-        };
-        let impossible = || {
-            let indices = self.results.not_finite().map(|place| self.first + place as u64);
-            let mut new = indices.filter(|index| fresh.iter().any(|run| run.contains(index)));
-            new.find(|index| self.inputs.of(*index).is_surely_finite())
-        };
-        let index = drawn.iter().copied().find(|index| is_wrong(index)).or_else(impossible)?;
-        Some((index, self.result(index)))
+    /// A new outcome that cannot be, whatever its task is.
+    pub(super) fn find_impossible(&self, fresh: &[Range<u64>]) -> Option<Wrong> {
+        let mut new = fresh.iter().cloned().flatten();
+        let index = new.find(|index| {
+            let args = &mut || {
+                let mut values = [0.0; PARAMS_MAX];
+                self.inputs.as_op().args(self.op.params(), *index, &mut values);
+                values
+            };
+            self.op.is_impossible(self.outcomes.get(self.place(*index)), args)
+        })?;
+        Some(Wrong { index, got: self.show(index), right: Vec::new() })
     }
 
-    /// Those of some indices, which ascend, whose results are right.
-    fn find_right(&self, indices: &[u64]) -> Vec<Range<u64>> {
+    /// A task of these runs whose outcome is wrong.
+    fn find_wrong(&self, runs: &[Range<u64>]) -> Option<u64> {
+        runs.iter().find_map(|run| {
+            let index = self.find_other(run, &self.inputs.compute(self.op, run))?;
+            // A second time: nobody is turned away for a bit that flipped here.
+            let again = self.block_of(index, run);
+            self.find_other(&again, &self.inputs.compute(self.op, &again))
+        })
+    }
+
+    /// The block of a task that lies in a run of whole blocks.
+    fn block_of(&self, index: u64, run: &Range<u64>) -> Range<u64> {
+        let first = index - index % self.block;
+        first..(first + self.block).min(run.end)
+    }
+
+    /// A task of these whose outcome is not ours.
+    pub(super) fn find_other(&self, tasks: &Range<u64>, ours: &Outcomes) -> Option<u64> {
+        let how = match self.mode {
+            Mode::Plain => Exactness::Close,
+            Mode::Lease => Exactness::Exact,
+        };
+        let claimed = |index: u64| self.outcomes.get(self.place(index));
+        let mut both = tasks.clone().zip(ours.iter());
+        both.find(|(index, ours)| !self.op.agrees(*ours, claimed(*index), how)).map(|it| it.0)
+    }
+
+    /// The blocks of these runs whose outcomes are right.
+    fn find_right(&self, runs: &[Range<u64>]) -> Vec<Range<u64>> {
         let mut right: Vec<Range<u64>> = Vec::new();
-        for &index in indices {
-            if !self.is_right(index, self.inputs.compute(index)) {
-                continue;
-            }
-            match right.last_mut().filter(|run| run.end == index) {
-                Some(run) => run.end += 1,
-                None => right.push(index..index + 1),
+        for run in runs {
+            for first in run.clone().step_by(self.block as usize) {
+                let block = self.block_of(first, run);
+                if self.find_other(&block, &self.inputs.compute(self.op, &block)).is_none() {
+                    push_joined(&mut right, block);
+                }
             }
         }
         right
     }
 
-    fn result(&self, index: u64) -> Number {
-        self.results.get((index - self.first) as usize)
+    fn place(&self, index: u64) -> usize {
+        (index - self.first) as usize
     }
 
-    fn is_right(&self, index: u64, expected: Number) -> bool {
-        match self.mode {
-            Mode::Lease => self.result(index).same_bits(expected),
-            Mode::Plain => self.result(index).is_close(expected, PLAIN_TOLERANCE),
-        }
+    pub(super) fn show(&self, index: u64) -> String {
+        self.outcomes.get(self.place(index)).show()
     }
 }
 
@@ -247,7 +269,8 @@ mod tests {
     }
 
     fn drawn(credit: Credit, fresh: &[Range<u64>]) -> Vec<u64> {
-        draw(&mut StdRng::seed_from_u64(7), credit, fresh, Mode::Lease)
+        let runs = draw(&mut StdRng::seed_from_u64(7), credit, fresh, 1, Mode::Lease);
+        runs.into_iter().flatten().collect()
     }
 
     #[test]
@@ -262,7 +285,7 @@ mod tests {
             assert_eq!(drawn(credit(1 << 30), &[7..7 + tasks]), Vec::from_iter(7..7 + tasks));
         }
         let mut random = StdRng::seed_from_u64(7);
-        let mut next = || draw(&mut random, credit(1 << 30), &message, Mode::Lease);
+        let mut next = || draw(&mut random, credit(1 << 30), &message, 1, Mode::Lease);
         assert_ne!(next(), next(), "from message to message");
     }
 
@@ -272,12 +295,29 @@ mod tests {
         let mut random = StdRng::seed_from_u64(7);
         let mut seen = BTreeSet::new();
         for _ in 0..2000 {
-            let drawn = draw(&mut random, credit(1 << 30), &fresh, Mode::Lease);
+            let drawn = draw(&mut random, credit(1 << 30), &fresh, 1, Mode::Lease);
+            let drawn: Vec<u64> = drawn.into_iter().flatten().collect();
             assert!(drawn.is_sorted() && (6..=7).contains(&drawn.len()), "{drawn:?}");
             seen.extend(drawn);
         }
         assert_eq!(seen, fresh.iter().cloned().flatten().collect());
         assert_eq!(drawn(credit(1 << 30), &[]), [0; 0]);
+    }
+
+    #[test]
+    fn whole_blocks_are_audited_each_with_the_same_chance() {
+        // The last block of a job is short.
+        let fresh = [64..128, 256..1000];
+        let mut random = StdRng::seed_from_u64(7);
+        let mut seen = BTreeSet::new();
+        for _ in 0..2000 {
+            let drawn = draw(&mut random, credit(1 << 30), &fresh, 64, Mode::Lease);
+            for run in drawn {
+                assert!(run.start % 64 == 0 && (run.end % 64 == 0 || run.end == 1000), "{run:?}");
+                seen.extend(run);
+            }
+        }
+        assert_eq!(seen, fresh.iter().cloned().flatten().collect());
     }
 
     #[test]

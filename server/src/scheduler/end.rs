@@ -21,7 +21,7 @@ impl Scheduler {
         if let Some(job) = self.jobs.remove(&id)
             && job.is_ready
         {
-            self.ready.remove(&job.place(id));
+            self.ready.remove(job.skill, &job.place(id));
         }
         self.sessions.forget_job(id);
         let mut late = Vec::new();
@@ -58,15 +58,10 @@ impl Scheduler {
         for lease in self.workers.get(&id)?.leases.clone() {
             self.give_back(lease);
         }
+        self.leave_queues(id);
         let worker = self.workers.remove(&id)?;
-        if let Some(demand) = worker.demand {
-            self.waiting.remove(&(demand, worker.turn, id));
-        }
         if let Some(until) = worker.rests_until {
             self.resting.remove(&(until, id));
-        }
-        if worker.is_able {
-            self.able.remove(worker.origin);
         }
         Some(worker)
     }

@@ -2,7 +2,7 @@
 
 use super::job::Job;
 use super::worker::Worker;
-use super::{JobSpec, Mode, Origin, Scheduler, SessionId};
+use super::{JobSpec, Mode, Origin, Scheduler, SessionId, Skills};
 use rand::RngExt;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, WorkerId};
@@ -29,27 +29,28 @@ impl Scheduler {
         self.refresh_job(id);
     }
 
-    /// Enters a worker, which is lent something from now on.
+    /// Enters a worker, which is lent from now on what it has the skills for.
     pub fn add_worker(
         &mut self,
         id: WorkerId,
         origin: Origin,
         mode: Mode,
+        skills: Skills,
         slots: u32,
         now: Duration,
     ) {
         let rests_until = self.suspects.rest(origin, now);
-        let worker = Worker { rests_until, ..Worker::new(origin, mode, slots, self.turn) };
+        let worker = Worker { rests_until, ..Worker::new(origin, mode, skills, slots, self.turn) };
         self.resting.extend(rests_until.map(|until| (until, id)));
         self.workers.insert(id, worker);
         self.refresh_worker(id);
     }
 
-    /// A worker has said hello: from now on it takes leases. What it holds it keeps.
-    pub fn set_mode(&mut self, id: WorkerId, mode: Mode) {
+    /// A worker has said hello: from now on it takes leases of what it knows. What it holds it keeps.
+    pub fn set_lease_mode(&mut self, id: WorkerId, skills: Skills) {
         if let Some(worker) = self.workers.get_mut(&id) {
-            worker.mode = mode;
-            self.refresh_worker(id);
+            worker.mode = Mode::Lease;
+            self.set_skills(id, skills);
         }
     }
 
@@ -74,18 +75,19 @@ impl Scheduler {
         &mut self,
         id: WorkerId,
         origin: Origin,
+        skills: Skills,
         slots: u32,
         session: SessionId,
         now: Duration,
     ) -> Option<WorkerId> {
         let (was, memory) = self.sessions.resume(session, now)?;
         if !self.has_worker(id) {
-            self.add_worker(id, origin, Mode::Lease, slots, now);
+            self.add_worker(id, origin, Mode::Lease, skills, slots, now);
         }
         if memory.credit.accepted > 0 {
             self.wake(id);
         }
-        self.set_mode(id, Mode::Lease);
+        self.set_lease_mode(id, skills);
         self.workers.get_mut(&id)?.memory.resume(memory);
         self.set_slots(id, slots);
         Some(was)

@@ -47,7 +47,8 @@ impl Scheduler {
         let held: usize = self.workers.values().map(|worker| worker.leases.len()).sum();
         assert_eq!(held, self.leases.len());
         let able = self.workers.values().filter(|worker| worker.is_able).count();
-        assert_eq!((able, able), (self.able.workers, self.able.at.values().sum()));
+        assert_eq!(able, self.able.workers());
+        self.able.assert_consistent();
         self.assert_holding_consistent();
     }
 

@@ -1,12 +1,13 @@
 //! One job: which of its tasks are where, and which come next.
 
-use super::able::Able;
+use super::able::{Able, AbleFor};
 use super::copies::Copies;
 use super::holders::Holders;
+use super::intervals::count;
 use super::lease::Lease;
 use super::slab_map::SlabMap;
 use super::worker::Worker;
-use super::{Intervals, JobSpec, Mode, Origin};
+use super::{Intervals, JobSpec, Mode, Origin, Skills};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
@@ -18,9 +19,12 @@ use tequio_protocol::limits::{
 #[derive(Debug)]
 pub(super) struct Job {
     pub(super) spec: JobSpec,
+    /// What computing it takes.
+    pub(super) skill: Skills,
     pub(super) pending: Intervals,
-    /// Tasks that failed and wait for another attempt.
+    /// Blocks that failed and wait for another attempt, by their first tasks.
     pub(super) retry: BTreeSet<u64>,
+    /// Of blocks that failed, by their first tasks.
     pub(super) attempts: BTreeMap<u64, Attempts>,
     /// What is out.
     pub(super) copies: Copies,
@@ -31,7 +35,7 @@ pub(super) struct Job {
     pub(super) is_ready: bool,
 }
 
-/// Who has tried a task, and where.
+/// Who has tried a block, and where.
 #[derive(Debug, Default)]
 pub(super) struct Attempts {
     by: Vec<(WorkerId, Origin)>,
@@ -41,8 +45,10 @@ impl Job {
     /// A job that waits behind those that were served in an earlier turn.
     pub(super) fn new(spec: JobSpec, turn: u64) -> Job {
         let pending = spec.settled.missing_in(&(0..spec.total)).into_iter().collect();
+        let skill = Skills::of(spec.op);
         Job {
             spec,
+            skill,
             pending,
             retry: BTreeSet::new(),
             attempts: BTreeMap::new(),
@@ -54,16 +60,46 @@ impl Job {
         }
     }
 
+    /// The block that begins with the task `first`.
+    pub(super) fn block(&self, first: u64) -> Range<u64> {
+        first..first.saturating_add(self.spec.block).min(self.spec.total)
+    }
+
+    /// Whether these tasks, which it has, are whole blocks.
+    pub(super) fn are_blocks(&self, tasks: &Range<u64>) -> bool {
+        let is_edge = |index: u64| index.is_multiple_of(self.spec.block);
+        is_edge(tasks.start) && (is_edge(tasks.end) || tasks.end == self.spec.total)
+    }
+
+    /// The blocks of which these tasks are made, in order.
+    pub(super) fn blocks_in(&self, tasks: &Range<u64>) -> impl Iterator<Item = Range<u64>> + '_ {
+        tasks.clone().step_by(self.spec.block as usize).map(|first| self.block(first))
+    }
+
     /// Has `total` tasks from now on, if that is more than it has.
     pub(super) fn grow(&mut self, total: u64) {
         self.pending.insert(self.spec.total..total);
         self.spec.total = self.spec.total.max(total);
     }
 
+    /// Whether a worker can compute it. A plain client takes single tasks.
+    pub(super) fn is_for(&self, worker: &Worker) -> bool {
+        let takes_blocks = worker.mode == Mode::Lease || self.spec.block == 1;
+        takes_blocks && worker.skills.has_some_of(self.skill)
+    }
+
     /// Whether something of it may be lent.
     pub(super) fn has_work(&self) -> bool {
-        let has_pending = !self.pending.is_empty() || !self.retry.is_empty();
+        let has_pending = self.next_pending(1).is_some() || !self.retry.is_empty();
         has_pending && !self.spec.is_paused
+    }
+
+    /// The first pending tasks, at most so many. More may come to the last block of a job that may grow.
+    fn next_pending(&self, count_max: u64) -> Option<Range<u64>> {
+        let front = self.pending.front(count_max.max(self.spec.block))?;
+        let is_short = self.spec.is_open && front.end == self.spec.total;
+        let end = if is_short { front.end - front.end % self.spec.block } else { front.end };
+        (front.start < end).then_some(front.start..end)
     }
 
     /// Its place among the jobs that have work: by priority, and then by turns.
@@ -76,8 +112,8 @@ impl Job {
     }
 
     pub(super) fn lent(&self) -> u64 {
-        let elsewhere = self.spec.settled.len() + self.pending.len() + self.retry.len() as u64;
-        self.spec.total - elsewhere
+        let to_retry = self.retry.iter().map(|first| count(&self.block(*first))).sum::<u64>();
+        self.spec.total - (self.spec.settled.len() + self.pending.len() + to_retry)
     }
 
     /// Seconds a task: the worker's own, or else what others have shown.
@@ -85,8 +121,14 @@ impl Job {
         worker.memory.speeds.get(id).map(|speed| speed.task_s).or(self.task_s)
     }
 
-    /// How many tasks the worker's next lease of this job has, where leases have so many out.
+    /// How many tasks the worker's next lease of this job has, where leases have so many out: whole blocks,
+    /// at least one.
     pub(super) fn size_for(&self, worker: &Worker, id: JobId, tasks_out: u64) -> u64 {
+        let size = self.size_wanted(worker, id, tasks_out);
+        (size - size % self.spec.block).max(self.spec.block)
+    }
+
+    fn size_wanted(&self, worker: &Worker, id: JobId, tasks_out: u64) -> u64 {
         if worker.mode == Mode::Plain {
             return 1;
         }
@@ -94,7 +136,7 @@ impl Job {
         let aim = (LEASE_TARGET.as_secs_f64() / task_s) as u64;
         let count_max = worker.memory.speeds.get(id).map_or(LEASE_GROWTH, |speed| speed.count_max);
         let size = aim.min(count_max).min(self.spec.lease_tasks_max);
-        size.min(worker.share()).min(worker.room(tasks_out)).max(1)
+        size.min(worker.share()).min(worker.room(tasks_out))
     }
 
     /// How many times longer than for others a worker has for these tasks: more for each attempt
@@ -104,7 +146,7 @@ impl Job {
         RETRY_PATIENCE_FACTOR.saturating_pow(attempts.max().unwrap_or(0) as u32)
     }
 
-    /// Takes a task for a worker that others have failed, and it has not. Such tasks are lent one by
+    /// Takes a block for a worker that others have failed, and it has not. Such blocks are lent one by
     /// one, so it has one of them at a time: the others would wait for the network meanwhile.
     pub(super) fn pop_retry(
         &mut self,
@@ -122,13 +164,14 @@ impl Job {
             return None;
         }
         let mut candidates = self.retry.iter().take(GRANT_SCAN_MAX).copied();
-        let index = candidates.find(|index| self.attempts[index].may_try(id, workers, able))?;
-        self.retry.remove(&index);
-        Some(index..index + 1)
+        let able = able.with(self.skill);
+        let first = candidates.find(|first| self.attempts[first].may_try(id, workers, able))?;
+        self.retry.remove(&first);
+        Some(self.block(first))
     }
 
     pub(super) fn pop_pending(&mut self, count_max: u64) -> Option<Range<u64>> {
-        let range = self.pending.front(count_max)?;
+        let range = self.next_pending(count_max)?;
         self.pending.remove(range.clone());
         Some(range)
     }
@@ -142,7 +185,7 @@ impl Job {
     ) -> (Range<u64>, Option<LeaseId>) {
         let first = range.start;
         if self.retry.remove(&first) {
-            return (first..first + 1, None);
+            return (self.block(first), None);
         }
         if !self.pending.contains(first) {
             return (range, Some(original));
@@ -156,20 +199,20 @@ impl Job {
     pub(super) fn put_back(&mut self, tasks: Range<u64>) {
         let tried: Vec<u64> = self.attempts.range(tasks.clone()).map(|(index, _)| *index).collect();
         self.pending.insert(tasks);
-        for index in tried {
-            self.retry_later(index);
+        for first in tried {
+            self.retry_later(first);
         }
     }
 
-    /// A pending task waits for others than those that have tried it.
-    pub(super) fn retry_later(&mut self, index: u64) {
-        self.pending.remove(index..index + 1);
-        self.retry.insert(index);
+    /// A pending block waits for others than those that have tried it.
+    pub(super) fn retry_later(&mut self, first: u64) {
+        self.pending.remove(self.block(first));
+        self.retry.insert(first);
     }
 
-    /// One more has not computed a task. Says whether that was the last attempt.
-    pub(super) fn add_attempt(&mut self, index: u64, worker: WorkerId, origin: Origin) -> bool {
-        let attempts = self.attempts.entry(index).or_default();
+    /// One more has not computed a block. Says whether that was the last attempt.
+    pub(super) fn add_attempt(&mut self, first: u64, worker: WorkerId, origin: Origin) -> bool {
+        let attempts = self.attempts.entry(first).or_default();
         attempts.by.push((worker, origin));
         attempts.by.len() >= TASK_ATTEMPTS_MAX
     }
@@ -195,7 +238,13 @@ impl Attempts {
     }
 
     /// Whether a worker is to try it next: first others are to, at other addresses, where there are any.
-    fn may_try(&self, id: WorkerId, workers: &SlabMap<WorkerId, Worker>, able: &Able) -> bool {
+    fn may_try(
+        &self,
+        id: WorkerId,
+        workers: &SlabMap<WorkerId, Worker>,
+        able: Option<&AbleFor>,
+    ) -> bool {
+        let Some(able) = able else { return true };
         let worker = &workers[&id];
         let is_able = |id: &WorkerId| workers.get(id).is_some_and(|worker| worker.is_able);
         let places: BTreeSet<Origin> = self.by.iter().map(|(_, origin)| *origin).collect();

@@ -3,66 +3,68 @@
 use super::audit::{Claims, Wrong};
 use super::lease::Lease;
 use super::worker::Worker;
-use super::{Accepted, Mode, Refusal, RefusalReason, Scheduler};
+use super::{Accepted, By, Mode, Refusal, RefusalReason, Scheduler, Skills};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{STRIKES_MAX, TASK_ERROR_CHARS_MAX};
-use tequio_protocol::number::Number;
-use tequio_protocol::outcome::Outcome;
+use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::text::printable;
 
 impl Scheduler {
-    /// A worker says that it could not compute the task at its lease's front. Where the server can, its
-    /// result is recorded, and the failure is held against the worker. Else others try: an error is the
-    /// outcome after `TASK_ATTEMPTS_MAX` attempts, of several workers and addresses where there are any.
+    /// A worker says that it could not compute the block that begins with the task `first`, at its lease's
+    /// front. Where the server can, its outcomes are recorded, and the failure is held against a worker that
+    /// should have been able to. Else others try: an error is the outcome after `TASK_ATTEMPTS_MAX` attempts,
+    /// of several workers and addresses where there are any.
     pub fn failed(
         &mut self,
         worker: WorkerId,
         lease: LeaseId,
-        index: u64,
+        first: u64,
         error: &str,
         now: Duration,
     ) -> Result<Accepted, Refusal> {
-        let range = index..index.saturating_add(1);
-        let held = self.find(worker, lease, Some(&range))?;
+        let held = self.find_block(worker, lease, first)?;
         self.mark_alive(worker);
         let job_id = held.job;
         let duplicate = Accepted { duplicates: 1, ..Accepted::default() };
+        let Some(job) = self.jobs.get_mut(&job_id) else { return Ok(Accepted::default()) };
+        let block = job.block(first);
+        let (skill, is_settled) = (job.skill, job.spec.settled.covers(&block));
         let Some(front) = self.leases.get(&lease).map(|lease| lease.rest.start) else {
             // Of a lease that is over, what comes behind it may still count.
-            self.advance(worker, lease, range.end, now);
+            self.advance(worker, lease, block.end, now);
             return Ok(duplicate);
         };
-        if front != index {
+        if front != first {
             return Ok(duplicate);
         }
-        let Some(job) = self.jobs.get_mut(&job_id) else { return Ok(Accepted::default()) };
-        if job.spec.settled.contains(index) {
-            self.advance(worker, lease, range.end, now);
+        if is_settled {
+            self.advance(worker, lease, block.end, now);
             return Ok(Accepted { job: Some(job_id), ..duplicate });
         }
-        let refuted = self.failures.refute(job, held.inputs.as_ref(), index);
-        let outcome = match refuted {
-            Some(number) => {
-                if self.has_failed_too_often(worker) {
-                    let reason = RefusalReason::Refuted { lease, index, number };
-                    return Err(self.send_away(worker, reason, now));
-                }
-                Some(Outcome::Result(number))
-            }
-            None => self.add_attempt(job_id, worker, index, error),
+        let refuted = self.failures.refute(job, held.inputs.as_ref(), &block);
+        if let Some(ours) = refuted.as_ref().filter(|ours| ours.failed() == 0)
+            && self.has_failed_too_often(worker, skill)
+        {
+            let result = ours.get(0).show();
+            let reason = RefusalReason::Refuted { lease, index: first, result };
+            return Err(self.send_away(worker, reason, now));
+        }
+        let outcomes = match refuted {
+            Some(ours) => Some((ours, By::Server)),
+            None => self.add_attempt(job_id, worker, &block, error).map(|it| (it, By::Worker)),
         };
-        let accepted = match outcome {
-            Some(outcome) => {
-                let accepted = self.settle_failed(job_id, index, outcome);
-                self.advance(worker, lease, range.end, now);
+        let accepted = match outcomes {
+            Some((outcomes, by)) => {
+                let accepted = self.settle_failed(job_id, &block, outcomes, by);
+                self.advance(worker, lease, block.end, now);
                 self.revoke_settled(job_id, held.original);
                 accepted
             }
             None => {
-                self.advance(worker, lease, range.end, now);
-                self.back_to_pending(job_id, held.original, range);
+                self.advance(worker, lease, block.end, now);
+                self.back_to_pending(job_id, held.original, block);
                 Accepted { job: Some(job_id), ..Accepted::default() }
             }
         };
@@ -70,21 +72,30 @@ impl Scheduler {
         Ok(accepted)
     }
 
-    fn has_failed_too_often(&mut self, id: WorkerId) -> bool {
-        self.workers.get_mut(&id).is_some_and(|worker| worker.memory.credit.add_refuted())
+    /// Counts a failure that the server has refuted, and says whether that is one too many. A plain client does
+    /// not say what it can compute: one that fails what it never did is not lent that any more.
+    fn has_failed_too_often(&mut self, id: WorkerId, skill: Skills) -> bool {
+        let Some(worker) = self.workers.get_mut(&id) else { return false };
+        if worker.mode == Mode::Plain && !worker.shown.has_some_of(skill) {
+            let others = worker.skills.without(skill);
+            self.set_skills(id, others);
+            return false;
+        }
+        worker.memory.credit.add_refuted()
     }
 
-    /// One more has not computed a task. Gives its outcome, if that was the last attempt.
+    /// One more has not computed a block. Gives its outcomes, if that was the last attempt.
     fn add_attempt(
         &mut self,
         job: JobId,
         worker: WorkerId,
-        index: u64,
+        block: &Range<u64>,
         error: &str,
-    ) -> Option<Outcome> {
+    ) -> Option<Outcomes> {
         let origin = self.workers.get(&worker)?.origin;
-        let is_last = self.jobs.get_mut(&job)?.add_attempt(index, worker, origin);
-        is_last.then(|| Outcome::Error { error: printable(error, TASK_ERROR_CHARS_MAX) })
+        let is_last = self.jobs.get_mut(&job)?.add_attempt(block.start, worker, origin);
+        let error = printable(error, TASK_ERROR_CHARS_MAX);
+        is_last.then(|| block.clone().map(|_| Outcome::Error(error.as_str())).collect())
     }
 
     /// A worker in plain mode will not answer the one task of its lease, present or past, and did not
@@ -109,13 +120,17 @@ impl Scheduler {
             // Others have it, or it is settled.
             return Accepted::default();
         }
+        let block = job.block(index);
         let mut accepted = Accepted { job: Some(id), ..Accepted::default() };
-        if let Some(outcome) = self.add_attempt(id, worker, index, error) {
+        if let Some(errors) = self.add_attempt(id, worker, &block, error) {
             let refuted = self
                 .jobs
                 .get(&id)
-                .and_then(|job| self.failures.refute(job, inputs.as_ref(), index));
-            accepted = self.settle_failed(id, index, refuted.map_or(outcome, Outcome::Result));
+                .and_then(|job| self.failures.refute(job, inputs.as_ref(), &block));
+            accepted = match refuted {
+                Some(ours) => self.settle_failed(id, &block, ours, By::Server),
+                None => self.settle_failed(id, &block, errors, By::Worker),
+            };
         } else if let Some(job) = self.jobs.get_mut(&id).filter(|_| is_pending) {
             job.retry_later(index);
         }
@@ -129,8 +144,24 @@ impl Scheduler {
         self.workers.values().any(|worker| worker.mode == Mode::Plain && is_late(worker))
     }
 
+    /// As [`Scheduler::find`], where an answer is about the block that begins with the task `first`.
+    fn find_block(
+        &mut self,
+        worker: WorkerId,
+        id: LeaseId,
+        first: u64,
+    ) -> Result<Lease, Refusal> {
+        let job = self.find(worker, id, None)?.job;
+        let block = match self.jobs.get(&job) {
+            Some(job) if first < job.spec.total => job.block(first),
+            _ => first..first.saturating_add(1),
+        };
+        self.find(worker, id, Some(&block))
+    }
+
     /// The worker's own copy of a lease of its, present or past; where an answer is about `range`,
-    /// only if that is not empty, lies within the lease and leaves nothing out at its front.
+    /// only if that is not empty, lies within the lease, is of whole blocks and leaves nothing out at its
+    /// front.
     pub(super) fn find(
         &mut self,
         worker_id: WorkerId,
@@ -154,7 +185,8 @@ impl Scheduler {
             // What a lost connection took with it is missing at the front.
             let is_lost = memory.is_some_and(|memory| memory.is_lost(id));
             let is_gap = lease.leaves_out(range) && !is_lost;
-            if is_gap || !lease.has_had(range) {
+            let are_blocks = self.jobs.get(&lease.job).is_none_or(|job| job.are_blocks(range));
+            if is_gap || !lease.has_had(range) || !are_blocks {
                 let reason = RefusalReason::OutOfShape {
                     lease: id,
                     front: lease.rest.start,
@@ -179,7 +211,7 @@ impl Scheduler {
         now: Duration,
     ) -> Refusal {
         let is_late = !self.leases.contains_key(&lease);
-        let outcomes = |run: &Range<u64>| claims.results_of(run).into();
+        let outcomes = |run: &Range<u64>| claims.outcomes_of(run);
         let saved = self.settle(held.job, &claims.range(), wrong.right, outcomes);
         let refusal = self.wrong(worker, lease, wrong.index, wrong.got, now);
         self.revoke_done(held.job, held, is_late);
@@ -193,7 +225,7 @@ impl Scheduler {
         id: WorkerId,
         lease: LeaseId,
         index: u64,
-        got: Number,
+        got: String,
         now: Duration,
     ) -> Refusal {
         let reason = RefusalReason::Wrong { lease, index, got };

@@ -2,7 +2,7 @@
 
 use super::intervals::count;
 use super::lease::{Lease, deadline_after};
-use super::{Grant, Inputs, Scheduler};
+use super::{Grant, Inputs, Scheduler, Skills};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
@@ -19,11 +19,16 @@ impl Scheduler {
     fn grant_pending(&mut self, now: Duration) -> Option<Grant> {
         let (workers, jobs, leases) = (&self.workers, &mut self.jobs, &self.leases);
         let (able, out) = (&self.able, self.tasks_out);
-        let mut waiting = self.waiting.iter().map(|(_, _, worker)| *worker).take(GRANT_SCAN_MAX);
+        let waiting = self.waiting.with(self.ready.skills());
+        let mut waiting = waiting.map(|(_, _, worker)| worker).take(GRANT_SCAN_MAX);
         let (worker, job, range) = waiting.find_map(|worker| {
-            let mut ready = self.ready.iter().map(|(_, _, job)| *job).take(GRANT_SCAN_MAX);
+            let ready = self.ready.with(workers[&worker].skills);
+            let mut ready = ready.map(|(_, _, job)| job).take(GRANT_SCAN_MAX);
             ready.find_map(|id| {
                 let job = jobs.get_mut(&id)?;
+                if !job.is_for(&workers[&worker]) {
+                    return None;
+                }
                 let range = job
                     .pop_retry(worker, workers, leases, able)
                     .or_else(|| job.pop_pending(job.size_for(&workers[&worker], id, out)));
@@ -36,7 +41,12 @@ impl Scheduler {
     /// When nothing is pending, an idle worker gets a copy of the oldest lease that may have one:
     /// of its tail, since its holder goes on from the front.
     fn grant_copy(&mut self, now: Duration) -> Option<Grant> {
-        let idle: Vec<WorkerId> = self.idle().take(GRANT_SCAN_MAX).collect();
+        if self.idle(self.waiting.skills()).next().is_none() {
+            return None;
+        }
+        let wanted = self.jobs.values().filter(|job| !job.spec.is_paused);
+        let skills = wanted.map(|job| job.skill).fold(Skills::default(), Skills::with);
+        let idle: Vec<WorkerId> = self.idle(skills).take(GRANT_SCAN_MAX).collect();
         if idle.is_empty() {
             return None;
         }
@@ -62,6 +72,9 @@ impl Scheduler {
 
     fn copy_for(&self, worker_id: WorkerId, id: JobId, original: LeaseId) -> Option<Range<u64>> {
         let (job, worker) = (&self.jobs[&id], &self.workers[&worker_id]);
+        if !job.is_for(worker) {
+            return None;
+        }
         let group = || job.copies.of(original).iter().map(|lease| &self.leases[lease]);
         if group().any(|lease| lease.worker == worker_id) {
             return None;
@@ -70,7 +83,10 @@ impl Scheduler {
         let rest = group().map(|lease| lease.rest.clone()).max_by_key(count)?;
         let unsettled = job.spec.settled.missing_in(&rest).pop()?;
         let size = job.size_for(worker, id, self.tasks_out).min(count(&unsettled));
-        let range = unsettled.end - size..unsettled.end;
+        // Of whole blocks, of which the last may be short.
+        let start = (unsettled.end - size).next_multiple_of(job.spec.block);
+        let last = (unsettled.end - 1) - (unsettled.end - 1) % job.spec.block;
+        let range = start.min(last)..unsettled.end;
         let mut attempts = job.attempts.range(range.clone());
         let has_failed = attempts.any(|(_, attempts)| attempts.has(worker_id));
         (!has_failed && !worker.is_late_with(id, &range)).then_some(range)
@@ -87,7 +103,9 @@ impl Scheduler {
         let first = |of| BTreeSet::iter(of).filter(is_handed_out).take(GRANT_SCAN_MAX);
         let held: Vec<LeaseId> =
             first(&self.stalled).chain(first(&self.newcomers)).copied().collect();
-        let idle: Vec<WorkerId> = self.idle().take(GRANT_SCAN_MAX).collect();
+        let skills = held.iter().map(|lease| self.jobs[&self.leases[lease].job].skill);
+        let skills = skills.fold(Skills::default(), Skills::with);
+        let idle: Vec<WorkerId> = self.idle(skills).take(GRANT_SCAN_MAX).collect();
         let mut pairs =
             idle.iter().flat_map(|worker| held.iter().map(move |lease| (*worker, *lease)));
         let (worker, lease) = pairs.find(|(worker, lease)| self.may_take_over(*worker, *lease))?;
@@ -106,6 +124,7 @@ impl Scheduler {
             job.copies.of(lease.original).iter().any(|of| self.leases[of].worker == worker_id);
         let has_failed = job.attempts.get(&front).is_some_and(|tried| tried.has(worker_id));
         lease.is_sent
+            && job.is_for(worker)
             && !(is_newcomers && worker.is_newcomer())
             && !(has_copy || has_failed || worker.is_late_with(lease.job, &lease.rest))
     }

@@ -55,6 +55,7 @@ mod past;
 mod queues;
 mod sessions;
 mod settle;
+mod skills;
 mod slab_map;
 mod speeds;
 mod suspects;
@@ -63,20 +64,21 @@ mod tests;
 mod worker;
 
 pub use crate::bounds::Origin;
-pub use audit::{Failures, PLAIN_TOLERANCE, Trust};
+pub use audit::{Failures, Trust};
 pub use intervals::Intervals;
 pub use sessions::SessionId;
+pub use skills::Skills;
 
 use able::Able;
 use ids_hash::IdMap;
 use job::Job;
 use lease::Lease;
 use past::LateInputs;
+use queues::{Ready, Waiting};
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 use sessions::Sessions;
 use slab_map::SlabMap;
-use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
@@ -84,18 +86,21 @@ use std::time::Duration;
 use suspects::Suspects;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::number::Number;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::op::{self, Computed, Op};
 use tequio_protocol::outcome::Outcomes;
-use worker::{Demand, Worker};
+use tequio_protocol::values::Values;
+use worker::Worker;
 
 /// A job, as the scheduler needs to know it.
 #[derive(Clone, Debug)]
 pub struct JobSpec {
     /// What is computed.
-    pub op: Op,
+    pub op: &'static dyn Op,
     /// Tasks that it has.
     pub total: u64,
+    /// Tasks in a block, a power of two. Blocks are what is lent, tried again, answered, audited and settled;
+    /// the last one may be shorter. While a job may grow, a short one is not lent.
+    pub block: u64,
     /// Higher ones come first; equal ones share the workers in turn.
     pub priority: i32,
     /// The most tasks of one lease.
@@ -111,7 +116,7 @@ pub struct JobSpec {
 /// How a worker takes its tasks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mode {
-    /// One task at a time; its results may differ by [`PLAIN_TOLERANCE`].
+    /// One task at a time; its results may be somewhat off, as its own language computes them.
     Plain,
     /// Leases; its results must match to the bit.
     Lease,
@@ -126,7 +131,7 @@ pub struct Grant {
     pub job: JobId,
     /// To whom.
     pub worker: WorkerId,
-    /// Which tasks, at least one.
+    /// Which tasks: whole blocks, at least one.
     pub range: Range<u64>,
     /// Until when.
     pub deadline: Duration,
@@ -144,21 +149,23 @@ pub enum Inputs {
         /// The first task.
         first: u64,
         /// One a task.
-        inputs: Arc<[RepeatMultiply]>,
+        inputs: Arc<Values>,
     },
 }
 
 impl Inputs {
-    /// What task `index` comes to.
-    fn compute(&self, index: u64) -> Number {
-        Number(self.of(index).compute())
+    /// What these tasks come to.
+    fn compute(&self, op: &'static dyn Op, tasks: &Range<u64>) -> Outcomes {
+        let mut computed = Computed::with_capacity(intervals::count(tasks) as usize);
+        op.compute(tasks.clone(), self.as_op(), &mut computed);
+        computed.into_outcomes()
     }
 
-    /// The input of task `index`.
-    fn of(&self, index: u64) -> RepeatMultiply {
+    /// As an op takes them.
+    pub fn as_op(&self) -> op::Inputs<'_> {
         match self {
-            Inputs::Grid(grid) => grid.input(index),
-            Inputs::List { first, inputs } => inputs[(index - first) as usize],
+            Inputs::Grid(grid) => op::Inputs::Grid(grid),
+            Inputs::List { first, inputs } => op::Inputs::List { first: *first, inputs },
         }
     }
 }
@@ -207,9 +214,9 @@ pub enum RefusalReason {
     #[error("lease {lease} is {front}..{end} now, and this is about {first}..{last}")]
     OutOfShape { lease: LeaseId, front: u64, end: u64, first: u64, last: u64 },
     #[error("the result of task {index} is not {got}")]
-    Wrong { lease: LeaseId, index: u64, got: Number },
-    #[error("task {index} has not failed: its result is {number}")]
-    Refuted { lease: LeaseId, index: u64, number: Number },
+    Wrong { lease: LeaseId, index: u64, got: String },
+    #[error("task {index} has not failed: its result is {result}")]
+    Refuted { lease: LeaseId, index: u64, result: String },
 }
 
 /// A lease that its worker did not answer in time.
@@ -247,10 +254,8 @@ pub struct Scheduler {
     tasks_out: u64,
     /// Counts grants: who was served longest ago has the lowest.
     turn: u64,
-    /// Jobs that have something to hand out, the next one first.
-    ready: BTreeSet<(Reverse<i32>, u64, JobId)>,
-    /// Workers that may be lent more: those with an idle slot first, then by turns.
-    waiting: BTreeSet<(Demand, u64, WorkerId)>,
+    ready: Ready,
+    waiting: Waiting,
     deadlines: BTreeSet<(Duration, LeaseId)>,
     /// Leases that are out for longer than their time because their workers say that they go on, by
     /// when that was over; and those for which it is by now.
@@ -284,8 +289,8 @@ impl Scheduler {
             next_lease: first_lease,
             tasks_out: 0,
             turn: 0,
-            ready: BTreeSet::new(),
-            waiting: BTreeSet::new(),
+            ready: Ready::default(),
+            waiting: Waiting::default(),
             deadlines: BTreeSet::new(),
             kept: BTreeSet::new(),
             stalled: BTreeSet::new(),

@@ -8,7 +8,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{LATE_INPUTS_BYTES_MAX, SESSION_INPUTS_BYTES_MAX};
-use tequio_protocol::op::RepeatMultiply;
 
 /// A lease that ended.
 #[derive(Debug)]
@@ -155,16 +154,12 @@ impl Past {
         self.open.as_ref().and_then(|lease| lease.inputs.as_ref())
     }
 
-    /// Tasks whose inputs are in memory for this lease alone; a grid is its job's.
-    pub(super) fn inputs_kept(&self) -> usize {
+    /// Bytes of inputs that are in memory for this lease alone; a grid is its job's.
+    pub(super) fn inputs_bytes(&self) -> usize {
         match self.inputs() {
-            Some(Inputs::List { inputs, .. }) => inputs.len(),
+            Some(Inputs::List { inputs, .. }) => inputs.bytes(),
             Some(Inputs::Grid(_)) | None => 0,
         }
-    }
-
-    pub(super) fn inputs_bytes(&self) -> usize {
-        self.inputs_kept() * size_of::<RepeatMultiply>()
     }
 
     /// What it takes in memory.

@@ -1,8 +1,78 @@
-//! Which jobs and workers wait: each is put where its state says that it belongs.
+//! Which jobs and workers wait: each is put where its state says that it belongs, among those of the same
+//! op, or of the same skills. There are few of these, and each queue is in order.
 
 use super::Scheduler;
+use super::Skills;
 use super::worker::Demand;
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, btree_set};
+use std::iter::Peekable;
 use tequio_protocol::ids::{JobId, WorkerId};
+
+/// Jobs that have something to hand out, the next one first: by priority, and then by turns.
+pub(super) type Ready = Queues<(Reverse<i32>, u64, JobId)>;
+
+/// Workers that may be lent more: those with an idle slot first, then by turns.
+pub(super) type Waiting = Queues<(Demand, u64, WorkerId)>;
+
+/// Queues by skills; none is empty.
+#[derive(Debug)]
+pub(super) struct Queues<T> {
+    of: BTreeMap<Skills, BTreeSet<T>>,
+    skills: Skills,
+}
+
+impl<T> Default for Queues<T> {
+    fn default() -> Queues<T> {
+        Queues { of: BTreeMap::new(), skills: Skills::default() }
+    }
+}
+
+impl<T: Ord + Copy> Queues<T> {
+    pub(super) fn insert(&mut self, skills: Skills, entry: T) {
+        self.of.entry(skills).or_default().insert(entry);
+        self.skills = self.skills.with(skills);
+    }
+
+    pub(super) fn remove(&mut self, skills: Skills, entry: &T) {
+        let Some(queue) = self.of.get_mut(&skills) else { return };
+        queue.remove(entry);
+        if queue.is_empty() {
+            self.of.remove(&skills);
+            self.skills = self.of.keys().copied().fold(Skills::default(), Skills::with);
+        }
+    }
+
+    /// All skills that somebody waits with.
+    pub(super) fn skills(&self) -> Skills {
+        self.skills
+    }
+
+    /// Those that have some of these skills, all in one order.
+    pub(super) fn with(&self, skills: Skills) -> Merged<'_, T> {
+        let with_some = self.of.iter().filter(move |(with, _)| with.has_some_of(skills));
+        Merged { queues: with_some.map(|(_, queue)| queue.iter().peekable()).collect() }
+    }
+}
+
+/// What is in several queues, in one order.
+pub(super) struct Merged<'a, T> {
+    queues: Vec<Peekable<btree_set::Iter<'a, T>>>,
+}
+
+impl<T: Ord + Copy> Iterator for Merged<'_, T> {
+    type Item = T;
+
+    fn next(&mut self) -> Option<T> {
+        if let [only] = &mut self.queues[..] {
+            return only.next().copied();
+        }
+        let heads = self.queues.iter_mut().enumerate();
+        let heads = heads.filter_map(|(place, queue)| Some((**queue.peek()?, place)));
+        let (_, place) = heads.min()?;
+        self.queues[place].next().copied()
+    }
+}
 
 impl Scheduler {
     /// Puts a job where its state says that it belongs.
@@ -12,9 +82,9 @@ impl Scheduler {
         if is_ready != job.is_ready {
             job.is_ready = is_ready;
             if is_ready {
-                self.ready.insert(job.place(id));
+                self.ready.insert(job.skill, job.place(id));
             } else {
-                self.ready.remove(&job.place(id));
+                self.ready.remove(job.skill, &job.place(id));
             }
         }
     }
@@ -26,18 +96,38 @@ impl Scheduler {
         let demand = worker.demand_now(leases_out, tasks_out);
         if demand != worker.demand {
             if let Some(old) = worker.demand {
-                self.waiting.remove(&(old, worker.turn, id));
+                self.waiting.remove(worker.skills, &(old, worker.turn, id));
             }
             if let Some(new) = demand {
-                self.waiting.insert((new, worker.turn, id));
+                self.waiting.insert(worker.skills, (new, worker.turn, id));
             }
             worker.demand = demand;
         }
         let is_able = worker.is_able_now();
         match (std::mem::replace(&mut worker.is_able, is_able), is_able) {
-            (false, true) => self.able.add(worker.origin),
-            (true, false) => self.able.remove(worker.origin),
+            (false, true) => self.able.add(worker.origin, worker.skills),
+            (true, false) => self.able.remove(worker.origin, worker.skills),
             _ => {}
+        }
+    }
+
+    /// A worker can compute something else than it could.
+    pub(super) fn set_skills(&mut self, id: WorkerId, skills: Skills) {
+        self.leave_queues(id);
+        if let Some(worker) = self.workers.get_mut(&id) {
+            worker.skills = skills;
+            self.refresh_worker(id);
+        }
+    }
+
+    /// A worker is in no queue, until it is refreshed.
+    pub(super) fn leave_queues(&mut self, id: WorkerId) {
+        let Some(worker) = self.workers.get_mut(&id) else { return };
+        if let Some(demand) = worker.demand.take() {
+            self.waiting.remove(worker.skills, &(demand, worker.turn, id));
+        }
+        if std::mem::take(&mut worker.is_able) {
+            self.able.remove(worker.origin, worker.skills);
         }
     }
 
@@ -45,14 +135,14 @@ impl Scheduler {
     pub(super) fn move_turn(&mut self, job_id: JobId, worker_id: WorkerId) {
         if let Some(job) = self.jobs.get_mut(&job_id) {
             if job.is_ready {
-                self.ready.remove(&job.place(job_id));
+                self.ready.remove(job.skill, &job.place(job_id));
                 job.is_ready = false;
             }
             job.turn = self.turn;
         }
         if let Some(worker) = self.workers.get_mut(&worker_id) {
             if let Some(demand) = worker.demand.take() {
-                self.waiting.remove(&(demand, worker.turn, worker_id));
+                self.waiting.remove(worker.skills, &(demand, worker.turn, worker_id));
             }
             worker.turn = self.turn;
         }
@@ -60,11 +150,11 @@ impl Scheduler {
         self.refresh_worker(worker_id);
     }
 
-    /// Workers with an idle slot, those first that have shown something.
-    pub(super) fn idle(&self) -> impl Iterator<Item = WorkerId> {
+    /// Workers with an idle slot that can compute some of these, those first that have shown something.
+    pub(super) fn idle(&self, skills: Skills) -> impl Iterator<Item = WorkerId> {
         let is_idle = |demand: Demand| matches!(demand, Demand::Idle | Demand::IdleNewcomer);
-        let idle = self.waiting.iter().take_while(move |(demand, _, _)| is_idle(*demand));
-        idle.map(|(_, _, worker)| *worker)
+        let idle = self.waiting.with(skills).take_while(move |(demand, _, _)| is_idle(*demand));
+        idle.map(|(_, _, worker)| worker)
     }
 
     /// A worker need not wait for a lease any more.
@@ -74,5 +164,29 @@ impl Scheduler {
             self.resting.remove(&(until, id));
             self.refresh_worker(id);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn queues_of_several_skills_are_one_in_order() {
+        let [one, other] = ["repeat_multiply", "collatz"].map(|name| Skills::named([name]));
+        let mut queues = Queues::default();
+        for (skills, entry) in [(one, 3), (other, 1), (one.with(other), 2), (one, 5), (other, 4)] {
+            queues.insert(skills, entry);
+        }
+        let of = |queues: &Queues<i32>, skills| queues.with(skills).collect::<Vec<_>>();
+        assert_eq!(of(&queues, one.with(other)), [1, 2, 3, 4, 5]);
+        assert_eq!(of(&queues, one), [2, 3, 5]);
+        assert_eq!(of(&queues, Skills::default()), [0; 0]);
+        for entry in [1, 4] {
+            queues.remove(other, &entry);
+        }
+        queues.remove(one.with(other), &2);
+        assert_eq!(queues.skills(), one);
+        assert_eq!(of(&queues, other), [0; 0]);
     }
 }

@@ -145,8 +145,8 @@ impl Sessions {
         self.kept.len()
     }
 
-    pub(super) fn inputs_kept(&self) -> usize {
+    pub(super) fn inputs_bytes(&self) -> usize {
         let leases = self.kept.iter().flat_map(|kept| kept.memory.all());
-        leases.map(|past| past.inputs_kept()).sum()
+        leases.map(|past| past.inputs_bytes()).sum()
     }
 }

@@ -1,43 +1,51 @@
 //! Settling: results that are accepted, and what follows for their leases and workers.
 
-use super::audit::{Claims, Verdict};
+use super::audit::{Claims, Verdict, draw};
 use super::intervals::count;
 use super::lease::Lease;
 use super::speeds::{TASK_S_MIN, blend};
-use super::{Accepted, By, Mode, Refusal, Scheduler};
+use super::{Accepted, By, Mode, Refusal, Scheduler, Skills};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::numbers::Numbers;
-use tequio_protocol::outcome::{Outcome, Outcomes};
+use tequio_protocol::outcome::Outcomes;
 
 impl Scheduler {
-    /// Takes results of a lease, from its front. `duration` is how long the worker says that it
-    /// computed these.
+    /// Takes outcomes of a lease, from its front: whole blocks. `duration` is how long the worker says that
+    /// it computed these.
     pub fn results(
         &mut self,
         worker: WorkerId,
         lease: LeaseId,
         first: u64,
-        results: Numbers,
+        mut outcomes: Outcomes,
         duration: Option<Duration>,
         now: Duration,
     ) -> Result<Accepted, Refusal> {
-        let range = first..first.saturating_add(results.len() as u64);
+        let range = first..first.saturating_add(outcomes.len());
         let held = self.find(worker, lease, Some(&range))?;
         let Some(inputs) = held.inputs.as_ref().filter(|_| !held.is_refused) else {
             self.mark_alive(worker);
             self.advance(worker, lease, range.end, now);
             return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
         };
-        let (mode, credit) = (self.workers[&worker].mode, self.workers[&worker].memory.credit);
-        let job = held.job;
-        let fresh = match self.jobs.get(&job) {
-            Some(job) => job.spec.settled.missing_in(&range),
-            None => Vec::new(),
+        let Some(job) = self.jobs.get(&held.job) else {
+            self.mark_alive(worker);
+            self.advance(worker, lease, range.end, now);
+            return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
         };
-        let claims = Claims { first, results: &results, inputs, mode };
-        let audited = match claims.judge(&mut self.random, credit, &fresh) {
+        let (mode, credit) = (self.workers[&worker].mode, self.workers[&worker].memory.credit);
+        let (op, block, skill) = (job.spec.op, job.spec.block, job.skill);
+        let fresh = job.spec.settled.missing_in(&range);
+        let claims = Claims { op, block, first, outcomes: &outcomes, inputs, mode };
+        let verdict = match claims.find_impossible(&fresh) {
+            Some(wrong) => Verdict::Wrong(wrong),
+            None => {
+                let drawn = draw(&mut self.random, credit, &fresh, block, mode);
+                claims.judge(&drawn, &fresh)
+            }
+        };
+        let audited = match verdict {
             Verdict::Right { audited } => audited,
             Verdict::Wrong(wrong) => {
                 return Err(self.refuse_results(worker, lease, &held, &claims, wrong, now));
@@ -46,26 +54,26 @@ impl Scheduler {
         self.mark_alive(worker);
         if !fresh.is_empty() {
             self.measure(worker, &held, count(&range), duration, now);
-            self.add_credit(worker, audited, fresh.iter().map(count).sum());
+            self.add_credit(worker, skill, audited, fresh.iter().map(count).sum());
         }
         let is_late = !self.leases.contains_key(&lease);
         // A plain client's bits are its browser's; ours are everybody's.
-        let mut results = match mode {
-            Mode::Plain => range.clone().map(|index| inputs.compute(index)).collect(),
-            Mode::Lease => results,
-        };
-        let accepted = self.settle(job, &range, fresh, |gap| {
+        if mode == Mode::Plain {
+            outcomes = inputs.compute(op, &range);
+        }
+        let accepted = self.settle(held.job, &range, fresh, |gap| {
             let place = |index: u64| (index - first) as usize;
-            results.take(place(gap.start)..place(gap.end)).into()
+            outcomes.take(place(gap.start)..place(gap.end))
         });
         self.advance(worker, lease, range.end, now);
-        self.revoke_done(job, &held, is_late && !accepted.fresh.is_empty());
+        self.revoke_done(held.job, &held, is_late && !accepted.fresh.is_empty());
         Ok(accepted)
     }
 
     /// A worker has shown something, and may be lent more.
-    fn add_credit(&mut self, id: WorkerId, audited: u64, accepted: u64) {
+    fn add_credit(&mut self, id: WorkerId, skill: Skills, audited: u64, accepted: u64) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
+        worker.shown = worker.shown.with(skill);
         let (was_newcomer, had_all) = (worker.is_newcomer(), worker.may_hold_all());
         worker.memory.credit.audited += audited;
         worker.memory.credit.add_accepted(accepted);
@@ -117,12 +125,16 @@ impl Scheduler {
         Accepted { job: Some(id), fresh: runs, duplicates, by: By::Worker }
     }
 
-    /// Settles a task that is not settled, and that a worker has failed.
-    pub(super) fn settle_failed(&mut self, id: JobId, index: u64, outcome: Outcome) -> Accepted {
-        let by = if outcome.is_error() { By::Worker } else { By::Server };
-        let range = index..index + 1;
-        let outcomes = |_: &Range<u64>| [outcome.clone()].into_iter().collect();
-        let accepted = self.settle(id, &range, vec![range.clone()], outcomes);
+    /// Settles a block that is not settled, and that a worker has failed.
+    pub(super) fn settle_failed(
+        &mut self,
+        id: JobId,
+        block: &Range<u64>,
+        outcomes: Outcomes,
+        by: By,
+    ) -> Accepted {
+        let whole = vec![block.clone()];
+        let accepted = self.settle(id, block, whole, |_| outcomes.clone());
         Accepted { by, ..accepted }
     }
 

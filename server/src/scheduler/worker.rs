@@ -2,7 +2,7 @@
 //! and speeds are claims.
 
 use super::memory::Memory;
-use super::{Mode, Origin};
+use super::{Mode, Origin, Skills};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
@@ -23,6 +23,10 @@ const LEASES_UNSHARED: usize = 2 * LEASES_PER_SLOT as usize;
 pub(super) struct Worker {
     pub(super) origin: Origin,
     pub(super) mode: Mode,
+    /// What it can compute; changed by `set_skills` only.
+    pub(super) skills: Skills,
+    /// What it has computed rightly.
+    pub(super) shown: Skills,
     pub(super) slots: u32,
     /// Those that it holds, the oldest first.
     pub(super) leases: Vec<LeaseId>,
@@ -54,10 +58,18 @@ pub(super) enum Demand {
 
 impl Worker {
     /// A worker that waits behind those that were served in an earlier turn.
-    pub(super) fn new(origin: Origin, mode: Mode, slots: u32, turn: u64) -> Worker {
+    pub(super) fn new(
+        origin: Origin,
+        mode: Mode,
+        skills: Skills,
+        slots: u32,
+        turn: u64,
+    ) -> Worker {
         Worker {
             origin,
             mode,
+            skills,
+            shown: Skills::default(),
             slots,
             leases: Vec::new(),
             tasks_held: 0,

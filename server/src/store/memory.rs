@@ -2,18 +2,18 @@
 
 use super::{
     Around, Condition, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Standing, Store,
-    StoreError, StoredJob, Tally, check_append, gaps, jumps, push_joined, runs_within,
+    StoreError, StoredJob, Tally, check_append, jumps, runs_within,
 };
+use crate::ranges::{gaps, push_joined};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::number::Number;
-use tequio_protocol::op::RepeatMultiply;
-use tequio_protocol::outcome::Outcome;
+use tequio_protocol::outcome::{Errors, Outcomes};
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 
 /// Keeps everything in memory, and nothing behind it. It never errs with [`StoreError::Unavailable`].
 #[derive(Debug, Default)]
@@ -37,46 +37,39 @@ struct Job {
     appended_at_ms: u64,
     /// `None` for a draft.
     state: Option<JobState>,
-    inputs: Vec<RepeatMultiply>,
+    inputs: Values,
     lines: Vec<LineRun>,
     /// The outcomes recorded, by their first index; disjoint, none empty.
     runs: BTreeMap<u64, Kept>,
     is_set_aside: bool,
 }
 
-/// The outcomes of neighbouring tasks, at 8 bytes each: errors are rare.
+/// The outcomes of neighbouring tasks, as short as they are kept anywhere.
 #[derive(Debug)]
 struct Kept {
-    /// One a task; those of errors mean nothing.
-    results: Box<[f64]>,
-    /// By their place.
-    errors: BTreeMap<usize, String>,
+    /// A JSON array.
+    results: Box<str>,
+    len: u64,
+    errors: Errors,
 }
 
 impl Kept {
-    fn of(outcomes: &[Outcome]) -> Kept {
-        let mut errors = BTreeMap::new();
-        let result = |(place, outcome): (usize, &Outcome)| match outcome {
-            Outcome::Result(number) => number.0,
-            Outcome::Error { error } => {
-                errors.insert(place, error.clone());
-                0.0
-            }
-        };
-        let results = outcomes.iter().enumerate().map(result).collect();
-        Kept { results, errors }
+    fn of(outcomes: &Outcomes) -> Kept {
+        let results = outcomes.results();
+        Kept {
+            results: results.json().into(),
+            len: outcomes.len(),
+            errors: outcomes.errors().clone(),
+        }
     }
 
     fn len(&self) -> u64 {
-        self.results.len() as u64
+        self.len
     }
 
-    /// That of the task at `place` among them.
-    fn at(&self, place: usize) -> Outcome {
-        match self.errors.get(&place) {
-            Some(error) => Outcome::Error { error: error.clone() },
-            None => Outcome::Result(Number(self.results[place])),
-        }
+    fn read(&self) -> Outcomes {
+        let results = Values::read(&self.results).expect("what was written is read");
+        Outcomes::new(results, self.errors.clone())
     }
 }
 
@@ -115,7 +108,7 @@ impl Store for MemoryStore {
         &self,
         job: JobId,
         first: u64,
-        inputs: &[RepeatMultiply],
+        inputs: &Values,
         lines: &[LineRun],
     ) -> Result<(), StoreError> {
         let mut state = self.lock();
@@ -125,7 +118,7 @@ impl Store for MemoryStore {
         check_append(job, first, inputs.len(), end)?;
         let jumps = jumps(growing.lines.last().copied(), lines);
         growing.lines.extend(jumps);
-        growing.inputs.extend_from_slice(inputs);
+        growing.inputs.append(inputs);
         growing.total = growing.inputs.len() as u64;
         Ok(())
     }
@@ -232,8 +225,7 @@ impl Store for MemoryStore {
                 break;
             }
             let places = (start - first) as usize..(end - first) as usize;
-            let clipped = places.map(|place| outcomes.at(place)).collect();
-            runs.push(Run { first: start, outcomes: clipped });
+            runs.push(Run { first: start, outcomes: outcomes.read().take(places) });
         }
         Ok(runs)
     }
@@ -246,8 +238,9 @@ impl Store for MemoryStore {
             match published.around(index) {
                 Around::Recorded(interval) => {
                     let Some(wanted) = sampling.wanted_of(&interval) else { break };
-                    let run = &published.runs[&interval.start];
-                    let outcome = |index: &u64| run.at((index - interval.start) as usize);
+                    let run = published.runs[&interval.start].read();
+                    let outcome =
+                        |index: &u64| run.get((index - interval.start) as usize).to_owned();
                     sampling.add(wanted, wanted.iter().map(outcome));
                 }
                 Around::Gap(end) => sampling.skip(end),
@@ -256,17 +249,21 @@ impl Store for MemoryStore {
         Ok(sampling.sample)
     }
 
-    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
+    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Values, StoreError> {
         let mut state = self.lock();
         let found = state.any(job)?;
         let Range { start: first, end } = range;
         if range.is_empty() {
-            return Ok(Vec::new());
+            return Ok(Values::new());
         }
         if end > found.inputs.len() as u64 {
             return Err(StoreError::OutOfRange { job, first, end });
         }
-        Ok(found.inputs[range.start as usize..range.end as usize].to_vec())
+        Ok(found.inputs.slice(range.start as usize..range.end as usize))
+    }
+
+    fn grid(&self, job: JobId) -> Result<Option<Grid>, StoreError> {
+        Ok(self.lock().published(job)?.entered.grid.clone())
     }
 
     fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
@@ -288,7 +285,7 @@ impl State {
             is_open: false,
             appended_at_ms: job.submitted_at_ms,
             state,
-            inputs: Vec::new(),
+            inputs: Values::new(),
             lines: Vec::new(),
             runs: BTreeMap::new(),
             is_set_aside: false,
@@ -327,12 +324,12 @@ impl State {
         let mut taken = published.overlapping(&tasks).peekable();
         if taken.peek().is_none() {
             drop(taken);
-            published.runs.insert(tasks.start, Kept::of(&recording.outcomes.read()));
+            published.runs.insert(tasks.start, Kept::of(&recording.outcomes));
             return Ok(Fresh::All);
         }
         let new = gaps(&tasks, taken.map(|(first, run)| *first..first + run.len()));
         for tasks in &new {
-            published.runs.insert(tasks.start, Kept::of(&recording.part(tasks).outcomes.read()));
+            published.runs.insert(tasks.start, Kept::of(&recording.part(tasks).outcomes));
         }
         Ok(Fresh::Only(new))
     }

@@ -27,9 +27,10 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::limits::JOB_TASKS_MAX;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::op::OpId;
 use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 
 /// What keeps jobs. Every implementation passes one conformance suite (`tests/store/`).
 ///
@@ -66,12 +67,7 @@ pub trait Store: Send + Sync {
 
     /// Adds inputs as [`Store::append_lines`] does, whose lines are unknown, or go on where the last
     /// ones are known.
-    fn append_inputs(
-        &self,
-        job: JobId,
-        first: u64,
-        inputs: &[RepeatMultiply],
-    ) -> Result<(), StoreError> {
+    fn append_inputs(&self, job: JobId, first: u64, inputs: &Values) -> Result<(), StoreError> {
         self.append_lines(job, first, inputs, &[])
     }
 
@@ -85,7 +81,7 @@ pub trait Store: Send + Sync {
         &self,
         job: JobId,
         first: u64,
-        inputs: &[RepeatMultiply],
+        inputs: &Values,
         lines: &[LineRun],
     ) -> Result<(), StoreError>;
 
@@ -158,18 +154,16 @@ pub trait Store: Send + Sync {
 
     /// The inputs of tasks `range` of a job that was given inputs. Returns [`StoreError::OutOfRange`] unless
     /// all of them are there.
-    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError>;
+    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Values, StoreError>;
 
     /// Whether a job has exactly these inputs from `first` on, where it has as many. Leases do not wait for
     /// that, however many they are.
-    fn has_inputs(
-        &self,
-        job: JobId,
-        first: u64,
-        inputs: &[RepeatMultiply],
-    ) -> Result<bool, StoreError> {
-        Ok(self.inputs(job, first..first.saturating_add(inputs.len() as u64))? == inputs)
+    fn has_inputs(&self, job: JobId, first: u64, inputs: &Values) -> Result<bool, StoreError> {
+        Ok(self.inputs(job, first..first.saturating_add(inputs.len() as u64))? == *inputs)
     }
+
+    /// The grid of a job, whatever its state is; `None` of one that was given inputs.
+    fn grid(&self, job: JobId) -> Result<Option<Grid>, StoreError>;
 
     /// From which lines the inputs of tasks `range` come: the run that reaches into it, if there is
     /// one, and those that begin within it. `None` of a job of a grid, which has no lines. What was
@@ -192,11 +186,13 @@ pub struct NewJob {
     /// Its name, or nothing.
     pub name: String,
     /// What is computed.
-    pub op: Op,
+    pub op: OpId,
     /// Jobs of a higher priority come first.
     pub priority: i32,
     /// The grid, or `None` where inputs are appended.
     pub grid: Option<Grid>,
+    /// Tasks in a block: a power of two.
+    pub block: u64,
     /// Milliseconds since 1970, UTC.
     pub submitted_at_ms: u64,
 }
@@ -274,7 +270,7 @@ pub struct Run {
     /// The first one's index.
     pub first: u64,
     /// One a task.
-    pub outcomes: Vec<Outcome>,
+    pub outcomes: Outcomes,
 }
 
 /// Outcomes of single indices.
@@ -308,8 +304,8 @@ impl StoredJob {
 impl Recording {
     /// What it has of `tasks`, which lie in its interval.
     pub fn part(&self, tasks: &Range<u64>) -> Recording {
-        let outcomes = self.outcomes.read().into_iter().skip((tasks.start - self.first) as usize);
-        let outcomes = outcomes.take((tasks.end - tasks.start) as usize).collect();
+        let place = |index: u64| (index - self.first) as usize;
+        let outcomes = self.outcomes.slice(place(tasks.start)..place(tasks.end));
         Recording { first: tasks.start, outcomes, agent: self.agent.clone(), ..*self }
     }
 
@@ -350,32 +346,4 @@ fn runs_within(runs: &[LineRun], range: &Range<u64>) -> Vec<LineRun> {
     let from = runs.partition_point(|run| run.first <= range.start).saturating_sub(1);
     let reaching = runs[from..].iter().take_while(|run| run.first < range.end);
     reaching.copied().collect()
-}
-
-/// The parts of `tasks` that are in none of the intervals `taken`, which reach into it, in order, and do
-/// not overlap.
-pub(crate) fn gaps(
-    tasks: &Range<u64>,
-    taken: impl IntoIterator<Item = Range<u64>>,
-) -> Vec<Range<u64>> {
-    let mut gaps = Vec::new();
-    let mut start = tasks.start;
-    for taken in taken {
-        if start < taken.start {
-            gaps.push(start..taken.start);
-        }
-        start = start.max(taken.end);
-    }
-    if start < tasks.end {
-        gaps.push(start..tasks.end);
-    }
-    gaps
-}
-
-/// Adds `next`, which lies behind all of `recorded`, joined to the last of them if it touches it.
-pub(crate) fn push_joined(recorded: &mut Vec<Range<u64>>, next: Range<u64>) {
-    match recorded.last_mut() {
-        Some(last) if last.end == next.start => last.end = next.end,
-        _ => recorded.push(next),
-    }
 }

@@ -50,10 +50,11 @@ use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tequio_protocol::api::JobState;
+use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::STORE_READERS;
-use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 use transaction::{Failure, commit, lock};
 
 /// The bytes of one page: what [`Options::max_pages`] counts.
@@ -261,7 +262,7 @@ impl Store for SqliteStore {
         &self,
         job: JobId,
         first: u64,
-        inputs: &[RepeatMultiply],
+        inputs: &Values,
         lines: &[LineRun],
     ) -> Result<(), StoreError> {
         self.check_not_aside(job)?;
@@ -397,7 +398,7 @@ impl Store for SqliteStore {
         Ok(sampling.sample)
     }
 
-    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
+    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Values, StoreError> {
         self.read_from(&lock(&self.inputs), |connection| select_all_inputs(connection, job, &range))
     }
 
@@ -405,10 +406,23 @@ impl Store for SqliteStore {
         &self,
         job: JobId,
         first: u64,
-        inputs: &[RepeatMultiply],
+        inputs: &Values,
     ) -> Result<bool, StoreError> {
         let range = first..first.saturating_add(inputs.len() as u64);
-        self.read(|connection| Ok(select_all_inputs(connection, job, &range)? == inputs))
+        self.read(|connection| Ok(select_all_inputs(connection, job, &range)? == *inputs))
+    }
+
+    fn grid(&self, job: JobId) -> Result<Option<Grid>, StoreError> {
+        self.read(|connection| {
+            let grid = "SELECT grid FROM job WHERE id = ?1 AND state IS NOT 'draft'";
+            let grid: Option<String> =
+                find(connection.prepare_cached(grid)?, job, |row| row.get(0))?;
+            let read = |json: String| {
+                serde_json::from_str(&json)
+                    .map_err(|error| damage::damaged(job, format!("its grid is none ({error})")))
+            };
+            grid.map(read).transpose()
+        })
     }
 
     fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
@@ -427,16 +441,16 @@ impl Store for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tequio_protocol::op::Op;
+    use tequio_protocol::op::OpId;
 
     #[test]
     fn inputs_are_read_while_all_others_read_results() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path()).unwrap();
-        let (name, op) = (String::new(), Op::RepeatMultiply);
-        let job = NewJob { name, op, priority: 0, grid: None, submitted_at_ms: 0 };
+        let (name, op) = (String::new(), OpId::new("collatz"));
+        let job = NewJob { name, op, priority: 0, grid: None, block: 1, submitted_at_ms: 0 };
         let id = store.create_job(&job).unwrap();
-        let inputs = [RepeatMultiply::new(1.0, 2.0, 3).unwrap()];
+        let inputs = [r#"{"n":3}"#].into_iter().collect();
         store.append_inputs(id, 0, &inputs).unwrap();
         let lent: Vec<_> = (0..STORE_READERS).map(|_| store.readers.lend()).collect();
         assert_eq!(store.inputs(id, 0..1).unwrap(), inputs);

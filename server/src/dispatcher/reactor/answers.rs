@@ -21,11 +21,11 @@ impl Reactor {
         if worker.update_agent(message.agent.as_deref()) {
             self.live.changed.insert(id);
         }
-        let LeaseResults { lease, first, results, duration_ms, .. } = message;
+        let LeaseResults { lease, first, outcomes, duration_ms, .. } = message;
         let _span = debug_span!("lease", id = %lease).entered();
         let duration = duration_of(duration_ms);
-        let count = results.len() as u64;
-        let judged = self.scheduler.results(id, lease, first, results, duration, now.at);
+        let count = outcomes.len();
+        let judged = self.scheduler.results(id, lease, first, outcomes, duration, now.at);
         if judged.is_ok() {
             worker.count_results(count, now.at);
         }

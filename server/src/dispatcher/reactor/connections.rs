@@ -2,13 +2,12 @@
 
 use super::refusals::TOO_MANY_FAULTS;
 use super::worker::Worker;
-use super::{FromWorker, HowLeft, Now, Reactor};
+use super::{FromWorker, HowLeft, Now, Reactor, WelcomeTask};
 use crate::connection::{Peer, list_connected};
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{ErrorCode, WorkerMessage};
-use tequio_protocol::op::Op;
 use tracing::{debug_span, info};
 
 impl Reactor {
@@ -21,8 +20,8 @@ impl Reactor {
         self.workers.insert(id, worker);
         self.live.changed.insert(id);
         self.log_connected();
-        match self.welcome {
-            Some(input) => self.give(id, Op::RepeatMultiply, input, None, now.at),
+        match self.welcome.clone() {
+            Some(WelcomeTask { op, input }) => self.give(id, op, input, None, now.at),
             None => self.begin(id, now.at),
         }
         id

@@ -3,7 +3,7 @@
 use super::worker::LeaseMode;
 use super::{Effect, HowLeft, Now, Reactor};
 use crate::connection::Close;
-use crate::scheduler::{Mode, Origin, SessionId};
+use crate::scheduler::{Mode, Origin, SessionId, Skills};
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::HEARTBEAT;
@@ -16,9 +16,12 @@ impl Reactor {
         let Some(worker) = self.workers.get(&id).filter(|worker| worker.is_welcome) else { return };
         let origin = Origin::from(worker.peer.address);
         match &worker.lease_mode {
-            None => self.scheduler.add_worker(id, origin, Mode::Plain, 1, now),
+            None => {
+                self.scheduler.add_worker(id, origin, Mode::Plain, Skills::plain(), 1, now);
+            }
             Some(mode) if mode.knows_an_op() => {
-                self.scheduler.add_worker(id, origin, Mode::Lease, mode.slots, now);
+                let (skills, slots) = (mode.skills, mode.slots);
+                self.scheduler.add_worker(id, origin, Mode::Lease, skills, slots, now);
             }
             Some(_) => info!("[#{id}] knows none of the ops here"),
         }
@@ -38,20 +41,20 @@ impl Reactor {
         worker.peer.agent = Some(agent);
         self.live.changed.insert(id);
         let mode = LeaseMode::new(&hello);
-        let (slots, may_resume) = (mode.slots, mode.knows_an_op());
+        let (slots, skills) = (mode.slots, mode.skills);
         worker.lease_mode = Some(mode);
         let session = self.scheduler.new_session_id();
         self.sessions.insert(session, id);
         worker.session = Some(session);
         let earlier = hello.resume.and_then(|name| SessionId::parse(&name));
         let resumed =
-            earlier.is_some_and(|earlier| may_resume && self.resume(id, earlier, slots, now));
+            earlier.is_some_and(|earlier| !skills.is_empty() && self.resume(id, earlier, now));
         self.welcome(id, session, resumed);
         if resumed {
             return;
         }
         if self.scheduler.has_worker(id) {
-            self.scheduler.set_mode(id, Mode::Lease);
+            self.scheduler.set_lease_mode(id, skills);
             self.scheduler.set_slots(id, slots);
         } else {
             self.begin(id, now.at);
@@ -71,15 +74,13 @@ impl Reactor {
 
     /// A worker goes on with a session, if that is known: it has answered the welcome task there,
     /// and need not wait until it has here.
-    fn resume(&mut self, id: WorkerId, session: SessionId, slots: u32, now: Now) -> bool {
+    fn resume(&mut self, id: WorkerId, session: SessionId, now: Now) -> bool {
         self.end_half_open(session, now);
-        let Some(origin) = self.workers.get(&id).map(|worker| Origin::from(worker.peer.address))
-        else {
-            return false;
-        };
-        let Some(was) = self.scheduler.resume_worker(id, origin, slots, session, now.at) else {
-            return false;
-        };
+        let Some(worker) = self.workers.get(&id) else { return false };
+        let Some(mode) = &worker.lease_mode else { return false };
+        let (origin, skills, slots) = (worker.peer.address.into(), mode.skills, mode.slots);
+        let resumed = self.scheduler.resume_worker(id, origin, skills, slots, session, now.at);
+        let Some(was) = resumed else { return false };
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.is_welcome = true;
         }

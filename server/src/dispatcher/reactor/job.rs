@@ -11,6 +11,8 @@ use tequio_protocol::api::{JobState, JobView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{LEASE_INPUTS_MAX, LEASE_TASKS_MAX};
+use tequio_protocol::op::{self, Op};
+use tequio_protocol::text::quote;
 use tracing::warn;
 
 #[derive(Debug)]
@@ -39,6 +41,7 @@ impl Job {
         let StoredJob { mut job, total, is_open, state, done, failed, recorded, .. } = stored;
         // Nothing is lent any more of one that is over.
         let grid = job.grid.take().filter(|_| !state.is_over()).map(Arc::new);
+        let trouble = stored.trouble.or_else(|| unknown_op(&job));
         Job {
             job,
             grid,
@@ -51,16 +54,17 @@ impl Job {
             failed,
             durable: recorded.into_iter().collect(),
             rate: Rate::default(),
-            trouble: stored.trouble,
+            trouble,
         }
     }
 
     /// What the scheduler is to know of it.
-    pub(super) fn spec(&self) -> JobSpec {
+    pub(super) fn spec(&self, op: &'static dyn Op) -> JobSpec {
         let is_grid = self.grid.is_some();
         JobSpec {
-            op: self.job.op,
+            op,
             total: self.total,
+            block: self.job.block,
             priority: self.job.priority,
             lease_tasks_max: if is_grid { LEASE_TASKS_MAX } else { LEASE_INPUTS_MAX },
             is_open: self.is_open,
@@ -112,7 +116,9 @@ impl Job {
         JobView {
             id,
             name: self.job.name.clone(),
-            op: self.job.op,
+            op: self.job.op.clone(),
+            axes: None,
+            block: self.job.block,
             state,
             open: self.may_grow(),
             total: self.total,
@@ -138,4 +144,12 @@ impl Job {
              read of it, `tequio remove {id}` removes it, and a copy of the file of before has it whole"
         );
     }
+}
+
+/// What is wrong with a job whose op this version does not know.
+fn unknown_op(job: &NewJob) -> Option<String> {
+    job.op.known().is_none().then(|| {
+        let known = op::names();
+        format!("its op {} is none that this server knows: those are {known}", quote(job.op.name()))
+    })
 }

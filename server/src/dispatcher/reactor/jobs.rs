@@ -19,8 +19,11 @@ impl Reactor {
             job.drop_grid();
             self.effects.push(Effect::SetState(id, job.state));
         }
-        if !job.state.is_over() && !job.is_set_aside() {
-            self.scheduler.add_job(id, job.spec());
+        if let Some(op) = job.job.op.known()
+            && !job.state.is_over()
+            && !job.is_set_aside()
+        {
+            self.scheduler.add_job(id, job.spec(op));
         }
         self.grids_bytes += job.grid.as_ref().map_or(0, |grid| grid.bytes());
         let (state, outcomes) = (job.state.name(), job.done + job.failed);

@@ -10,7 +10,7 @@ use tequio_protocol::limits::{
 };
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage};
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::values::Values;
 use tracing::{debug, debug_span, warn};
 
 impl Reactor {
@@ -68,7 +68,7 @@ impl Reactor {
     pub fn inputs_read(
         &mut self,
         lease: LeaseId,
-        inputs: Result<Vec<RepeatMultiply>, String>,
+        inputs: Result<Values, String>,
         now: Now,
     ) {
         let Some(grant) = self.reading.remove(&lease) else { return };
@@ -98,18 +98,17 @@ impl Reactor {
 
     fn deliver(&mut self, grant: &Grant, inputs: LeaseInputs, now: Duration) {
         let Grant { lease, job, worker: id, range, deadline, .. } = grant;
+        let lent = self.jobs.get(job);
         let (Some(worker), Some(op)) =
-            (self.workers.get_mut(id), self.jobs.get(job).map(|job| job.job.op))
+            (self.workers.get_mut(id), lent.and_then(|job| job.job.op.known()))
         else {
             return;
         };
+        let block = lent.map_or(1, |job| job.job.block);
         let count = range.end - range.start;
         self.live.stream.lent(*id, worker.slots(), *lease, *job, count, now);
         if !worker.is_in_lease_mode() {
-            let input = match &inputs {
-                LeaseInputs::Grid(grid) => grid.input(range.start),
-                LeaseInputs::List(inputs) => inputs[0],
-            };
+            let input = inputs.from(range.start).text(op.params(), range.start);
             return self.give(*id, op, input, Some((*lease, range.start)), now);
         }
         worker.tasks += count;

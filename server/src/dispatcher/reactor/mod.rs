@@ -58,8 +58,17 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{ServerMessage, WorkerMessage};
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::op::Op;
 use worker::Worker;
+
+/// The task that everyone gets on connecting, which belongs to no job.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WelcomeTask {
+    /// What is computed.
+    pub op: &'static dyn Op,
+    /// What it is computed of.
+    pub input: String,
+}
 
 /// When something happens.
 #[derive(Clone, Copy, Debug)]
@@ -148,7 +157,7 @@ pub struct Progress {
 /// The state of a server.
 #[derive(Debug)]
 pub struct Reactor {
-    welcome: Option<RepeatMultiply>,
+    welcome: Option<WelcomeTask>,
     workers: BTreeMap<WorkerId, Worker>,
     /// The connections that have said hello, by what a later one calls them.
     sessions: HashMap<SessionId, WorkerId>,
@@ -186,7 +195,7 @@ impl Reactor {
     /// A server that nobody is connected to. `jobs` are what its store holds, and leases are
     /// numbered so that those of another `epoch` differ; `trust` decides what is believed of workers.
     pub fn new(
-        welcome: Option<RepeatMultiply>,
+        welcome: Option<WelcomeTask>,
         epoch: u64,
         jobs: Vec<StoredJob>,
         trust: impl Into<Trust>,

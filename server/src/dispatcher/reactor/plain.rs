@@ -4,26 +4,26 @@ use super::answers::duration_of;
 use super::refusals::TOO_MANY_FAULTS;
 use super::worker::Held;
 use super::{Now, Reactor};
-use crate::scheduler::PLAIN_TOLERANCE;
 use std::time::Duration;
 use tequio_protocol::ids::{LeaseId, WorkerId};
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{ErrorCode, ServerMessage, Task, TaskResult};
-use tequio_protocol::number::Number;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::op::{Exactness, Op};
+use tequio_protocol::outcome::{Outcome, OutcomeRef, Outcomes, show_result};
+use tequio_protocol::piece::Piece;
 use tracing::info;
 
 impl Reactor {
     pub(super) fn give(
         &mut self,
         id: WorkerId,
-        op: Op,
-        input: RepeatMultiply,
+        op: &'static dyn Op,
+        input: String,
         lease: Option<(LeaseId, u64)>,
         now: Duration,
     ) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
-        let (task_id, shown) = worker.hold(input, lease, now);
+        let (task_id, shown) = worker.hold(op, input.clone(), lease, now);
         match shown {
             None => {}
             Some(0) => info!("[#{id}] task sent task_id={task_id}"),
@@ -47,11 +47,13 @@ impl Reactor {
         if worker.update_agent(result.agent.as_deref()) {
             self.live.changed.insert(id);
         }
-        let expected = Number(held.input.compute());
-        if is_right(result.result, expected, worker.is_in_lease_mode()) {
-            self.right_result(id, &held, &result, expected, now);
+        let how = if worker.is_in_lease_mode() { Exactness::Exact } else { Exactness::Close };
+        let expected = Piece::of_one(held.op, &held.input).compute();
+        let claimed = Outcome::Result(result.result.json());
+        if held.op.agrees(expected.get(0), claimed, how) {
+            self.right_result(id, &held, &result, expected.get(0), now);
         } else {
-            self.wrong_result(id, held, &result, expected, now.at);
+            self.wrong_result(id, held, &result, now.at);
         }
     }
 
@@ -60,19 +62,20 @@ impl Reactor {
         id: WorkerId,
         held: &Held,
         result: &TaskResult,
-        expected: Number,
+        expected: OutcomeRef<'_>,
         now: Now,
     ) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.count_results(1, now.at);
-        let number = result.result.unwrap_or(expected);
         if held.is_shown {
-            let task_id = held.task_id;
+            let (task_id, result_said) = (held.task_id, result.result.json());
+            // `null` is what JSON makes of a number that it cannot hold.
+            let shown = if result_said == "null" { expected } else { Outcome::Result(result_said) };
             let duration = result.duration_ms.map_or("?".to_owned(), |ms| ms.to_string());
             let agent = worker.peer.agent.as_deref().unwrap_or("?");
             info!(
-                "[#{id}] result task_id={task_id} result={number} duration_ms={duration} \
-                 agent={agent}"
+                "[#{id}] result task_id={task_id} result={} duration_ms={duration} agent={agent}",
+                shown.show()
             );
         }
         match held.lease {
@@ -84,35 +87,25 @@ impl Reactor {
             }
             Some((lease, index)) => {
                 let duration = duration_of(result.duration_ms);
-                let answer = [number].into_iter().collect();
+                let answer = answer(result);
                 let judged = self.scheduler.results(id, lease, index, answer, duration, now.at);
                 self.follow_up(id, lease, judged, result.duration_ms, now);
             }
         }
     }
 
-    fn wrong_result(
-        &mut self,
-        id: WorkerId,
-        held: Held,
-        result: &TaskResult,
-        expected: Number,
-        now: Duration,
-    ) {
+    fn wrong_result(&mut self, id: WorkerId, held: Held, result: &TaskResult, now: Duration) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         let task_id = held.task_id;
-        let got = result.result.map_or("null".to_owned(), |number| number.to_string());
-        let message = format!("task {task_id} is {}, which is not {got}", held.input);
+        let (input, got) = (held.op.show_input(&held.input), result.result.json());
+        let message = format!("task {task_id} is {input}, which is not {}", show_result(got));
         let Some((lease, index)) = held.lease else {
             // A wrong number does not give the welcome task up: the worker may answer again.
             worker.held = Some(held);
             return self.refuse_task(id, ErrorCode::WrongResult, message, task_id, now);
         };
         worker.errors += 1;
-        let wrong = result.result.unwrap_or(Number(f64::NAN));
-        let answer = if wrong == expected { Number(f64::NAN) } else { wrong };
-        let answers = [answer].into_iter().collect();
-        let refused = self.scheduler.results(id, lease, index, answers, None, now);
+        let refused = self.scheduler.results(id, lease, index, answer(result), None, now);
         self.live.stream.ended(id, lease, HowEnded::Lost, now);
         self.count_refusal(&refused);
         self.refuse_task(id, ErrorCode::WrongResult, message, task_id, now);
@@ -122,31 +115,6 @@ impl Reactor {
     }
 }
 
-/// Whether an answer is the expected number: to the bit of a worker in lease mode, within
-/// [`PLAIN_TOLERANCE`] of others. `null` is what JSON makes of a number that it cannot hold.
-fn is_right(answer: Option<Number>, expected: Number, is_exact: bool) -> bool {
-    match answer {
-        Some(number) if is_exact => number.same_bits(expected),
-        Some(number) => number.is_close(expected, PLAIN_TOLERANCE),
-        None => !expected.0.is_finite(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn answers_are_right_within_the_tolerance_of_plain_clients() {
-        let expected = Number(1.5372656826974733);
-        let is_close = |answer| is_right(answer, expected, false);
-        assert!(is_close(Some(Number(1.5372656826974737))), "by 2 ulp");
-        assert!(!is_right(Some(Number(1.5372656826974737)), expected, true), "not the same bits");
-        assert!(is_right(Some(expected), expected, true));
-        assert!(!is_close(Some(Number(1.53726568))));
-        assert!(!is_close(None));
-        assert!(is_right(None, Number(f64::INFINITY), false));
-        assert!(is_right(None, Number(f64::NAN), false));
-        assert!(!is_right(Some(Number(f64::NEG_INFINITY)), Number(f64::INFINITY), false));
-    }
+fn answer(result: &TaskResult) -> Outcomes {
+    [Outcome::Result(result.result.json())].into_iter().collect()
 }

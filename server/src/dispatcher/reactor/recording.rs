@@ -53,7 +53,7 @@ impl Recorded {
             range: recording.first..end,
             failed: recording.outcomes.failed(),
             kind,
-            first: recording.outcomes.first().map(|first| (first, recording.agent)),
+            first: recording.outcomes.first().map(|first| (first.to_owned(), recording.agent)),
         }
     }
 }

@@ -11,7 +11,7 @@ use tequio_protocol::api::{Pulse, WorkerView};
 use tequio_protocol::ids::{LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{PLAIN_REVOKED_MAX, SERVICE_LINE_PACE, SERVICE_LINES_BURST};
 use tequio_protocol::message::Hello;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::op::Op;
 
 /// The id of the welcome task, which is every connection's first.
 const WELCOME_TASK_ID: TaskId = TaskId(1);
@@ -50,15 +50,16 @@ pub(super) struct Worker {
 #[derive(Debug)]
 pub(super) struct LeaseMode {
     pub(super) slots: u32,
-    /// Those that this server knows too.
-    ops: Vec<Op>,
+    /// The ops that it knows.
+    pub(super) skills: Skills,
 }
 
 /// The one task of a plain worker.
 #[derive(Debug)]
 pub(super) struct Held {
     pub(super) task_id: TaskId,
-    pub(super) input: RepeatMultiply,
+    pub(super) op: &'static dyn Op,
+    pub(super) input: String,
     /// None for the welcome task.
     pub(super) lease: Option<(LeaseId, u64)>,
     /// When its worker has had it for too long.
@@ -69,12 +70,11 @@ pub(super) struct Held {
 
 impl LeaseMode {
     pub(super) fn new(hello: &Hello) -> LeaseMode {
-        let is_known = |op: &Op| hello.ops.iter().any(|name| name == op.name());
-        LeaseMode { slots: hello.slots, ops: Op::ALL.iter().copied().filter(is_known).collect() }
+        LeaseMode { slots: hello.slots, skills: Skills::named(&hello.ops) }
     }
 
     pub(super) fn knows_an_op(&self) -> bool {
-        !self.ops.is_empty()
+        !self.skills.is_empty()
     }
 }
 
@@ -132,7 +132,8 @@ impl Worker {
     /// its id and, if the console is to show it, how many before it were not shown.
     pub(super) fn hold(
         &mut self,
-        input: RepeatMultiply,
+        op: &'static dyn Op,
+        input: String,
         lease: Option<(LeaseId, u64)>,
         now: Duration,
     ) -> (TaskId, Option<u64>) {
@@ -140,7 +141,7 @@ impl Worker {
         self.next_task += 1;
         self.tasks += 1;
         let is_shown = self.lines.take(now);
-        self.held = Some(Held { task_id, input, lease, until: now, is_shown });
+        self.held = Some(Held { task_id, op, input, lease, until: now, is_shown });
         if !is_shown {
             self.unshown += 1;
             return (task_id, None);

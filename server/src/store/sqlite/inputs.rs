@@ -8,9 +8,8 @@ use crate::store::{StoreError, jumps};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
 use std::ops::Range;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::inputs;
-use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 
 /// Inputs of one row. A row is parsed whole, so it is a small part of what a lease takes; and not
 /// one input, since a row's own cost is several of them.
@@ -32,15 +31,16 @@ pub(super) fn insert_inputs(
     tx: &Transaction<'_>,
     job: JobId,
     first: u64,
-    list: &[RepeatMultiply],
+    list: &Values,
 ) -> Result<(), Failure> {
     let mut statement =
         tx.prepare_cached("INSERT INTO input (job, first, count, inputs) VALUES (?1, ?2, ?3, ?4)")?;
     let firsts = (first..).step_by(BLOCK_INPUTS_MAX);
-    for (first, block) in firsts.zip(list.chunks(BLOCK_INPUTS_MAX)) {
+    let places = (0..list.len()).step_by(BLOCK_INPUTS_MAX);
+    let blocks = places.map(|at| list.slice(at..list.len().min(at + BLOCK_INPUTS_MAX)));
+    for (first, block) in firsts.zip(blocks) {
         let count = int(block.len() as u64);
-        let mut json = String::new();
-        inputs::write(block, &mut json);
+        let json = block.json();
         statement.execute(params![int(job.0), int(first), count, json])?;
     }
     Ok(())
@@ -65,7 +65,7 @@ pub(super) fn select_all_inputs(
     connection: &Connection,
     job: JobId,
     range: &Range<u64>,
-) -> Result<Vec<RepeatMultiply>, Failure> {
+) -> Result<Values, Failure> {
     select_any(connection, job)?;
     // Asked first, so that a range that reaches too far costs nothing.
     if !range.is_empty() && range.end > select_inputs_end(connection, job)? {
@@ -79,7 +79,7 @@ fn select_inputs(
     connection: &Connection,
     job: JobId,
     range: &Range<u64>,
-) -> Result<Vec<RepeatMultiply>, Failure> {
+) -> Result<Values, Failure> {
     let mut statement = connection.prepare_cached(
         "SELECT first, count, inputs FROM input
          WHERE job = ?1 AND first < ?3 AND first >= coalesce(
@@ -87,12 +87,12 @@ fn select_inputs(
          ORDER BY first",
     )?;
     let mut rows = statement.query([int(job.0), int(range.start), int(range.end)])?;
-    let mut inputs = Vec::new();
+    let mut inputs = Values::new();
     while !range.is_empty()
         && let Some(row) = rows.next()?
     {
         let Block { skip, take, .. } = Block::of(row, range)?;
-        inputs.extend(read_inputs(row, job)?.into_iter().skip(skip).take(take));
+        inputs.append(&read_inputs(row, job)?.take(skip..skip + take));
     }
     // Fewer where a draft was discarded since its inputs were counted.
     if inputs.len() as u64 == range.end.saturating_sub(range.start) {
@@ -103,12 +103,12 @@ fn select_inputs(
 }
 
 /// The inputs of a row `(first, count, array)`.
-fn read_inputs(row: &Row<'_>, job: JobId) -> Result<Vec<RepeatMultiply>, Failure> {
+fn read_inputs(row: &Row<'_>, job: JobId) -> Result<Values, Failure> {
     let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
     let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
     let tasks = first..first.saturating_add(count);
     let unreadable = |said: String| unreadable_row(job, "the inputs", tasks.clone(), said);
-    let inputs = inputs::read(json);
+    let inputs = Values::read(json);
     let inputs = inputs.map_err(|error| unreadable(format!("they are no inputs ({error})")))?;
     let length = inputs.len();
     if length as u64 != count {

@@ -15,7 +15,7 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::JOB_TASKS_MAX;
-use tequio_protocol::op::Op;
+use tequio_protocol::op::OpId;
 use tequio_protocol::text::quote;
 use tracing::warn;
 
@@ -154,8 +154,8 @@ fn select_jobs(tx: &Connection) -> Result<Vec<StoredJob>, Failure> {
 fn lost_job(tx: &Connection, id: JobId, what: &str) -> StoredJob {
     let name = "SELECT name FROM job WHERE id = ?1";
     let name = tx.query_row(name, [int(id.0)], |row| row.get(0)).unwrap_or_default();
-    let (op, priority, submitted_at_ms) = (Op::RepeatMultiply, 0, 0);
-    let job = NewJob { name, op, priority, grid: None, submitted_at_ms };
+    let (op, priority, submitted_at_ms) = (OpId::new("unknown"), 0, 0);
+    let job = NewJob { name, op, priority, grid: None, block: 1, submitted_at_ms };
     let trouble = Some(format!("{ROW} cannot be read: {what}"));
     StoredJob { state: JobState::Paused, trouble, ..StoredJob::new(id, job, 0, false) }
 }
@@ -165,7 +165,7 @@ fn read_job(row: &Row<'_>, id: JobId) -> StoredJob {
     let mut fields = Fields { row, trouble: None };
     let name = fields.get(1, "name").unwrap_or_default();
     let op = fields.read(2, "op", |name: String| {
-        Op::named(&name).ok_or_else(|| format!("{} is unknown to this tequio", quote(&name)))
+        Ok(OpId::new(&name))
     });
     let priority = fields.get(3, "priority").unwrap_or_default();
     let submitted_at_ms = fields.get(5, "submitted_at_ms").unwrap_or_default();
@@ -187,8 +187,8 @@ fn read_job(row: &Row<'_>, id: JobId) -> StoredJob {
     let state = fields.read(8, "state", |name: String| {
         to_state(&name).ok_or_else(|| format!("{} is unknown to this tequio", quote(&name)))
     });
-    let op = op.unwrap_or(Op::RepeatMultiply);
-    let job = NewJob { name, op, priority, grid: grid.flatten(), submitted_at_ms };
+    let op = op.unwrap_or_else(|| OpId::new("unknown"));
+    let job = NewJob { name, op, priority, grid: grid.flatten(), block: 1, submitted_at_ms };
     StoredJob {
         state: state.unwrap_or(JobState::Paused),
         trouble: fields.trouble,

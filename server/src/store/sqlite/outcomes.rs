@@ -3,7 +3,8 @@
 use super::damage;
 use super::rows::{Block, find, int, parse_places};
 use super::transaction::Failure;
-use crate::store::{Around, Fresh, Recording, Run, StoreError, Tally, gaps, push_joined};
+use crate::store::{Around, Fresh, Recording, Run, StoreError, Tally};
+use crate::ranges::{gaps, push_joined};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
 use std::ops::Range;
 use tequio_protocol::ids::JobId;
@@ -65,7 +66,7 @@ fn insert_recording(
         int(recording.worker.0),
         recording.agent,
         int(recording.recorded_at_ms),
-        recording.outcomes.json(),
+        format_1(&recording.outcomes),
     ])?;
     Ok(())
 }
@@ -152,7 +153,8 @@ pub(super) fn select_outcomes(
         if tasks > tasks_max && !runs.is_empty() {
             break;
         }
-        runs.push(Run { first: block.start(), outcomes: block.parse(row, job)? });
+        let outcomes: Vec<Outcome> = block.parse::<Kept>(row, job)?.into_iter().map(|kept| kept.0).collect();
+        runs.push(Run { first: block.start(), outcomes: outcomes.iter().map(Outcome::as_ref).collect() });
     }
     Ok(runs)
 }
@@ -194,12 +196,33 @@ pub(super) fn select_single_outcomes(
     )?;
     let mut rows = statement.query([int(job.0), int(first)])?;
     let row = rows.next()?.ok_or(StoreError::NoSuchJob(job))?;
-    parse_places(row, job, indices.iter().map(|index| (index - first) as usize))
+    let kept = parse_places::<Kept>(row, job, indices.iter().map(|index| (index - first) as usize))?;
+    Ok(kept.into_iter().map(|kept| kept.0).collect())
 }
 
 pub(super) fn outcomes_of(range: &Range<u64>) -> String {
     match range.end {
         u64::MAX => format!("its outcomes from task {} on", range.start),
         end => format!("its outcomes within tasks {}..{end}", range.start),
+    }
+}
+
+fn format_1(outcomes: &tequio_protocol::outcome::Outcomes) -> String {
+    let text = |outcome: tequio_protocol::outcome::OutcomeRef<'_>| match outcome {
+        Outcome::Result(result) => result.to_owned(),
+        Outcome::Error(error) => serde_json::json!({ "error": error }).to_string(),
+    };
+    format!("[{}]", outcomes.iter().map(text).collect::<Vec<_>>().join(","))
+}
+
+struct Kept(Outcome);
+
+impl<'de> serde::Deserialize<'de> for Kept {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Kept, D::Error> {
+        let value = serde_json::Value::deserialize(deserializer)?;
+        Ok(Kept(match value.get("error").and_then(|error| error.as_str()) {
+            Some(error) => Outcome::Error(error.to_owned()),
+            None => Outcome::Result(value.to_string()),
+        }))
     }
 }
