@@ -83,9 +83,7 @@ fn bytes(outgoing: &Outgoing) -> usize {
     let held = match outgoing {
         Outgoing::Message(message) => match &**message {
             ServerMessage::Lease(Lease { inputs: LeaseInputs::Grid(grid), .. }) => grid.bytes(),
-            ServerMessage::Lease(Lease { inputs: LeaseInputs::List(list), .. }) => {
-                size_of_val(&**list)
-            }
+            ServerMessage::Lease(Lease { inputs: LeaseInputs::List(list), .. }) => list.bytes(),
             _ => 0,
         },
         Outgoing::Close(_) => 0,

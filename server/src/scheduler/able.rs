@@ -54,7 +54,7 @@ impl Able {
 
     pub(super) fn assert_consistent(&self) {
         for able in self.of.values() {
-            assert_eq!(able.workers, able.at.values().sum());
+            assert_eq!(able.workers, able.at.values().sum::<usize>());
         }
     }
 }

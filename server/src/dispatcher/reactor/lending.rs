@@ -118,6 +118,7 @@ impl Reactor {
             op,
             first: range.start,
             count,
+            block,
             inputs,
             deadline_ms: deadline.saturating_sub(now).as_millis() as u64,
         };

@@ -3,6 +3,7 @@
 use super::rate::Rate;
 use crate::agent::Agent;
 use crate::connection::Peer;
+use crate::scheduler::Skills;
 use crate::pace::Pace;
 use crate::scheduler::SessionId;
 use std::collections::VecDeque;
