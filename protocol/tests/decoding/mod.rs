@@ -161,7 +161,7 @@ fn check_lease(lease: &Lease) {
 
 /// A piece of one task travels to a slot and comes to one outcome, which travels back.
 fn check_piece(piece: &Piece) {
-    assert_eq!(Piece::read(&piece.write()).as_ref(), Some(piece));
+    assert_eq!(Piece::read(&piece.clone().write()).as_ref(), Some(piece));
     let outcomes = piece.compute();
     assert_eq!(outcomes.len(), 1, "{piece:?}");
     let results = PieceResults::new(outcomes.clone()).expect("it has a task");
