@@ -11,10 +11,13 @@ use std::time::Duration;
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid, GridError};
 use tequio_protocol::ids::JobId;
-use tequio_protocol::op::Op;
+use tequio_protocol::op::OpId;
 use tokio::sync::watch;
 use tokio::time::Instant;
 use tracing::error;
+
+/// What a sweep computes.
+const OP: &str = "repeat_multiply";
 
 /// Sweeps that are computed at once: two, so that one sees them take turns.
 const SWEEPS_MAX: usize = 2;
@@ -93,9 +96,10 @@ impl Demo {
         let total = grid.total();
         let job = NewJob {
             name: name.to_owned(),
-            op: Op::RepeatMultiply,
+            op: OpId::new(OP),
             priority: 0,
             grid: Some(grid),
+            block: 1,
             submitted_at_ms: wall_clock::unix_ms(),
         };
         let id = self.dispatcher.submit(job).await?;
@@ -184,7 +188,7 @@ fn sweep(nth: usize, tasks: u64) -> (&'static str, Grid) {
 fn arched(tasks: u64, exponents: impl Iterator<Item = f64>, sign: f64) -> Result<Grid, GridError> {
     let times = tasks / u64::from(ARCS);
     let factors = exponents.map(|exponent| sign * (exponent / times as f64).exp()).collect();
-    Grid::new(Axis::value_of(1.0)?, Axis::list(factors)?, Axis::range(0.0, 1.0, times)?)
+    grid(Axis::value_of(1.0)?, Axis::list(factors)?, times)
 }
 
 /// A wave that swells and calms down.
@@ -194,12 +198,19 @@ fn waved(tasks: u64) -> Result<Grid, GridError> {
     let wave = (0..WAVE_POINTS).map(|at| height(point(at))).collect();
     let times = tasks / u64::from(WAVE_POINTS);
     let factor = (0.4 / times as f64).exp();
-    Grid::new(Axis::list(wave)?, Axis::value_of(factor)?, Axis::range(0.0, 1.0, times)?)
+    grid(Axis::list(wave)?, Axis::value_of(factor)?, times)
+}
+
+/// From no times on to so many.
+fn grid(initial: Axis, factor: Axis, times: u64) -> Result<Grid, GridError> {
+    let axes = [("initial", initial), ("factor", factor), ("times", Axis::range(0.0, 1.0, times)?)];
+    Grid::new(axes.map(|(name, axis)| (name.to_owned(), axis)).into())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tequio_protocol::op::{self, Computed, Inputs};
 
     #[test]
     fn every_sweep_has_about_its_tasks_and_finite_results() {
@@ -208,7 +219,16 @@ mod tests {
                 let (name, grid) = sweep(nth, tasks);
                 let total = grid.total();
                 assert!(total <= tasks && total > tasks - 1000, "{name}: {total} of {tasks}");
-                assert!(grid.is_surely_finite(), "{name}");
+                let op = op::named(OP).unwrap();
+                grid.check(op.params()).unwrap();
+                // Along an arc or a wave a value goes one way: it is largest at an end.
+                let row = grid.axes().last().map_or(1, |(_, axis)| axis.len());
+                for end in (0..total).filter(|index| index % row == 0 || index % row == row - 1) {
+                    let mut computed = Computed::with_capacity(1);
+                    op.compute(end..end + 1, Inputs::Grid(&grid), &mut computed);
+                    let result = computed.into_outcomes().get(0).show();
+                    assert!(result.parse::<f64>().is_ok_and(f64::is_finite), "{name}: {result}");
+                }
             }
         }
     }

@@ -21,12 +21,15 @@ async fn main() -> ExitCode {
     let run = async { cli.run(page()?).await };
     match run.await {
         Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            // Nobody reads it where stderr is full or closed, and nothing can be done about that.
-            let line = format!("tequio: {error:#}\n");
-            io::stderr().write_all(line.as_bytes()).ok();
-            ExitCode::FAILURE
-        }
+        Err(error) => match error.downcast::<clap::Error>() {
+            Ok(said) => answer(&said),
+            Err(error) => {
+                // Nobody reads it where stderr is full or closed, and nothing can be done about that.
+                let line = format!("tequio: {error:#}\n");
+                io::stderr().write_all(line.as_bytes()).ok();
+                ExitCode::FAILURE
+            }
+        },
     }
 }
 

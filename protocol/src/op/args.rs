@@ -59,15 +59,12 @@ impl<'a> Reader<'a> {
 
 /// The input with these values, each of which its parameter takes.
 pub fn write(params: &[Param], args: &Args) -> String {
-    let mut json = String::from("{");
+    let mut json = String::with_capacity(params.len() * 32);
     for (param, value) in params.iter().zip(args) {
-        if json.len() > 1 {
-            json.push(',');
-        }
-        json.push('"');
+        json.push_str(if json.is_empty() { "{\"" } else { ",\"" });
         json.push_str(param.name);
         json.push_str("\":");
-        json.push_str(&param.kind.text(*value));
+        param.kind.write(*value, &mut json);
     }
     json.push('}');
     json

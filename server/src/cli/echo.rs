@@ -1,10 +1,10 @@
 //! `tequio echo`: text to a server that sends it back, once, line by line, or to see how long it takes.
 
+use super::asked::whole;
 use super::client::SecretParser;
 use super::print;
 use super::serve::stop_signal;
 use super::service::{connect, ended, leave, parse_socket};
-use super::submit::whole;
 use super::terminal::{self, PROMPT, Screen};
 use crate::connect::{Address, Socket, broken, closing, read};
 use anyhow::{Context, bail};

@@ -6,7 +6,7 @@ use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tequio_protocol::limits::{INPUTS_BLOCK, MAP_BLOCKS_WAITING_MAX, READ_BYTES, UPLOAD_BYTES_MAX};
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::op::Param;
 use tequio_protocol::reader::{Invalid, Numbering, Reader, Refused, Skipped, Start};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, timeout_at};
@@ -45,7 +45,7 @@ pub(super) struct Block {
 /// Inputs, read ahead by a thread of its own, since reading cannot be interrupted.
 pub(super) struct Inputs {
     lines: mpsc::Receiver<Read>,
-    command: &'static str,
+    command: String,
     /// What did not fit into the block before.
     pending: Option<Line>,
     skipped: Skipped,
@@ -58,8 +58,8 @@ struct Line {
 
 /// What comes of the source.
 enum Read {
-    /// An input, and the number of its line.
-    Input(u64, RepeatMultiply),
+    /// An input, on its line.
+    Input(Line),
     /// What is wrong, with the line's number.
     Bad(Refused),
     Broken(io::Error),
@@ -94,16 +94,18 @@ impl Source {
 }
 
 impl Inputs {
-    /// Begins to read. `command` is what a person is advised to pipe a foreign text into, once it is
-    /// what is read.
+    /// Begins to read inputs with these parameters. `command` is what a person is advised to pipe a
+    /// foreign text into, once it is what is read.
     pub(super) fn open(
+        params: &'static [Param],
         source: &Source,
         invalid: Invalid,
-        command: &'static str,
+        command: String,
     ) -> anyhow::Result<Inputs> {
         let reader = source.open()?;
         let (read, lines) = mpsc::channel(INPUTS_BLOCK * MAP_BLOCKS_WAITING_MAX);
-        std::thread::spawn(move || read_all(reader, invalid, &read));
+        let inputs = Reader::new(params, Start { index: 0, line: 1 }, invalid);
+        std::thread::spawn(move || read_all(reader, inputs, &read));
         Ok(Inputs { lines, command, pending: None, skipped: Skipped::default() })
     }
 
@@ -144,15 +146,12 @@ impl Inputs {
     async fn next_line(&mut self) -> Option<anyhow::Result<Line>> {
         loop {
             return Some(match self.lines.recv().await? {
-                Read::Input(number, input) => {
-                    let json = serde_json::to_string(&input).context("an input is JSON");
-                    json.map(|json| Line { number, json })
-                }
+                Read::Input(line) => Ok(line),
                 Read::Skipped(skipped) => {
                     self.skipped = skipped;
                     continue;
                 }
-                Read::Bad(refused) => Err(anyhow::Error::msg(refused.message(self.command))),
+                Read::Bad(refused) => Err(anyhow::Error::msg(refused.message(&self.command))),
                 Read::Broken(error) => Err(error).context("the inputs cannot be read"),
             });
         }
@@ -184,8 +183,7 @@ impl Block {
     }
 }
 
-fn read_all(mut source: Box<dyn BufRead + Send>, invalid: Invalid, read: &mpsc::Sender<Read>) {
-    let mut reader = Reader::new(Start { index: 0, line: 1 }, invalid);
+fn read_all(mut source: Box<dyn BufRead + Send>, mut reader: Reader, read: &mpsc::Sender<Read>) {
     let mut numbers = Numbering::default();
     loop {
         let (count, last) = match source.fill_buf() {
@@ -199,8 +197,9 @@ fn read_all(mut source: Box<dyn BufRead + Send>, invalid: Invalid, read: &mpsc::
         };
         source.consume(count);
         // What came before an end comes first. Nobody listens any more where the command is over.
-        for (line, input) in numbers.number(reader.take()) {
-            if read.blocking_send(Read::Input(line, input)).is_err() {
+        for (number, input) in numbers.number(&reader.take()) {
+            let line = Line { number, json: input.to_owned() };
+            if read.blocking_send(Read::Input(line)).is_err() {
                 return;
             }
         }

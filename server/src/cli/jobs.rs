@@ -170,18 +170,27 @@ pub(super) fn describe(job: &JobView) -> String {
     words
 }
 
-/// Waits until a job is over, with a bar where somebody looks; errs unless every task has a result.
+/// Waits until a job is over, with a bar where somebody looks, and shows it; errs unless every task has a
+/// result.
 pub(super) async fn wait(client: &Client, id: JobId, as_json: bool) -> anyhow::Result<()> {
+    let job = until_over(client, id).await?;
+    show(&job, as_json)?;
+    succeeded(&job)
+}
+
+/// Waits until a job is over, with a bar where somebody looks.
+pub(super) async fn until_over(client: &Client, id: JobId) -> anyhow::Result<JobView> {
     let bar = print::bar();
     let mut watcher = Watcher::new(client);
-    let job = loop {
+    loop {
         let job = client.insist(async || client.job(id).await).await?;
         bar.show(&job);
         if let Some(said) = watcher.look(&job).await {
             bar.note(&said);
         }
         if job.state.is_over() {
-            break job;
+            bar.end();
+            return Ok(job);
         }
         if let Some(trouble) = &job.trouble {
             bar.end();
@@ -190,10 +199,7 @@ pub(super) async fn wait(client: &Client, id: JobId, as_json: bool) -> anyhow::R
             );
         }
         tokio::time::sleep(tequio_protocol::limits::CLIENT_POLL).await;
-    };
-    bar.end();
-    show(&job, as_json)?;
-    succeeded(&job)
+    }
 }
 
 /// Errs unless every task of a job that is over has a result.

@@ -1,13 +1,14 @@
 //! `tequio map`: inputs from stdin to a job, its results to stdout, in order, as they come.
 
+use super::asked::{parse_op, parse_priority};
 use super::client::{Client, Remote, RequestError};
 use super::inputs::{Block, Inputs, Patience, Source};
 use super::jobs;
 use super::print;
-use super::results::{Format, Lines};
 use super::still::Watcher;
 use super::stop::Stop;
-use super::submit::{inputs_of, parse_op, parse_priority};
+use super::stream::{Format, Stream};
+use super::submit::inputs_of;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use hyper::http::Method;
@@ -29,13 +30,13 @@ const PATIENCE: Patience = Patience { first: MAP_ALIVE_INTERVAL, rest: MAP_BLOCK
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Inputs are lines of JSON, {\"initial\":1,\"factor\":1.5,\"times\":10}, one JSON array of such objects, \
-or CSV whose header has initial, factor and times.
+or CSV whose header has initial, factor and times; other ops have other parameters.
 Results are lines {\"index\":0,\"line\":1,\"result\":57.6650390625} or \
 {\"index\":3,\"line\":5,\"error\":\"...\"}, in the order of the inputs.")]
 pub(super) struct Map {
-    /// What is computed: repeat_multiply
+    /// What is computed; `tequio ops` lists what there is
     #[arg(value_name = "OP", value_parser = parse_op)]
-    op: Op,
+    op: &'static dyn Op,
 
     /// Count and skip lines that are no inputs, instead of stopping at them
     #[arg(long)]
@@ -63,7 +64,8 @@ impl Map {
         let client = self.remote.client();
         let mut stop = Stop::listen().context("signals cannot be listened for")?;
         let invalid = if self.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
-        let mut inputs = Inputs::open(&Source::Stdin, invalid, "tequio map repeat_multiply")?;
+        let command = format!("tequio map {}", self.op.name());
+        let mut inputs = Inputs::open(self.op.params(), &Source::Stdin, invalid, command)?;
         let opened = tokio::select! {
             opened = self.open_job(&client, &mut inputs) => opened?,
             () = stop.asked() => bail!("stopped before there was a job"),
@@ -226,14 +228,14 @@ impl Mapping {
 
     /// Writes results until the job is over.
     async fn write_results(&self) -> anyhow::Result<()> {
-        let mut lines = Lines::new(self.client.clone(), self.id, Format::Jsonl, 0, u64::MAX);
-        lines.is_following = true;
-        while let Some(text) = lines.next().await? {
+        let mut stream = Stream::new(self.client.clone(), self.id, Format::Jsonl, 0, u64::MAX);
+        stream.is_following = true;
+        while let Some(text) = stream.next().await? {
             // Beside the runtime, so that a reader who takes his time does not hold up Ctrl-C.
             if !tokio::task::spawn_blocking(move || print::bytes(&text)).await?? {
                 bail!("nobody reads the results any more");
             }
-            self.written.send_replace(lines.next_index());
+            self.written.send_replace(stream.next_index());
         }
         Ok(())
     }

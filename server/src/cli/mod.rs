@@ -1,5 +1,6 @@
 //! The commands, one file each but for the smallest.
 
+mod asked;
 mod chat;
 mod client;
 mod echo;
@@ -8,20 +9,24 @@ mod inputs;
 mod jobs;
 mod listen;
 mod map;
+mod ops;
 mod own_names;
 mod print;
 mod results;
+mod run;
 mod serve;
 mod service;
 mod still;
 mod stop;
+mod stream;
 mod submit;
 mod terminal;
 mod work;
 
 use crate::web::Page;
 use anyhow::anyhow;
-use clap::{Parser, Subcommand};
+use clap::error::ErrorKind;
+use clap::{CommandFactory, Parser, Subcommand};
 use futures_util::future::LocalBoxFuture;
 
 /// Turns browser tabs into a compute cluster.
@@ -38,6 +43,8 @@ enum Command {
     Serve(serve::Serve),
     /// Submit a job: a grid of values, or a file of inputs
     Submit(submit::Submit),
+    /// Submit a job of a grid, wait for it, and write its results to stdout
+    Run(run::Run),
     /// Compute what stdin says, and write the results to stdout, in order, as they come
     Map(map::Map),
     /// List all jobs
@@ -56,6 +63,8 @@ enum Command {
     Cancel(jobs::One),
     /// Remove a job that is over, with its results
     Remove(jobs::One),
+    /// List what a job may compute
+    Ops(ops::Ops),
     /// List who is connected
     Workers(jobs::List),
     /// Compute for a server, without a browser, on every core
@@ -81,6 +90,7 @@ impl Cli {
         match self.command {
             Command::Serve(serve) => serve.run(page).await,
             Command::Submit(submit) => submit.run().await,
+            Command::Run(run) => run.run().await,
             Command::Map(map) => map.run().await,
             Command::Jobs(list) => list.jobs().await,
             Command::Job(one) => one.show().await,
@@ -90,10 +100,20 @@ impl Cli {
             Command::Close(one) => one.change("close").await,
             Command::Cancel(one) => one.change("cancel").await,
             Command::Remove(one) => one.remove().await,
+            Command::Ops(ops) => ops.run().await,
             Command::Workers(list) => list.workers().await,
             Command::Work(work) => work.run().await,
             Command::Echo(echo) => echo.run().await,
             Command::Chat(chat) => chat.run().await,
         }
     }
+}
+
+/// The error of arguments that are wrong for `command`, which only the command itself sees. It ends the
+/// process as one that the parser of arguments sees: with the usage and the code 2.
+fn misuse(command: &str, said: &str) -> anyhow::Error {
+    let mut cli = Cli::command();
+    cli.build();
+    let command = cli.find_subcommand_mut(command).expect("a command has its own name");
+    command.error(ErrorKind::ValueValidation, said).into()
 }

@@ -5,6 +5,7 @@ use super::own_names::own_names;
 use super::print;
 pub(super) use super::stop::stop_signal;
 use crate::console::Console;
+use crate::dispatcher::WelcomeTask;
 use crate::files;
 use crate::scheduler::{Failures, Trust};
 use crate::store::{MemoryStore, SqliteStore, Store};
@@ -21,7 +22,7 @@ use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::op::{self, Args as InputArgs, Kind, write_input};
 use tracing::info;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;
@@ -36,7 +37,7 @@ pub(super) struct Serve {
     /// The task that everyone is sent on connecting
     #[arg(long, value_name = "INITIAL,FACTOR,TIMES", value_parser = parse_welcome)]
     #[arg(default_value = "1.0000054,1.00000043,1000000", allow_hyphen_values = true)]
-    welcome: RepeatMultiply,
+    welcome: WelcomeTask,
 
     /// Send no task on connecting
     #[arg(long, conflicts_with = "welcome")]
@@ -204,19 +205,33 @@ pub(super) fn write_log_lines() -> anyhow::Result<Console> {
     Ok(console)
 }
 
-fn parse_welcome(text: &str) -> Result<RepeatMultiply, String> {
+/// A task of `repeat_multiply`, which clients of classroom exercises know.
+fn parse_welcome(text: &str) -> Result<WelcomeTask, String> {
+    let op = op::named("repeat_multiply").ok_or("this op is not known")?;
+    let params = op.params();
     let parts: Vec<&str> = text.split(',').map(str::trim).collect();
-    let [initial, factor, times] = parts[..] else {
+    if parts.len() != params.len() {
         return Err(format!("expected INITIAL,FACTOR,TIMES, got {} values", parts.len()));
-    };
-    let number = |name, text: &str| {
-        text.parse::<f64>().map_err(|_| format!("{name} must be a number, not `{text}`"))
-    };
-    let times = times
-        .parse()
-        .map_err(|_| format!("times must be an integer from 0 to 2^53 - 1, not `{times}`"))?;
-    RepeatMultiply::new(number("initial", initial)?, number("factor", factor)?, times)
-        .map_err(|error| error.to_string())
+    }
+    let mut args = InputArgs::default();
+    for ((value, param), text) in args.iter_mut().zip(params).zip(parts) {
+        let name = param.name;
+        *value = match param.kind {
+            Kind::Float => {
+                text.parse().map_err(|_| format!("{name} must be a number, not `{text}`"))?
+            }
+            Kind::Integer { min, max } => {
+                let integer = text.parse::<i64>().ok().filter(|value| (min..=max).contains(value));
+                let said =
+                    || format!("{name} must be an integer from {min} to {max}, not `{text}`");
+                integer.ok_or_else(said)? as f64
+            }
+        };
+        if !param.kind.takes(*value) {
+            return Err(format!("{name} must be {}, not `{text}`", param.kind));
+        }
+    }
+    Ok(WelcomeTask { op, input: write_input(params, &args) })
 }
 
 #[cfg(test)]
@@ -250,7 +265,8 @@ mod tests {
 
     #[test]
     fn a_welcome_is_three_values_in_range() {
-        assert_eq!(parse_welcome("3, -2,10"), Ok(RepeatMultiply::new(3.0, -2.0, 10).unwrap()));
+        let input = parse_welcome("3, -2,10").unwrap().input;
+        assert_eq!(input, r#"{"initial":3.0,"factor":-2.0,"times":10}"#);
         for (text, said) in [
             ("1,2", "got 2 values"),
             ("a,2,3", "initial must be a number, not `a`"),

@@ -141,13 +141,15 @@ pub(super) async fn tell(client: &Client, id: JobId) -> Infallible {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tequio_protocol::op::Op;
+    use tequio_protocol::op::OpId;
 
     fn job(state: JobState, done: u64, workers: u32) -> JobView {
         JobView {
             id: JobId(7),
             name: String::new(),
-            op: Op::RepeatMultiply,
+            op: OpId::new("repeat_multiply"),
+            axes: None,
+            block: 1,
             state,
             open: false,
             total: 10,

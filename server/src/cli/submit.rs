@@ -1,72 +1,42 @@
 //! `tequio submit`.
 
+use super::asked::{AXES_HELP, Asked};
 use super::client::{Client, Remote};
 use super::http::Request;
 use super::inputs::{Block, Inputs, Patience, Source};
 use super::jobs;
+use super::misuse;
 use super::print;
 use super::stop::Stop;
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 use hyper::http::Method;
 use indicatif::HumanCount;
-
 use std::cell::Cell;
-use std::fmt::Display;
 use std::path::PathBuf;
-use std::str::FromStr;
-use tequio_protocol::api::{DraftView, JobRequest, JobView};
-use tequio_protocol::grid::{Axis, Grid};
+use tequio_protocol::api::{DraftView, JobView};
+use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::UPLOAD_BLOCK_WAIT;
-use tequio_protocol::line::EXAMPLE;
-use tequio_protocol::op::Op;
+use tequio_protocol::line;
 use tequio_protocol::reader::Invalid;
 
 /// Blocks are filled, unless their source is slow: a draft is kept for so long.
 const PATIENCE: Patience = Patience { first: UPLOAD_BLOCK_WAIT, rest: UPLOAD_BLOCK_WAIT };
 
 #[derive(Debug, Args)]
-#[command(after_help = "\
-A value of a grid is a number (3), a list (1,2,5), or a range: 0..100 without its end, 0..=100 with \
-it, 0..=1:0.25 in steps. The job has one task for every combination, in order; the last value \
-varies fastest.
-
---input has lines of JSON, {\"initial\":1,\"factor\":1.5,\"times\":10}, one JSON array of such objects, or \
-CSV whose header has initial, factor and times.")]
+#[command(after_help = format!("{AXES_HELP}\n\n{INPUT_HELP}"))]
 pub(super) struct Submit {
-    /// What is computed: repeat_multiply, which is INITIAL × FACTOR^TIMES
-    #[arg(value_name = "OP", value_parser = parse_op)]
-    op: Op,
-
-    /// The values to begin with
-    #[arg(long, value_name = "VALUES", requires_all = ["factor", "times"])]
-    #[arg(required_unless_present = "input", allow_hyphen_values = true)]
-    initial: Option<Axis>,
-
-    /// The values to multiply by
-    #[arg(long, value_name = "VALUES", requires = "initial", allow_hyphen_values = true)]
-    factor: Option<Axis>,
-
-    /// How many times
-    #[arg(long, value_name = "VALUES", requires = "initial", allow_hyphen_values = true)]
-    times: Option<Axis>,
+    #[command(flatten)]
+    asked: Asked,
 
     /// A file of inputs instead: lines of JSON, a JSON array or CSV; - is stdin
-    #[arg(long, value_name = "FILE", conflicts_with = "initial")]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["axes", "initial", "factor", "times"])]
     input: Option<PathBuf>,
 
     /// Count and skip lines of --input that are no inputs, instead of refusing them all
-    #[arg(long, requires = "input", conflicts_with = "initial")]
+    #[arg(long, requires = "input")]
     skip_invalid: bool,
-
-    /// The job's name
-    #[arg(long)]
-    name: Option<String>,
-
-    /// Jobs of a higher priority are computed first
-    #[arg(long, default_value_t = 0, allow_hyphen_values = true, value_parser = parse_priority)]
-    priority: i32,
 
     /// Wait until the job is over; fails unless every task has a result
     #[arg(long)]
@@ -76,52 +46,43 @@ pub(super) struct Submit {
     remote: Remote,
 }
 
-pub(super) fn parse_op(name: &str) -> Result<Op, String> {
-    let names: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
-    Op::named(name).ok_or_else(|| format!("there is {}", names.join(", ")))
-}
+const INPUT_HELP: &str = "\
+--input has lines of JSON, {\"initial\":1,\"factor\":1.5,\"times\":10}, one JSON array of such objects, or \
+CSV whose header has initial, factor and times; other ops have other parameters.";
 
-pub(super) fn parse_priority(text: &str) -> Result<i32, String> {
-    whole(text, i32::MIN, i32::MAX)
-}
-
-/// A whole number within bounds. What the standard library says of others is about digits in strings.
-pub(super) fn whole<T: FromStr + PartialOrd + Display>(
-    text: &str,
-    least: T,
-    most: T,
-) -> Result<T, String> {
-    let value = text.trim().parse().ok().filter(|value| (&least..=&most).contains(&value));
-    value.ok_or_else(|| format!("it must be a whole number from {least} to {most}"))
+/// What a job is computed of.
+enum Given {
+    Grid(Grid),
+    Lines(Source),
 }
 
 impl Submit {
     pub(super) async fn run(self) -> anyhow::Result<()> {
+        let given = match &self.input {
+            Some(file) => Given::Lines(Source::of(file)),
+            None => Given::Grid(self.asked.grid().map_err(|said| misuse("submit", &said))?),
+        };
         let client = self.remote.client();
         let mut stop = Stop::listen().context("signals cannot be listened for")?;
         let draft = Cell::new(None);
         let job = tokio::select! {
-            job = self.submit(&client, &draft) => job?,
+            job = self.submit(&client, given, &draft) => job?,
             () = stop.asked() => return Err(stopped(&client, draft.get(), &mut stop).await),
         };
         let id = job.id;
-        let tasks = HumanCount(job.total);
         if !self.wait {
             if self.remote.json {
                 return print::json(&job);
             }
             return print::lines(&[
-                format!("Job {id} submitted: {tasks} tasks"),
+                format!("Job {id} submitted: {} tasks", HumanCount(job.total)),
                 format!("`tequio job {id}` shows how far it is, `tequio results {id}` what came"),
             ]);
         }
-        print::note(&format!("job {id} submitted: {tasks} tasks"));
+        print::note(&submitted(&job));
         tokio::select! {
             done = jobs::wait(&client, id, self.remote.json) => done,
-            () = stop.asked() => bail!(
-                "job {id} goes on; `tequio job {id}` shows how far it is, \
-                 `tequio results {id} --follow` its results as they come"
-            ),
+            () = stop.asked() => bail!("{}", goes_on(id)),
         }
     }
 
@@ -129,24 +90,13 @@ impl Submit {
     async fn submit(
         &self,
         client: &Client,
+        given: Given,
         draft: &Cell<Option<JobId>>,
     ) -> anyhow::Result<JobView> {
-        match &self.input {
-            Some(file) => self.submit_lines(client, &Source::of(file), draft).await,
-            None => self.submit_grid(client).await,
+        match given {
+            Given::Lines(source) => self.submit_lines(client, &source, draft).await,
+            Given::Grid(grid) => Ok(self.asked.submit(client, grid).await?),
         }
-    }
-
-    async fn submit_grid(&self, client: &Client) -> anyhow::Result<JobView> {
-        let axes = (self.initial.clone(), self.factor.clone(), self.times.clone());
-        let (Some(initial), Some(factor), Some(times)) = axes else {
-            anyhow::bail!("a grid needs --initial, --factor and --times");
-        };
-        let grid = Grid::new(initial, factor, times)?;
-        let job =
-            JobRequest { op: self.op, grid, name: self.name.clone(), priority: self.priority };
-        let request = client.request(Method::POST, "api/jobs").json(&job);
-        Ok(client.json(request).await?)
     }
 
     async fn submit_lines(
@@ -179,12 +129,16 @@ impl Submit {
         draft: &Cell<Option<JobId>>,
     ) -> anyhow::Result<Option<JobView>> {
         let invalid = if self.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
-        let mut inputs = Inputs::open(source, invalid, "tequio submit repeat_multiply --input -")?;
+        let op = self.asked.op;
+        let command = format!("tequio submit {} --input -", op.name());
+        let mut inputs = Inputs::open(op.params(), source, invalid, command)?;
         // Whoever may not submit hears of it before everything is read.
         client.send(client.request(Method::POST, "api/operator")).await?;
         let first = inputs.next_block(PATIENCE).await?;
         let job = match first.is_last {
-            true if first.count == 0 => bail!("{}", nothing_in(source, &inputs)),
+            true if first.count == 0 => {
+                bail!("{}", nothing_in(source, &line::example(op.params()), &inputs))
+            }
             true => Some(client.json(self.begin(client, &first, "false")).await?),
             false => {
                 let begun = self.begin(client, &first, "true");
@@ -205,14 +159,11 @@ impl Submit {
     }
 
     fn begin(&self, client: &Client, first: &Block, draft: &str) -> Request {
-        let (priority, line) = (self.priority.to_string(), first.line.max(1).to_string());
-        let mut query = vec![
-            ("op", self.op.name()),
-            ("priority", &priority),
-            ("draft", draft),
-            ("line", &line),
-        ];
-        if let Some(name) = &self.name {
+        let Asked { op, name, priority, .. } = &self.asked;
+        let (priority, line) = (priority.to_string(), first.line.max(1).to_string());
+        let mut query =
+            vec![("op", op.name()), ("priority", &priority), ("draft", draft), ("line", &line)];
+        if let Some(name) = name {
             query.push(("name", name));
         }
         let request = client.request(Method::POST, "api/jobs").query(&query);
@@ -238,10 +189,23 @@ async fn stopped(client: &Client, draft: Option<JobId>, stop: &mut Stop) -> anyh
     anyhow!("stopped before everything was sent; nothing is submitted")
 }
 
-fn nothing_in(source: &Source, inputs: &Inputs) -> String {
+/// That a job was submitted, in a note.
+pub(super) fn submitted(job: &JobView) -> String {
+    format!("job {} submitted: {} tasks", job.id, HumanCount(job.total))
+}
+
+/// What a person is told who no longer waits for a job.
+pub(super) fn goes_on(id: JobId) -> String {
+    format!(
+        "job {id} goes on; `tequio job {id}` shows how far it is, `tequio results {id} --follow` its \
+         results as they come"
+    )
+}
+
+fn nothing_in(source: &Source, example: &str, inputs: &Inputs) -> String {
     let name = source.name();
     match inputs.skipped().count {
-        0 => format!("there are no inputs in {name}: one JSON object a line, {EXAMPLE}"),
+        0 => format!("there are no inputs in {name}: one JSON object a line, {example}"),
         skipped => format!("none of the {skipped} lines of {name} is an input"),
     }
 }

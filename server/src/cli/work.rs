@@ -1,8 +1,8 @@
 //! `tequio work`.
 
+use super::asked::whole;
 use super::client::{SecretParser, parse_url};
 use super::serve::{random, stop_signal, write_log_lines};
-use super::submit::whole;
 use crate::connect::Address;
 use crate::native::{self, Config, End};
 use anyhow::{Context, bail};

@@ -58,13 +58,7 @@ pub(super) enum Demand {
 
 impl Worker {
     /// A worker that waits behind those that were served in an earlier turn.
-    pub(super) fn new(
-        origin: Origin,
-        mode: Mode,
-        skills: Skills,
-        slots: u32,
-        turn: u64,
-    ) -> Worker {
+    pub(super) fn new(origin: Origin, mode: Mode, skills: Skills, slots: u32, turn: u64) -> Worker {
         Worker {
             origin,
             mode,

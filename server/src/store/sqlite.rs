@@ -402,12 +402,7 @@ impl Store for SqliteStore {
         self.read_from(&lock(&self.inputs), |connection| select_all_inputs(connection, job, &range))
     }
 
-    fn has_inputs(
-        &self,
-        job: JobId,
-        first: u64,
-        inputs: &Values,
-    ) -> Result<bool, StoreError> {
+    fn has_inputs(&self, job: JobId, first: u64, inputs: &Values) -> Result<bool, StoreError> {
         let range = first..first.saturating_add(inputs.len() as u64);
         self.read(|connection| Ok(select_all_inputs(connection, job, &range)? == *inputs))
     }

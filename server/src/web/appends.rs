@@ -45,7 +45,7 @@ impl Appended {
         if self.inputs > APPEND_INPUTS_MAX {
             return Err(ApiError::too_many_inputs(APPEND_INPUTS_MAX));
         }
-        let bytes = size_of_val(&*block.inputs) + size_of_val(&*block.lines);
+        let bytes = block.inputs.bytes() + size_of_val(&*block.lines);
         let kib = bytes.div_ceil(1024) as u32;
         let more = self.room.0.clone().try_acquire_many_owned(kib).map_err(|_| {
             ApiError::busy(
@@ -64,11 +64,9 @@ impl Appended {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tequio_protocol::op::RepeatMultiply;
 
     fn block(inputs: usize) -> Taken {
-        let input = RepeatMultiply::new(1.0, 2.0, 3).unwrap();
-        Taken { inputs: vec![input; inputs], lines: Vec::new() }
+        Taken { inputs: vec![r#"{"n":27}"#; inputs].into_iter().collect(), lines: Vec::new() }
     }
 
     #[test]

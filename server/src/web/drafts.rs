@@ -12,8 +12,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{DRAFT_IDLE_MAX, DRAFTS_MAX};
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::op::OpId;
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 use tokio::sync::Mutex as AsyncMutex;
 use tokio::time::Instant;
 use tracing::info;
@@ -28,8 +29,11 @@ pub(super) struct Drafts {
     entries: Arc<Mutex<HashMap<JobId, Entry>>>,
 }
 
-/// Requests for one draft wait for each other.
-type Entry = Arc<AsyncMutex<Draft>>;
+struct Entry {
+    op: OpId,
+    /// Requests for one draft wait for each other.
+    draft: Arc<AsyncMutex<Draft>>,
+}
 
 #[derive(Debug)]
 struct Draft {
@@ -44,7 +48,7 @@ struct Draft {
 pub(super) struct Addition {
     /// How many inputs the draft has had before: a request that is repeated is recognised.
     pub(super) first: u64,
-    pub(super) inputs: Vec<RepeatMultiply>,
+    pub(super) inputs: Values,
     /// From which lines they come.
     pub(super) lines: Vec<LineRun>,
     pub(super) then: Then,
@@ -80,23 +84,24 @@ impl Drafts {
 
     /// Keeps a draft of `total` inputs that the store has.
     pub(super) fn keep(&self, id: JobId, job: NewJob, total: u64) {
+        let op = job.op.clone();
         let draft = Draft { job, total, touched: Instant::now(), is_published: false };
-        self.lock().insert(id, Arc::new(AsyncMutex::new(draft)));
+        self.lock().insert(id, Entry { op, draft: Arc::new(AsyncMutex::new(draft)) });
     }
 
-    /// Whether it is known here: as a draft, or as a job that was one just now.
-    pub(super) fn knows(&self, id: JobId) -> bool {
-        self.lock().contains_key(&id)
+    /// What it computes; `None` unless it is known here: as a draft, or as a job that was one just now.
+    pub(super) fn op(&self, id: JobId) -> Option<OpId> {
+        self.lock().get(&id).map(|entry| entry.op.clone())
     }
 
     /// Adds to a draft, or sees that this was done before; gives its number of inputs. What was begun
     /// comes to its end, whether or not the asker waits for it.
     pub(super) async fn add(&self, id: JobId, addition: Addition) -> Result<u64, ApiError> {
-        let entry = self.lock().get(&id).cloned();
-        let entry = entry.ok_or_else(|| unknown_draft(id))?;
+        let draft = self.lock().get(&id).map(|entry| entry.draft.clone());
+        let draft = draft.ok_or_else(|| unknown_draft(id))?;
         let dispatcher = self.dispatcher.clone();
         let adding = tokio::spawn(async move {
-            let mut draft = entry.lock().await;
+            let mut draft = draft.lock().await;
             draft.touched = Instant::now();
             draft.add(&dispatcher, id, addition).await
         });
@@ -107,7 +112,7 @@ impl Drafts {
     pub(super) async fn discard(&self, id: JobId) -> bool {
         let Some(entry) = self.lock().remove(&id) else { return false };
         // Whoever adds to it just now has done so first.
-        let is_draft = !entry.lock().await.is_published;
+        let is_draft = !entry.draft.lock().await.is_published;
         if is_draft {
             self.dispatcher.discard(id);
         }
@@ -125,7 +130,7 @@ impl Drafts {
     fn discard_idle(&self, now: Instant) {
         self.lock().retain(|id, entry| {
             // One that is locked is being added to.
-            let Ok(draft) = entry.try_lock() else { return true };
+            let Ok(draft) = entry.draft.try_lock() else { return true };
             let is_kept = now.saturating_duration_since(draft.touched) < DRAFT_IDLE_MAX;
             if !is_kept && !draft.is_published {
                 info!("Draft {id} is discarded: nothing was added to it for a while");
@@ -204,38 +209,41 @@ mod tests {
     use super::*;
     use crate::metrics::Metrics;
     use crate::store::{MemoryStore, Store};
-    use tequio_protocol::op::Op;
 
     const DRAFT: JobId = JobId(1);
+
+    fn job() -> NewJob {
+        NewJob {
+            name: String::new(),
+            op: OpId::new("repeat_multiply"),
+            priority: 0,
+            grid: None,
+            block: 1,
+            submitted_at_ms: 0,
+        }
+    }
 
     async fn one_draft() -> (Drafts, Arc<MemoryStore>) {
         let store = Arc::new(MemoryStore::new());
         let metrics = Arc::new(Metrics::default());
         let started = Dispatcher::start(None, store.clone(), metrics, 1).await;
         let drafts = Drafts::new(started.unwrap().0);
-        let (name, op) = (String::new(), Op::RepeatMultiply);
-        let job = NewJob { name, op, priority: 0, grid: None, submitted_at_ms: 0 };
+        let job = job();
         let id = drafts.dispatcher.create_job(job.clone()).await.unwrap();
         drafts.keep(id, job, 0);
         (drafts, store)
     }
 
     fn addition(first: u64, count: u64, then: Then) -> Addition {
-        let inputs = (first..first + count).map(|n| RepeatMultiply::new(n as f64, 2.0, 3).unwrap());
+        let input = |n| format!(r#"{{"initial":{n},"factor":2,"times":3}}"#);
+        let inputs = (first..first + count).map(input);
         let appended = Appends::default().begin();
         Addition { first, inputs: inputs.collect(), lines: Vec::new(), then, appended }
     }
 
     /// The store's thread has come to what it was told before.
     async fn settle(drafts: &Drafts) {
-        let job = NewJob {
-            name: String::new(),
-            op: Op::RepeatMultiply,
-            priority: 0,
-            grid: None,
-            submitted_at_ms: 0,
-        };
-        drafts.dispatcher.create_job(job).await.unwrap();
+        drafts.dispatcher.create_job(job()).await.unwrap();
     }
 
     #[tokio::test]
@@ -244,9 +252,9 @@ mod tests {
         drafts.add(DRAFT, addition(0, 2, Then::Draft)).await.unwrap();
         let now = Instant::now();
         drafts.discard_idle(now + DRAFT_IDLE_MAX / 2);
-        assert!(drafts.knows(DRAFT));
+        assert!(drafts.op(DRAFT).is_some());
         drafts.discard_idle(now + DRAFT_IDLE_MAX);
-        assert!(!drafts.knows(DRAFT));
+        assert!(drafts.op(DRAFT).is_none());
         settle(&drafts).await;
         assert!(store.inputs(DRAFT, 0..1).is_err(), "the store has not got it either");
         let late = drafts.add(DRAFT, addition(2, 2, Then::Draft)).await;

@@ -1,59 +1,88 @@
-//! Axes as a person types them, checked before there is a job: for the page's form.
+//! Ops, and axes as a person types them, checked before there is a job: for the page's form.
 
 use super::api::Params;
+use super::error::ApiError;
+use super::jobs::unknown_op;
 use axum::Json;
-use serde::Deserialize;
-use tequio_protocol::api::{AxisView, ErrorDetail, GridAxes, GridErrors, GridView};
+use tequio_protocol::api::{AxisView, ErrorDetail, GridView, OpView, ParamView};
 use tequio_protocol::grid::{Axis, Grid, GridError};
 use tequio_protocol::limits::AXIS_BYTES_MAX;
 use tequio_protocol::number::Number;
+use tequio_protocol::op::{self, Kind, Op};
+use tequio_protocol::text::quote;
 
-/// What was typed so far.
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Typed {
-    #[serde(default)]
-    initial: String,
-    #[serde(default)]
-    factor: String,
-    #[serde(default)]
-    times: String,
+/// The op that is meant where none is named, as in the days when there was one.
+const FIRST_OP: &str = "repeat_multiply";
+
+/// `GET /api/ops`
+pub(super) async fn ops() -> Json<Vec<OpView>> {
+    let view = |op: &&dyn Op| OpView {
+        name: op.name().to_owned(),
+        params: op.params().iter().map(ParamView::from).collect(),
+    };
+    Json(op::ALL.iter().map(view).collect())
 }
 
 /// `GET /api/grid`
-pub(super) async fn check(Params(typed): Params<Typed>) -> Json<GridView> {
-    Json(view(&typed))
+pub(super) async fn check(Params(typed): Params<Typed>) -> Result<Json<GridView>, ApiError> {
+    let name = typed.iter().find(|(key, _)| key == "op").map_or(FIRST_OP, |(_, name)| name);
+    let op = op::named(name).ok_or_else(|| unknown_op(name))?;
+    check_names(op, &typed)?;
+    Ok(Json(view(op, &typed)))
 }
 
-fn view(typed: &Typed) -> GridView {
-    let times = axis(&typed.times)
-        .and_then(|times| times.check_times().map(|()| times).map_err(|error| detail(&error)));
-    let (initial, factor) = (axis(&typed.initial), axis(&typed.factor));
-    let axes =
-        GridAxes { initial: counted(&initial), factor: counted(&factor), times: counted(&times) };
-    match (initial, factor, times) {
-        (Ok(initial), Ok(factor), Ok(times)) => match Grid::new(initial, factor, times) {
-            Ok(grid) => GridView { total: Some(grid.total()), errors: GridErrors::default(), axes },
-            Err(error) => {
-                let grid = Some(detail(&error));
-                GridView { total: None, errors: GridErrors { grid, ..GridErrors::default() }, axes }
+/// What was typed so far: each axis by its name, and `op`.
+type Typed = Vec<(String, String)>;
+
+/// Returns an error where something is there twice, or is neither `op` nor a parameter.
+fn check_names(op: &dyn Op, typed: &Typed) -> Result<(), ApiError> {
+    let names: Vec<&str> = op.params().iter().map(|param| param.name).collect();
+    for (place, (name, _)) in typed.iter().enumerate() {
+        let said = if typed[..place].iter().any(|(before, _)| before == name) {
+            format!("`{}` is there twice", quote(name))
+        } else if name != "op" && !names.contains(&name.as_str()) {
+            format!("there is no `{}` here; there is op, {}", quote(name), names.join(", "))
+        } else {
+            continue;
+        };
+        return Err(ApiError::bad("bad_query", format!("Query: {said}.")));
+    }
+    Ok(())
+}
+
+fn view(op: &dyn Op, typed: &Typed) -> GridView {
+    let mut view = GridView { total: None, errors: Default::default(), axes: Default::default() };
+    let mut axes = Vec::new();
+    for param in op.params() {
+        let given = typed.iter().find(|(name, _)| name == param.name);
+        let name = param.name.to_owned();
+        match axis(given.map_or("", |(_, text)| text), param.kind) {
+            Ok(axis) => {
+                view.axes.insert(name.clone(), counted(&axis));
+                axes.push((name, axis));
             }
-        },
-        (initial, factor, times) => {
-            let (initial, factor, times) = (initial.err(), factor.err(), times.err());
-            let errors = GridErrors { initial, factor, times, grid: None };
-            GridView { total: None, errors, axes }
+            Err(wrong) => {
+                view.errors.insert(name, wrong);
+            }
         }
     }
+    if view.errors.is_empty() {
+        match Grid::new(axes) {
+            Ok(grid) => view.total = Some(grid.total()),
+            Err(error) => {
+                view.errors.insert("grid".to_owned(), detail(&error));
+            }
+        }
+    }
+    view
 }
 
-/// What an axis has, if it is one.
-fn counted(axis: &Result<Axis, ErrorDetail>) -> Option<AxisView> {
-    let axis = axis.as_ref().ok()?;
-    Some(AxisView { count: axis.len(), last: Number(axis.value(axis.len() - 1)) })
+fn counted(axis: &Axis) -> AxisView {
+    AxisView { count: axis.len(), last: Number(axis.value(axis.len() - 1)) }
 }
 
-fn axis(text: &str) -> Result<Axis, ErrorDetail> {
+/// An axis for a parameter of this kind.
+fn axis(text: &str, kind: Kind) -> Result<Axis, ErrorDetail> {
     let wrong = |code: &str, message: String| Err(ErrorDetail { code: code.to_owned(), message });
     if text.trim().is_empty() {
         let said = "nothing is given; an axis is 3, or 1,2,5, or 0..100, or 0..=1:0.25";
@@ -63,7 +92,9 @@ fn axis(text: &str) -> Result<Axis, ErrorDetail> {
         let said = format!("the text is over the limit of {AXIS_BYTES_MAX} bytes");
         return wrong("too_long", said);
     }
-    text.parse().map_err(|error| detail(&error))
+    let axis: Axis = text.parse().map_err(|error| detail(&error))?;
+    axis.check(kind).map_err(|error| detail(&error))?;
+    Ok(axis)
 }
 
 fn detail(error: &GridError) -> ErrorDetail {
@@ -74,18 +105,24 @@ fn detail(error: &GridError) -> ErrorDetail {
 mod tests {
     use super::*;
 
-    /// What `view` says of each field, by its code, and of the total.
+    fn look(op: &str, typed: &[(&str, &str)]) -> GridView {
+        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        view(op::named(op).unwrap(), &typed.iter().map(owned).collect())
+    }
+
+    /// What is said of each field, by its code, and of the total.
     fn said(
         initial: &str,
         factor: &str,
         times: &str,
     ) -> (Option<u64>, Vec<(&'static str, String)>) {
-        let [initial, factor, times] = [initial, factor, times].map(str::to_owned);
-        let GridView { total, errors, .. } = view(&Typed { initial, factor, times });
-        let GridErrors { initial, factor, times, grid } = errors;
-        let fields = [("initial", initial), ("factor", factor), ("times", times), ("grid", grid)];
-        let wrong = fields.into_iter().filter_map(|(name, error)| Some((name, error?.code)));
-        (total, wrong.collect())
+        let typed = [("initial", initial), ("factor", factor), ("times", times)];
+        let GridView { total, mut errors, .. } = look("repeat_multiply", &typed);
+        let fields = ["initial", "factor", "times", "grid"];
+        let wrong = fields.into_iter().filter_map(|name| Some((name, errors.remove(name)?.code)));
+        let wrong = wrong.collect();
+        assert!(errors.is_empty(), "{errors:?}");
+        (total, wrong)
     }
 
     #[test]
@@ -141,11 +178,20 @@ mod tests {
     }
 
     #[test]
+    fn every_op_has_its_own_axes() {
+        let right = look("collatz", &[("op", "collatz"), ("n", "1..=100")]);
+        assert_eq!((right.total, right.errors.len()), (Some(100), 0));
+        assert_eq!((right.axes["n"].count, right.axes["n"].last), (100, Number(100.0)));
+        let wrong = look("collatz", &[("n", "0..5")]);
+        assert_eq!((wrong.total, wrong.axes.len()), (None, 0));
+        assert_eq!(wrong.errors["n"].code, "not_an_integer");
+    }
+
+    #[test]
     fn a_message_needs_no_name_of_its_field() {
-        let wrong = axis("1,x").expect_err("x is no number").message;
+        let wrong = axis("1,x", Kind::Float).expect_err("x is no number").message;
         assert!(wrong.starts_with("`x` is no number"), "{wrong}");
-        let typed = Typed { times: "0.5".to_owned(), ..Typed::default() };
-        let wrong = view(&typed).errors.times.expect("a half is no integer").message;
+        let wrong = axis("0.5", Kind::COUNT).expect_err("a half is no integer").message;
         assert_eq!(wrong, "0.5 is no integer from 0 to 9007199254740991");
     }
 }

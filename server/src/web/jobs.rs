@@ -7,8 +7,9 @@ use super::drafts::{Addition, Drafts, Then, unknown_draft};
 use super::error::ApiError;
 use super::lines::Lines;
 use super::list;
-use crate::dispatcher::{ChangeError, Control, Dispatcher};
-use crate::store::{NewJob, StoreError};
+use super::readers::Turn;
+use crate::dispatcher::{ChangeError, Control, ControlError, Dispatcher};
+use crate::store::{NewJob, Store, StoreError};
 use crate::wall_clock;
 use axum::Json;
 use axum::body::Body;
@@ -25,16 +26,20 @@ use tequio_protocol::job_text::{self, JobError};
 use tequio_protocol::limits::{
     APPEND_BYTES_MAX, BODY_BYTES_MAX, GRID_BYTES_MAX, JOB_NAME_CHARS_MAX, LIST_ROWS,
 };
-use tequio_protocol::line::EXAMPLE;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::line;
+use tequio_protocol::op::{self, Op, OpId};
 use tequio_protocol::reader::{Invalid, LineRun, Skipped, Start};
 use tequio_protocol::text::{printable, quote};
+use tequio_protocol::values::Values;
 
 /// The header that says how many lines were skipped.
 const SKIPPED: HeaderName = HeaderName::from_static("tequio-skipped-lines");
 
 /// The header with the numbers of the first of them: `3,7,12`.
 const SKIPPED_FIRST: HeaderName = HeaderName::from_static("tequio-skipped-first");
+
+/// Tasks in a block of an op that is built in: each stands for itself.
+const BLOCK: u64 = 1;
 
 /// What the query of a submission of lines says.
 #[derive(Debug, Default, Deserialize)]
@@ -94,10 +99,18 @@ pub(super) async fn get(
     State(app): State<App>,
     Path(id): Path<String>,
 ) -> Result<Json<JobView>, ApiError> {
-    view(&app.dispatcher, parse_id(&id)?).await.map(Json)
+    let id = parse_id(&id)?;
+    let mut view = view(&app.dispatcher, id).await?;
+    view.axes = match app.readers.read(Turn::First, move |store: &dyn Store| store.grid(id)).await {
+        Ok(grid) => grid.map(Box::new),
+        // What cannot be read is named there.
+        Err(_) if view.trouble.is_some() => None,
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Json(view))
 }
 
-/// `POST /api/jobs`: JSON with a grid, or lines of inputs with `?op=`.
+/// `POST /api/jobs`: JSON with axes, or lines of inputs with `?op=`.
 pub(super) async fn submit(
     State(app): State<App>,
     Params(submission): Params<Submission>,
@@ -106,7 +119,7 @@ pub(super) async fn submit(
 ) -> Result<Response, ApiError> {
     match &submission.op {
         Some(op) => {
-            let op = parse_op(op)?;
+            let op = op::named(op).ok_or_else(|| unknown_op(op))?;
             check_length(&headers, BODY_BYTES_MAX)?;
             submit_lines(&app, op, submission, body).await
         }
@@ -127,15 +140,15 @@ pub(super) async fn append(
 ) -> Result<Response, ApiError> {
     let job = parse_id(&id)?;
     check_length(&headers, APPEND_BYTES_MAX)?;
-    if app.drafts.knows(job) {
-        return append_to_draft(&app, job, growth, body).await;
+    if let Some(op) = app.drafts.op(job) {
+        return append_to_draft(&app, job, op, growth, body).await;
     }
     let before = match view(&app.dispatcher, job).await {
         Err(_) if growth.draft => return Err(unknown_draft(job)),
         before => before?,
     };
     let Read { inputs, lines, skipped, appended: _held } =
-        read_lines(&app, job, body, &growth).await?;
+        read_lines(&app, job, &before.op, body, &growth).await?;
     if growth.draft {
         let message = format!("Job {job} is no draft: it was submitted without `draft=true`.");
         return Err(ApiError::new(StatusCode::CONFLICT, "not_growing", message));
@@ -150,7 +163,7 @@ pub(super) async fn append(
         && has_inputs(&app, job, growth.first, inputs.clone()).await?
     {
         // The same request has added them before, and failed at closing the job.
-        grown = app.dispatcher.grow(job, end, Vec::new(), Vec::new(), false).await;
+        grown = app.dispatcher.grow(job, end, Values::new(), Vec::new(), false).await;
     }
     match grown {
         Ok(()) => {
@@ -185,11 +198,12 @@ async fn next_line(app: &App, job: JobId, inputs: u64) -> Result<u64, ApiError> 
 async fn append_to_draft(
     app: &App,
     job: JobId,
+    op: OpId,
     growth: Growth,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let Read { inputs, lines, skipped, appended } = match read_lines(app, job, body, &growth).await
-    {
+    let read = read_lines(app, job, &op, body, &growth).await;
+    let Read { inputs, lines, skipped, appended } = match read {
         Ok(read) => read,
         Err(error) => {
             // Whoever sent it sends it again.
@@ -217,29 +231,38 @@ async fn append_to_draft(
 
 /// All that a body has.
 struct Read {
-    inputs: Vec<RepeatMultiply>,
+    inputs: Values,
     lines: Vec<LineRun>,
     skipped: Skipped,
     /// The room that they take.
     appended: Appended,
 }
 
-async fn read_lines(app: &App, job: JobId, body: Body, growth: &Growth) -> Result<Read, ApiError> {
+/// Reads further inputs of a job of `op`.
+async fn read_lines(
+    app: &App,
+    job: JobId,
+    op: &OpId,
+    body: Body,
+    growth: &Growth,
+) -> Result<Read, ApiError> {
+    // A job of an op that this server does not know is set aside.
+    let op = op.known().ok_or(ControlError::SetAside(job))?;
     let invalid = if growth.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
     let line = match growth.line {
         Some(line) => line,
         None => next_line(app, job, growth.first).await?,
     };
     let start = Start { index: growth.first, line };
-    let mut body = Lines::new(body, APPEND_BYTES_MAX, start, invalid);
-    let (mut inputs, mut lines, mut appended) = (Vec::new(), Vec::new(), app.appends.begin());
+    let mut body = Lines::new(op, body, APPEND_BYTES_MAX, start, invalid);
+    let (mut inputs, mut lines, mut appended) = (Values::new(), Vec::new(), app.appends.begin());
     loop {
         let mut block = body.next_block().await?;
         if block.inputs.is_empty() {
             return Ok(Read { inputs, lines, skipped: body.skipped().clone(), appended });
         }
         appended.hold(&block)?;
-        inputs.append(&mut block.inputs);
+        inputs.append(&block.inputs);
         lines.append(&mut block.lines);
     }
 }
@@ -248,7 +271,7 @@ async fn has_inputs(
     app: &App,
     job: JobId,
     first: u64,
-    inputs: Arc<Vec<RepeatMultiply>>,
+    inputs: Arc<Values>,
 ) -> Result<bool, ApiError> {
     let store = app.store.clone();
     let reading = tokio::task::spawn_blocking(move || store.has_inputs(job, first, &inputs));
@@ -312,19 +335,19 @@ async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, Ap
 
 fn read_grid_job(bytes: &[u8]) -> Result<JobRequest, ApiError> {
     job_text::read(bytes).map_err(|error| {
+        let example = error.example();
         let (code, said) = match error {
             JobError::Json(said) => ("bad_json", format!("The body is no JSON, {said}")),
-            JobError::Job(said) => ("bad_job", said),
+            JobError::Job { said, .. } => ("bad_job", said),
             JobError::Op(name) => return unknown_op(&name),
         };
-        let example = job_text::EXAMPLE;
         ApiError::bad(code, format!("{said}. A job is {example}, or lines of inputs with ?op=."))
     })
 }
 
 async fn submit_lines(
     app: &App,
-    op: Op,
+    op: &'static dyn Op,
     submission: Submission,
     body: Body,
 ) -> Result<Response, ApiError> {
@@ -336,8 +359,8 @@ async fn submit_lines(
     }
     let invalid = if skip_invalid { Invalid::Skip } else { Invalid::Refuse };
     let start = Start { index: 0, line: line.unwrap_or(1) };
-    let mut lines = Lines::new(body, BODY_BYTES_MAX, start, invalid);
-    let job = new_job(op, name, priority, None)?;
+    let mut lines = Lines::new(op, body, BODY_BYTES_MAX, start, invalid);
+    let job = new_job(op.into(), name, priority, None)?;
     let draft = Draft::create(dispatcher, job).await?;
     let mut total = 0;
     loop {
@@ -355,7 +378,10 @@ async fn submit_lines(
     }
     if total == 0 && !more {
         let message = match lines.skipped().count {
-            0 => format!("There are no inputs in the body: one JSON object a line, {EXAMPLE}."),
+            0 => {
+                let example = line::example(op.params());
+                format!("There are no inputs in the body: one JSON object a line, {example}.")
+            }
             1 => "The one line is no input.".to_owned(),
             skipped => format!("None of the {skipped} lines is an input."),
         };
@@ -430,7 +456,7 @@ fn with_skipped(mut response: Response, skip_invalid: bool, skipped: &Skipped) -
 }
 
 fn new_job(
-    op: Op,
+    op: OpId,
     name: Option<String>,
     priority: i32,
     grid: Option<Grid>,
@@ -445,6 +471,7 @@ fn new_job(
         op,
         priority,
         grid,
+        block: BLOCK,
         submitted_at_ms: wall_clock::unix_ms(),
     })
 }
@@ -453,13 +480,9 @@ pub(super) fn parse_id(id: &str) -> Result<JobId, ApiError> {
     id.parse().map(JobId).map_err(|_| ApiError::unknown_job(id))
 }
 
-fn parse_op(name: &str) -> Result<Op, ApiError> {
-    Op::named(name).ok_or_else(|| unknown_op(name))
-}
-
-fn unknown_op(name: &str) -> ApiError {
-    let known: Vec<&str> = Op::ALL.iter().map(|op| op.name()).collect();
-    let message = format!("There is no op {}; there is {}.", quote(name), known.join(", "));
+/// 400, for a job of an op that this server does not know.
+pub(super) fn unknown_op(name: &str) -> ApiError {
+    let message = format!("There is no op {}; there is {}.", quote(name), op::names());
     ApiError::bad("unknown_op", message)
 }
 

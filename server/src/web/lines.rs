@@ -5,13 +5,12 @@ use super::error::{ApiError, BODY_CUT_OFF};
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt;
 use tequio_protocol::limits::INPUTS_BLOCK;
+use tequio_protocol::op::Op;
 use tequio_protocol::reader::{Invalid, Reader, Skipped, Start, Taken};
-
-/// What a person is advised to pipe a foreign text into, once it is what is read.
-const COMMAND: &str = "tequio submit repeat_multiply --input -";
 
 /// The inputs of one body.
 pub(super) struct Lines {
+    op: &'static dyn Op,
     body: BodyDataStream,
     bytes_left: usize,
     bytes_max: usize,
@@ -20,13 +19,21 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Reads a body of at most `bytes_max` bytes, whose inputs and lines are counted from `start`.
-    pub(super) fn new(body: Body, bytes_max: usize, start: Start, invalid: Invalid) -> Lines {
+    /// Reads inputs of `op` from a body of at most `bytes_max` bytes. Inputs and lines are counted from
+    /// `start`.
+    pub(super) fn new(
+        op: &'static dyn Op,
+        body: Body,
+        bytes_max: usize,
+        start: Start,
+        invalid: Invalid,
+    ) -> Lines {
         Lines {
+            op,
             body: body.into_data_stream(),
             bytes_left: bytes_max,
             bytes_max,
-            reader: Reader::new(start, invalid),
+            reader: Reader::new(op.params(), start, invalid),
             is_ended: false,
         }
     }
@@ -54,7 +61,9 @@ impl Lines {
                 }
             };
             read.map_err(|refused| {
-                let said = refused.message(COMMAND);
+                // What a person is advised to pipe a foreign text into, once it is what is read.
+                let command = format!("tequio submit {} --input -", self.op.name());
+                let said = refused.message(&command);
                 let message = format!("{said}. Nothing of this submission is kept.");
                 ApiError::bad(refused.code(), message)
             })?;
@@ -73,14 +82,15 @@ mod tests {
     use super::*;
     use futures_util::stream;
     use tequio_protocol::limits::LINE_BYTES_MAX;
-    use tequio_protocol::op::RepeatMultiply;
+    use tequio_protocol::op;
+    use tequio_protocol::values::Values;
 
     fn line(times: u64) -> String {
         format!(r#"{{"initial":1,"factor":2,"times":{times}}}"#)
     }
 
-    fn input(times: u64) -> RepeatMultiply {
-        RepeatMultiply::new(1.0, 2.0, times).unwrap()
+    fn inputs(times: &[u64]) -> Values {
+        times.iter().map(|times| line(*times)).collect()
     }
 
     /// The body in chunks of `size` bytes.
@@ -88,7 +98,8 @@ mod tests {
         let chunks: Vec<Result<Vec<u8>, std::io::Error>> =
             text.as_bytes().chunks(size).map(|chunk| Ok(chunk.to_vec())).collect();
         let start = Start { index: 0, line: 1 };
-        Lines::new(Body::from_stream(stream::iter(chunks)), bytes_max, start, invalid)
+        let op = op::named("repeat_multiply").unwrap();
+        Lines::new(op, Body::from_stream(stream::iter(chunks)), bytes_max, start, invalid)
     }
 
     #[tokio::test]
@@ -96,9 +107,9 @@ mod tests {
         let text = format!("{}\n\n{}\r\n  \n{}", line(1), line(2), line(3));
         for size in 1..=text.len() {
             let mut lines = lines(&text, size, Invalid::Refuse, text.len());
-            let inputs = lines.next_block().await.unwrap().inputs;
-            assert_eq!(inputs, [input(1), input(2), input(3)], "in chunks of {size}");
-            assert_eq!(lines.next_block().await.unwrap().inputs, []);
+            let read = lines.next_block().await.unwrap().inputs;
+            assert_eq!(read, inputs(&[1, 2, 3]), "in chunks of {size}");
+            assert!(lines.next_block().await.unwrap().inputs.is_empty());
         }
     }
 
@@ -111,7 +122,7 @@ mod tests {
             let said = format!("{:?}", error.unwrap_err());
             assert!(said.contains("Line 2, column 1: it is no JSON"), "{said}");
             let mut skipping = lines(&text, size, Invalid::Skip, text.len());
-            assert_eq!(skipping.next_block().await.unwrap().inputs, [input(1), input(2)]);
+            assert_eq!(skipping.next_block().await.unwrap().inputs, inputs(&[1, 2]));
             assert_eq!(skipping.skipped().first, [2, 4, 5]);
         }
     }

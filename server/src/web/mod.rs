@@ -42,7 +42,7 @@ pub use socket::Root;
 pub use who::{Who, parse_token};
 
 use crate::demo;
-use crate::dispatcher::Dispatcher;
+use crate::dispatcher::{Dispatcher, WelcomeTask};
 use crate::files;
 use crate::metrics::{Metrics, Service};
 use crate::scheduler::Trust;
@@ -63,7 +63,6 @@ use socket::Sockets;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tequio_protocol::limits::CLOSE_TIMEOUT;
-use tequio_protocol::op::RepeatMultiply;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -74,7 +73,7 @@ pub struct Config {
     /// Where its listener listens.
     pub address: SocketAddr,
     /// The task that everyone is sent on connecting.
-    pub welcome: Option<RepeatMultiply>,
+    pub welcome: Option<WelcomeTask>,
     /// Whether it submits jobs for people to look at, for as long as it runs.
     pub demo: bool,
     /// What a WebSocket at the bare address gets.
@@ -131,6 +130,7 @@ fn routes(app: App) -> Router {
         .route("/api/server", get(api::server))
         .route("/api/join.svg", get(join::code))
         .route("/api/operator", post(api::operator))
+        .route("/api/ops", get(grid::ops))
         .route("/api/grid", get(grid::check))
         .route("/api/workers", get(api::workers))
         .route("/api/events", get(events::get))

@@ -15,8 +15,8 @@ use std::sync::Arc;
 use tequio_protocol::api::SampleView;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{SAMPLE_POINTS, SAMPLE_TASKS_MAX, SAMPLES_KEPT_MAX};
-use tequio_protocol::number::Number;
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::values::Value;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
@@ -85,7 +85,7 @@ struct Sample {
     job: JobId,
     total: u64,
     /// What was read so far, by index; nothing for an error.
-    read: BTreeMap<u64, Option<Number>>,
+    read: BTreeMap<u64, Option<Value>>,
     /// When the last look at it began, and whether it found all that was recorded.
     looked: Option<(Instant, bool)>,
 }
@@ -105,8 +105,8 @@ impl Sample {
             let found = store.sample(self.job, &lacking, tasks_max)?;
             complete = found.looked_at == lacking.len();
             self.read.extend(found.outcomes.into_iter().map(|(index, outcome)| match outcome {
-                Outcome::Result(number) => (index, Some(number)),
-                Outcome::Error { .. } => (index, None),
+                Outcome::Result(result) => (index, Some(Value::new(result))),
+                Outcome::Error(_) => (index, None),
             }));
         }
         self.looked = Some((began, complete));
@@ -114,8 +114,8 @@ impl Sample {
     }
 
     fn view(&self, complete: bool) -> SampleView {
-        let number = |(index, number): (&u64, &Option<Number>)| Some((*index, (*number)?));
-        let points: Vec<(u64, Number)> = self.read.iter().filter_map(number).collect();
+        let point = |(index, value): (&u64, &Option<Value>)| Some((*index, value.clone()?));
+        let points: Vec<(u64, Value)> = self.read.iter().filter_map(point).collect();
         SampleView {
             job: self.job,
             total: self.total,
@@ -156,19 +156,20 @@ mod tests {
     use tequio_protocol::grid::{Axis, Grid};
     use tequio_protocol::ids::WorkerId;
     use tequio_protocol::limits::JOB_TASKS_MAX;
-    use tequio_protocol::op::Op;
+    use tequio_protocol::op::OpId;
+    use tequio_protocol::outcome::OutcomeRef;
 
     const LARGE: u64 = 1_000_000_000;
 
     /// A store with a job of so many tasks.
     fn store_with(total: u64) -> (MemoryStore, JobId) {
-        let one = || Axis::value_of(1.0).unwrap();
-        let times = Axis::range(0.0, 1.0, total).unwrap();
+        let axis = Axis::range(1.0, 1.0, total).unwrap();
         let job = NewJob {
             name: String::new(),
-            op: Op::RepeatMultiply,
+            op: OpId::new("collatz"),
             priority: 0,
-            grid: Some(Grid::new(one(), one(), times).unwrap()),
+            grid: Some(Grid::new(vec![("n".to_owned(), axis)]).unwrap()),
+            block: 1,
             submitted_at_ms: 1,
         };
         let store = MemoryStore::new();
@@ -179,14 +180,15 @@ mod tests {
 
     /// Records of each index itself, and an error of each multiple of 5.
     fn record(store: &MemoryStore, job: JobId, range: Range<u64>) {
-        let outcome = |index: u64| match index % 5 {
-            0 => Outcome::Error { error: "trap".to_owned() },
-            _ => Outcome::Result(Number(index as f64)),
+        let results: Vec<String> = range.clone().map(|index| index.to_string()).collect();
+        let outcome = |(index, result): (u64, &'_ String)| match index % 5 {
+            0 => OutcomeRef::Error("trap"),
+            _ => OutcomeRef::Result(result.as_str()),
         };
         let recording = Recording {
             job,
             first: range.start,
-            outcomes: range.map(outcome).collect(),
+            outcomes: range.clone().zip(&results).map(outcome).collect(),
             worker: WorkerId(1),
             agent: String::new(),
             duration_ms: None,
@@ -241,7 +243,7 @@ mod tests {
             assert_eq!((view.job, view.total, view.wanted), (job, 100, 100));
             assert_eq!((view.points.len(), view.errors, view.complete), (points, errors, true));
             assert!(view.points.is_sorted_by_key(|(index, _)| *index));
-            assert!(view.points.iter().all(|(index, number)| number.0 == *index as f64));
+            assert!(view.points.iter().all(|(index, value)| value.json() == index.to_string()));
         }
     }
 

@@ -65,12 +65,7 @@ impl Reactor {
     }
 
     /// The inputs that [`Effect::ReadInputs`] asked for are there, or cannot be read now.
-    pub fn inputs_read(
-        &mut self,
-        lease: LeaseId,
-        inputs: Result<Values, String>,
-        now: Now,
-    ) {
+    pub fn inputs_read(&mut self, lease: LeaseId, inputs: Result<Values, String>, now: Now) {
         let Some(grant) = self.reading.remove(&lease) else { return };
         let inputs = match inputs {
             Ok(inputs) => inputs,

@@ -3,9 +3,9 @@
 use super::rate::Rate;
 use crate::agent::Agent;
 use crate::connection::Peer;
-use crate::scheduler::Skills;
 use crate::pace::Pace;
 use crate::scheduler::SessionId;
+use crate::scheduler::Skills;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tequio_protocol::api::{Pulse, WorkerView};

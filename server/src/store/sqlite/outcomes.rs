@@ -3,8 +3,8 @@
 use super::damage;
 use super::rows::{Block, find, int, parse_places};
 use super::transaction::Failure;
-use crate::store::{Around, Fresh, Recording, Run, StoreError, Tally};
 use crate::ranges::{gaps, push_joined};
+use crate::store::{Around, Fresh, Recording, Run, StoreError, Tally};
 use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
 use std::ops::Range;
 use tequio_protocol::ids::JobId;
@@ -153,8 +153,12 @@ pub(super) fn select_outcomes(
         if tasks > tasks_max && !runs.is_empty() {
             break;
         }
-        let outcomes: Vec<Outcome> = block.parse::<Kept>(row, job)?.into_iter().map(|kept| kept.0).collect();
-        runs.push(Run { first: block.start(), outcomes: outcomes.iter().map(Outcome::as_ref).collect() });
+        let outcomes: Vec<Outcome> =
+            block.parse::<Kept>(row, job)?.into_iter().map(|kept| kept.0).collect();
+        runs.push(Run {
+            first: block.start(),
+            outcomes: outcomes.iter().map(Outcome::as_ref).collect(),
+        });
     }
     Ok(runs)
 }
@@ -196,7 +200,8 @@ pub(super) fn select_single_outcomes(
     )?;
     let mut rows = statement.query([int(job.0), int(first)])?;
     let row = rows.next()?.ok_or(StoreError::NoSuchJob(job))?;
-    let kept = parse_places::<Kept>(row, job, indices.iter().map(|index| (index - first) as usize))?;
+    let kept =
+        parse_places::<Kept>(row, job, indices.iter().map(|index| (index - first) as usize))?;
     Ok(kept.into_iter().map(|kept| kept.0).collect())
 }
 

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use tequio_protocol::api::{JobView, Pulse, WorkerView};
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::live::{Changes, LiveEvent, Snapshot};
-use tequio_protocol::number::Number;
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::values::Value;
 
 /// Something that a dashboard is told of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -55,7 +55,7 @@ struct ResultEvent<'a> {
     job: JobId,
     index: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
-    result: Option<Number>,
+    result: Option<Value>,
     #[serde(skip_serializing_if = "Option::is_none")]
     error: Option<&'a str>,
     agent: &'a str,
@@ -157,8 +157,8 @@ impl Worker {
 impl ResultEvent<'_> {
     fn of(sampled: &Sampled) -> ResultEvent<'_> {
         let (result, error) = match &sampled.outcome {
-            Outcome::Result(number) => (Some(*number), None),
-            Outcome::Error { error } => (None, Some(error.as_str())),
+            Outcome::Result(result) => (Some(Value::new(result.as_str())), None),
+            Outcome::Error(error) => (None, Some(error.as_str())),
         };
         let Sampled { job, index, agent, .. } = sampled;
         ResultEvent { job: *job, index: *index, result, error, agent }
@@ -170,7 +170,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_result_that_json_has_no_digits_for_is_its_name() {
+    fn a_result_is_the_value_that_is_recorded() {
         let event = |outcome| {
             let agent = "Test/1.0".to_owned();
             let sampled = Sampled { job: JobId(1), index: 5, outcome, agent };
@@ -178,15 +178,15 @@ mod tests {
         };
         for (outcome, json) in [
             (
-                Outcome::Result(Number(1.5)),
-                r#"{"job":1,"index":5,"result":1.5,"agent":"Test/1.0"}"#,
+                Outcome::Result("1.50".to_owned()),
+                r#"{"job":1,"index":5,"result":1.50,"agent":"Test/1.0"}"#,
             ),
             (
-                Outcome::Result(Number(f64::NEG_INFINITY)),
-                r#"{"job":1,"index":5,"result":"-Infinity","agent":"Test/1.0"}"#,
+                Outcome::Result(r#"{"x":["-Infinity"]}"#.to_owned()),
+                r#"{"job":1,"index":5,"result":{"x":["-Infinity"]},"agent":"Test/1.0"}"#,
             ),
             (
-                Outcome::Error { error: "trap".to_owned() },
+                Outcome::Error("trap".to_owned()),
                 r#"{"job":1,"index":5,"error":"trap","agent":"Test/1.0"}"#,
             ),
         ] {
