@@ -157,7 +157,7 @@ mod tests {
     use tequio_protocol::ids::WorkerId;
     use tequio_protocol::limits::JOB_TASKS_MAX;
     use tequio_protocol::op::OpId;
-    use tequio_protocol::outcome::OutcomeRef;
+    use tequio_protocol::outcome::Outcomes;
 
     const LARGE: u64 = 1_000_000_000;
 
@@ -180,15 +180,17 @@ mod tests {
 
     /// Records of each index itself, and an error of each multiple of 5.
     fn record(store: &MemoryStore, job: JobId, range: Range<u64>) {
-        let results: Vec<String> = range.clone().map(|index| index.to_string()).collect();
-        let outcome = |(index, result): (u64, &'_ String)| match index % 5 {
-            0 => OutcomeRef::Error("trap"),
-            _ => OutcomeRef::Result(result.as_str()),
-        };
+        let mut outcomes = Outcomes::default();
+        for index in range.clone() {
+            match index % 5 {
+                0 => outcomes.push(Outcome::Error("trap")),
+                _ => outcomes.push(Outcome::Result(&index.to_string())),
+            }
+        }
         let recording = Recording {
             job,
             first: range.start,
-            outcomes: range.clone().zip(&results).map(outcome).collect(),
+            outcomes,
             worker: WorkerId(1),
             agent: String::new(),
             duration_ms: None,
