@@ -447,6 +447,25 @@ pub const AUDIT_EVERY_MAX: u64 = 32;
 /// Results of a message that are audited at the least. Smaller messages cost more to read than that.
 pub const AUDITED_MIN: u64 = 4;
 
+/// Cores that a server spends on audits that take long, at the most and on average: what is computed again is
+/// work that nobody sees, beside a server's own. Of eight workers whose tasks are as long as its own it audits one
+/// result in sixteen. Audits of a few nanoseconds are not counted.
+pub const AUDIT_CORES: f64 = 0.5;
+
+/// What of that is saved at the most while nothing is audited. Half of it is for the claims of newcomers.
+pub const AUDIT_SAVED_MAX: Duration = Duration::from_secs(10);
+
+/// What such an audit costs at the least, in seconds a task: the way to another thread and back.
+pub const AUDIT_TASK_S_MIN: f64 = 0.0001;
+
+/// Threads that such audits are computed on, where a machine has twice as many cores: they wait for each other
+/// less than whoever waits for them.
+pub const AUDIT_THREADS_MAX: usize = 4;
+
+/// Bytes of outcomes and inputs that wait for such audits. Beyond it results are believed as those are that
+/// the budget has nothing left for.
+pub const CLAIMS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
 /// Strikes (answers out of shape, or about what it does not hold) before a worker is turned away; of
 /// a plain client, wrong results as well, since programs of beginners have faults and the server
 /// computes each of their results in any case. A wrong result in lease mode needs no second one.

@@ -36,6 +36,12 @@ impl<'a> Scan<'a> {
         Some(())
     }
 
+    /// Reads white space, if there is any.
+    pub(crate) fn skip_space(&mut self) {
+        let is_space = |byte: &u8| matches!(byte, b' ' | b'\t' | b'\r' | b'\n');
+        self.rest = &self.rest[self.rest.bytes().take_while(is_space).count()..];
+    }
+
     /// Reads any value.
     pub(crate) fn value(&mut self) -> Option<()> {
         self.value_within(DEPTH_MAX)

@@ -72,10 +72,14 @@ pub struct Metrics {
     pub pages: Gauge,
     /// Outcomes that wait for the disk.
     pub uncommitted: Gauge,
+    /// Claims that wait for a verdict.
+    pub claims: Gauge,
     /// Events that wait for the dispatcher.
     pub events: Gauge,
     /// How long transactions of outcomes take, in seconds.
     pub commit: Histogram,
+    /// How long the dispatcher takes for what has come together, in seconds: nobody else is heard meanwhile.
+    pub turn: Histogram,
     connections: Family<OfService, Gauge>,
     received: Family<OfService, Counter>,
     sent: Family<OfService, Counter>,
@@ -106,11 +110,16 @@ impl Default for Metrics {
         let workers = gauge("workers_connected", "Workers connected");
         let pages = gauge("pages_watching", "Pages that are told what is new");
         let uncommitted = gauge("tasks_uncommitted", "Outcomes that wait for the disk");
+        let claims = gauge("claims_waiting", "Claims that wait for a verdict");
         let events = gauge("dispatcher_queue", "Events that wait for the dispatcher");
         // 0.25 ms to 8 s: from a fast disk's flush to one that is in trouble.
         let commit = Histogram::new(exponential_buckets(0.000_25, 2.0, 16));
         let help = "How long transactions of outcomes take";
         registry.register_with_unit("commit", help, Unit::Seconds, commit.clone());
+        // 20 us to 0.3 s.
+        let turn = Histogram::new(exponential_buckets(0.000_02, 2.0, 15));
+        let help = "How long the dispatcher's turns take";
+        registry.register_with_unit("dispatcher_turn", help, Unit::Seconds, turn.clone());
         let connections = Family::default();
         registry.register("connections", "Connections that are open", connections.clone());
         let received = Family::default();
@@ -128,8 +137,10 @@ impl Default for Metrics {
             workers,
             pages,
             uncommitted,
+            claims,
             events,
             commit,
+            turn,
             connections,
             received,
             sent,

@@ -8,9 +8,12 @@ use super::reactor::{
 };
 use super::write::Change;
 use crate::connection::Peer;
+use crate::scheduler::ClaimId;
 use crate::store::StoreError;
+use std::time::Duration;
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
+use tequio_protocol::outcome::Outcomes;
 use tequio_protocol::values::Values;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
@@ -65,6 +68,12 @@ pub(super) enum Report {
     Changed(Change),
     /// The store cannot write, or can again.
     StoreFails(Option<String>),
+    /// What an audit came to; nothing where it could not be computed.
+    Audited {
+        claim: ClaimId,
+        ours: Option<Vec<Outcomes>>,
+        took: Duration,
+    },
     InputsRead {
         lease: LeaseId,
         inputs: Result<Values, StoreError>,

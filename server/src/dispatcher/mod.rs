@@ -2,6 +2,7 @@
 //! send it events; it answers into their outboxes and feeds the store. Nothing is shared, so
 //! nothing is locked. What it decides is in [`reactor`].
 
+mod audits;
 mod event;
 mod feed;
 mod inputs;
@@ -154,6 +155,8 @@ impl Dispatcher {
             })?;
         let (inputs, inputs_thread) = inputs::start(store, reports.clone())
             .map_err(|error| StoreError::Unavailable(format!("no thread for inputs: {error}")))?;
+        let audits = audits::start(&reports)
+            .map_err(|error| StoreError::Unavailable(format!("no thread for audits: {error}")))?;
         let kept = Arc::new(Kept::default());
         let origin = Instant::now();
         let now = Now { at: origin.elapsed(), unix_ms: wall_clock::unix_ms() };
@@ -163,6 +166,7 @@ impl Dispatcher {
             all_outboxes: outgoing::All::new(),
             followers: HashMap::new(),
             inputs,
+            audits,
             writes: writes.clone(),
             metrics,
             feed: Feed::new(origin),

@@ -9,6 +9,7 @@ use super::{Health, inputs};
 use crate::connection::Peer;
 use crate::metrics::Metrics;
 use crate::outbox::NotPut;
+use crate::scheduler::Audit;
 use crate::store::StoreError;
 use crate::wall_clock;
 use std::collections::HashMap;
@@ -36,6 +37,7 @@ pub(super) struct State {
     /// One a job that was followed or may be.
     pub(super) followers: HashMap<JobId, watch::Sender<Progress>>,
     pub(super) inputs: sync_mpsc::Sender<inputs::Wanted>,
+    pub(super) audits: sync_mpsc::Sender<Audit>,
     pub(super) writes: sync_mpsc::Sender<Queued>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) feed: Feed,
@@ -96,6 +98,7 @@ impl State {
             }
             self.tell_kept();
             self.feed.tell_if_due(&mut self.reactor, now);
+            self.metrics.turn.observe((self.now().at - now.at).as_secs_f64());
         }
         self.write(Write::Stop);
     }
@@ -164,6 +167,7 @@ impl State {
             Report::Overlapped(overlap) => self.reactor.overlapped(overlap),
             Report::Changed(change) => self.change(change, now),
             Report::StoreFails(error) => self.reactor.set_store_error(error),
+            Report::Audited { claim, ours, took } => self.reactor.audited(claim, ours, took, now),
             Report::InputsRead { lease, inputs } => self.inputs_read(lease, inputs, now),
             Report::SetAside { job, what, lost } => self.reactor.set_aside(job, what, lost),
         }
@@ -244,6 +248,7 @@ impl State {
                 Effect::ReadInputs { lease, job, range } => {
                     self.read_inputs(inputs::Wanted { lease, job, range });
                 }
+                Effect::Audit(audit) => self.audit(audit),
                 Effect::Record(recording) => self.write(Write::Record(recording)),
                 Effect::SetState(job, state) => {
                     let (reply, answer) = oneshot::channel();
@@ -285,6 +290,12 @@ impl State {
     fn read_inputs(&self, wanted: inputs::Wanted) {
         if self.inputs.send(wanted).is_err() {
             error!("the thread that reads inputs is gone; jobs of inputs are no longer lent");
+        }
+    }
+
+    fn audit(&self, audit: Audit) {
+        if self.audits.send(audit).is_err() {
+            error!("the threads of audits are gone; claims of long tasks wait for ever");
         }
     }
 

@@ -24,6 +24,7 @@ impl Scheduler {
             self.ready.remove(job.skill, &job.place(id));
         }
         self.sessions.forget_job(id);
+        self.claims.forget_job(id);
         let mut late = Vec::new();
         for (worker_id, worker) in self.workers.iter_mut() {
             worker.memory.forget_job(id);
@@ -171,6 +172,9 @@ impl Scheduler {
     pub(super) fn back_to_pending(&mut self, id: JobId, original: LeaseId, range: Range<u64>) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         let mut covered = job.spec.settled.clone_within(&range);
+        job.claimed.clone_within(&range).iter().for_each(|claimed| {
+            covered.insert(claimed);
+        });
         for lease in job.copies.of(original) {
             covered.insert(self.leases[lease].rest.clone());
         }

@@ -81,6 +81,7 @@ impl Scheduler {
         now: Duration,
     ) -> Option<WorkerId> {
         let (was, memory) = self.sessions.resume(session, now)?;
+        self.claims.rename_worker(was, id);
         if !self.has_worker(id) {
             self.add_worker(id, origin, Mode::Lease, skills, slots, now);
         }

@@ -12,6 +12,7 @@ use tequio_protocol::limits::LEASE_COPIES_MAX;
 enum Stage {
     Pending,
     Leased,
+    Claimed,
     Settled,
 }
 
@@ -44,6 +45,7 @@ impl Scheduler {
             worker.memory.assert_consistent();
         }
         self.sessions.assert_consistent();
+        self.claims.assert_consistent();
         let held: usize = self.workers.values().map(|worker| worker.leases.len()).sum();
         assert_eq!(held, self.leases.len());
         let able = self.workers.values().filter(|worker| worker.is_able).count();
@@ -57,8 +59,10 @@ impl Scheduler {
         let stages = [
             (Stage::Pending, pending(job)),
             (Stage::Leased, self.leased(job)),
+            (Stage::Claimed, job.claimed.clone()),
             (Stage::Settled, job.spec.settled.clone()),
         ];
+        assert_eq!(job.claimed, self.claims.claimed_of(id), "job {id}");
         let mut all = Intervals::default();
         for (stage, tasks) in stages {
             for part in tasks.iter() {
@@ -79,7 +83,7 @@ impl Scheduler {
             assert_eq!(holders.len(), group.len(), "{original} is out twice to one worker");
             let rests = group.iter().map(|lease| self.leases[lease].rest.clone());
             for range in rests.collect::<Intervals>().iter() {
-                for gap in job.spec.settled.missing_in(&range) {
+                for gap in job.open_in(&range) {
                     let is_new = leased.insert(gap.clone()) == count(&gap);
                     assert!(is_new, "copies of two leases overlap at {gap:?}");
                 }
@@ -113,9 +117,10 @@ impl Scheduler {
 /// The tasks that nobody has, those that are to be retried among them.
 fn pending(job: &Job) -> Intervals {
     let mut pending = job.pending.clone();
-    for index in &job.retry {
-        assert_eq!(pending.insert(*index..index + 1), 1, "{index} is pending twice");
-        assert!(job.attempts.contains_key(index));
+    for first in &job.retry {
+        let block = job.block(*first);
+        assert_eq!(pending.insert(block.clone()), count(&block), "{block:?} is pending twice");
+        assert!(job.attempts.contains_key(first));
     }
     pending
 }

@@ -22,6 +22,8 @@ pub(super) struct Job {
     /// What computing it takes.
     pub(super) skill: Skills,
     pub(super) pending: Intervals,
+    /// Tasks whose outcomes wait for a verdict.
+    pub(super) claimed: Intervals,
     /// Blocks that failed and wait for another attempt, by their first tasks.
     pub(super) retry: BTreeSet<u64>,
     /// Of blocks that failed, by their first tasks.
@@ -50,6 +52,7 @@ impl Job {
             spec,
             skill,
             pending,
+            claimed: Intervals::default(),
             retry: BTreeSet::new(),
             attempts: BTreeMap::new(),
             copies: Copies::default(),
@@ -113,7 +116,8 @@ impl Job {
 
     pub(super) fn lent(&self) -> u64 {
         let to_retry = self.retry.iter().map(|first| count(&self.block(*first))).sum::<u64>();
-        self.spec.total - (self.spec.settled.len() + self.pending.len() + to_retry)
+        let here = self.pending.len() + to_retry;
+        self.spec.total - (self.spec.settled.len() + self.claimed.len() + here)
     }
 
     /// Seconds a task: the worker's own, or else what others have shown.
@@ -215,6 +219,30 @@ impl Job {
         let attempts = self.attempts.entry(first).or_default();
         attempts.by.push((worker, origin));
         attempts.by.len() >= TASK_ATTEMPTS_MAX
+    }
+
+    /// Those of these tasks that have no outcome, and for which none waits for a verdict.
+    pub(super) fn open_in(&self, tasks: &Range<u64>) -> Vec<Range<u64>> {
+        let unsettled = self.spec.settled.missing_in(tasks);
+        if self.claimed.is_empty() {
+            return unsettled;
+        }
+        unsettled.iter().flat_map(|gap| self.claimed.missing_in(gap)).collect()
+    }
+
+    /// Outcomes of these tasks, whole blocks of which nobody else has one, wait for a verdict.
+    pub(super) fn claim(&mut self, tasks: &Range<u64>) {
+        self.pending.remove(tasks.clone());
+        let to_retry: Vec<u64> = self.retry.range(tasks.clone()).copied().collect();
+        for first in to_retry {
+            self.retry.remove(&first);
+        }
+        self.claimed.insert(tasks.clone());
+    }
+
+    /// The verdict on these tasks is there: they are settled or put back next.
+    pub(super) fn unclaim(&mut self, tasks: &Range<u64>) {
+        self.claimed.remove(tasks.clone());
     }
 
     /// These tasks have outcomes from now on.

@@ -1,6 +1,8 @@
 //! Judging: whose answers count, what failures are believed, and strikes.
 
-use super::audit::{Claims, Wrong};
+use super::audit::{Claims, Failures, Wrong};
+use super::claims::{Claim, Kind};
+use super::job::Job;
 use super::lease::Lease;
 use super::worker::Worker;
 use super::{Accepted, By, Mode, Refusal, RefusalReason, Scheduler, Skills};
@@ -8,6 +10,7 @@ use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{STRIKES_MAX, TASK_ERROR_CHARS_MAX};
+use tequio_protocol::op::Audits;
 use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::text::printable;
 
@@ -28,7 +31,10 @@ impl Scheduler {
         self.mark_alive(worker);
         let job_id = held.job;
         let duplicate = Accepted { duplicates: 1, ..Accepted::default() };
-        let Some(job) = self.jobs.get_mut(&job_id) else { return Ok(Accepted::default()) };
+        let Some(job) = self.jobs.get_mut(&job_id) else {
+            self.advance(worker, lease, first + 1, now);
+            return Ok(duplicate);
+        };
         let block = job.block(first);
         let (skill, is_settled) = (job.skill, job.spec.settled.covers(&block));
         let Some(front) = self.leases.get(&lease).map(|lease| lease.rest.start) else {
@@ -55,6 +61,12 @@ impl Scheduler {
             Some(ours) => Some((ours, By::Server)),
             None => self.add_attempt(job_id, worker, &block, error).map(|it| (it, By::Worker)),
         };
+        let outcomes = match outcomes {
+            Some((errors, By::Worker)) if self.may_audit_failures_of(job_id) => {
+                return Ok(self.claim_failure(worker, lease, &held, errors, first, now));
+            }
+            outcomes => outcomes,
+        };
         let accepted = match outcomes {
             Some((outcomes, by)) => {
                 let accepted = self.settle_failed(job_id, &block, outcomes, by);
@@ -72,9 +84,50 @@ impl Scheduler {
         Ok(accepted)
     }
 
+    /// Whether the server computes a block again, on threads of its own, that the last attempt failed.
+    fn may_audit_failures_of(&self, job: JobId) -> bool {
+        let is_slow = |job: &Job| job.spec.op.audits() == Audits::OnThreads;
+        let is_judged = self.failures == Failures::Judged && !self.claims.is_full();
+        is_judged && self.jobs.get(&job).is_some_and(is_slow)
+    }
+
+    /// The last attempt at a block has failed: whether it has no outcome is for the server to find out.
+    fn claim_failure(
+        &mut self,
+        worker: WorkerId,
+        lease: LeaseId,
+        held: &Lease,
+        errors: Outcomes,
+        first: u64,
+        now: Duration,
+    ) -> Accepted {
+        let block = first..first + errors.len();
+        let (Some(inputs), Some(by)) = (held.inputs.clone(), self.workers.get(&worker)) else {
+            return Accepted::default();
+        };
+        let tasks = errors.len();
+        let task_s = self.jobs.get(&held.job).and_then(|job| job.task_s).unwrap_or(0.0);
+        let claim = Claim {
+            worker,
+            lease,
+            origin: by.origin,
+            inputs,
+            held: held.clone(),
+            first,
+            outcomes: errors,
+            fresh: vec![block.clone()],
+            runs: vec![block],
+            kind: Kind::Failure,
+            expected_s: task_s * tasks as f64,
+            is_doubted: false,
+        };
+        self.budget.take(claim.expected_s);
+        self.claim(claim, 0, now)
+    }
+
     /// Counts a failure that the server has refuted, and says whether that is one too many. A plain client does
     /// not say what it can compute: one that fails what it never did is not lent that any more.
-    fn has_failed_too_often(&mut self, id: WorkerId, skill: Skills) -> bool {
+    pub(super) fn has_failed_too_often(&mut self, id: WorkerId, skill: Skills) -> bool {
         let Some(worker) = self.workers.get_mut(&id) else { return false };
         if worker.mode == Mode::Plain && !worker.shown.has_some_of(skill) {
             let others = worker.skills.without(skill);
@@ -241,7 +294,12 @@ impl Scheduler {
     }
 
     /// A worker is not believed any more, nor the next one at its address at once.
-    fn send_away(&mut self, id: WorkerId, reason: RefusalReason, now: Duration) -> Refusal {
+    pub(super) fn send_away(
+        &mut self,
+        id: WorkerId,
+        reason: RefusalReason,
+        now: Duration,
+    ) -> Refusal {
         if let Some(worker) = self.workers.get(&id) {
             self.suspects.add(worker.origin, now);
         }

@@ -81,7 +81,7 @@ impl Scheduler {
         }
         // The longest rest is the one that would be waited for. Its tail may be settled by a copy.
         let rest = group().map(|lease| lease.rest.clone()).max_by_key(count)?;
-        let unsettled = job.spec.settled.missing_in(&rest).pop()?;
+        let unsettled = job.open_in(&rest).pop()?;
         let size = job.size_for(worker, id, self.tasks_out).min(count(&unsettled));
         // Of whole blocks, of which the last may be short.
         let start = (unsettled.end - size).next_multiple_of(job.spec.block);
@@ -115,8 +115,7 @@ impl Scheduler {
     fn may_take_over(&self, worker_id: WorkerId, id: LeaseId) -> bool {
         let (worker, lease) = (&self.workers[&worker_id], &self.leases[&id]);
         let job = &self.jobs[&lease.job];
-        let Some(front) = job.spec.settled.missing_in(&lease.rest).first().map(|gap| gap.start)
-        else {
+        let Some(front) = job.open_in(&lease.rest).first().map(|gap| gap.start) else {
             return false;
         };
         let is_newcomers = !self.stalled.contains(&id);
@@ -137,7 +136,7 @@ impl Scheduler {
         self.end_early(id);
         let worker = self.workers.get(&worker_id)?;
         let job = self.jobs.get_mut(&job_id)?;
-        let gap = job.spec.settled.missing_in(&rest).into_iter().next()?;
+        let gap = job.open_in(&rest).into_iter().next()?;
         let size = job.size_for(worker, job_id, self.tasks_out);
         let range = gap.start..gap.end.min(gap.start + size);
         let (range, copy_of) = job.pop_front_of(range, original);

@@ -38,6 +38,8 @@
 
 mod able;
 mod audit;
+mod budget;
+mod claims;
 mod copies;
 mod end;
 mod enter;
@@ -65,11 +67,13 @@ mod worker;
 
 pub use crate::bounds::Origin;
 pub use audit::{Failures, Trust};
+pub use claims::{Audit, ClaimId, Judged};
 pub use intervals::Intervals;
 pub use sessions::SessionId;
 pub use skills::Skills;
 
 use able::Able;
+use budget::Budget;
 use ids_hash::IdMap;
 use job::Job;
 use lease::Lease;
@@ -140,7 +144,7 @@ pub struct Grant {
 }
 
 /// What the tasks of a lease are computed of; cloning it costs nothing.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Inputs {
     /// The job's grid.
     Grid(Arc<Grid>),
@@ -179,6 +183,8 @@ pub struct Accepted {
     pub fresh: Vec<(u64, Outcomes)>,
     /// Outcomes that were dropped, because their tasks had one.
     pub duplicates: u64,
+    /// Outcomes that wait for a verdict, which [`Scheduler::audited`] gives.
+    pub claim: Option<ClaimId>,
     /// Who came to the fresh ones.
     pub by: By,
 }
@@ -247,6 +253,9 @@ pub struct Scheduler {
     leases: SlabMap<LeaseId, Lease>,
     /// What is known of workers that may come back.
     sessions: Sessions,
+    /// Claims that wait for a verdict, and what judging them may cost.
+    claims: claims::Waiting,
+    budget: Budget,
     late_inputs: LateInputs,
     first_lease: LeaseId,
     next_lease: LeaseId,
@@ -284,6 +293,8 @@ impl Scheduler {
             workers: SlabMap::default(),
             leases: SlabMap::default(),
             sessions: Sessions::default(),
+            claims: claims::Waiting::default(),
+            budget: Budget::default(),
             late_inputs: LateInputs::default(),
             first_lease,
             next_lease: first_lease,

@@ -98,6 +98,13 @@ impl Sessions {
         Some(kept)
     }
 
+    /// Forgets what is known of a worker that may not come back.
+    pub(super) fn forget_worker(&mut self, id: WorkerId) {
+        if let Some(at) = self.kept.iter().position(|kept| kept.worker == id) {
+            self.remove(at);
+        }
+    }
+
     /// Hands a session out, once, if it is not over.
     pub(super) fn resume(
         &mut self,

@@ -1,6 +1,7 @@
 //! Settling: results that are accepted, and what follows for their leases and workers.
 
 use super::audit::{Claims, Verdict, draw};
+use super::claims::{Claim, Kind};
 use super::intervals::count;
 use super::lease::Lease;
 use super::speeds::{TASK_S_MIN, blend};
@@ -8,6 +9,7 @@ use super::{Accepted, By, Mode, Refusal, Scheduler, Skills};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
+use tequio_protocol::op::Audits;
 use tequio_protocol::outcome::Outcomes;
 
 impl Scheduler {
@@ -36,14 +38,43 @@ impl Scheduler {
         };
         let (mode, credit) = (self.workers[&worker].mode, self.workers[&worker].memory.credit);
         let (op, block, skill) = (job.spec.op, job.spec.block, job.skill);
-        let fresh = job.spec.settled.missing_in(&range);
+        let fresh = job.open_in(&range);
         let claims = Claims { op, block, first, outcomes: &outcomes, inputs, mode };
-        let verdict = match claims.find_impossible(&fresh) {
-            Some(wrong) => Verdict::Wrong(wrong),
-            None => {
-                let drawn = draw(&mut self.random, credit, &fresh, block, mode);
-                claims.judge(&drawn, &fresh)
+        if let Some(wrong) = claims.find_impossible(&fresh) {
+            return Err(self.refuse_results(worker, lease, &held, &claims, wrong, now));
+        }
+        let drawn = match op.audits() {
+            Audits::Never => Vec::new(),
+            Audits::OnTheSpot | Audits::OnThreads => {
+                draw(&mut self.random, credit, &fresh, block, mode)
             }
+        };
+        if op.audits() == Audits::OnThreads {
+            let (runs, expected_s) = self.affordable(worker, held.job, &drawn, now);
+            if !runs.is_empty() {
+                self.measure(worker, &held, count(&range), duration, now);
+                let duplicates = count(&range) - fresh.iter().map(count).sum::<u64>();
+                let claim = Claim {
+                    worker,
+                    lease,
+                    origin: self.workers[&worker].origin,
+                    inputs: inputs.clone(),
+                    held,
+                    first,
+                    outcomes,
+                    fresh,
+                    runs,
+                    kind: Kind::Outcomes,
+                    expected_s,
+                    is_doubted: false,
+                };
+                return Ok(self.claim(claim, duplicates, now));
+            }
+        }
+        let verdict = match op.audits() {
+            Audits::OnTheSpot => claims.judge(&drawn, &fresh),
+            // What the budget has nothing left for is believed.
+            Audits::OnThreads | Audits::Never => Verdict::Right { audited: 0 },
         };
         let audited = match verdict {
             Verdict::Right { audited } => audited,
@@ -70,8 +101,19 @@ impl Scheduler {
         Ok(accepted)
     }
 
+    /// Outcomes of a lease wait for their verdict, and the lease goes on behind them.
+    pub(super) fn claim(&mut self, claim: Claim, duplicates: u64, now: Duration) -> Accepted {
+        let (worker, lease, job) = (claim.worker, claim.lease, claim.held.job);
+        let end = claim.first + claim.outcomes.len();
+        self.mark_alive(worker);
+        let claim = self.wait_for_audit(claim);
+        self.advance(worker, lease, end, now);
+        self.refresh_job(job);
+        Accepted { job: Some(job), duplicates, claim: Some(claim), ..Accepted::default() }
+    }
+
     /// A worker has shown something, and may be lent more.
-    fn add_credit(&mut self, id: WorkerId, skill: Skills, audited: u64, accepted: u64) {
+    pub(super) fn add_credit(&mut self, id: WorkerId, skill: Skills, audited: u64, accepted: u64) {
         let Some(worker) = self.workers.get_mut(&id) else { return };
         worker.shown = worker.shown.with(skill);
         let (was_newcomer, had_all) = (worker.is_newcomer(), worker.may_hold_all());
@@ -122,7 +164,7 @@ impl Scheduler {
             runs.push((gap.start, outcomes(&gap)));
         }
         let duplicates = count(range) - fresh_count;
-        Accepted { job: Some(id), fresh: runs, duplicates, by: By::Worker }
+        Accepted { job: Some(id), fresh: runs, duplicates, claim: None, by: By::Worker }
     }
 
     /// Settles a block that is not settled, and that a worker has failed.

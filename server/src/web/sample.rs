@@ -157,7 +157,7 @@ mod tests {
     use tequio_protocol::ids::WorkerId;
     use tequio_protocol::limits::JOB_TASKS_MAX;
     use tequio_protocol::op::OpId;
-    use tequio_protocol::outcome::Outcomes;
+    use tequio_protocol::outcome::OutcomeRef;
 
     const LARGE: u64 = 1_000_000_000;
 
@@ -180,17 +180,15 @@ mod tests {
 
     /// Records of each index itself, and an error of each multiple of 5.
     fn record(store: &MemoryStore, job: JobId, range: Range<u64>) {
-        let mut outcomes = Outcomes::default();
-        for index in range.clone() {
-            match index % 5 {
-                0 => outcomes.push(Outcome::Error("trap")),
-                _ => outcomes.push(Outcome::Result(&index.to_string())),
-            }
-        }
+        let results: Vec<String> = range.clone().map(|index| index.to_string()).collect();
+        let outcome = |index: u64| match index % 5 {
+            0 => OutcomeRef::Error("trap"),
+            _ => OutcomeRef::Result(results[(index - range.start) as usize].as_str()),
+        };
         let recording = Recording {
             job,
             first: range.start,
-            outcomes,
+            outcomes: range.clone().map(outcome).collect(),
             worker: WorkerId(1),
             agent: String::new(),
             duration_ms: None,

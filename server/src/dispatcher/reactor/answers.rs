@@ -3,13 +3,22 @@
 use super::complaints::complain;
 use super::refusals::TOO_MANY_FAULTS;
 use super::{Now, Reactor};
-use crate::scheduler::{Accepted, Refusal, RefusalReason};
+use crate::scheduler::{Accepted, ClaimId, Judged, Refusal, RefusalReason};
 use std::time::Duration;
 use tequio_protocol::ids::{LeaseId, WorkerId};
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{DurationMs, ErrorCode, ErrorMessage, LeaseResults, TaskFailed};
+use tequio_protocol::outcome::Outcomes;
 use tequio_protocol::text::quote;
 use tracing::{debug, debug_span, warn};
+
+/// Who has sent an outcome, as it is recorded with it; it may have left by then.
+#[derive(Debug)]
+pub(super) struct Claimant {
+    pub(super) worker: WorkerId,
+    pub(super) agent: String,
+    pub(super) duration_ms: Option<DurationMs>,
+}
 
 impl Reactor {
     pub(super) fn results(&mut self, id: WorkerId, message: LeaseResults, now: Now) {
@@ -76,17 +85,59 @@ impl Reactor {
         duration_ms: Option<DurationMs>,
         now: Now,
     ) {
-        self.count_refusal(&judged);
+        let Some(worker) = self.workers.get(&id) else { return };
+        let agent = worker.peer.agent.clone().unwrap_or_default();
+        let claimant = Claimant { worker: id, agent, duration_ms };
         self.show_answer(id, lease, &judged, now.at);
+        self.take_verdict(claimant, lease, judged, now);
+    }
+
+    /// What tasks came to that were computed again, or nothing where they could not be.
+    pub fn audited(
+        &mut self,
+        claim: ClaimId,
+        ours: Option<Vec<Outcomes>>,
+        took: Duration,
+        now: Now,
+    ) {
+        let judged = self.scheduler.audited(claim, ours, took, now.at);
+        if self.scheduler.is_waiting(claim) {
+            // It is computed once more.
+            return;
+        }
+        let claimant = self.claimants.remove(&claim);
+        let (Some(judged), Some(claimant)) = (judged, claimant) else { return };
+        let Judged { worker, lease, judged } = judged;
+        if judged.is_err()
+            && let Some(worker) = self.workers.get_mut(&worker)
+        {
+            worker.errors += 1;
+        }
+        self.take_verdict(Claimant { worker, ..claimant }, lease, judged, now);
+    }
+
+    fn take_verdict(
+        &mut self,
+        claimant: Claimant,
+        lease: LeaseId,
+        judged: Result<Accepted, Refusal>,
+        now: Now,
+    ) {
+        self.count_refusal(&judged);
         match judged {
             Ok(accepted) => {
                 self.metrics.duplicates.inc_by(accepted.duplicates);
-                self.record(id, accepted, duration_ms, now);
+                match accepted.claim {
+                    Some(claim) => {
+                        self.claimants.insert(claim, claimant);
+                    }
+                    None => self.record(&claimant, accepted, now),
+                }
             }
             Err(mut refusal) => {
                 let saved = std::mem::take(&mut refusal.saved);
-                self.record(id, saved, duration_ms, now);
-                self.answer_refusal(id, lease, &refusal, now.at);
+                self.record(&claimant, saved, now);
+                self.answer_refusal(claimant.worker, lease, &refusal, now.at);
             }
         }
     }

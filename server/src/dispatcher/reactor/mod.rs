@@ -45,8 +45,9 @@ pub(crate) use refusals::is_logged;
 
 use crate::connection::Close;
 use crate::metrics::Metrics;
-use crate::scheduler::{Grant, Scheduler, SessionId, Trust};
+use crate::scheduler::{Audit, ClaimId, Grant, Scheduler, SessionId, Trust};
 use crate::store::{Recording, StoredJob};
+use answers::Claimant;
 use complaints::Complaints;
 use job::Job;
 use live::Live;
@@ -121,6 +122,8 @@ pub enum Effect {
         /// Its tasks.
         range: Range<u64>,
     },
+    /// Compute tasks again, beside all else, and hand what they come to to [`Reactor::audited`].
+    Audit(Audit),
     /// Record outcomes, then tell [`Reactor::recorded`].
     Record(Recording),
     /// Set a job's state in the store.
@@ -163,6 +166,8 @@ pub struct Reactor {
     sessions: HashMap<SessionId, WorkerId>,
     jobs: BTreeMap<JobId, Job>,
     scheduler: Scheduler,
+    /// Whose claims wait for a verdict.
+    claimants: HashMap<ClaimId, Claimant>,
     /// Leases whose inputs are being read.
     reading: HashMap<LeaseId, Grant>,
     /// Connections so far; the newest one's number.
@@ -210,6 +215,7 @@ impl Reactor {
             sessions: HashMap::new(),
             jobs: BTreeMap::new(),
             scheduler: Scheduler::new(first_lease, trust),
+            claimants: HashMap::new(),
             reading: HashMap::new(),
             connections: 0,
             uncommitted: 0,
@@ -242,6 +248,7 @@ impl Reactor {
         for expired in self.scheduler.drain_taken_over() {
             self.expired(expired, now);
         }
+        self.effects.extend(self.scheduler.drain_audits().into_iter().map(Effect::Audit));
         for id in std::mem::take(&mut self.progressed) {
             if let Some(job) = self.jobs.get(&id) {
                 self.effects.push(Effect::Progress(id, job.progress()));
@@ -276,6 +283,7 @@ impl Reactor {
         self.metrics.leases.set(self.scheduler.leases_out() as i64);
         self.metrics.workers.set(self.workers.len() as i64);
         self.metrics.uncommitted.set(self.uncommitted as i64);
+        self.metrics.claims.set(self.scheduler.claims_waiting() as i64);
     }
 
     /// The policy's state, for a test to check.

@@ -1,5 +1,6 @@
 //! Outcomes on their way to the disk, and how the store is.
 
+use super::answers::Claimant;
 use super::{Effect, Now, Reactor, Sampled};
 use crate::agent::Agent;
 use crate::native;
@@ -7,7 +8,7 @@ use crate::scheduler::{Accepted, By};
 use crate::store::Recording;
 use std::ops::Range;
 use tequio_protocol::api::WorkerKind;
-use tequio_protocol::ids::{JobId, WorkerId};
+use tequio_protocol::ids::JobId;
 use tequio_protocol::message::DurationMs;
 use tequio_protocol::outcome::Outcome;
 use tracing::{debug, debug_span, info, warn};
@@ -59,16 +60,11 @@ impl Recorded {
 }
 
 impl Reactor {
-    pub(super) fn record(
-        &mut self,
-        id: WorkerId,
-        accepted: Accepted,
-        duration_ms: Option<DurationMs>,
-        now: Now,
-    ) {
-        let (Some(job), Some(worker)) = (accepted.job, self.workers.get(&id)) else { return };
+    pub(super) fn record(&mut self, claimant: &Claimant, accepted: Accepted, now: Now) {
+        let Some(job) = accepted.job else { return };
+        let Claimant { worker, ref agent, duration_ms } = *claimant;
         let agent = match accepted.by {
-            By::Worker => worker.peer.agent.clone().unwrap_or_default(),
+            By::Worker => agent.clone(),
             By::Server => native::agent(),
         };
         let _job = debug_span!("job", id = %job).entered();
@@ -79,7 +75,7 @@ impl Reactor {
                 job,
                 first,
                 outcomes,
-                worker: id,
+                worker,
                 agent: agent.clone(),
                 duration_ms: duration_ms.map(DurationMs::get),
                 recorded_at_ms: now.unix_ms,

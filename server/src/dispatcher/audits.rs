@@ -1,0 +1,54 @@
+//! The threads that compute tasks again to judge claims, where that takes long: beside the dispatcher, which
+//! goes on meanwhile.
+
+use super::event::{Report, Reports};
+use crate::scheduler::Audit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::thread;
+use std::time::Instant;
+use tequio_protocol::limits::AUDIT_THREADS_MAX;
+use tequio_protocol::op::Computed;
+use tequio_protocol::outcome::Outcomes;
+use tracing::error;
+
+/// Starts the threads, and gives the way to them. They end when nobody can ask them any more; nobody waits for
+/// that, since what they compute then is of no use.
+pub(super) fn start(reports: &Reports) -> std::io::Result<mpsc::Sender<Audit>> {
+    let (asks, asked) = mpsc::channel::<Audit>();
+    let asked = Arc::new(Mutex::new(asked));
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    for number in 0..(cores / 2).clamp(1, AUDIT_THREADS_MAX) {
+        let (asked, reports) = (asked.clone(), reports.clone());
+        let name = format!("audit {number}");
+        thread::Builder::new().name(name).spawn(move || run(&asked, &reports))?;
+    }
+    Ok(asks)
+}
+
+fn run(asked: &Mutex<mpsc::Receiver<Audit>>, reports: &Reports) {
+    loop {
+        // Whoever waits holds the lock, and the others wait for that.
+        let next = asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
+        let Ok(audit) = next else { return };
+        let before = Instant::now();
+        let ours = catch_unwind(AssertUnwindSafe(|| compute(&audit))).ok();
+        if ours.is_none() {
+            error!("an audit of {} has failed; its claim is believed", audit.op.name());
+        }
+        let (claim, took) = (audit.claim, before.elapsed());
+        // Without a dispatcher nobody waits for it.
+        if reports.send(Report::Audited { claim, ours, took }).is_err() {
+            return;
+        }
+    }
+}
+
+fn compute(audit: &Audit) -> Vec<Outcomes> {
+    let compute = |run: &std::ops::Range<u64>| {
+        let mut computed = Computed::with_capacity((run.end - run.start) as usize);
+        audit.op.compute(run.clone(), audit.inputs.as_op(), &mut computed);
+        computed.into_outcomes()
+    };
+    audit.runs.iter().map(compute).collect()
+}

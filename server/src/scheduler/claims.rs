@@ -1,0 +1,340 @@
+//! Claims that wait for a verdict: outcomes of ops that take long to compute again. Their tasks are
+//! *claimed*: nobody is lent them, and nothing of them is recorded. Others compute what was drawn of them
+//! (see [`Scheduler::drain_audits`]), and [`Scheduler::audited`] judges by that. They are kept in memory: a
+//! crash loses them, and their tasks are pending again.
+
+use super::audit::Claims;
+use super::budget::Standing;
+use super::intervals::count;
+use super::lease::Lease;
+use super::{Accepted, By, Inputs, Intervals, Mode, Origin, Refusal, RefusalReason, Scheduler};
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::time::Duration;
+use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
+use tequio_protocol::limits::{AUDIT_TASK_S_MIN, AUDITED_FIRST, CLAIMS_BYTES_MAX};
+use tequio_protocol::op::Op;
+use tequio_protocol::outcome::Outcomes;
+
+/// Names a claim that waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct ClaimId(u64);
+
+/// What is to be computed again to judge a claim.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Audit {
+    /// The claim.
+    pub claim: ClaimId,
+    /// What is computed.
+    pub op: &'static dyn Op,
+    /// Of what.
+    pub inputs: Inputs,
+    /// Which tasks: whole blocks.
+    pub runs: Vec<Range<u64>>,
+}
+
+/// Whose claim was judged, and what came of it.
+#[derive(Debug)]
+pub struct Judged {
+    /// Who claimed; it may have left.
+    pub worker: WorkerId,
+    /// The lease that it was of.
+    pub lease: LeaseId,
+    /// As if the worker had said it now.
+    pub judged: Result<Accepted, Refusal>,
+}
+
+/// The claims that wait.
+#[derive(Debug, Default)]
+pub(super) struct Waiting {
+    claims: BTreeMap<ClaimId, Claim>,
+    next: u64,
+    bytes: usize,
+    /// Audits that nobody was asked for yet.
+    audits: Vec<Audit>,
+}
+
+/// Outcomes of one message, and what is needed to judge and record them.
+#[derive(Debug)]
+pub(super) struct Claim {
+    pub(super) worker: WorkerId,
+    pub(super) lease: LeaseId,
+    pub(super) held: Lease,
+    pub(super) inputs: Inputs,
+    pub(super) origin: Origin,
+    pub(super) first: u64,
+    pub(super) outcomes: Outcomes,
+    /// What of it is claimed.
+    pub(super) fresh: Vec<Range<u64>>,
+    /// What of that is audited.
+    pub(super) runs: Vec<Range<u64>>,
+    pub(super) kind: Kind,
+    /// How long the audit is expected to take, in seconds.
+    pub(super) expected_s: f64,
+    /// A result was found wrong, and is computed once more before that is held against anybody.
+    pub(super) is_doubted: bool,
+}
+
+/// What is claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    /// Outcomes that a worker computed.
+    Outcomes,
+    /// That a block has none, as the last attempt at it says.
+    Failure,
+}
+
+impl Waiting {
+    pub(super) fn len(&self) -> usize {
+        self.claims.len()
+    }
+
+    pub(super) fn is_full(&self) -> bool {
+        self.bytes >= CLAIMS_BYTES_MAX
+    }
+
+    fn new_id(&mut self) -> ClaimId {
+        self.next += 1;
+        ClaimId(self.next)
+    }
+
+    fn insert(&mut self, id: ClaimId, claim: Claim) {
+        self.bytes += claim.bytes();
+        self.claims.insert(id, claim);
+    }
+
+    fn remove(&mut self, id: ClaimId) -> Option<Claim> {
+        let claim = self.claims.remove(&id)?;
+        self.bytes -= claim.bytes();
+        Some(claim)
+    }
+
+    /// Nobody waits for claims of this job any more.
+    pub(super) fn forget_job(&mut self, job: JobId) {
+        let of_job = self.claims.iter().filter(|(_, claim)| claim.held.job == job);
+        for id in of_job.map(|(id, _)| *id).collect::<Vec<_>>() {
+            self.remove(id);
+        }
+    }
+
+    /// Who claimed as `was` is known as `now` from now on.
+    pub(super) fn rename_worker(&mut self, was: WorkerId, now: WorkerId) {
+        let of_it = self.claims.values_mut().filter(|claim| claim.worker == was);
+        of_it.for_each(|claim| claim.worker = now);
+    }
+
+    /// What is claimed of a job.
+    pub(super) fn claimed_of(&self, job: JobId) -> Intervals {
+        let of_job = self.claims.values().filter(|claim| claim.held.job == job);
+        of_job.flat_map(|claim| claim.fresh.iter().cloned()).collect()
+    }
+
+    pub(super) fn assert_consistent(&self) {
+        assert_eq!(self.bytes, self.claims.values().map(Claim::bytes).sum::<usize>());
+    }
+}
+
+impl Claim {
+    fn bytes(&self) -> usize {
+        let inputs = match &self.inputs {
+            Inputs::List { inputs, .. } => inputs.bytes(),
+            Inputs::Grid(_) => 0,
+        };
+        size_of::<Claim>() + self.outcomes.bytes() + inputs
+    }
+}
+
+impl Scheduler {
+    /// Which of `drawn` are computed again, as the budget allows; the last run may have fewer blocks.
+    pub(super) fn affordable(
+        &mut self,
+        worker: WorkerId,
+        job: JobId,
+        drawn: &[Range<u64>],
+        now: Duration,
+    ) -> (Vec<Range<u64>>, f64) {
+        let (mut runs, mut seconds) = (Vec::new(), 0.0);
+        let Some(job) = self.jobs.get(&job).filter(|_| !self.claims.is_full()) else {
+            return (runs, seconds);
+        };
+        let credit = self.workers.get(&worker).map(|worker| worker.memory.credit);
+        let is_known = credit.is_some_and(|credit| credit.audited >= AUDITED_FIRST);
+        let standing = if is_known { Standing::Known } else { Standing::Newcomer };
+        let task_s = job.task_s.unwrap_or(0.0).max(AUDIT_TASK_S_MIN);
+        for block in drawn.iter().flat_map(|run| job.blocks_in(run)) {
+            if !self.budget.allows(standing, now) {
+                break;
+            }
+            let expected = task_s * count(&block) as f64;
+            self.budget.take(expected);
+            seconds += expected;
+            crate::ranges::push_joined(&mut runs, block);
+        }
+        (runs, seconds)
+    }
+
+    /// Keeps a claim until its audit is done.
+    pub(super) fn wait_for_audit(&mut self, claim: Claim) -> ClaimId {
+        let id = self.claims.new_id();
+        self.wait_as(id, claim);
+        id
+    }
+
+    fn wait_as(&mut self, id: ClaimId, claim: Claim) {
+        let Some(job) = self.jobs.get_mut(&claim.held.job) else { return };
+        let inputs = claim.inputs.clone();
+        claim.fresh.iter().for_each(|run| job.claim(run));
+        let (op, runs, job) = (job.spec.op, claim.runs.clone(), claim.held.job);
+        self.claims.insert(id, claim);
+        self.claims.audits.push(Audit { claim: id, op, inputs, runs });
+        self.refresh_job(job);
+    }
+
+    /// What is to be computed since the last call. The outcomes go to [`Scheduler::audited`].
+    pub fn drain_audits(&mut self) -> Vec<Audit> {
+        std::mem::take(&mut self.claims.audits)
+    }
+
+    /// How many claims wait for their verdicts.
+    pub fn claims_waiting(&self) -> usize {
+        self.claims.len()
+    }
+
+    /// Whether a claim waits for its verdict.
+    pub fn is_waiting(&self, claim: ClaimId) -> bool {
+        self.claims.claims.contains_key(&claim)
+    }
+
+    /// What an audit came to, one list of outcomes for each of its runs, and how long that took; nothing
+    /// where it could not be computed here, which says nothing about the claim. Judges the claim by that, if
+    /// it still waits.
+    pub fn audited(
+        &mut self,
+        id: ClaimId,
+        ours: Option<Vec<Outcomes>>,
+        took: Duration,
+        now: Duration,
+    ) -> Option<Judged> {
+        let mut claim = self.claims.remove(id)?;
+        self.budget.correct(claim.expected_s, took);
+        let Some(job) = self.jobs.get_mut(&claim.held.job) else { return None };
+        let (op, block) = (job.spec.op, job.spec.block);
+        claim.fresh.iter().for_each(|run| job.unclaim(run));
+        let (worker, lease) = (claim.worker, claim.lease);
+        if claim.kind == Kind::Failure {
+            let judged = self.judge_failure(&claim, ours, now);
+            return Some(Judged { worker, lease, judged });
+        }
+        let claims = Claims {
+            op,
+            block,
+            first: claim.first,
+            outcomes: &claim.outcomes,
+            inputs: &claim.inputs,
+            mode: Mode::Lease,
+        };
+        let runs = claim.runs.iter().zip(ours.iter().flatten());
+        let wrong = runs.filter_map(|(run, ours)| claims.find_other(run, ours)).next();
+        let judged = match wrong {
+            None => Ok(self.accept(&mut claim, ours.is_some())),
+            Some(index) if claim.is_doubted => {
+                let got = claims.show(index);
+                Err(self.refuse_claim(&claim, index, got, now))
+            }
+            Some(index) => {
+                // A second time, by itself: nobody is turned away for a bit that flipped here.
+                let first = index - index % block;
+                let block = job_block(first, block, &claim.fresh);
+                claim.runs = vec![block];
+                claim.expected_s = 0.0;
+                claim.is_doubted = true;
+                self.wait_as(id, claim);
+                return None;
+            }
+        };
+        Some(Judged { worker, lease, judged })
+    }
+
+    /// What was claimed is believed.
+    fn accept(&mut self, claim: &mut Claim, was_audited: bool) -> Accepted {
+        let job_id = claim.held.job;
+        let Some(job) = self.jobs.get(&job_id) else { return Accepted::default() };
+        let (skill, block) = (job.skill, job.spec.block);
+        // Others cannot have been faster: it was claimed.
+        let fresh = std::mem::take(&mut claim.fresh);
+        let audited = claim.runs.iter().map(|run| count(run).div_ceil(block)).sum();
+        let audited = if was_audited { audited } else { 0 };
+        self.add_credit(claim.worker, skill, audited, fresh.iter().map(count).sum());
+        let (first, outcomes) = (claim.first, &mut claim.outcomes);
+        let range = first..first + outcomes.len();
+        let accepted = self.settle(job_id, &range, fresh, |run| {
+            let place = |index: u64| (index - first) as usize;
+            outcomes.take(place(run.start)..place(run.end))
+        });
+        // Those were counted when they came.
+        let accepted = Accepted { duplicates: 0, ..accepted };
+        let is_late = !self.leases.contains_key(&claim.lease);
+        self.revoke_done(job_id, &claim.held, is_late);
+        accepted
+    }
+
+    /// What was claimed is wrong: its tasks are pending again, and its worker is not believed any more.
+    fn refuse_claim(&mut self, claim: &Claim, index: u64, got: String, now: Duration) -> Refusal {
+        let reason = RefusalReason::Wrong { lease: claim.lease, index, got };
+        self.put_back_claimed(claim);
+        self.sessions.forget_worker(claim.worker);
+        self.suspects.add(claim.origin, now);
+        self.remove_worker(claim.worker);
+        Refusal { reason, is_turned_away: true, saved: Accepted::default() }
+    }
+
+    /// The last attempt at a block has failed as well. What the server comes to is its outcome.
+    fn judge_failure(
+        &mut self,
+        claim: &Claim,
+        ours: Option<Vec<Outcomes>>,
+        now: Duration,
+    ) -> Result<Accepted, Refusal> {
+        let job = claim.held.job;
+        let Some(skill) = self.jobs.get(&job).map(|job| job.skill) else {
+            return Ok(Accepted::default());
+        };
+        let block = claim.first..claim.first + claim.outcomes.len();
+        let ours = ours.and_then(|ours| ours.into_iter().next());
+        let (outcomes, by) = match ours {
+            Some(ours) => (ours, By::Server),
+            None => (claim.outcomes.clone(), By::Worker),
+        };
+        let is_refuted = by == By::Server && outcomes.failed() == 0;
+        let result = outcomes.first().map_or_else(String::new, |first| first.show());
+        let accepted = self.settle_failed(job, &block, outcomes, by);
+        self.revoke_done(job, &claim.held, true);
+        if is_refuted && self.has_failed_too_often(claim.worker, skill) {
+            let reason = RefusalReason::Refuted { lease: claim.lease, index: claim.first, result };
+            let refusal = self.send_away(claim.worker, reason, now);
+            return Err(Refusal { saved: accepted, ..refusal });
+        }
+        Ok(accepted)
+    }
+
+    /// Nobody claims these tasks any more: what no lease covers is pending again.
+    fn put_back_claimed(&mut self, claim: &Claim) {
+        let Some(job) = self.jobs.get_mut(&claim.held.job) else { return };
+        for run in &claim.fresh {
+            let mut elsewhere = job.spec.settled.clone_within(run);
+            for lease in job.copies.leases() {
+                elsewhere.insert(self.leases[&lease].rest.clone());
+            }
+            for gap in elsewhere.missing_in(run) {
+                job.put_back(gap);
+            }
+        }
+        self.refresh_job(claim.held.job);
+    }
+}
+
+/// The block that begins with the task `first`, which lies in one of these runs of whole blocks.
+fn job_block(first: u64, block: u64, runs: &[Range<u64>]) -> Range<u64> {
+    let end = runs.iter().find(|run| run.contains(&first)).map_or(first + block, |run| run.end);
+    first..(first + block).min(end)
+}
