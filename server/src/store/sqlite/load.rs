@@ -3,7 +3,7 @@
 
 use super::damage;
 use super::inputs::select_inputs_end;
-use super::jobs::{has_appended, to_state};
+use super::jobs::to_state;
 use super::outcomes::select_recorded;
 use super::rows::{ROW, int};
 use super::transaction::Failure;
@@ -20,7 +20,7 @@ use tequio_protocol::text::quote;
 use tracing::warn;
 
 /// Tables without which there is no telling what there was.
-const TABLES: [&str; 4] = ["meta", "job", "input", "outcome"];
+const TABLES: [&str; 5] = ["meta", "job", "input", "input_line", "outcome"];
 
 /// What a new file has as well. It has nothing of its own, so that it is made again where it is missing.
 const INDEX: &str = "CREATE INDEX IF NOT EXISTS outcome_extent
@@ -285,9 +285,6 @@ fn add_recorded(tx: &Connection, job: &mut StoredJob) -> Result<Option<String>, 
 
 /// [`StoredJob::appended_at_ms`] of the jobs that something is noted of.
 fn add_appended(tx: &Connection, jobs: &mut [StoredJob]) -> Result<(), Failure> {
-    if !has_appended(tx)? {
-        return Ok(());
-    }
     let mut statement = tx.prepare("SELECT job, at_ms FROM appended")?;
     let noted =
         statement.query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;
