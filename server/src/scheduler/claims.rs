@@ -338,3 +338,11 @@ fn job_block(first: u64, block: u64, runs: &[Range<u64>]) -> Range<u64> {
     let end = runs.iter().find(|run| run.contains(&first)).map_or(first + block, |run| run.end);
     first..(first + block).min(end)
 }
+
+#[cfg(test)]
+impl Waiting {
+    /// As if so much waited.
+    pub(super) fn set_bytes(&mut self, bytes: usize) {
+        self.bytes = bytes;
+    }
+}

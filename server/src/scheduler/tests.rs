@@ -3,6 +3,9 @@
 #![allow(clippy::single_range_in_vec_init, reason = "one interval is meant, not its indices")]
 
 mod any_order;
+mod blocks;
+#[cfg(feature = "test-ops")]
+mod claims;
 mod deadlines;
 mod end;
 mod hold;
@@ -12,6 +15,7 @@ mod lend;
 mod queues;
 mod sessions;
 mod settle;
+mod skills;
 mod trust;
 
 use super::intervals::count;
@@ -20,6 +24,7 @@ use super::*;
 use std::net::{IpAddr, Ipv4Addr};
 use tequio_protocol::limits::LEASE_TASKS_MAX;
 use tequio_protocol::number::Number;
+use tequio_protocol::outcome::Outcome;
 
 const JOB: JobId = JobId(1);
 const OTHER: JobId = JobId(2);
