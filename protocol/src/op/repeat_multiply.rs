@@ -44,7 +44,7 @@ impl Op for RepeatMultiply {
             if !known.is_of(factor) {
                 known = Power::of(factor);
             }
-            computed.push(&Number(initial * known.raise(times as u64)));
+            computed.push_number(initial * known.raise(times as u64));
         });
     }
 
