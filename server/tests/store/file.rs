@@ -8,7 +8,6 @@ use tequio::store::{Options, PAGE_BYTES, SqliteStore, Store, StoreError};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::JOB_TASKS_MAX;
-use tequio_protocol::number::Number;
 use tequio_protocol::outcome::Outcome;
 
 #[test]
@@ -257,11 +256,7 @@ fn the_shell_reads_outcomes_with_json_each() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(dir.path()).unwrap();
     let job = running(&store, 1000);
-    let outcomes = vec![
-        Outcome::Result(Number(1.5)),
-        Outcome::Result(Number(f64::NAN)),
-        Outcome::Error { error: "trap".to_owned() },
-    ];
+    let outcomes = vec![result(1.5), result(f64::NAN), Outcome::Error("trap".to_owned())];
     store.record(&[recording(job, 40, outcomes), numbers(job, 7..8)]).unwrap();
     let shell = rusqlite::Connection::open(dir.path().join("tequio.sqlite")).unwrap();
     let mut statement = shell

@@ -8,8 +8,8 @@ use std::path::Path;
 use tempfile::TempDir;
 use tequio::store::{Run, Sample, SqliteStore, Store, StoreError};
 use tequio_protocol::ids::JobId;
-use tequio_protocol::op::RepeatMultiply;
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 
 const GRID: JobId = JobId(1);
 const LINES: JobId = JobId(2);
@@ -42,7 +42,7 @@ fn file() -> Vec<u8> {
 struct Rows {
     outcomes: [Vec<Run>; 2],
     samples: [Sample; 2],
-    inputs: Vec<RepeatMultiply>,
+    inputs: Values,
     lines: Option<Vec<LineRun>>,
     counts: Vec<(u64, u64)>,
 }

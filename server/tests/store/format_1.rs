@@ -15,8 +15,8 @@ use tempfile::TempDir;
 use tequio::store::{Options, PAGE_BYTES, SqliteStore, Store, StoreError};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::op::RepeatMultiply;
-use tequio_protocol::outcome::Outcome;
+use tequio_protocol::outcome::{Outcome, OutcomeRef};
+use tequio_protocol::values::Values;
 
 const FILE: &str = "tequio.sqlite";
 const LOG: &str = "tequio.sqlite-wal";
@@ -47,7 +47,7 @@ fn killed() -> TempDir {
 #[derive(Debug, Default, PartialEq)]
 struct Rows {
     outcomes: BTreeMap<(u64, u64), Vec<Outcome>>,
-    inputs: BTreeMap<(u64, u64), Vec<RepeatMultiply>>,
+    inputs: BTreeMap<(u64, u64), Values>,
     jobs: Vec<(u64, String, String, u64)>,
 }
 
@@ -60,7 +60,14 @@ fn rows_of_format_1(shell: &Connection) -> Rows {
     while let Some(row) = found.next().unwrap() {
         let json: String = row.get(2).unwrap();
         let key = (row.get(0).unwrap(), row.get(1).unwrap());
-        rows.outcomes.insert(key, serde_json::from_str(&json).unwrap());
+        let outcome = |json: &str| match json.strip_prefix(r#"{"error":"#) {
+            Some(error) => {
+                Outcome::Error(serde_json::from_str(error.trim_end_matches('}')).unwrap())
+            }
+            None => Outcome::Result(json.to_owned()),
+        };
+        let outcomes = Values::read(&json).unwrap();
+        rows.outcomes.insert(key, outcomes.iter().map(outcome).collect());
     }
     let drafts = "SELECT id FROM job WHERE state = 'draft'";
     let select = format!("SELECT job, first, inputs FROM input WHERE job NOT IN ({drafts})");
@@ -90,7 +97,10 @@ fn rows_of(store: &SqliteStore, like: &Rows) -> Rows {
     for job in store.load().unwrap().jobs {
         assert_eq!(job.trouble, None);
         for run in store.outcomes(job.id, 0..u64::MAX, u64::MAX).unwrap() {
-            rows.outcomes.insert((job.id.0, run.first), run.outcomes);
+            rows.outcomes.insert(
+                (job.id.0, run.first),
+                run.outcomes.iter().map(OutcomeRef::to_owned).collect(),
+            );
         }
         for ((of, first), list) in &like.inputs {
             if *of == job.id.0 {

@@ -10,6 +10,7 @@ use super::transaction::Failure;
 use crate::store::Recording;
 use rusqlite::{CachedStatement, Error, Row, Transaction, params};
 use serde::Deserialize;
+use std::collections::BTreeMap;
 use std::ops::Range;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::outcome::{Errors, Outcomes};
@@ -106,9 +107,9 @@ fn read_outcomes(fields: &Fields<'_>, tasks: &Range<u64>, failed: u64) -> Result
     if results.len() as u64 != count {
         return Err(format!("there are {} of them, not {count}", results.len()));
     }
-    let errors: Errors = fields
+    let errors: BTreeMap<u32, String> = fields
         .errors
-        .map_or(Ok(Errors::new()), serde_json::from_str)
+        .map_or(Ok(BTreeMap::new()), serde_json::from_str)
         .map_err(|error| format!("their errors cannot be read ({error})"))?;
     let length = errors.len() as u64;
     let outcomes = Outcomes::new(results, errors);
@@ -121,8 +122,9 @@ fn read_outcomes(fields: &Fields<'_>, tasks: &Range<u64>, failed: u64) -> Result
 
 /// What tasks failed with, by their places, as the file keeps that.
 fn errors_text(outcomes: &Outcomes) -> Option<String> {
-    let errors = Some(outcomes.errors()).filter(|errors| !errors.is_empty())?;
-    Some(serde_json::to_string(errors).expect("it is numbers and text"))
+    let by_place = outcomes.errors().iter().map(|(place, error)| (*place, error.as_str()));
+    let errors = Some(by_place.collect::<BTreeMap<u32, &str>>()).filter(|it| !it.is_empty())?;
+    Some(serde_json::to_string(&errors).expect("it is numbers and text"))
 }
 
 /// The statement of [`insert`].
