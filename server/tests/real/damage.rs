@@ -98,7 +98,10 @@ async fn a_job_that_cannot_be_read_is_set_aside_and_the_others_go_on() {
     for (script, said) in [
         ("UPDATE job SET state = 'sleeping' WHERE id = 1", "sleeping is unknown to this tequio"),
         ("UPDATE job SET state = NULL WHERE id = 1", "state cannot be read"),
-        ("UPDATE job SET op = 'divide' WHERE id = 1", "op cannot be read: divide is unknown"),
+        (
+            "UPDATE job SET op = 'divide' WHERE id = 1",
+            "its op divide is none that this server knows: those are repeat_multiply, collatz",
+        ),
         ("UPDATE job SET op = x'00ff' WHERE id = 1", "op cannot be read"),
         ("UPDATE job SET grid = '{\"initial\"' WHERE id = 1", "grid cannot be read: it is no grid"),
         ("UPDATE job SET total = 11 WHERE id = 1", "it has 10 tasks, and the job 11"),

@@ -17,6 +17,7 @@ mod lingering;
 mod link;
 mod listen;
 mod open_jobs;
+mod ops;
 mod page;
 mod plain;
 mod proxies;
