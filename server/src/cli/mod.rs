@@ -56,6 +56,8 @@ enum Command {
     Cancel(jobs::One),
     /// Remove a job that is over, with its results
     Remove(jobs::One),
+    /// Look through a job for damage in the file, and have lost results computed again
+    Repair(jobs::One),
     /// List who is connected
     Workers(jobs::List),
     /// Compute for a server, without a browser, on every core
@@ -90,6 +92,7 @@ impl Cli {
             Command::Close(one) => one.change("close").await,
             Command::Cancel(one) => one.change("cancel").await,
             Command::Remove(one) => one.remove().await,
+            Command::Repair(one) => one.repair().await,
             Command::Workers(list) => list.workers().await,
             Command::Work(work) => work.run().await,
             Command::Echo(echo) => echo.run().await,

@@ -6,9 +6,9 @@ use super::outgoing::Outbox;
 use super::reactor::{
     Control, ControlError, FromWorker, HowLeft, Overlap, Progress, Recorded, Removable,
 };
-use super::write::Change;
+use super::write::{Change, Reply};
 use crate::connection::Peer;
-use crate::store::StoreError;
+use crate::store::{Repaired, StoreError};
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::op::RepeatMultiply;
@@ -63,6 +63,8 @@ pub(super) enum Report {
     Overlapped(Overlap),
     /// A change is made in the store, and is to be made here.
     Changed(Change),
+    /// Damaged rows of a job are removed; whoever asked for that is to be answered.
+    Repaired(Box<Repaired>, Option<Reply<Repaired>>),
     /// The store cannot write, or can again.
     StoreFails(Option<String>),
     InputsRead {

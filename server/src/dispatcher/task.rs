@@ -9,7 +9,7 @@ use super::{Health, inputs};
 use crate::connection::Peer;
 use crate::metrics::Metrics;
 use crate::outbox::NotPut;
-use crate::store::StoreError;
+use crate::store::{Repaired, StoreError};
 use crate::wall_clock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -163,6 +163,13 @@ impl State {
             }
             Report::Overlapped(overlap) => self.reactor.overlapped(overlap),
             Report::Changed(change) => self.change(change, now),
+            Report::Repaired(repaired, reply) => {
+                self.reactor.repaired(Repaired::clone(&repaired), now);
+                self.carry_out(now);
+                if let Some(reply) = reply {
+                    answer(reply, Ok(*repaired));
+                }
+            }
             Report::StoreFails(error) => self.reactor.set_store_error(error),
             Report::InputsRead { lease, inputs } => self.inputs_read(lease, inputs, now),
             Report::SetAside { job, what, lost } => self.reactor.set_aside(job, what, lost),
