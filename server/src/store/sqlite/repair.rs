@@ -43,7 +43,7 @@ impl Misfits {
     /// The tasks of the rows; all that was looked at, where it is an index that is damaged.
     pub(super) fn tasks(&self, looked_at: Range<i64>) -> Vec<Range<u64>> {
         let rows = self.rows.iter().map(|misfit| misfit.tasks.clone());
-        let index = self.is_index_damaged.then(|| looked_at.start as u64..looked_at.end as u64);
+        let index = self.is_index_damaged.then_some(looked_at.start as u64..looked_at.end as u64);
         rows.chain(index).collect()
     }
 }
