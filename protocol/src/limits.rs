@@ -261,6 +261,13 @@ pub const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// records waits meanwhile.
 pub const REMOVED_ROWS_MAX: u64 = 32;
 
+/// Rows of a job that are looked at in one go when it is examined for damage: others read and write in between.
+pub const REPAIR_ROWS: usize = 64;
+
+/// Damaged rows of outcomes that are kept in mind until they are removed. What has no room is found again
+/// when it is read again.
+pub const DAMAGE_SEEN_MAX: usize = 64;
+
 /// Messages with outcomes in one transaction that show that there is no end of them.
 pub const COMMIT_BUSY: usize = 8;
 
