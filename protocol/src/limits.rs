@@ -562,8 +562,15 @@ pub const DISPATCHER_LEASES: usize = 256;
 /// batches: however many ask, what workers send is not crowded out.
 pub const DISPATCHER_QUESTIONS: usize = 16;
 
-/// The read buffer of a socket. tungstenite's default of 128 KiB is paid for by every idle tab.
+/// The read buffer of a client's socket, and what a server reads of a message for nothing.
 pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// The read buffer of a server's socket: nearly all that is said is shorter. tungstenite's default of 128 KiB
+/// is paid for by every idle tab.
+pub const SOCKET_IDLE_BUFFER_BYTES: usize = 1024;
+
+/// What a server reads at once of a frame that is longer than that, and keeps until it is handed on.
+pub const SOCKET_AHEAD_BYTES: usize = 32 * 1024;
 
 /// Bytes that wait in a socket's write buffer before a write fails. Twice a frame: one being
 /// written, one behind it.

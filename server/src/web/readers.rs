@@ -226,7 +226,8 @@ impl Block {
 
     /// A text with its pieces, in their order, which has at least one.
     pub(super) fn new(text: Vec<u8>, pieces: VecDeque<Piece>) -> Block {
-        Block { text: text.into(), start: 0, pieces }
+        // What it has to spare would be kept as well, and not be counted.
+        Block { text: text.into_boxed_slice().into(), start: 0, pieces }
     }
 
     /// Whether no piece is left.
