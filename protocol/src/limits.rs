@@ -364,6 +364,10 @@ pub const RESULTS_ROWS_MAX: u64 = 2048;
 /// order of their questions, and no thread waits with them.
 pub const READERS_MAX: usize = 2;
 
+/// Reads for answers that go on which are under way, or whose blocks ([`RESULTS_BLOCK_MAX`]) were read and not
+/// taken yet: enough that no thread that reads has to wait for one that writes.
+pub const READS_UNTAKEN_MAX: usize = 8;
+
 /// What was read of results and is not sent yet, of all answers together. Beyond it the answer that was
 /// asked for least recently reads its block once more: a download that nobody reads keeps none.
 pub const TAILS_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -782,9 +786,11 @@ pub const GIVE_BACK_INTERVAL: Duration = Duration::from_secs(10);
 pub const GIVE_BACK_LOOK: Duration = Duration::from_millis(500);
 
 /// Memory of the server, in bytes, from which on what is free is given back at once: floods have the
-/// allocator keep some 60 MiB, which others may need. Where that does not help, since so much is in use, it
-/// is tried again after [`GIVE_BACK_INTERVAL`].
+/// allocator keep some 60 MiB, which others may need.
 pub const GIVE_BACK_BYTES: u64 = 192 * 1024 * 1024;
+
+/// The pause after which that is tried again where it did not help, since so much is in use.
+pub const GIVE_BACK_RETRY: Duration = Duration::from_secs(2);
 
 /// What goes on and on is logged once, and then each time that it has happened twice as often; after so
 /// long without it, it is said again.
