@@ -9,7 +9,7 @@
 /// time. With two a message costs a tenth more, since threads wait for each other; without a limit, machines of
 /// many cores have eight for each.
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
-const ARENAS: libc::c_int = 8;
+const ARENAS: libc::c_int = 4;
 
 /// From this size on, in bytes, a block is mapped by itself, and goes back when it is freed: the longest
 /// messages, but not the results that workers send all the time. To map each of those anew cost a third of all

@@ -247,12 +247,14 @@ impl Caller {
         let Sockets { stopping, open, messages, unread } = app.sockets.clone();
         let tally = app.services.tally(service);
         let (response, carrier) = handshake.answer(messages);
+        // In a box, which is gone when `run` begins: a task keeps room for all that it has ever held.
+        let opening = Box::pin(async move {
+            let socket = Socket::new(carrier.await?, config, &unread);
+            Ok::<_, hyper::Error>(Connection::new(socket, stopping, tally))
+        });
         app.services.spawn(service, async move {
-            match carrier.await {
-                Ok(carrier) => {
-                    let socket = Socket::new(carrier, config, &unread);
-                    run(Connection::new(socket, stopping, tally), peer).await;
-                }
+            match opening.await {
+                Ok(connection) => run(connection, peer).await,
                 Err(error) => debug!("{}: upgrade failed: {error}", peer.address),
             }
             drop(open);
