@@ -328,6 +328,11 @@ mod tests {
         assert_eq!(after(&frame(0x80, 20)), (None, 0, 0, 3));
         assert_eq!(after(&frame(0x81, 0)), (None, 0, 0, 4));
         assert_eq!(after(&frame(0x01, 0)), (Some(0), 0, 0, 4), "a message without a byte");
+        assert!(frames.is_in_parts());
+        let mut after = |bytes: &[u8]| {
+            assert!(!frames.exceed(bytes, max));
+            (frames.begun(), frames.announced(), frames.left(), frames.ended())
+        };
         let close = frame(0x88, 2);
         assert_eq!(after(&close[..7]), (Some(0), 0, 1, 4), "a part of a closing frame");
         assert!(!frames.is_closed());

@@ -373,3 +373,93 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Reading<S> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::time::timeout;
+
+    const WHOLE: u8 = 0x81;
+    const PART: u8 = 0x01;
+    const FREE: usize = 4096;
+
+    fn messages(bytes_max: usize) -> Messages {
+        let begun = Begun::new(bytes_max, Duration::from_millis(100));
+        Messages { begun, time_max: Duration::from_secs(100), free_bytes: FREE }
+    }
+
+    /// A frame's head: `first`, a length of 64 bits, a mask of zeros.
+    fn head(first: u8, length: usize) -> Vec<u8> {
+        let length = (length as u64).to_be_bytes();
+        [&[first, 0xff][..], &length, &[0; 4]].concat()
+    }
+
+    /// Counts how often something was read of it.
+    struct Counting<S>(S, usize);
+
+    impl<S: AsyncRead + Unpin> AsyncRead for Counting<S> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<Result<()>> {
+            self.1 += 1;
+            Pin::new(&mut self.0).poll_read(cx, buffer)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_frame_is_read_ahead_and_handed_on_as_it_came() {
+        let content: Vec<u8> = (0..FRAME_BYTES_MAX).map(|at| at as u8).collect();
+        let next = [head(WHOLE, 3), b"end".to_vec()].concat();
+        let sent = [head(WHOLE, content.len()), content, next].concat();
+        let stream = Counting(Cursor::new(sent.clone()), 0);
+        let mut reading = Reading::new(stream, messages(FRAME_BYTES_MAX));
+        let (mut came, mut buffer) = (Vec::new(), [0; 1024]);
+        while came.len() < sent.len() {
+            let count = reading.read(&mut buffer).await.unwrap();
+            came.extend_from_slice(&buffer[..count]);
+            if reading.ended() == Some(1) {
+                assert_eq!(came.len(), sent.len() - 17, "nothing is read beyond a large frame");
+                assert_eq!(reading.ahead.bytes.capacity(), 0);
+            }
+        }
+        assert!(came == sent);
+        assert_eq!(reading.ended(), Some(2));
+        let reads = reading.stream.1;
+        assert!(reads < FRAME_BYTES_MAX / SOCKET_AHEAD_BYTES + 10, "{reads}");
+    }
+
+    #[tokio::test]
+    async fn before_there_is_room_little_is_read_and_a_message_in_parts_needs_twice_as_much() {
+        for (first, is_read) in [(WHOLE, true), (PART, false)] {
+            let (near, mut far) = duplex(2 * FRAME_BYTES_MAX);
+            let sent = [head(first, FRAME_BYTES_MAX), vec![7; FRAME_BYTES_MAX]].concat();
+            tokio::io::AsyncWriteExt::write_all(&mut far, &sent).await.unwrap();
+            let mut reading = Reading::new(near, messages(FRAME_BYTES_MAX * 3 / 2));
+            let mut came = vec![0; sent.len()];
+            let whole = timeout(Duration::from_millis(200), async {
+                for piece in came.chunks_mut(1024) {
+                    reading.read_exact(piece).await.unwrap();
+                }
+            });
+            assert_eq!(whole.await.is_ok(), is_read);
+            assert!(is_read || reading.frames.begun().unwrap() <= 2 * FREE);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_read_ahead_is_dropped_with_what_is_not_read_any_more() {
+        let close = [head(WHOLE, 100_000), vec![7; 100_000], vec![0x88, 0x80, 0, 0, 0, 0]].concat();
+        let mut reading = Reading::new(Cursor::new(close), messages(FRAME_BYTES_MAX));
+        for _ in 0..2 {
+            reading.read_exact(&mut [0; 1000]).await.unwrap();
+        }
+        assert!(!reading.ahead.is_empty());
+        reading.drain().await.unwrap();
+        assert!(reading.frames.is_closed(), "the closing frame is found behind it");
+        assert!(reading.ahead.is_empty());
+    }
+}
