@@ -252,6 +252,16 @@ impl Job {
         self.spec.settled.insert(tasks.clone());
     }
 
+    /// What of these tasks has an outcome has none any more. What is not among the `leased` is pending.
+    pub(super) fn unsettle(&mut self, tasks: &Range<u64>, leased: &Intervals) {
+        for lost in self.spec.settled.clone_within(tasks).iter() {
+            for pending in leased.missing_in(&lost) {
+                self.pending.insert(pending);
+            }
+            self.spec.settled.remove(lost);
+        }
+    }
+
     fn forget_attempts(&mut self, range: &Range<u64>) {
         while let Some((&index, _)) = self.attempts.range(range.clone()).next() {
             self.attempts.remove(&index);
