@@ -43,14 +43,14 @@ fn grids() -> Vec<Refused> {
             &["94906266 × 94906266 × 1 tasks", "9007199254740991"],
         ),
         bad(grid("\"0..1e300\"", "2", "3"), &["initial:", "0..1e300", "9007199254740991"]),
-        bad(r#"{"op":"repeat_multiply"}"#.to_owned(), &["\"grid\" is missing"]),
+        bad(r#"{"op":"repeat_multiply"}"#.to_owned(), &["\"axes\" or \"grid\" is missing"]),
         bad(
             r#"{"op":"repeat_multiply","grid":{"initial":1,"factor":2}}"#.to_owned(),
             &["\"times\" is missing"],
         ),
         bad(
             grid("1", "2", "3").replace("\"grid\"", "\"colour\":\"red\",\"grid\""),
-            &["a job has no \"colour\"; it has op, grid, name, priority"],
+            &["a job has no \"colour\"; it has op, axes, grid, name, priority"],
         ),
         bad(
             grid("1", "2", "3").replace("\"grid\"", "\"priority\":1.5,\"grid\""),
