@@ -49,11 +49,16 @@ let detail = null;
 let isRead = false;
 
 const sampler = new Sampler(() => draw(), async (id, signal) => {
-  if (detail?.id !== id) {
-    detail = saidBy(await ask(`api/jobs/${id}`, { signal }));
-  }
-  return askSample(id, signal);
+  const known = detail?.id === id ? detail : askJob(id, signal);
+  const [told, sample] = await Promise.all([known, askSample(id, signal)]);
+  detail = told;
+  return sample;
 });
+
+/** @param {number} id @param {AbortSignal} signal @returns {Promise<JobView>} */
+async function askJob(id, signal) {
+  return saidBy(await ask(`api/jobs/${id}`, { signal }));
+}
 
 /** @param {Work} all */
 export function setUp(all) {
