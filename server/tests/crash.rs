@@ -14,8 +14,10 @@ use std::time::Duration;
 use tequio::store::{SqliteStore, Store};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::number::Number;
+use tequio_protocol::op;
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::piece::Piece;
 
 const TASKS: u64 = 2_000_000;
 const KILLS: u64 = 10;
@@ -75,9 +77,10 @@ fn check_file(store: &SqliteStore) {
     let mut next = 0;
     for run in store.outcomes(JobId(1), 0..TASKS, TASKS).unwrap() {
         assert_eq!(run.first, next, "every task once, and none left out");
-        for outcome in run.outcomes {
+        for outcome in run.outcomes.iter() {
             let Outcome::Result(result) = outcome else { panic!("task {next}: {outcome:?}") };
-            assert_eq!(result.0.to_bits(), right(next).to_bits(), "task {next}");
+            let result: f64 = result.parse().unwrap();
+            assert_eq!(result.to_bits(), right(next).to_bits(), "task {next}");
             next += 1;
         }
     }
@@ -86,5 +89,9 @@ fn check_file(store: &SqliteStore) {
 
 /// What task `index` comes to.
 fn right(index: u64) -> f64 {
-    RepeatMultiply::new(1.0, 1.000_000_43, index + 1).unwrap().compute()
+    let op = op::named("repeat_multiply").unwrap();
+    let input = format!(r#"{{"initial":1.0,"factor":1.00000043,"times":{}}}"#, index + 1);
+    let outcomes = Piece::of_one(op, &input).compute();
+    let Outcome::Result(result) = outcomes.get(0) else { panic!("task {index} has a result") };
+    Number::read(result).unwrap().0
 }
