@@ -215,8 +215,7 @@ mod tests {
             assert_eq!(together.len(), outcomes.len() as u64);
             let errors = outcomes.iter().filter(|outcome| outcome.is_error()).count();
             assert_eq!(together.failed(), errors as u64);
-            let again =
-                Outcomes::new(together.results().clone(), together.errors().clone().into_iter());
+            let again = Outcomes::new(together.results().clone(), together.errors().clone());
             assert_eq!(again, together);
         }
         let together: Outcomes = mixed.into_iter().collect();

@@ -2,9 +2,11 @@
 //! for each input, separated by commas, semicolons or tabs.
 
 use crate::foreign::{Foreign, doubled, lacking};
+use crate::line;
 use crate::number::Number;
-use crate::op::{self, Args, Kind, PARAMS_MAX, Param};
+use crate::op::{self, Kind, PARAMS_MAX, Param};
 use crate::text::quote;
+use std::borrow::Cow;
 
 /// A table that is being read.
 #[derive(Clone, Debug)]
@@ -28,7 +30,7 @@ struct Header {
 /// What a line of a table is.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Row {
-    /// An input, as `op::write_input` writes it.
+    /// An input, as [`line::read`] gives it.
     Input(String),
     /// A header, or an empty row.
     Nothing,
@@ -103,15 +105,15 @@ impl Table {
             let said = format!("it has {columns}, and the header {width}{hint}");
             return Err(RowError::Bad(said));
         }
-        let mut args: Args = [0.0; PARAMS_MAX];
-        for (place, param) in self.params.iter().enumerate() {
-            args[place] = self.value(param, cells[places[place]].trim()).map_err(RowError::Bad)?;
+        let mut texts = [const { Cow::Borrowed("") }; PARAMS_MAX];
+        for (param, (text, place)) in self.params.iter().zip(texts.iter_mut().zip(places)) {
+            *text = self.value(param, cells[place].trim()).map_err(RowError::Bad)?;
         }
-        Ok(Row::Input(op::write_input(self.params, &args)))
+        Ok(Row::Input(op::write_texts(self.params, texts)))
     }
 
-    /// The value that a cell has.
-    fn value(&mut self, param: &Param, text: &str) -> Result<f64, String> {
+    /// The value that a cell has, as JSON.
+    fn value<'a>(&mut self, param: &Param, text: &'a str) -> Result<Cow<'a, str>, String> {
         let Param { name, kind, .. } = param;
         let is_grouped = text.len() > 4 && matches!(text.as_bytes()[text.len() - 4], b',' | b'.');
         if is_grouped && self.separator != b',' && matches!(kind, Kind::Integer { .. }) {
@@ -148,7 +150,8 @@ impl Table {
             Some(',') => text.replace(',', ".").parse(),
             _ => text.parse(),
         };
-        value.ok().filter(|value| kind.takes(*value)).ok_or_else(wrong)
+        let value = value.ok().filter(|value| kind.takes(*value)).ok_or_else(wrong)?;
+        Ok(line::number(text, *kind).unwrap_or_else(|| Cow::Owned(kind.text(value))))
     }
 }
 
@@ -232,7 +235,6 @@ fn quoted_cell(text: &str) -> Result<(String, &str), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::line;
     use proptest::prelude::*;
 
     fn params(op: &str) -> &'static [Param] {
@@ -248,9 +250,10 @@ mod tests {
         lines.iter().map(|line| table.read(line.as_bytes())).collect()
     }
 
-    fn input(initial: f64, factor: f64, times: u64) -> Result<Row, RowError> {
-        let json = format!("{{\"initial\":{initial:?},\"factor\":{factor:?},\"times\":{times}}}");
-        Ok(Row::Input(json))
+    /// The input whose numbers are written so.
+    fn input(initial: &str, factor: &str, times: &str) -> Result<Row, RowError> {
+        let texts = [initial, factor, times];
+        Ok(Row::Input(op::write_texts(params("repeat_multiply"), texts)))
     }
 
     #[test]
@@ -266,13 +269,26 @@ mod tests {
                     "1e1,,\"1\",1.5,,"
                 ]
             ),
-            [nothing.clone(), input(1.0, 1.5, 10), nothing.clone(), input(1.0, 1.5, 10)]
+            [
+                nothing.clone(),
+                input("1.0", "1.5", "10"),
+                nothing.clone(),
+                input("1.0", "1.5", "10")
+            ]
         );
         assert_eq!(
             rows(b';', &["sep=;", "initial;factor;times", "1,25;1,00000043;10", "-1e3;+,5;0"]),
-            [nothing.clone(), nothing.clone(), input(1.25, 1.00000043, 10), input(-1000.0, 0.5, 0)]
+            [
+                nothing.clone(),
+                nothing.clone(),
+                input("1.25", "1.00000043", "10"),
+                input("-1e3", "0.5", "0")
+            ]
         );
-        assert_eq!(rows(b'\t', &["initial\tfactor\ttimes", "1.5\t2.\t3"])[1], input(1.5, 2.0, 3));
+        assert_eq!(
+            rows(b'\t', &["initial\tfactor\ttimes", "1.5\t2.\t3"])[1],
+            input("1.5", "2.0", "3")
+        );
     }
 
     #[test]

@@ -59,12 +59,20 @@ impl<'a> Reader<'a> {
 
 /// The input with these values, each of which its parameter takes.
 pub fn write(params: &[Param], args: &Args) -> String {
+    write_texts(params, params.iter().zip(args).map(|(param, value)| param.kind.text(*value)))
+}
+
+/// The input with these values as JSON.
+pub(crate) fn write_texts<T: AsRef<str>>(
+    params: &[Param],
+    texts: impl IntoIterator<Item = T>,
+) -> String {
     let mut json = String::with_capacity(params.len() * 32);
-    for (param, value) in params.iter().zip(args) {
+    for (param, text) in params.iter().zip(texts) {
         json.push_str(if json.is_empty() { "{\"" } else { ",\"" });
         json.push_str(param.name);
         json.push_str("\":");
-        param.kind.write(*value, &mut json);
+        json.push_str(text.as_ref());
     }
     json.push('}');
     json

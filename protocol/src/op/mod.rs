@@ -7,6 +7,7 @@ mod args;
 mod param;
 mod work;
 
+pub(crate) use args::write_texts;
 pub use args::{ArgsError, Reader, write as write_input};
 pub use param::{Args, Kind, PARAMS_MAX, Param};
 pub use work::{Computed, Inputs};

@@ -2,7 +2,7 @@
 
 use crate::limits::INTEGER_MAX;
 use crate::number::Number;
-use std::fmt::{self, Write};
+use std::fmt;
 
 /// The most parameters that an op may take, and axes that a grid may have.
 pub const PARAMS_MAX: usize = 8;
@@ -50,16 +50,11 @@ impl Kind {
         }
     }
 
-    /// Appends a value that [`Kind::takes`] to `json`.
-    pub(crate) fn write(self, value: f64, json: &mut String) {
+    /// A value that [`Kind::takes`], as JSON has it.
+    pub(crate) fn text(self, value: f64) -> String {
         match self {
-            Kind::Float => {
-                let text = serde_json::to_string(&Number(value)).expect("a number serialises");
-                json.push_str(&text);
-            }
-            Kind::Integer { .. } => {
-                write!(json, "{}", value as i64).expect("a string takes text");
-            }
+            Kind::Float => serde_json::to_string(&Number(value)).expect("a number serialises"),
+            Kind::Integer { .. } => (value as i64).to_string(),
         }
     }
 }

@@ -7,8 +7,7 @@ use tequio_protocol::grid::Axis;
 use tequio_protocol::message::{
     Hello, LeaseInputs, LeaseResults, PROTOCOL, ServerMessage, WorkerMessage,
 };
-use tequio_protocol::number::Number;
-use tequio_protocol::op::Op;
+use tequio_protocol::op::{Computed, OpId};
 use tequio_protocol::outcome::Outcome;
 
 async fn start() -> (Dispatcher, Ended) {
@@ -18,10 +17,11 @@ async fn start() -> (Dispatcher, Ended) {
 
 /// A job of a grid whose first axis lists so many values.
 pub(super) fn grid_job(values: u32) -> NewJob {
-    let one = || Axis::value_of(1.0).unwrap();
     let list = Axis::list((0..values).map(f64::from).collect()).unwrap();
-    let grid = Some(Grid::new(list, one(), one()).unwrap());
-    NewJob { name: String::new(), op: Op::RepeatMultiply, priority: 0, grid, submitted_at_ms: 0 }
+    let one = |name: &str| (name.to_owned(), Axis::value_of(1.0).unwrap());
+    let axes = vec![("initial".to_owned(), list), one("factor"), one("times")];
+    let (name, op) = (String::new(), OpId::new("repeat_multiply"));
+    NewJob { name, op, priority: 0, grid: Grid::new(axes).ok(), block: 1, submitted_at_ms: 0 }
 }
 
 /// A worker that computes whatever it is lent of grids.
@@ -35,19 +35,21 @@ async fn work(dispatcher: Dispatcher) {
         agent: String::new(),
         slots: 1,
         worker: String::new(),
-        ops: Vec::new(),
+        ops: vec!["repeat_multiply".to_owned()],
         resume: None,
     };
     let hello = FromWorker::Message(WorkerMessage::Hello(hello));
     dispatcher.received(worker, &places, hello).await.unwrap();
     while let Some(Outgoing::Message(message)) = outbox.recv().await {
         let ServerMessage::Lease(lease) = *message else { continue };
-        let LeaseInputs::Grid(grid) = &lease.inputs else { panic!("{lease:?}") };
-        let inputs = grid.inputs(lease.first..lease.first + lease.count);
+        assert!(matches!(lease.inputs, LeaseInputs::Grid(_)), "{lease:?}");
+        let mut computed = Computed::with_capacity(lease.count as usize);
+        let tasks = lease.first..lease.first + lease.count;
+        lease.op.compute(tasks, lease.inputs.from(lease.first), &mut computed);
         let results = LeaseResults {
             lease: lease.lease,
             first: lease.first,
-            results: inputs.map(|input| Number(input.compute())).collect(),
+            outcomes: computed.into_outcomes(),
             duration_ms: None,
             agent: None,
         };
@@ -58,7 +60,7 @@ async fn work(dispatcher: Dispatcher) {
 
 /// Errors that another server records of `tasks`.
 fn foreign(job: JobId, tasks: std::ops::Range<u64>) -> Recording {
-    let error = || Outcome::Error { error: "of another server".to_owned() };
+    let error = || Outcome::Error("of another server");
     Recording {
         job,
         first: tasks.start,
@@ -128,7 +130,7 @@ async fn what_waits_to_be_written_has_a_bound_and_gives_it_back() {
     for _ in 0..10 {
         dispatcher.submit(grid_job(1000)).await.unwrap();
     }
-    assert_eq!(dispatcher.room.available_permits(), WRITES_WAITING_KIB_MAX);
+    // What was written gives its room back, if only after its answer.
     let all = dispatcher.room.clone().acquire_many_owned(WRITES_WAITING_KIB_MAX as u32);
     let all = all.await.unwrap();
     let refused = dispatcher.submit(grid_job(1)).await;

@@ -279,13 +279,7 @@ impl Scheduler {
     }
 
     /// What was claimed is wrong: its tasks are pending again, and its worker is not believed any more.
-    fn refuse_claim(
-        &mut self,
-        claim: &Claim,
-        index: u64,
-        got: String,
-        now: Duration,
-    ) -> Refusal {
+    fn refuse_claim(&mut self, claim: &Claim, index: u64, got: String, now: Duration) -> Refusal {
         let reason = RefusalReason::Wrong { lease: claim.lease, index, got };
         self.put_back_claimed(claim);
         self.sessions.forget_worker(claim.worker);

@@ -31,7 +31,10 @@ impl Scheduler {
         self.mark_alive(worker);
         let job_id = held.job;
         let duplicate = Accepted { duplicates: 1, ..Accepted::default() };
-        let Some(job) = self.jobs.get_mut(&job_id) else { return Ok(Accepted::default()) };
+        let Some(job) = self.jobs.get_mut(&job_id) else {
+            self.advance(worker, lease, first + 1, now);
+            return Ok(duplicate);
+        };
         let block = job.block(first);
         // Somebody was faster, with outcomes that are settled or wait for a verdict.
         let (skill, is_duplicate) = (job.skill, job.open_in(&block).is_empty());
@@ -292,7 +295,12 @@ impl Scheduler {
     }
 
     /// A worker is not believed any more, nor the next one at its address at once.
-    pub(super) fn send_away(&mut self, id: WorkerId, reason: RefusalReason, now: Duration) -> Refusal {
+    pub(super) fn send_away(
+        &mut self,
+        id: WorkerId,
+        reason: RefusalReason,
+        now: Duration,
+    ) -> Refusal {
         if let Some(worker) = self.workers.get(&id) {
             self.suspects.add(worker.origin, now);
         }

@@ -1,10 +1,10 @@
 //! Settling: results that are accepted, and what follows for their leases and workers.
 
 use super::audit::{Claims, Verdict, draw};
+use super::claims::{Claim, Kind};
 use super::intervals::count;
 use super::lease::Lease;
 use super::speeds::{TASK_S_MIN, blend};
-use super::claims::{Claim, Kind};
 use super::{Accepted, By, Mode, Refusal, Scheduler, Skills};
 use std::ops::Range;
 use std::time::Duration;

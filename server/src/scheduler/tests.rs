@@ -19,7 +19,7 @@ use super::speeds::Speed;
 use super::*;
 use std::net::{IpAddr, Ipv4Addr};
 use tequio_protocol::limits::LEASE_TASKS_MAX;
-use tequio_protocol::outcome::Outcome;
+use tequio_protocol::number::Number;
 
 const JOB: JobId = JobId(1);
 const OTHER: JobId = JobId(2);
@@ -38,13 +38,25 @@ fn right(index: u64) -> Number {
     Number(index as f64 / 3.0)
 }
 
+/// The input of a task of `repeat_multiply`.
+fn input(initial: f64, factor: f64, times: u64) -> String {
+    format!(r#"{{"initial":{initial:?},"factor":{factor:?},"times":{times}}}"#)
+}
+
 /// Inputs that come to [`right`], but for some that come to something else.
-fn inputs_with(range: Range<u64>, other: &[(u64, RepeatMultiply)]) -> Inputs {
+fn inputs_with(range: Range<u64>, other: &[(u64, String)]) -> Inputs {
     let input = |index: u64| {
-        let known = other.iter().find(|(at, _)| *at == index).map(|(_, input)| *input);
-        known.unwrap_or_else(|| RepeatMultiply::new(right(index).0, 1.0, 0).unwrap())
+        let known = other.iter().find(|(at, _)| *at == index).map(|(_, input)| input.clone());
+        known.unwrap_or_else(|| input(right(index).0, 1.0, 0))
     };
-    Inputs::List { first: range.start, inputs: range.map(input).collect() }
+    let inputs: Values = range.clone().map(input).collect();
+    Inputs::List { first: range.start, inputs: inputs.into() }
+}
+
+/// Results as they are sent.
+fn texts(results: &[Number]) -> Outcomes {
+    let texts = results.iter().map(|number| serde_json::to_string(number).unwrap());
+    Outcomes::from(texts.collect::<Values>())
 }
 
 fn rights(range: Range<u64>) -> Vec<Number> {
@@ -52,13 +64,14 @@ fn rights(range: Range<u64>) -> Vec<Number> {
 }
 
 fn outcomes(range: Range<u64>) -> Vec<(u64, Outcomes)> {
-    vec![(range.start, range.map(|index| Outcome::Result(right(index))).collect())]
+    vec![(range.start, texts(&rights(range)))]
 }
 
 fn spec(total: u64) -> JobSpec {
     JobSpec {
-        op: Op::RepeatMultiply,
+        op: op::named("repeat_multiply").unwrap(),
         total,
+        block: 1,
         priority: 0,
         lease_tasks_max: LEASE_TASKS_MAX,
         is_open: false,
@@ -153,12 +166,14 @@ impl Bench {
 
     fn add_worker_at(&mut self, origin: Origin, id: u64, slots: u32) {
         self.act(|scheduler, now| {
-            scheduler.add_worker(worker(id), origin, Mode::Lease, slots, now);
+            scheduler.add_worker(worker(id), origin, Mode::Lease, Skills::plain(), slots, now);
         });
     }
 
     fn add_plain(&mut self, id: u64) {
-        self.act(|scheduler, now| scheduler.add_worker(worker(id), here(), Mode::Plain, 1, now));
+        self.act(|scheduler, now| {
+            scheduler.add_worker(worker(id), here(), Mode::Plain, Skills::plain(), 1, now);
+        });
     }
 
     /// A worker's connection is lost.
@@ -169,7 +184,10 @@ impl Bench {
     }
 
     fn resume(&mut self, id: u64, slots: u32, session: SessionId) -> Option<WorkerId> {
-        self.act(|scheduler, now| scheduler.resume_worker(worker(id), here(), slots, session, now))
+        self.act(|scheduler, now| {
+            let skills = Skills::plain();
+            scheduler.resume_worker(worker(id), here(), skills, slots, session, now)
+        })
     }
 
     fn set_slots(&mut self, id: u64, slots: u32) {
@@ -204,7 +222,7 @@ impl Bench {
         duration: Option<Duration>,
     ) -> Result<Accepted, Refusal> {
         let (worker, lease) = (grant.worker, grant.lease);
-        let results = results.iter().copied().collect();
+        let results = texts(results);
         self.act(|scheduler, now| scheduler.results(worker, lease, first, results, duration, now))
     }
 

@@ -181,14 +181,14 @@ mod tests {
     /// Records of each index itself, and an error of each multiple of 5.
     fn record(store: &MemoryStore, job: JobId, range: Range<u64>) {
         let results: Vec<String> = range.clone().map(|index| index.to_string()).collect();
-        let outcome = |(index, result): (u64, &'_ String)| match index % 5 {
+        let outcome = |index: u64| match index % 5 {
             0 => OutcomeRef::Error("trap"),
-            _ => OutcomeRef::Result(result.as_str()),
+            _ => OutcomeRef::Result(results[(index - range.start) as usize].as_str()),
         };
         let recording = Recording {
             job,
             first: range.start,
-            outcomes: range.clone().zip(&results).map(outcome).collect(),
+            outcomes: range.clone().map(outcome).collect(),
             worker: WorkerId(1),
             agent: String::new(),
             duration_ms: None,

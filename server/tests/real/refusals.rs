@@ -50,7 +50,7 @@ fn grids() -> Vec<Refused> {
         ),
         bad(
             grid("1", "2", "3").replace("\"grid\"", "\"colour\":\"red\",\"grid\""),
-            &["a job has no \"colour\"; it has op, grid, name, priority"],
+            &["a job has no \"colour\"; it has op, axes, grid, name, priority"],
         ),
         bad(
             grid("1", "2", "3").replace("\"grid\"", "\"priority\":1.5,\"grid\""),

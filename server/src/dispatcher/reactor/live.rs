@@ -182,9 +182,8 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::store::{NewJob, StoredJob};
     use tequio_protocol::api::{JobState, WorkerKind};
-    use tequio_protocol::grid::{Axis, Grid};
     use tequio_protocol::message::{Hello, PROTOCOL, WorkerMessage};
-    use tequio_protocol::op::Op;
+    use tequio_protocol::op::OpId;
 
     fn reactor() -> Reactor {
         Reactor::new(None, 0, Vec::new(), 1, Metrics::default().into(), at(0))
@@ -195,12 +194,11 @@ mod tests {
     }
 
     fn add_job(reactor: &mut Reactor, id: u64) {
-        let one = || Axis::value_of(1.0).unwrap();
-        let grid = Some(Grid::new(one(), one(), one()).unwrap());
-        let (name, op) = (String::new(), Op::RepeatMultiply);
+        let grid = serde_json::from_str(r#"{"initial":1,"factor":1,"times":1}"#).ok();
+        let (name, op) = (String::new(), OpId::new("repeat_multiply"));
         let job = StoredJob {
             id: JobId(id),
-            job: NewJob { name, op, priority: 0, grid, submitted_at_ms: 0 },
+            job: NewJob { name, op, priority: 0, grid, block: 1, submitted_at_ms: 0 },
             total: 1,
             is_open: false,
             appended_at_ms: 0,
@@ -274,7 +272,7 @@ mod tests {
             agent: "tequio/1 (linux; x86_64)".to_owned(),
             slots: 8,
             worker: "w".to_owned(),
-            ops: vec![Op::RepeatMultiply.name().to_owned()],
+            ops: vec!["repeat_multiply".to_owned()],
             resume: None,
         };
         let hello = FromWorker::Message(WorkerMessage::Hello(hello));

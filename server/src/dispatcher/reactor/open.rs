@@ -78,7 +78,7 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::store::{NewJob, StoredJob};
     use tequio_protocol::api::JobState;
-    use tequio_protocol::op::Op;
+    use tequio_protocol::op::OpId;
 
     const JOB: JobId = JobId(1);
     const HOUR: Duration = Duration::from_secs(3600);
@@ -90,8 +90,8 @@ mod tests {
     /// An open job of three tasks, last appended to so long before the server starts.
     fn open_job(ago: Duration) -> StoredJob {
         let submitted_at_ms = at(Duration::ZERO).unix_ms - ago.as_millis() as u64;
-        let (name, op) = (String::new(), Op::RepeatMultiply);
-        let job = NewJob { name, op, priority: 0, grid: None, submitted_at_ms };
+        let (name, op) = (String::new(), OpId::new("repeat_multiply"));
+        let job = NewJob { name, op, priority: 0, grid: None, block: 1, submitted_at_ms };
         StoredJob::new(JOB, job, 3, true)
     }
 

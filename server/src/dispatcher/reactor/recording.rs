@@ -60,12 +60,7 @@ impl Recorded {
 }
 
 impl Reactor {
-    pub(super) fn record(
-        &mut self,
-        claimant: &Claimant,
-        accepted: Accepted,
-        now: Now,
-    ) {
+    pub(super) fn record(&mut self, claimant: &Claimant, accepted: Accepted, now: Now) {
         let Some(job) = accepted.job else { return };
         let Claimant { worker, ref agent, duration_ms } = *claimant;
         let agent = match accepted.by {

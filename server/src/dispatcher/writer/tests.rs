@@ -3,10 +3,10 @@ use crate::dispatcher::tests::grid_job;
 use crate::store::{Loaded, MemoryStore, NewJob, Run, Sample, Tally};
 use std::sync::Mutex;
 use tequio_protocol::ids::WorkerId;
-use tequio_protocol::number::Number;
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::grid::Grid;
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 
 /// The name of a job that does not fit on the disk.
 const TOO_LARGE: &str = "too large";
@@ -48,7 +48,7 @@ impl Store for Noting {
         &self,
         job: JobId,
         first: u64,
-        inputs: &[RepeatMultiply],
+        inputs: &Values,
         lines: &[LineRun],
     ) -> Result<(), StoreError> {
         self.store.append_lines(job, first, inputs, lines)
@@ -110,8 +110,12 @@ impl Store for Noting {
         self.store.sample(job, indices, max)
     }
 
-    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Vec<RepeatMultiply>, StoreError> {
+    fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Values, StoreError> {
         self.store.inputs(job, range)
+    }
+
+    fn grid(&self, job: JobId) -> Result<Option<Grid>, StoreError> {
+        self.store.grid(job)
     }
 
     fn lines(&self, job: JobId, range: Range<u64>) -> Result<Option<Vec<LineRun>>, StoreError> {
@@ -127,7 +131,7 @@ fn record(job: JobId, first: u64) -> Write {
     Write::Record(Recording {
         job,
         first,
-        outcomes: [Outcome::Result(Number(1.0))].into_iter().collect(),
+        outcomes: [Outcome::Result("1.0")].into_iter().collect(),
         worker: WorkerId(1),
         agent: String::new(),
         duration_ms: None,

@@ -127,7 +127,7 @@ impl Model {
                 self.next_worker += 1;
                 self.workers.push(id);
                 self.bench.act(|scheduler, now| {
-                    scheduler.add_worker(worker(id), here(), mode, slots, now);
+                    scheduler.add_worker(worker(id), here(), mode, Skills::plain(), slots, now);
                 });
             }
             Step::RemoveWorker { at } => {

@@ -30,7 +30,7 @@ fn what_a_newcomer_is_lent_follows_what_it_answers_and_not_what_it_claims() {
 fn however_many_hold_all_that_they_may_something_is_free() {
     let mut bench = Bench::with(1 << 30, 0);
     for id in 1..=8 {
-        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, 8, bench.now);
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, Skills::plain(), 8, bench.now);
         bench.set_speed(id, 1e-6);
     }
     while bench.scheduler.grant(bench.now).is_some() {}
@@ -160,7 +160,7 @@ fn however_many_slots_are_claimed_leases_are_free_for_others() {
     bench.add_worker(900, 128);
     bench.set_speed(900, 1.0);
     for id in 1..=64 {
-        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, SLOTS_MAX, bench.now);
+        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, Skills::plain(), SLOTS_MAX, bench.now);
         bench.set_speed(id, 1.0);
     }
     while bench.scheduler.grant(bench.now).is_some() {}
@@ -192,7 +192,7 @@ fn a_worker_that_holds_its_share_looks_again_when_something_comes_back() {
     let one = &bench.scheduler.workers[&worker(1)];
     assert!(one.demand_now(few, 0).is_none(), "it holds more than is free");
     assert!(one.demand_now(0, IN_FLIGHT_TASKS_MAX).is_none());
-    assert_eq!(one.demand, Some(Demand::Prefetch), "there is room now");
+    assert_eq!(one.demand, Some(super::super::worker::Demand::Prefetch), "there is room now");
     bench.grant_to(1);
 }
 

@@ -116,7 +116,7 @@ fn a_plain_worker_has_one_task_at_a_time_however_fast_it_is() {
         assert_accepted(&bench.answer(&grants[0]), 1, 0);
     }
     let held = bench.grant_to(1);
-    bench.act(|scheduler, _| scheduler.set_mode(worker(1), Mode::Lease));
+    bench.act(|scheduler, _| scheduler.set_lease_mode(worker(1), Skills::plain()));
     bench.set_slots(1, 2);
     assert_eq!(bench.grants().len(), 3, "it has said hello; what it holds it keeps");
     assert_accepted(&bench.answer(&held), 1, 0);
