@@ -3,6 +3,8 @@
 #![allow(clippy::single_range_in_vec_init, reason = "one interval is meant, not its indices")]
 
 mod any_order;
+#[cfg(feature = "test-ops")]
+mod claims;
 mod deadlines;
 mod end;
 mod hold;
