@@ -3,7 +3,7 @@
 //! The order is row-major: the last axis varies fastest.
 
 use crate::limits::{AXIS_VALUES_MAX, INTEGER_MAX, JOB_TASKS_MAX, NAME_CHARS_MAX};
-use crate::number::Number;
+use crate::number::{Number, written};
 use crate::op::{Args, Kind, PARAMS_MAX, Param};
 use crate::text::quote;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor};
@@ -349,7 +349,7 @@ impl FromStr for Axis {
 
 fn parse_value(text: &str) -> Result<f64, GridError> {
     let text = text.trim();
-    text.parse::<f64>().ok().filter(|value| value.is_finite()).ok_or_else(|| {
+    written(text).ok_or_else(|| {
         let said = format!(
             "`{}` is no number; an axis is 3, or 1,2,5, or 0..100, or 0..=1:0.25",
             quote(text)
@@ -361,7 +361,7 @@ fn parse_value(text: &str) -> Result<f64, GridError> {
 /// A bound of a range, or its step: a number alone, of which a comma is no part.
 fn parse_bound(text: &str) -> Result<f64, GridError> {
     parse_value(text).map_err(|error| match text.trim().split_once(',') {
-        Some((whole, part)) if whole.parse::<f64>().is_ok() && part.parse::<f64>().is_ok() => {
+        Some((whole, part)) if written(whole).is_some() && written(part).is_some() => {
             let said = format!(
                 "`{}` has a comma, which parts the values of a list; a fraction is written with a \
                  point, as in 0.5",

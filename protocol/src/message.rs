@@ -82,8 +82,7 @@ pub enum ServerMessage {
 }
 
 /// What a worker sends to a server.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq)]
 pub enum WorkerMessage {
     /// The answer to a [`ServerMessage::Task`].
     Result(TaskResult),
@@ -208,8 +207,8 @@ impl LeaseInputs {
 }
 
 /// Outcomes of a lease.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(from = "RawResults", into = "RawResults")]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[serde(from = "RawResults")]
 pub struct LeaseResults {
     /// The lease.
     pub lease: LeaseId,
@@ -247,7 +246,7 @@ pub struct Task {
 }
 
 /// The answer to one task of plain mode.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize)]
 pub struct TaskResult {
     /// The task's id.
     pub task_id: TaskId,
@@ -396,7 +395,7 @@ struct OfLease {
     lease: LeaseId,
 }
 
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 struct OfSlots {
     #[serde(deserialize_with = "slots")]
     n: u32,
@@ -420,14 +419,14 @@ struct RawLease {
 }
 
 /// Outcomes of a lease as they travel.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct RawResults {
     lease: LeaseId,
     first: u64,
     #[serde(deserialize_with = "results")]
     results: Values,
     /// By the indices of their tasks.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "errors")]
+    #[serde(default, deserialize_with = "errors")]
     errors: BTreeMap<u64, String>,
     duration_ms: Option<DurationMs>,
     #[serde(default, deserialize_with = "cut_if_any::<AGENT_CHARS_MAX, _>")]
@@ -441,18 +440,6 @@ impl From<RawResults> for LeaseResults {
         let errors = errors.into_iter().filter_map(|(index, error)| Some((place(index)?, error)));
         LeaseResults { lease, first, outcomes: Outcomes::new(results, errors), duration_ms, agent }
     }
-}
-
-impl From<LeaseResults> for RawResults {
-    fn from(message: LeaseResults) -> RawResults {
-        let LeaseResults { lease, first, outcomes, duration_ms, agent } = message;
-        let (results, errors) = outcomes.into_parts();
-        RawResults { lease, first, results, errors: by_index(first, errors), duration_ms, agent }
-    }
-}
-
-fn by_index(first: u64, errors: Errors) -> BTreeMap<u64, String> {
-    errors.into_iter().map(|(place, error)| (first + u64::from(place), error)).collect()
 }
 
 impl TryFrom<RawLease> for Lease {
@@ -505,6 +492,34 @@ fn one() -> u64 {
     1
 }
 
+impl Lease {
+    /// The text frame.
+    pub(crate) fn write(&self) -> String {
+        let Lease { lease, job, op, first, count, block, inputs, deadline_ms } = self;
+        let grid;
+        let (kind, inputs) = match inputs {
+            LeaseInputs::Grid(of) => {
+                grid = to_json(of);
+                ("grid", grid.as_str())
+            }
+            LeaseInputs::List(list) => ("inputs", list.json()),
+        };
+        let op = op.name();
+        let block = match block {
+            1 => String::new(),
+            block => format!(r#","block":{block}"#),
+        };
+        format!(
+            r#"{{"type":"lease","lease":{lease},"job":{job},"op":"{op}","first":{first},"count":{count}{block},"{kind}":{inputs},"deadline_ms":{deadline_ms}}}"#
+        )
+    }
+
+    /// Reads a text frame that is known to be of a lease.
+    pub(crate) fn read(text: &str) -> Option<Lease> {
+        scan_lease(text).or_else(|| body(text, MessageKind::Lease).ok())
+    }
+}
+
 fn unknown(op: &OpId) -> String {
     format!("unknown op {}; there are {}", quote(op.name()), names())
 }
@@ -539,31 +554,37 @@ impl ServerMessage {
                 let fields = input.strip_prefix('{').unwrap_or("}");
                 format!(r#"{{"type":"task","op":"{}","task_id":{task_id},{fields}"#, op.name())
             }
-            ServerMessage::Lease(message) => {
-                let Lease { lease, job, op, first, count, block, inputs, deadline_ms } = message;
-                let grid;
-                let (kind, inputs) = match inputs {
-                    LeaseInputs::Grid(of) => {
-                        grid = to_json(of);
-                        ("grid", grid.as_str())
-                    }
-                    LeaseInputs::List(list) => ("inputs", list.json()),
-                };
-                let op = op.name();
-                let block = match block {
-                    1 => String::new(),
-                    block => format!(r#","block":{block}"#),
-                };
-                format!(
-                    r#"{{"type":"lease","lease":{lease},"job":{job},"op":"{op}","first":{first},"count":{count}{block},"{kind}":{inputs},"deadline_ms":{deadline_ms}}}"#
-                )
-            }
+            ServerMessage::Lease(lease) => lease.write(),
             ServerMessage::Welcome(welcome) => with_type("welcome", welcome),
             ServerMessage::Revoke { lease } => with_type("revoke", &OfLease { lease: *lease }),
             ServerMessage::Heartbeat => r#"{"type":"heartbeat"}"#.to_owned(),
             ServerMessage::Error(error) => with_type("error", error),
         }
     }
+}
+
+/// Results that are written already, and errors by their tasks' indices.
+fn results_text(
+    lease: LeaseId,
+    first: u64,
+    results: &str,
+    errors: &Errors,
+    duration: Option<DurationMs>,
+    agent: Option<&str>,
+) -> String {
+    let mut named = String::new();
+    for (place, error) in errors {
+        named.push_str(if named.is_empty() { r#","errors":{"# } else { "," });
+        let index = first + u64::from(*place);
+        named.push_str(&format!("\"{index}\":{}", to_json(error)));
+    }
+    if !named.is_empty() {
+        named.push('}');
+    }
+    let (duration_ms, agent) = (to_json(&duration), to_json(&agent));
+    format!(
+        r#"{{"type":"results","lease":{lease},"first":{first},"results":{results}{named},"duration_ms":{duration_ms},"agent":{agent}}}"#
+    )
 }
 
 /// An object with its type in front.
@@ -581,15 +602,8 @@ impl WorkerMessage {
         duration: DurationMs,
         agent: &str,
     ) -> String {
-        let (duration_ms, agent) = (to_json(&duration), to_json(&agent));
-        let errors = match results.errors() {
-            errors if errors.is_empty() => String::new(),
-            errors => format!(r#","errors":{}"#, to_json(&by_index(first, errors.clone()))),
-        };
-        let results = results.json();
-        format!(
-            r#"{{"type":"results","lease":{lease},"first":{first},"results":{results}{errors},"duration_ms":{duration_ms},"agent":{agent}}}"#
-        )
+        let (json, errors) = (results.json(), results.errors());
+        results_text(lease, first, json, errors, Some(duration), Some(agent))
     }
 
     /// Reads a frame that a worker sent.
@@ -625,7 +639,27 @@ impl WorkerMessage {
 
     /// The text frame.
     pub fn write(&self) -> String {
-        to_json(self)
+        match self {
+            WorkerMessage::Result(TaskResult { task_id, result, duration_ms, agent }) => {
+                let (duration_ms, agent) = (to_json(duration_ms), to_json(agent));
+                let result = result.json();
+                format!(
+                    r#"{{"type":"result","task_id":{task_id},"result":{result},"duration_ms":{duration_ms},"agent":{agent}}}"#
+                )
+            }
+            WorkerMessage::Results(message) => {
+                let LeaseResults { lease, first, outcomes, duration_ms, agent } = message;
+                let (json, errors) = (outcomes.results().json(), outcomes.errors());
+                results_text(*lease, *first, json, errors, *duration_ms, agent.as_deref())
+            }
+            WorkerMessage::Hello(hello) => with_type("hello", hello),
+            WorkerMessage::Failed(failed) => with_type("failed", failed),
+            WorkerMessage::Progress { lease } => with_type("progress", &OfLease { lease: *lease }),
+            WorkerMessage::Release { lease } => with_type("release", &OfLease { lease: *lease }),
+            WorkerMessage::Slots { n } => with_type("slots", &OfSlots { n: *n }),
+            WorkerMessage::Heartbeat => r#"{"type":"heartbeat"}"#.to_owned(),
+            WorkerMessage::Error(error) => with_type("error", error),
+        }
     }
 }
 
@@ -914,16 +948,21 @@ fn task(text: &str) -> Result<Task, ReadError> {
 }
 
 fn body<'a, T: Deserialize<'a>>(text: &'a str, kind: MessageKind) -> Result<T, ReadError> {
+    serde_json::from_str(text).map_err(|error| invalid(text, kind, &error))
+}
+
+#[cold]
+fn invalid(text: &str, kind: MessageKind, error: &serde_json::Error) -> ReadError {
     #[derive(Deserialize)]
     struct OfTask {
         task_id: TaskId,
     }
-    serde_json::from_str(text).map_err(|error| ReadError::Invalid {
+    ReadError::Invalid {
         kind,
         task_id: serde_json::from_str::<OfTask>(text).ok().map(|about| about.task_id),
         lease: serde_json::from_str::<OfLease>(text).ok().map(|about| about.lease),
         reason: quote(&error.to_string()),
-    })
+    }
 }
 
 fn to_json(message: &impl Serialize) -> String {

@@ -3,7 +3,6 @@
 use crate::number::Number;
 use crate::text::quote;
 use crate::values::Values;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 
@@ -26,12 +25,12 @@ impl<T> Outcome<T> {
     }
 }
 
-impl Outcome {
+impl<T: AsRef<str>> Outcome<T> {
     /// As one that is not copied.
     pub fn as_ref(&self) -> OutcomeRef<'_> {
         match self {
-            Outcome::Result(result) => Outcome::Result(result),
-            Outcome::Error(error) => Outcome::Error(error),
+            Outcome::Result(result) => Outcome::Result(result.as_ref()),
+            Outcome::Error(error) => Outcome::Error(error.as_ref()),
         }
     }
 }
@@ -85,21 +84,28 @@ pub struct Outcomes {
     errors: Errors,
 }
 
-/// Why some of neighbouring tasks have no result, by their places among them: `{"3":"..."}`.
-pub type Errors = BTreeMap<u32, String>;
+/// Why some of neighbouring tasks have no result, by their places among them, in order.
+pub type Errors = Vec<(u32, String)>;
 
 impl Outcomes {
     /// Results, of which those at the places of `errors` are none. Places behind the last mean nothing.
     pub fn new(mut results: Values, errors: impl IntoIterator<Item = (u32, String)>) -> Outcomes {
         let len = results.len() as u32;
-        let errors: Errors = errors.into_iter().filter(|(place, _)| *place < len).collect();
-        if errors.keys().any(|place| results.get(*place as usize) != NONE) {
-            let or_none = |(place, result)| match errors.contains_key(&(place as u32)) {
-                true => NONE,
-                false => result,
+        let mut errors: Errors = errors.into_iter().filter(|(place, _)| *place < len).collect();
+        errors.sort_by_key(|(place, _)| *place);
+        errors.dedup_by_key(|(place, _)| *place);
+        if errors.iter().any(|(place, _)| results.get(*place as usize) != NONE) {
+            let or_none = |(place, result)| match find(&errors, place as u32) {
+                Ok(_) => NONE,
+                Err(_) => result,
             };
             results = results.iter().enumerate().map(or_none).collect();
         }
+        Outcomes { results, errors }
+    }
+
+    /// Results, with `null` at the places of errors, which are in order.
+    pub(crate) fn of_parts(results: Values, errors: Errors) -> Outcomes {
         Outcomes { results, errors }
     }
 
@@ -120,15 +126,15 @@ impl Outcomes {
 
     /// Bytes of memory that they take.
     pub fn bytes(&self) -> usize {
-        let errors = self.errors.values().map(|error| error.len() + size_of::<(u32, String)>());
+        let errors = self.errors.iter().map(|(_, error)| error.len() + size_of::<(u32, String)>());
         self.results.bytes() + errors.sum::<usize>()
     }
 
     /// The one at a place below [`Outcomes::len`].
     pub fn get(&self, place: usize) -> OutcomeRef<'_> {
-        match self.errors.get(&(place as u32)) {
-            Some(error) => Outcome::Error(error),
-            None => Outcome::Result(self.results.get(place)),
+        match find(&self.errors, place as u32) {
+            Ok(at) => Outcome::Error(&self.errors[at].1),
+            Err(_) => Outcome::Result(self.results.get(place)),
         }
     }
 
@@ -144,8 +150,9 @@ impl Outcomes {
 
     /// Those at some places.
     pub fn slice(&self, places: Range<usize>) -> Outcomes {
-        let (from, to) = (places.start as u32, places.end as u32);
-        let errors = self.errors.range(from..to);
+        let from = places.start as u32;
+        let at = |place| find(&self.errors, place).unwrap_or_else(|at| at);
+        let errors = self.errors[at(from)..at(places.end as u32)].iter();
         let errors = errors.map(|(place, error)| (place - from, error.clone())).collect();
         Outcomes { results: self.results.slice(places), errors }
     }
@@ -161,7 +168,7 @@ impl Outcomes {
         match outcome {
             Outcome::Result(result) => self.results.push(result),
             Outcome::Error(error) => {
-                self.errors.insert(self.results.len() as u32, error.to_owned());
+                self.errors.push((self.results.len() as u32, error.to_owned()));
                 self.results.push(NONE);
             }
         }
@@ -186,10 +193,15 @@ impl Outcomes {
 /// What stands where there is no result.
 const NONE: &str = "null";
 
-impl<'a> FromIterator<OutcomeRef<'a>> for Outcomes {
-    fn from_iter<I: IntoIterator<Item = OutcomeRef<'a>>>(outcomes: I) -> Outcomes {
+/// Where the error of a place is, or would be.
+fn find(errors: &Errors, place: u32) -> Result<usize, usize> {
+    errors.binary_search_by_key(&place, |(place, _)| *place)
+}
+
+impl<T: AsRef<str>> FromIterator<Outcome<T>> for Outcomes {
+    fn from_iter<I: IntoIterator<Item = Outcome<T>>>(outcomes: I) -> Outcomes {
         let mut list = Outcomes::default();
-        outcomes.into_iter().for_each(|outcome| list.push(outcome));
+        outcomes.into_iter().for_each(|outcome| list.push(outcome.as_ref()));
         list
     }
 }
@@ -247,7 +259,7 @@ mod tests {
     #[test]
     fn where_there_is_an_error_no_result_is_kept() {
         let results: Values = ["1", "2"].into_iter().collect();
-        let outcomes = Outcomes::new(results, [(1, "no".to_owned()), (7, "none".to_owned())]);
+        let outcomes = Outcomes::new(results, [(7, "none".to_owned()), (1, "no".to_owned())]);
         assert_eq!(outcomes.results().json(), "[1,null]");
         assert!(outcomes.iter().eq([Outcome::Result("1"), Outcome::Error("no")]));
     }

@@ -1,11 +1,9 @@
 //! A piece of work as one slot takes it: some tasks' inputs in, as many outcomes out.
 
-use crate::grid::Grid;
-use crate::message::LeaseInputs;
-use crate::op::{Computed, Inputs, Op, OpId};
+use crate::ids::{JobId, LeaseId};
+use crate::message::{Lease, LeaseInputs};
+use crate::op::{Computed, Inputs, Op};
 use crate::outcome::{Errors, Outcome, OutcomeRef, Outcomes};
-use crate::values::Values;
-use serde::{Deserialize, Serialize};
 
 /// Tasks that a slot computes without looking up.
 #[derive(Clone, Debug, PartialEq)]
@@ -44,41 +42,19 @@ impl Piece {
         self.inputs.from(self.first)
     }
 
-    /// As bytes, which go from one worker of a tab to another without being copied: a line of JSON,
-    /// and behind it a list's inputs.
-    pub fn write(&self) -> Vec<u8> {
-        let (grid, list) = match &self.inputs {
-            LeaseInputs::Grid(grid) => (Some(grid), ""),
-            LeaseInputs::List(list) => (None, list.json()),
-        };
-        let head = Head { op: self.op.into(), first: self.first, count: self.count, grid };
-        let mut bytes = serde_json::to_vec(&head).expect("pieces have string keys and serialise");
-        bytes.reserve(1 + list.len());
-        bytes.push(b'\n');
-        bytes.extend_from_slice(list.as_bytes());
-        bytes
+    /// As bytes, which go from one worker of a tab to another without being copied: a lease of just this, as
+    /// that is what both can write and read already.
+    pub fn write(self) -> Vec<u8> {
+        let Piece { op, first, count, inputs } = self;
+        let (lease, job, block, deadline_ms) = (LeaseId(0), JobId(0), 1, 0);
+        Lease { lease, job, op, first, count, block, inputs, deadline_ms }.write().into_bytes()
     }
 
     /// Reads what [`Piece::write`] wrote; none of anything else.
     pub fn read(bytes: &[u8]) -> Option<Piece> {
-        // As a string: serde_json's reader of bytes would be a second one in every tab.
-        let (head, list) = str::from_utf8(bytes).ok()?.split_once('\n')?;
-        let Head::<Grid> { op, first, count, grid } = serde_json::from_str(head).ok()?;
-        let inputs = match grid {
-            Some(grid) => LeaseInputs::Grid(grid),
-            None => LeaseInputs::List(Values::read(list).ok()?),
-        };
-        Some(Piece { op: op.known()?, first, count, inputs })
+        let Lease { op, first, count, inputs, .. } = Lease::read(str::from_utf8(bytes).ok()?)?;
+        Some(Piece { op, first, count, inputs })
     }
-}
-
-/// A piece but for a list of inputs.
-#[derive(Serialize, Deserialize)]
-struct Head<G> {
-    op: OpId,
-    first: u64,
-    count: u64,
-    grid: Option<G>,
 }
 
 /// What the tasks of a piece came to.
@@ -135,8 +111,8 @@ impl PieceResults {
 
     /// The outcome of a piece of one task.
     pub fn only(&self) -> OutcomeRef<'_> {
-        match self.errors.values().next() {
-            Some(error) => Outcome::Error(error),
+        match self.errors.first() {
+            Some((_, error)) => Outcome::Error(error),
             // Within the brackets.
             None => Outcome::Result(&self.json[1..self.json.len() - 1]),
         }
@@ -152,6 +128,7 @@ impl PieceResults {
 mod tests {
     use super::*;
     use crate::op;
+    use crate::values::Values;
 
     fn outcomes(piece: &Piece) -> Vec<String> {
         piece.compute().iter().map(|outcome| outcome.to_string()).collect()
@@ -163,14 +140,14 @@ mod tests {
         let grid = r#"{"initial":[1,-0.0],"factor":2,"times":"0..10"}"#;
         let inputs = LeaseInputs::Grid(serde_json::from_str(grid).unwrap());
         let piece = Piece { op, first: 8, count: 4, inputs };
-        let back = Piece::read(&piece.write()).unwrap();
+        let back = Piece::read(&piece.clone().write()).unwrap();
         assert_eq!(back, piece);
         assert_eq!(outcomes(&back), ["256.0", "512.0", "-0.0", "-0.0"]);
         assert_eq!(back.show(1), "1 × 2^9");
         let list = r#"[{"n":12327829503},{"n":27}]"#;
         let inputs = LeaseInputs::List(Values::read(list).unwrap());
         let piece = Piece { op: op::named("collatz").unwrap(), first: 10, count: 2, inputs };
-        let back = Piece::read(&piece.write()).unwrap();
+        let back = Piece::read(&piece.clone().write()).unwrap();
         assert_eq!(back, piece);
         assert!(outcomes(&back)[0].starts_with("error: a value on its way"));
         assert_eq!((&*outcomes(&back)[1], &*back.show(1)), ("111", "n = 27"));

@@ -2,6 +2,7 @@
 //! and are stored as: a server that reads each and writes it again spends most of its time on that.
 
 use crate::limits::FRAME_RESULTS_MAX;
+use crate::number::nearest;
 use crate::scan::{NUMBER_CHARS_MAX, Scan};
 use serde::de::{Deserializer, Error, SeqAccess, Visitor};
 use serde::ser::Serializer;
@@ -293,8 +294,7 @@ fn token_len(text: &str) -> usize {
 
 /// The number with as many digits as its value has; what no `f64` holds stays as it is.
 fn shorter(number: &str) -> String {
-    let value = number.parse().ok().filter(|value: &f64| value.is_finite());
-    let written = value.and_then(|value| serde_json::to_string(&value).ok());
+    let written = nearest(number).and_then(|value| serde_json::to_string(&value).ok());
     written.unwrap_or_else(|| number.to_owned())
 }
 

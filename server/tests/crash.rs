@@ -14,7 +14,6 @@ use std::time::Duration;
 use tequio::store::{SqliteStore, Store};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::number::Number;
 use tequio_protocol::op;
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::piece::Piece;
@@ -92,6 +91,6 @@ fn right(index: u64) -> f64 {
     let op = op::named("repeat_multiply").unwrap();
     let input = format!(r#"{{"initial":1.0,"factor":1.00000043,"times":{}}}"#, index + 1);
     let outcomes = Piece::of_one(op, &input).compute();
-    let Outcome::Result(result) = outcomes.get(0) else { panic!("task {index} has a result") };
-    Number::read(result).unwrap().0
+    let Outcome::Result(result) = outcomes.get(0) else { panic!("{outcomes:?}") };
+    result.parse().unwrap()
 }

@@ -33,13 +33,8 @@ impl<'a> Inputs<'a> {
         match self {
             Inputs::Grid(grid) => grid.each(params, tasks, |args| task(args, computed)),
             Inputs::List { first, inputs } => {
-                let mut reader = Reader::new(params);
-                for index in tasks {
-                    match reader.read(inputs.get((index - first) as usize)) {
-                        Ok(args) => task(args, computed),
-                        Err(error) => computed.push_error(&error.to_string()),
-                    }
-                }
+                let places = (tasks.start - first) as usize..(tasks.end - first) as usize;
+                each_of_list(inputs, params, places, computed, &mut task);
             }
         }
     }
@@ -60,6 +55,23 @@ impl<'a> Inputs<'a> {
                 args::write(params, &values)
             }
             Inputs::List { first, inputs } => inputs.get((index - first) as usize).to_owned(),
+        }
+    }
+}
+
+/// Not a copy for each op: to read an input takes far longer than to call a function.
+fn each_of_list(
+    inputs: &Values,
+    params: &[Param],
+    places: Range<usize>,
+    computed: &mut Computed,
+    task: &mut dyn FnMut(&Args, &mut Computed),
+) {
+    let mut reader = Reader::new(params);
+    for place in places {
+        match reader.read(inputs.get(place)) {
+            Ok(args) => task(args, computed),
+            Err(error) => computed.push_error(&error.to_string()),
         }
     }
 }
@@ -107,6 +119,6 @@ impl Computed {
     pub fn into_outcomes(mut self) -> Outcomes {
         self.json.push(b']');
         let json = String::from_utf8(self.json).expect("JSON is UTF-8");
-        Outcomes::new(Values::of_parts(json, self.starts), self.errors)
+        Outcomes::of_parts(Values::of_parts(json, self.starts), self.errors)
     }
 }

@@ -6,9 +6,9 @@ use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::job_text::{self, JobError};
 use tequio_protocol::limits::{INTEGER_MAX, JOB_TASKS_MAX, NAME_CHARS_MAX};
 use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage, Task, WorkerMessage};
-use tequio_protocol::op::{self, Op, PARAMS_MAX, Reader};
+use tequio_protocol::op::{self, Op, PARAMS_MAX};
 use tequio_protocol::piece::{Piece, PieceResults};
-use tequio_protocol::reader::{self, Invalid, Refused, Start};
+use tequio_protocol::reader::{Invalid, Reader, Refused, Start};
 use tequio_protocol::values::Values;
 
 /// A function of this module: whether the bytes could be read.
@@ -28,7 +28,7 @@ pub(crate) fn server_message(bytes: &[u8]) -> bool {
     match &message {
         Some(ServerMessage::Lease(lease)) => check_lease(lease),
         Some(ServerMessage::Task(Task { op, input, .. })) => {
-            Reader::new(op.params()).read(input).expect("the op takes a task's input");
+            op::Reader::new(op.params()).read(input).expect("the op takes a task's input");
             check_piece(&Piece::of_one(*op, input));
         }
         _ => {}
@@ -67,7 +67,7 @@ pub(crate) fn inputs(bytes: &[u8]) -> bool {
 
 fn inputs_of(op: &dyn Op, bytes: &[u8]) -> bool {
     let (inputs, read) = read_inputs(op, [bytes]);
-    let mut values = Reader::new(op.params());
+    let mut values = op::Reader::new(op.params());
     assert!(inputs.iter().all(|input| values.read(input).is_ok()), "its op takes it: {inputs:?}");
     if !inputs.is_empty() {
         let lines = inputs.iter().collect::<Vec<_>>().join("\n");
@@ -91,7 +91,7 @@ fn read_inputs<'a>(
     op: &dyn Op,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> (Values, Result<(), Refused>) {
-    let mut reader = reader::Reader::new(op.params(), Start { index: 0, line: 1 }, Invalid::Refuse);
+    let mut reader = Reader::new(op.params(), Start { index: 0, line: 1 }, Invalid::Refuse);
     let pushed = pieces.into_iter().try_for_each(|piece| reader.push(piece));
     let read = pushed.and_then(|()| reader.end());
     (reader.take().inputs, read)
@@ -156,12 +156,15 @@ fn check_lease(lease: &Lease) {
             LeaseInputs::List(inputs.slice(inputs.len() - 1..inputs.len()))
         }
     };
-    check_piece(&Piece { op: lease.op, first: end - 1, count: 1, inputs: last });
+    let op = lease.op;
+    let input = lease.inputs.from(lease.first).text(op.params(), end - 1);
+    assert!(serde_json::from_str::<serde::de::IgnoredAny>(&input).is_ok(), "{input}");
+    check_piece(&Piece { op, first: end - 1, count: 1, inputs: last });
 }
 
 /// A piece of one task travels to a slot and comes to one outcome, which travels back.
 fn check_piece(piece: &Piece) {
-    assert_eq!(Piece::read(&piece.write()).as_ref(), Some(piece));
+    assert_eq!(Piece::read(&piece.clone().write()).as_ref(), Some(piece));
     let outcomes = piece.compute();
     assert_eq!(outcomes.len(), 1, "{piece:?}");
     let results = PieceResults::new(outcomes.clone()).expect("it has a task");
@@ -174,7 +177,6 @@ fn check_grid(grid: &Grid) {
     assert!((1..=PARAMS_MAX).contains(&grid.axes().len()));
     assert!(grid.axes().all(|(name, _)| (1..=NAME_CHARS_MAX).contains(&name.chars().count())));
     for index in [0, grid.total() / 2, grid.total() - 1] {
-        let mut values = grid.values(index);
-        assert!(values.all(|value| value.is_finite()), "task {index} of {grid:?}");
+        assert!(grid.values(index).all(f64::is_finite), "task {index} of {grid:?}");
     }
 }

@@ -212,10 +212,13 @@ impl Writer {
             settings.iter().map(|(job, state, _)| (*job, *state)).collect();
         let done = loop {
             match self.store.commit(&[], &states) {
-                Err(StoreError::Damaged { job, name, what }) if states.remove(&job).is_some() => {
+                Err(StoreError::Damaged { job, name, what, .. })
+                    if states.remove(&job).is_some() =>
+                {
                     for (_, _, reply) in settings.extract_if(.., |(of, ..)| *of == job) {
                         let (name, what) = (name.clone(), what.clone());
-                        answer(reply, Err(StoreError::Damaged { job, name, what }));
+                        let outcomes = None;
+                        answer(reply, Err(StoreError::Damaged { job, name, what, outcomes }));
                     }
                     self.set_aside(job, what);
                 }

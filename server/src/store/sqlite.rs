@@ -8,18 +8,24 @@
 //! Whoever opens the file with the `sqlite3` shell finds one row a recorded interval:
 //!
 //! ```sql
-//! SELECT first + each.key AS task, each.value AS outcome
+//! SELECT first + each.key AS task, each.value AS result, json_extract(errors, '$.' || each.key) AS error
 //! FROM outcome, json_each(outcome.outcomes) AS each WHERE job = 1 ORDER BY task;
 //! ```
+//!
+//! Each row of inputs, lines and outcomes has a checksum, which is looked at whenever the row is read: a bit that
+//! was turned in the file is an error that names the row, and never another result.
 
+mod checksum;
 mod damage;
 mod inputs;
 mod jobs;
 mod load;
 mod open;
+mod outcome_row;
 mod outcomes;
 mod pool;
 mod rows;
+mod take_over;
 mod transaction;
 
 pub(super) use transaction::io;
@@ -32,7 +38,7 @@ use super::{
 };
 use inputs::{insert_inputs, insert_lines, select_all_inputs, select_inputs_end, select_lines};
 use jobs::{
-    APPENDED, delete_any_draft, delete_draft, delete_part, hide_any, hide_job, insert_draft,
+    delete_any_draft, delete_draft, delete_part, hide_any, hide_job, insert_draft,
     select_published, select_standing, update_closed, update_published, update_state, update_total,
     upsert_appended,
 };
@@ -302,7 +308,6 @@ impl Store for SqliteStore {
     fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
         self.write(|tx| {
             select_published(tx, job)?;
-            tx.execute_batch(APPENDED)?;
             upsert_appended(tx, job, at_ms)
         })
     }
@@ -367,8 +372,9 @@ impl Store for SqliteStore {
         tasks_max: u64,
     ) -> Result<Vec<Run>, StoreError> {
         self.read(|connection| {
-            select_published(connection, job)?;
-            let outcomes = select_outcomes(connection, job, &range, tasks_max);
+            let tx = connection.unchecked_transaction()?;
+            select_published(&tx, job)?;
+            let outcomes = select_outcomes(&tx, job, &range, tasks_max);
             damage::of_job(job, &outcomes_of(&range), outcomes)
         })
     }
@@ -379,7 +385,8 @@ impl Store for SqliteStore {
         // Each interval is a query of its own, so that others who read come in between.
         while let Some(index) = sampling.next() {
             let around = self.read(|connection| {
-                let around = select_around(connection, job, index);
+                let tx = connection.unchecked_transaction()?;
+                let around = select_around(&tx, job, index);
                 damage::of_job(job, &outcomes_of(&(index..index.saturating_add(1))), around)
             });
             match around? {
@@ -426,7 +433,8 @@ impl Store for SqliteStore {
             if find(connection.prepare_cached(has_grid)?, job, |row| row.get(0))? {
                 return Ok(None);
             }
-            let lines = select_lines(connection, job, &range);
+            let tx = connection.unchecked_transaction()?;
+            let lines = select_lines(&tx, job, &range);
             let lines = damage::of_job(job, "which lines its inputs come from", lines)?;
             Ok(Some(runs_within(&lines, &range)))
         })

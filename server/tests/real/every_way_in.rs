@@ -38,6 +38,7 @@ const ROUTES: &[(&str, &str, Rule)] = &[
     ("GET", "/api/server", Rule::Look),
     ("GET", "/api/join.svg", Rule::Look),
     ("POST", "/api/operator", Rule::Change),
+    ("GET", "/api/ops", Rule::Look),
     ("GET", "/api/grid", Rule::Look),
     ("GET", "/api/workers", Rule::Look),
     ("GET", "/api/events?once=true", Rule::Look),

@@ -2,22 +2,20 @@
 //! a minute, or when a peer stops reading.
 
 use crate::link::{closing, link, peer};
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, new_job, welcome};
 use std::sync::Arc;
 use std::time::Duration;
 use tequio::connection::{Close, Connection, Frame};
-use tequio::dispatcher::{Control, Dispatcher, FromWorker, Places};
+use tequio::dispatcher::{Control, Dispatcher, FromWorker, Places, WelcomeTask};
 use tequio::handler;
 use tequio::metrics::{Metrics, Service};
-use tequio::store::{MemoryStore, NewJob};
+use tequio::store::MemoryStore;
 use tequio_protocol::api::{JobState, JobView};
-use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, LeaseId};
 use tequio_protocol::limits::{
     OUTBOX_MESSAGES_MAX, PLAIN_SILENCE_MAX, SESSION_KEPT, SILENCE_MAX, TASK_ATTEMPTS_MAX,
 };
 use tequio_protocol::message::{ServerMessage, Welcome, WorkerMessage};
-use tequio_protocol::op::{Op, RepeatMultiply};
 use tokio::sync::{mpsc, watch};
 use tokio::time::{Instant, timeout_at};
 
@@ -38,14 +36,14 @@ const WELCOME_ANSWER: &str = r#"{"type":"result","task_id":1,"result":3072}"#;
 /// The answer to the one task of a job, of a plain client.
 const TASK_ANSWER: &str = r#"{"type":"result","task_id":2,"result":16}"#;
 
-async fn dispatcher(welcome: Option<RepeatMultiply>) -> (Dispatcher, Arc<Metrics>) {
+async fn dispatcher(welcome: Option<WelcomeTask>) -> (Dispatcher, Arc<Metrics>) {
     let (store, metrics) = (Arc::new(MemoryStore::new()), Arc::new(Metrics::default()));
     let started = Dispatcher::start(welcome, store, metrics.clone(), 1).await;
     (started.unwrap().0, metrics)
 }
 
 async fn start(takes_frames: bool) -> Harness {
-    let (dispatcher, metrics) = dispatcher(RepeatMultiply::new(3.0, 2.0, 10).ok()).await;
+    let (dispatcher, metrics) = dispatcher(Some(welcome(3.0, 2.0, 10))).await;
     connect(dispatcher, metrics, takes_frames)
 }
 
@@ -60,7 +58,7 @@ fn connect(dispatcher: Dispatcher, metrics: Arc<Metrics>, takes_frames: bool) ->
 
 /// A worker that has been lent the one task of a job, whose result is 16.
 async fn start_with_a_lease() -> (Harness, JobId, LeaseId) {
-    let (dispatcher, metrics) = dispatcher(RepeatMultiply::new(3.0, 2.0, 10).ok()).await;
+    let (dispatcher, metrics) = dispatcher(Some(welcome(3.0, 2.0, 10))).await;
     // Before anybody connects: while the store's thread is waited for, virtual time runs on.
     let job = submit(&dispatcher).await;
     let mut harness = connect(dispatcher, metrics, true);
@@ -69,15 +67,8 @@ async fn start_with_a_lease() -> (Harness, JobId, LeaseId) {
 }
 
 async fn submit(dispatcher: &Dispatcher) -> JobId {
-    let axis = |value| Axis::value_of(value).unwrap();
-    let grid = Grid::new(axis(1.0), axis(2.0), axis(4.0)).unwrap();
-    let job = NewJob {
-        name: String::new(),
-        op: Op::RepeatMultiply,
-        priority: 0,
-        grid: Some(grid),
-        submitted_at_ms: 0,
-    };
+    let grid = r#"{"initial":1,"factor":2,"times":4}"#;
+    let job = new_job("", "repeat_multiply", Some(grid));
     let id = dispatcher.create_job(job.clone()).await.unwrap();
     dispatcher.publish(id, job, 1, false).await.unwrap();
     id
@@ -103,7 +94,7 @@ async fn a_silent_peer_is_given_up() {
 /// A plain client that has the one task of a job, and that answers no ping: it computes in the loop
 /// that would.
 async fn start_computing() -> (Harness, JobId) {
-    let (dispatcher, metrics) = dispatcher(RepeatMultiply::new(3.0, 2.0, 10).ok()).await;
+    let (dispatcher, metrics) = dispatcher(Some(welcome(3.0, 2.0, 10))).await;
     let job = submit(&dispatcher).await;
     let mut harness = connect(dispatcher, metrics, true);
     harness.take_task().await;

@@ -1,7 +1,7 @@
 //! Jobs over HTTP, from their submission to their results.
 
 use crate::support::{
-    Answer, Client, Server, Worker, eights, eights_of_lines, eights_results, until, within,
+    Answer, Client, Server, Worker, eights, eights_of_lines, eights_results, product, until, within,
 };
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -10,7 +10,6 @@ use std::sync::Arc;
 use tequio::store::SqliteStore;
 use tequio_protocol::api::JobState;
 use tequio_protocol::limits::INPUTS_BLOCK;
-use tequio_protocol::op::RepeatMultiply;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
@@ -63,7 +62,7 @@ async fn a_grid_is_computed_to_its_end_in_its_order() {
     for initial in [0.0, 0.5, -3.0] {
         for factor in [1.0, 2.0, 3.0] {
             for times in 0..=70 {
-                let result = RepeatMultiply::new(initial, factor, times).unwrap().compute();
+                let result = product(initial, factor, times);
                 let result = serde_json::to_string(&result).unwrap();
                 expected += &format!("{{\"index\":{index},\"result\":{result}}}\n");
                 index += 1;
@@ -162,6 +161,7 @@ async fn a_job_reads_as_documented() {
     let answer = server.post("/api/jobs", body.to_string()).await;
     assert_eq!((answer.status, answer.header("location")), (201, Some("/api/jobs/1")));
     let fields = [
+        "block",
         "done",
         "eta_s",
         "failed",
@@ -178,7 +178,12 @@ async fn a_job_reads_as_documented() {
     ];
     let mut seen = answer.json();
     assert_eq!(seen.as_object().unwrap().keys().collect::<Vec<_>>(), fields);
-    assert_eq!(server.get("/api/jobs/1").await, (200, seen.clone()));
+    let mut alone = server.get("/api/jobs/1").await.1;
+    let axes = json!({
+        "initial": [1.0, 2.0], "factor": {"from": 1.0, "step": 0.5, "count": 3}, "times": 7.0,
+    });
+    assert_eq!(alone.as_object_mut().unwrap().remove("axes"), Some(axes));
+    assert_eq!(alone, seen);
     assert_eq!(server.get("/api/jobs").await, (200, json!([seen.clone()])));
     let submitted_at = seen.as_object_mut().unwrap().remove("submitted_at").unwrap();
     let submitted_at = submitted_at.as_str().unwrap();
@@ -186,7 +191,7 @@ async fn a_job_reads_as_documented() {
     assert!(submitted_at.ends_with('Z'), "{submitted_at}");
     let expected = json!({
         "id": 1, "name": "¿qué?\u{fffd}", "op": "repeat_multiply", "state": "running",
-        "open": false,
+        "open": false, "block": 1,
         "total": 6, "done": 0, "failed": 0, "leased": 0, "workers": 0, "rate": 0.0,
         "eta_s": null,
     });

@@ -1,8 +1,8 @@
 //! Jobs that wait for inputs: how they say so, and how they come to an end.
 
 use crate::support::{
-    Client, Server, Tequio, Worker, binary, eights, eights_of_lines, ended, run, run_with, signal,
-    spawn, until, within,
+    Client, Server, Tequio, Worker, binary, eights, eights_of_lines, ended, new_job, run, run_with,
+    signal, spawn, until, within,
 };
 use serde_json::json;
 use std::process::Stdio;
@@ -12,7 +12,7 @@ use tequio::dispatcher::Dispatcher;
 use tequio::metrics::Metrics;
 use tequio::store::{MemoryStore, NewJob, Store};
 use tequio_protocol::api::JobState;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::values::Values;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 
 const MAP: &[&str] = &["map", "repeat_multiply"];
@@ -83,17 +83,11 @@ async fn a_job_that_whoever_fed_it_has_left_is_closed_by_itself() {
     let metrics = Arc::new(Metrics::default());
     let started = Dispatcher::start(None, store.clone(), metrics, 1).await;
     let (dispatcher, _ended) = started.unwrap();
-    let job = NewJob {
-        name: String::new(),
-        op: Op::RepeatMultiply,
-        priority: 0,
-        grid: None,
-        submitted_at_ms: wall_clock_ms(),
-    };
+    let job = NewJob { submitted_at_ms: wall_clock_ms(), ..new_job("", "repeat_multiply", None) };
     let id = dispatcher.create_job(job.clone()).await.unwrap();
     dispatcher.publish(id, job, 0, true).await.unwrap();
-    let input = RepeatMultiply::new(1.0, 2.0, 3).unwrap();
-    dispatcher.grow(id, 0, vec![input], Vec::new(), true).await.unwrap();
+    let inputs: Values = eights(1..2).lines().collect();
+    dispatcher.grow(id, 0, inputs.clone(), Vec::new(), true).await.unwrap();
     let mut progress = dispatcher.follow(id).await.unwrap().unwrap();
     while progress.borrow_and_update().is_open {
         progress.changed().await.unwrap();
@@ -101,7 +95,7 @@ async fn a_job_that_whoever_fed_it_has_left_is_closed_by_itself() {
     let job = dispatcher.job(id).await.unwrap().unwrap();
     assert_eq!((job.state, job.open, job.total), (JobState::Running, false, 1));
     assert!(!store.load().unwrap().jobs[0].is_open, "the store knows");
-    assert!(dispatcher.grow(id, 1, vec![input], Vec::new(), true).await.is_err());
+    assert!(dispatcher.grow(id, 1, inputs, Vec::new(), true).await.is_err());
 }
 
 fn wall_clock_ms() -> u64 {

@@ -1,11 +1,10 @@
 //! Plain mode over real sockets: any client in a dozen lines is served, and rubbish from one is
 //! nobody else's loss.
 
-use crate::support::{Client, Server, within};
+use crate::support::{Client, Server, welcome, within};
 use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use tequio_protocol::limits::{FRAME_BYTES_MAX, REFUSALS_MAX};
-use tequio_protocol::op::RepeatMultiply;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::protocol::frame::{
     Frame,
@@ -125,7 +124,7 @@ async fn rubbish_is_answered_or_ignored_and_nobody_elses_loss() {
 
 #[tokio::test]
 async fn null_stands_for_a_number_that_json_cannot_hold() {
-    let server = Server::start_with(RepeatMultiply::new(1.0, 2.0, 5000).ok()).await;
+    let server = Server::start_with(Some(welcome(1.0, 2.0, 5000))).await;
     for answer in ["null", "\"Infinity\""] {
         let mut client = Client::connect(&server).await;
         client.receive().await;

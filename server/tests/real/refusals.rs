@@ -43,7 +43,7 @@ fn grids() -> Vec<Refused> {
             &["94906266 × 94906266 × 1 tasks", "9007199254740991"],
         ),
         bad(grid("\"0..1e300\"", "2", "3"), &["initial:", "0..1e300", "9007199254740991"]),
-        bad(r#"{"op":"repeat_multiply"}"#.to_owned(), &["\"grid\" is missing"]),
+        bad(r#"{"op":"repeat_multiply"}"#.to_owned(), &["\"axes\" or \"grid\" is missing"]),
         bad(
             r#"{"op":"repeat_multiply","grid":{"initial":1,"factor":2}}"#.to_owned(),
             &["\"times\" is missing"],

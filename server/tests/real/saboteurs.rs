@@ -1,11 +1,10 @@
 //! Workers that lie, that hide their lies, that say that all fails, and that hold what they do not
 //! compute: beside them honest ones come to right results, and are not held up.
 
-use crate::support::{Client, Server, Worker, until, within};
+use crate::support::{Client, Server, Worker, product, until, within};
 use futures_util::future::join_all;
 use serde_json::{Value, json};
 use std::time::Duration;
-use tequio_protocol::op::RepeatMultiply;
 use tokio::time::{MissedTickBehavior, interval};
 
 const TASKS: u64 = 6000;
@@ -18,7 +17,7 @@ fn job() -> String {
 }
 
 fn right(index: u64) -> f64 {
-    RepeatMultiply::new(index as f64, 1.0000001, 1000).unwrap().compute()
+    product(index as f64, 1.0000001, 1000)
 }
 
 /// A plain task may come before the answer to this; nobody need compute it.

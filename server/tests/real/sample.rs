@@ -1,16 +1,13 @@
 //! Samples of jobs' results, as a chart asks for them.
 
-use crate::support::{Answer, Client, Server, Worker, eights, until};
+use crate::support::{Answer, Client, Server, Worker, eights, new_job, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tempfile::TempDir;
-use tequio::store::{NewJob, Recording, SqliteStore, Store};
-use tequio_protocol::grid::{Axis, Grid};
+use tequio::store::{Recording, SqliteStore, Store};
 use tequio_protocol::ids::{JobId, WorkerId};
-use tequio_protocol::number::Number;
-use tequio_protocol::op::Op;
-use tequio_protocol::outcome::Outcome;
+use tequio_protocol::values::Values;
 
 /// A job's tasks that are a thousand times as many as a chart has places.
 const LARGE: u64 = 1_000_000_000;
@@ -140,14 +137,8 @@ async fn of_a_job_that_is_not_there_nothing_is_shown() {
 // ---- Helpers ----------------------------------------------------------------------------------
 
 fn large_job(store: &dyn Store) -> JobId {
-    let one = || Axis::value_of(1.0).unwrap();
-    let job = NewJob {
-        name: String::new(),
-        op: Op::RepeatMultiply,
-        priority: 0,
-        grid: Some(Grid::new(Axis::range(0.0, 1.0, LARGE).unwrap(), one(), one()).unwrap()),
-        submitted_at_ms: 1,
-    };
+    let grid = format!(r#"{{"initial":"0..{LARGE}","factor":1,"times":1}}"#);
+    let job = new_job("", "repeat_multiply", Some(&grid));
     let id = store.create_job(&job).unwrap();
     store.publish(id).unwrap();
     id
@@ -155,11 +146,11 @@ fn large_job(store: &dyn Store) -> JobId {
 
 /// The results of [`large_job`].
 fn numbers(job: JobId, first: u64, count: u64) -> Recording {
-    let outcomes = (first..first + count).map(|index| Outcome::Result(Number(index as f64)));
+    let results: Values = (first..first + count).map(|index| format!("{index}.0")).collect();
     Recording {
         job,
         first,
-        outcomes: outcomes.collect(),
+        outcomes: results.into(),
         worker: WorkerId(1),
         agent: String::new(),
         duration_ms: None,

@@ -10,12 +10,16 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 use tempfile::TempDir;
+use tequio::dispatcher::WelcomeTask;
 use tequio::native::{self, End};
 use tequio::scheduler::{Failures, Trust};
-use tequio::store::{MemoryStore, Store};
+use tequio::store::{MemoryStore, NewJob, Store};
 use tequio::web::{self, Config, Limits, Page, Root, Who};
 use tequio_protocol::api::{JobView, WorkerView};
-use tequio_protocol::op::RepeatMultiply;
+use tequio_protocol::number::Number;
+use tequio_protocol::op::{self, OpId};
+use tequio_protocol::outcome::Outcome;
+use tequio_protocol::piece::Piece;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::process::{Child, ChildStderr, Command};
@@ -52,16 +56,16 @@ pub(crate) struct Server {
 impl Server {
     /// Starts one whose welcome task is `3 × 2^10`.
     pub(crate) async fn start() -> Server {
-        Server::start_with(RepeatMultiply::new(3.0, 2.0, 10).ok()).await
+        Server::start_with(Some(welcome(3.0, 2.0, 10))).await
     }
 
-    pub(crate) async fn start_with(welcome: Option<RepeatMultiply>) -> Server {
+    pub(crate) async fn start_with(welcome: Option<WelcomeTask>) -> Server {
         Server::launch(welcome, Arc::new(MemoryStore::new()), on_loopback()).await
     }
 
     /// Starts one that keeps its jobs in `store`.
     pub(crate) async fn start_on(store: Arc<dyn Store>) -> Server {
-        Server::launch(RepeatMultiply::new(3.0, 2.0, 10).ok(), store, on_loopback()).await
+        Server::launch(Some(welcome(3.0, 2.0, 10)), store, on_loopback()).await
     }
 
     /// Starts one whose peers may hold what `limits` say.
@@ -77,7 +81,7 @@ impl Server {
         socket.set_send_buffer_size(4096).unwrap();
         socket.bind(([127, 0, 0, 1], 0).into()).unwrap();
         let listener = socket.listen(1024).unwrap();
-        let welcome = RepeatMultiply::new(3.0, 2.0, 10).ok();
+        let welcome = Some(welcome(3.0, 2.0, 10));
         let failures = Failures::Judged;
         Server::launch_on(listener, welcome, store, on_loopback(), failures, limits)
     }
@@ -93,12 +97,12 @@ impl Server {
             .await
     }
 
-    async fn launch(welcome: Option<RepeatMultiply>, store: Arc<dyn Store>, who: Who) -> Server {
+    async fn launch(welcome: Option<WelcomeTask>, store: Arc<dyn Store>, who: Who) -> Server {
         Server::launch_with(welcome, store, who, Failures::Judged).await
     }
 
     async fn launch_with(
-        welcome: Option<RepeatMultiply>,
+        welcome: Option<WelcomeTask>,
         store: Arc<dyn Store>,
         who: Who,
         failures: Failures,
@@ -109,7 +113,7 @@ impl Server {
 
     fn launch_on(
         listener: TcpListener,
-        welcome: Option<RepeatMultiply>,
+        welcome: Option<WelcomeTask>,
         store: Arc<dyn Store>,
         who: Who,
         failures: Failures,
@@ -254,6 +258,32 @@ pub(crate) fn eights_of_lines(values: std::ops::Range<u64>) -> String {
         format!("{{\"index\":{index},\"line\":{},\"result\":{}.0}}\n", index + 1, index * 8)
     };
     values.map(result).collect()
+}
+
+/// A task of `initial × factor^times`.
+pub(crate) fn welcome(initial: f64, factor: f64, times: u64) -> WelcomeTask {
+    let input = format!(r#"{{"initial":{initial:?},"factor":{factor:?},"times":{times}}}"#);
+    WelcomeTask { op: op::named("repeat_multiply").unwrap(), input }
+}
+
+/// What `initial × factor^times` is.
+pub(crate) fn product(initial: f64, factor: f64, times: u64) -> f64 {
+    let WelcomeTask { op, input } = welcome(initial, factor, times);
+    let outcomes = Piece::of_one(op, &input).compute();
+    let Outcome::Result(result) = outcomes.get(0) else { panic!("{outcomes:?}") };
+    Number::read(result).unwrap().0
+}
+
+/// A job of `op`, whose grid is JSON.
+pub(crate) fn new_job(name: &str, op: &str, grid: Option<&str>) -> NewJob {
+    NewJob {
+        name: name.to_owned(),
+        op: OpId::new(op),
+        priority: 0,
+        grid: grid.map(|grid| serde_json::from_str(grid).unwrap()),
+        block: 1,
+        submitted_at_ms: 1,
+    }
 }
 
 // ---- Workers and clients ----------------------------------------------------------------------

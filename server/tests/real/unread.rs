@@ -1,16 +1,14 @@
 //! Answers that nobody reads: they hold little, end, and keep nobody else waiting.
 
-use crate::support::{Client, Server, Tequio, eights, until, within};
+use crate::support::{Client, Server, Tequio, eights, new_job, until, within};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tequio::store::{MemoryStore, NewJob, Recording, Store};
+use tequio::store::{MemoryStore, Recording, Store};
 use tequio::web::Limits;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::{ANSWER_PIECE_BYTES, FRAME_RESULTS_MAX, LIST_ROWS};
-use tequio_protocol::number::Number;
-use tequio_protocol::op::Op;
-use tequio_protocol::outcome::Outcome;
+use tequio_protocol::values::Values;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
@@ -23,21 +21,15 @@ fn large() -> Arc<MemoryStore> {
     let rows = LARGE_BYTES / (FRAME_RESULTS_MAX * 30);
     let total = rows * FRAME_RESULTS_MAX;
     let grid = format!(r#"{{"initial":"0..{total}","factor":2,"times":3}}"#);
-    let job = NewJob {
-        name: String::new(),
-        op: Op::RepeatMultiply,
-        priority: 0,
-        grid: Some(serde_json::from_str(&grid).unwrap()),
-        submitted_at_ms: 0,
-    };
-    let job = store.submit(&job).unwrap();
+    let job = store.submit(&new_job("", "repeat_multiply", Some(&grid))).unwrap();
     for row in 0..rows {
         let first = (row * FRAME_RESULTS_MAX) as u64;
         let results = first..first + FRAME_RESULTS_MAX as u64;
+        let results: Values = results.map(|index| format!("{index}.125")).collect();
         let recording = Recording {
             job,
             first,
-            outcomes: results.map(|index| Outcome::Result(Number(index as f64 + 0.125))).collect(),
+            outcomes: results.into(),
             worker: WorkerId(1),
             agent: String::new(),
             duration_ms: None,

@@ -31,6 +31,7 @@ const LOOKS: &[&str] = &[
     "/api/jobs/1",
     "/api/jobs/1/results",
     "/api/jobs/1/sample",
+    "/api/ops",
     "/api/grid",
     "/api/server",
     "/api/workers",

@@ -1,10 +1,9 @@
 //! Workers of lease mode that are killed, fall silent, come late or lie, over real sockets and on
 //! virtual time.
 
-use crate::support::{Client, Server, Worker, until, within};
+use crate::support::{Client, Server, Worker, product, until, within};
 use serde_json::{Value, json};
 use std::time::Duration;
-use tequio_protocol::op::RepeatMultiply;
 
 /// `times` 0 to 99, of which task `n` is `2^n`.
 const JOB: &str = r#"{"op":"repeat_multiply","grid":{"initial":1,"factor":2,"times":"0..100"}}"#;
@@ -54,7 +53,7 @@ impl Tab {
 fn right(lease: &Value) -> Value {
     let first = lease["first"].as_u64().unwrap();
     let results: Vec<f64> = (first..first + lease["count"].as_u64().unwrap())
-        .map(|times| RepeatMultiply::new(1.0, 2.0, times).unwrap().compute())
+        .map(|times| product(1.0, 2.0, times))
         .collect();
     json!({"type": "results", "lease": lease["lease"], "first": first, "results": results,
         "duration_ms": 0.1, "agent": "Tab/1.0"})

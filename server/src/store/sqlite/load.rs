@@ -3,7 +3,7 @@
 
 use super::damage;
 use super::inputs::select_inputs_end;
-use super::jobs::{has_appended, to_state};
+use super::jobs::to_state;
 use super::outcomes::select_recorded;
 use super::rows::{ROW, int};
 use super::transaction::Failure;
@@ -20,7 +20,7 @@ use tequio_protocol::text::quote;
 use tracing::warn;
 
 /// Tables without which there is no telling what there was.
-const TABLES: [&str; 4] = ["meta", "job", "input", "outcome"];
+const TABLES: [&str; 5] = ["meta", "job", "input", "input_line", "outcome"];
 
 /// What a new file has as well. It has nothing of its own, so that it is made again where it is missing.
 const INDEX: &str = "CREATE INDEX IF NOT EXISTS outcome_extent
@@ -129,7 +129,7 @@ fn raise_epoch(tx: &Transaction<'_>) -> Result<u64, Failure> {
 /// hide the others.
 fn select_jobs(tx: &Connection) -> Result<Vec<StoredJob>, Failure> {
     let mut statement = tx.prepare(
-        "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state
+        "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state, block
          FROM job WHERE id = ?1 AND state IS NOT 'draft'",
     )?;
     let mut jobs = Vec::new();
@@ -179,14 +179,22 @@ fn read_job(row: &Row<'_>, id: JobId) -> StoredJob {
         if grid.total() != total {
             return Err(format!("it has {} tasks, and the job {total}", grid.total()));
         }
+        if let Some(op) = op.as_ref().and_then(OpId::known) {
+            grid.check(op.params()).map_err(|error| error.to_string())?;
+        }
         Ok(Some(grid))
+    });
+    let block = fields.read(9, "block", |block: u64| match block.is_power_of_two() {
+        true => Ok(block),
+        false => Err(format!("{block} is no power of two")),
     });
     let is_open = fields.get(7, "is_open").unwrap_or_default();
     let state = fields.read(8, "state", |name: String| {
         to_state(&name).ok_or_else(|| format!("{} is unknown to this tequio", quote(&name)))
     });
     let op = op.unwrap_or_else(|| OpId::new("unknown"));
-    let job = NewJob { name, op, priority, grid: grid.flatten(), block: 1, submitted_at_ms };
+    let (grid, block) = (grid.flatten(), block.unwrap_or(1));
+    let job = NewJob { name, op, priority, grid, block, submitted_at_ms };
     StoredJob {
         state: state.unwrap_or(JobState::Paused),
         trouble: fields.trouble,
@@ -283,9 +291,6 @@ fn add_recorded(tx: &Connection, job: &mut StoredJob) -> Result<Option<String>, 
 
 /// [`StoredJob::appended_at_ms`] of the jobs that something is noted of.
 fn add_appended(tx: &Connection, jobs: &mut [StoredJob]) -> Result<(), Failure> {
-    if !has_appended(tx)? {
-        return Ok(());
-    }
     let mut statement = tx.prepare("SELECT job, at_ms FROM appended")?;
     let noted =
         statement.query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;
