@@ -11,10 +11,7 @@ fn bench_with(workers: u64) -> Bench {
     let op = op::named("sleep").unwrap();
     bench.add_job(JOB, JobSpec { op, block: BLOCK, ..spec(BLOCK) });
     for id in 1..=workers {
-        bench.act(|scheduler, now| {
-            let skills = Skills::named(["sleep"]);
-            scheduler.add_worker(worker(id), here(), Mode::Lease, skills, 1, now);
-        });
+        bench.add_worker(id, 1);
     }
     bench
 }
