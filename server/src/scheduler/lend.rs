@@ -26,9 +26,6 @@ impl Scheduler {
             let mut ready = ready.map(|(_, _, job)| job).take(GRANT_SCAN_MAX);
             ready.find_map(|id| {
                 let job = jobs.get_mut(&id)?;
-                if !job.is_for(&workers[&worker]) {
-                    return None;
-                }
                 let range = job
                     .pop_retry(worker, workers, leases, able)
                     .or_else(|| job.pop_pending(job.size_for(&workers[&worker], id, out)));

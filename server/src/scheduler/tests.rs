@@ -85,6 +85,10 @@ fn spec(total: u64) -> JobSpec {
     }
 }
 
+fn all_skills() -> Skills {
+    Skills::named(op::ALL.iter().map(|op| op.name()))
+}
+
 fn worker(id: u64) -> WorkerId {
     WorkerId(id)
 }
@@ -171,7 +175,7 @@ impl Bench {
 
     fn add_worker_at(&mut self, origin: Origin, id: u64, slots: u32) {
         self.act(|scheduler, now| {
-            scheduler.add_worker(worker(id), origin, Mode::Lease, Skills::plain(), slots, now);
+            scheduler.add_worker(worker(id), origin, Mode::Lease, all_skills(), slots, now);
         });
     }
 
@@ -190,8 +194,7 @@ impl Bench {
 
     fn resume(&mut self, id: u64, slots: u32, session: SessionId) -> Option<WorkerId> {
         self.act(|scheduler, now| {
-            let skills = Skills::plain();
-            scheduler.resume_worker(worker(id), here(), skills, slots, session, now)
+            scheduler.resume_worker(worker(id), here(), all_skills(), slots, session, now)
         })
     }
 

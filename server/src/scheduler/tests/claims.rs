@@ -258,3 +258,22 @@ fn a_last_failure_is_computed_by_the_server_before_it_is_believed() {
         assert!(bench.scheduler.is_settled(JOB));
     }
 }
+
+#[test]
+fn a_failure_of_a_block_that_another_claims_is_a_duplicate() {
+    let mut bench = bench(4, 1);
+    let first = grant(&mut bench);
+    bench.act(|scheduler, now| {
+        let skills = Skills::named(["sleep"]);
+        scheduler.add_worker(worker(2), here(), Mode::Lease, skills, 2, now);
+    });
+    let copy = grant(&mut bench);
+    assert!(copy.is_copy);
+    for id in 0..TASK_ATTEMPTS_MAX as u64 - 1 {
+        bench.scheduler.jobs.get_mut(&JOB).unwrap().add_attempt(0, worker(100 + id), at(9));
+    }
+    claimed(answer_with(&mut bench, &first, |index| index));
+    assert_accepted(&bench.fail(&copy, 0), 0, 1);
+    assert_accepted(&audit(&mut bench)[0].judged, 4, 0);
+    assert!(bench.scheduler.is_settled(JOB));
+}
