@@ -6,6 +6,7 @@
 //! is the median of the rounds' ratios. A measure is no test: no figure of it is asserted.
 
 mod browser;
+mod input;
 mod measure;
 mod measures;
 mod process;

@@ -14,7 +14,6 @@ mod tab;
 
 use crate::measure::Measure;
 use anyhow::{Result, bail};
-use tequio_protocol::op::RepeatMultiply;
 
 /// Every measure.
 const ALL: &[&Measure] = &[
@@ -64,9 +63,4 @@ pub(crate) fn part_of_this() -> Option<Result<()>> {
 pub(crate) mod part {
     /// A flood of the soak.
     pub(crate) const FLOOD: &str = "flood";
-}
-
-/// The input of task `index` of every measure that makes its inputs: results of all 17 digits.
-fn input(index: u64) -> Result<RepeatMultiply> {
-    Ok(RepeatMultiply::new(1.0000054, 1.00000043, index % 1_000_000)?)
 }
