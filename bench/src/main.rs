@@ -9,6 +9,7 @@ mod browser;
 mod input;
 mod measure;
 mod measures;
+mod metrics;
 mod process;
 mod report;
 mod setting;

@@ -2,6 +2,7 @@
 
 mod ceiling;
 mod idle;
+mod judging;
 mod latency;
 mod lease;
 mod map;
@@ -25,6 +26,7 @@ const ALL: &[&Measure] = &[
     &scheduler::MEASURE,
     &sizes::MEASURE,
     &idle::MEASURE,
+    &judging::MEASURE,
     &recovery::MEASURE,
     &peers::MEASURE,
 ];
