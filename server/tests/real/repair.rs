@@ -1,10 +1,14 @@
 //! Rows that are damaged are found, told of, and computed again; and a file of before is taken over.
 
 use crate::damage::{DAMAGED, WHOLE, file_in, folder_after, harm, serve};
-use crate::support::{Server, Tequio, Worker, eights, eights_of_lines, eights_results, run, until};
+use crate::support::{
+    Server, Tequio, Worker, binary, eights, eights_of_lines, eights_results, run, until, within,
+};
+use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
+use std::process::Stdio;
 use tempfile::TempDir;
 use tequio_protocol::api::JobState;
 
@@ -166,16 +170,71 @@ async fn there_is_nothing_to_repair_in_memory() {
     assert_eq!(server.post("/api/jobs/7/repair", "").await.refusal().1, "unknown_job");
 }
 
-/// A server says that it has taken over a file of before.
-#[tokio::test]
-async fn a_file_of_format_1_is_taken_over_and_that_is_said() {
+/// A folder with the file of format 1 that has a job of each kind.
+fn folder_of_format_1() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let packed = include_bytes!("../store/format-1/mixed.sqlite.gz");
     let mut file = fs::File::create(file_in(folder.path())).unwrap();
     std::io::copy(&mut flate2::read::GzDecoder::new(&packed[..]), &mut file).unwrap();
-    drop(file);
+    folder
+}
+
+#[tokio::test]
+async fn a_file_of_format_1_is_taken_over_and_that_is_said() {
+    let folder = folder_of_format_1();
     let server = Tequio::serve_from(&folder, "127.0.0.1:0").await;
     let said = "was of format 1 and is of format 2 now: 21 rows have checksums";
     assert!(server.preface.iter().any(|line| line.contains(said)), "{:?}", server.preface);
     assert_eq!(run(&server.page, &["results", "4"]).await.succeeded(), eights_results(4..7));
+}
+
+/// The format that a folder's file has, and how many rows of outcomes.
+fn format_and_rows(folder: &Path) -> (i64, u64) {
+    let shell = Connection::open(file_in(folder)).unwrap();
+    let format = shell.pragma_query_value(None, "user_version", |row| row.get(0)).unwrap();
+    let rows = shell.query_row("SELECT count(*) FROM outcome", [], |row| row.get(0)).unwrap();
+    let check: String = shell.pragma_query_value(None, "quick_check", |row| row.get(0)).unwrap();
+    assert_eq!(check, "ok");
+    (format, rows)
+}
+
+#[tokio::test]
+async fn a_file_that_is_being_taken_over_outlasts_kills() {
+    let folder = folder_of_format_1();
+    let list = format!("[{}]", vec!["0.125"; 2000].join(","));
+    let shell = Connection::open(file_in(folder.path())).unwrap();
+    let rows = "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n WHERE n < 1200)
+        INSERT INTO outcome (job, first, count, failed, worker, agent, recorded_at_ms, outcomes)
+        SELECT 5, n * 2000, 2000, 0, 1, '', 2, ?1 FROM n";
+    shell.execute(rows, [list]).unwrap();
+    shell.execute("UPDATE job SET grid = NULL, total = 3000000 WHERE id = 5", []).unwrap();
+    shell.close().unwrap();
+    let before = format_and_rows(folder.path()).1;
+    let log = file_in(folder.path()).with_extension("sqlite-wal");
+    let mut formats = Vec::new();
+    for bytes in [1, 1 << 19, 1 << 20] {
+        let mut server = binary()
+            .args(["serve", "--listen", "127.0.0.1:0", "--data"])
+            .arg(folder.path())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // In the middle of it: what is written is in the log, and there is more to come.
+        let has_begun =
+            async || fs::metadata(&log).is_ok_and(|log| log.len() >= bytes).then_some(());
+        until(has_begun).await;
+        within(server.kill()).await.unwrap();
+        let (format, rows) = format_and_rows(folder.path());
+        assert_eq!(rows, before);
+        formats.push(format);
+    }
+    assert_eq!(formats[0], 1, "the first kill came in the middle of it");
+    let server = Tequio::serve_from(&folder, "127.0.0.1:0").await;
+    assert_eq!(run(&server.page, &["results", "4"]).await.succeeded(), eights_results(4..7));
+    let results = run(&server.page, &["results", "5", "--first", "800000", "--count", "2000"])
+        .await
+        .succeeded();
+    assert_eq!(results.lines().count(), 2000);
+    drop(server);
+    assert_eq!(format_and_rows(folder.path()), (2, before));
 }
