@@ -68,6 +68,7 @@ fn warn_of(repaired: &Repaired, state: JobState) {
 }
 
 #[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "one interval is meant, not its indices")]
 mod tests {
     use super::*;
     use crate::dispatcher::reactor::Control;
