@@ -1,8 +1,7 @@
 //! Rows and files that cannot be read: what is whole goes on, and people hear what is not.
 
 use crate::support::{
-    Server, Tequio, Worker, binary, eights, eights_of_lines, eights_results, ended, new_job, run,
-    until,
+    Server, Worker, binary, eights, eights_of_lines, eights_results, ended, new_job, run, until,
 };
 use rusqlite::Connection;
 use serde_json::{Value, json};
@@ -17,8 +16,8 @@ use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::values::Values;
 
 /// The job that is damaged, and one beside it that is whole.
-const DAMAGED: JobId = JobId(1);
-const WHOLE: JobId = JobId(2);
+pub(crate) const DAMAGED: JobId = JobId(1);
+pub(crate) const WHOLE: JobId = JobId(2);
 
 fn job(name: &str, grid: Option<&str>) -> NewJob {
     let grid = grid.map(|initial| format!(r#"{{"initial":"{initial}","factor":2,"times":3}}"#));
@@ -40,7 +39,7 @@ fn eights_recorded(job: JobId, first: u64, count: u64) -> Recording {
 
 /// A folder with two jobs of grids, of the first of which tasks 0..4 and 4..8 are recorded, and then what
 /// somebody did to it in the shell.
-fn folder_after(script: &str) -> TempDir {
+pub(crate) fn folder_after(script: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).unwrap();
     assert_eq!(store.submit(&job("sweep", Some("0..10"))).unwrap(), DAMAGED);
@@ -51,12 +50,12 @@ fn folder_after(script: &str) -> TempDir {
     folder
 }
 
-fn file_in(folder: &Path) -> PathBuf {
+pub(crate) fn file_in(folder: &Path) -> PathBuf {
     folder.join("tequio.sqlite")
 }
 
 /// Runs a script in the shell's place, past all checks: a damaged disk does not ask what may be.
-fn harm(folder: &Path, script: &str) {
+pub(crate) fn harm(folder: &Path, script: &str) {
     let shell = Connection::open(file_in(folder)).unwrap();
     let unchecked = "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF;
         PRAGMA writable_schema = ON;
@@ -67,7 +66,7 @@ fn harm(folder: &Path, script: &str) {
     shell.close().unwrap();
 }
 
-async fn serve(folder: &Path) -> Server {
+pub(crate) async fn serve(folder: &Path) -> Server {
     // The last connection of a server that was stopped may still be on its way out.
     let store = until(async || match SqliteStore::open(folder) {
         Err(StoreError::Locked(_)) => None,
@@ -481,176 +480,4 @@ async fn an_open_job_that_is_set_aside_takes_no_inputs_and_is_not_closed() {
     let results = server.get_text(&format!("/api/jobs/{id}/results")).await;
     assert_eq!(results, eights_of_lines(0..6));
     worker.stop().await;
-}
-
-/// Turns a bit of the one place in the file that has a text, as a bad disk does: of its last byte.
-fn turn_bit(folder: &Path, text: &str) {
-    let mut bytes = fs::read(file_in(folder)).unwrap();
-    let is_there = |at: &usize| bytes[*at..].starts_with(text.as_bytes());
-    let found: Vec<usize> = (0..bytes.len() - text.len()).filter(is_there).collect();
-    assert_eq!(found.len(), 1, "{text}");
-    bytes[found[0] + text.len() - 1] ^= 1;
-    fs::write(file_in(folder), bytes).unwrap();
-}
-
-/// A folder whose first job is done.
-async fn folder_of_a_done_job() -> TempDir {
-    let folder = folder_after("");
-    let server = serve(folder.path()).await;
-    let worker = Worker::start(&server);
-    server.job_over(DAMAGED.0).await;
-    worker.stop().await;
-    server.stop().await;
-    folder
-}
-
-#[tokio::test]
-async fn a_bit_that_was_turned_is_told_of_and_repaired() {
-    let folder = folder_of_a_done_job().await;
-    // 40 becomes 41.
-    turn_bit(folder.path(), "[32.0,40");
-    let server = serve(folder.path()).await;
-    let url = server.url();
-    assert_eq!(server.job(1).await.state, JobState::Done, "nobody has read it yet");
-    let told = run(&url, &["results", "1"]).await;
-    assert_eq!(told.code, Some(1), "{told:?}");
-    let said = "the outcomes of tasks 4..8 cannot be read: its checksum does not fit";
-    assert!(told.err.contains(said), "{told:?}");
-    assert_eq!(server.job(1).await.done, 10, "of a job that is over nothing is removed unasked");
-
-    let repaired = run(&url, &["repair", "1"]).await.succeeded();
-    assert!(repaired.contains("Damaged rows of outcomes: 1, of 4 tasks"), "{repaired}");
-    assert!(repaired.contains("Job 1 is running: 6 of 10 tasks done"), "{repaired}");
-    let worker = Worker::start(&server);
-    let job = server.job_over(1).await;
-    assert_eq!((job.state, job.done, job.trouble), (JobState::Done, 10, None));
-    assert_eq!(run(&url, &["results", "1"]).await.succeeded(), eights_results(0..10));
-    worker.stop().await;
-    let again = server.post("/api/jobs/1/repair", "").await.json();
-    assert_eq!(
-        (&again["rows"], &again["tasks"], &again["inputs"]),
-        (&json!(0), &json!(0), &json!([]))
-    );
-    assert_eq!(again["job"]["state"], "done");
-    server.stop().await;
-    let server = serve(folder.path()).await;
-    assert_eq!(server.job(1).await.state, JobState::Done);
-    assert_eq!(server.get_text("/api/jobs/1/results").await, eights_results(0..10));
-}
-
-#[tokio::test]
-async fn what_is_damaged_of_a_job_that_goes_on_is_computed_again_once_it_is_read() {
-    for path in ["/api/jobs/1/results", "/api/jobs/1/sample"] {
-        let folder = folder_after("");
-        turn_bit(folder.path(), "[32.0,40");
-        let server = serve(folder.path()).await;
-        assert_eq!(server.job(1).await.done, 8);
-        let (status, body) = server.get(path).await;
-        assert_eq!((status, &body["error"]["code"]), (500, &json!("job_damaged")), "{body}");
-        let is_removed = async || (server.job(1).await.done == 4).then_some(());
-        until(is_removed).await;
-        assert_eq!(server.get_text("/api/jobs/1/results").await, eights_results(0..4));
-        assert_eq!(server.job(1).await.trouble, None);
-        let worker = Worker::start(&server);
-        let job = server.job_over(1).await;
-        assert_eq!((job.state, job.done, job.failed), (JobState::Done, 10, 0));
-        assert_eq!(server.get_text("/api/jobs/1/results").await, eights_results(0..10));
-        assert_eq!(server.job_over(WHOLE.0).await.done, 5);
-        worker.stop().await;
-    }
-}
-
-#[tokio::test]
-async fn a_job_set_aside_for_its_outcomes_is_repaired() {
-    for script in [
-        "UPDATE outcome SET count = 0 WHERE first = 4",
-        "UPDATE outcome SET count = 6 WHERE first = 0",
-        "UPDATE outcome SET count = 9 WHERE first = 4",
-        "UPDATE outcome SET count = -4 WHERE first = 4",
-        "UPDATE outcome SET failed = 5 WHERE first = 4",
-        "UPDATE outcome SET first = 9007199254740000 WHERE first = 4",
-        "UPDATE job SET state = 'done' WHERE id = 1",
-    ] {
-        let folder = folder_after(script);
-        let server = serve(folder.path()).await;
-        assert!(server.job(1).await.trouble.is_some(), "{script}");
-        let repaired = server.post("/api/jobs/1/repair", "").await.json();
-        assert_eq!(repaired["job"]["trouble"], Value::Null, "{script}: {repaired}");
-        let worker = Worker::start(&server);
-        let job = server.job_over(1).await;
-        assert_eq!((job.state, job.done, job.trouble), (JobState::Done, 10, None), "{script}");
-        assert_eq!(server.get_text("/api/jobs/1/results").await, eights_results(0..10), "{script}");
-        worker.stop().await;
-        server.stop().await;
-        let server = serve(folder.path()).await;
-        assert_eq!(server.job(1).await.trouble, None, "{script}");
-    }
-}
-
-#[tokio::test]
-async fn a_cancelled_job_that_is_repaired_stays_cancelled() {
-    let folder = folder_after("UPDATE job SET state = 'cancelled' WHERE id = 1");
-    turn_bit(folder.path(), "[32.0,40");
-    let server = serve(folder.path()).await;
-    let repaired = server.post("/api/jobs/1/repair", "").await.json();
-    assert_eq!((&repaired["rows"], &repaired["tasks"]), (&json!(1), &json!(4)));
-    assert_eq!(
-        (&repaired["job"]["state"], &repaired["job"]["done"]),
-        (&json!("cancelled"), &json!(4))
-    );
-    assert_eq!(server.get_text("/api/jobs/1/results").await, eights_results(0..4));
-}
-
-#[tokio::test]
-async fn inputs_that_are_damaged_are_told_of_and_the_results_are_kept() {
-    let folder = tempfile::tempdir().unwrap();
-    let server = serve(folder.path()).await;
-    let id = server.submit("/api/jobs?op=repeat_multiply", eights(0..3000)).await;
-    let worker = Worker::start(&server);
-    server.job_over(id).await;
-    worker.stop().await;
-    server.stop().await;
-    turn_bit(folder.path(), r#"{"initial":1500"#);
-    let server = serve(folder.path()).await;
-    let url = server.url();
-    let told = run(&url, &["repair", "1"]).await.succeeded();
-    assert!(told.contains("Every row of outcomes of job 1 is as it was written"), "{told}");
-    assert!(told.contains("The inputs of tasks 1024..2048 cannot be read"), "{told}");
-    assert!(told.contains("Job 1 is done: 3,000 of 3,000"), "{told}");
-    assert_eq!(server.get_text("/api/jobs/1/results").await, eights_of_lines(0..3000));
-    server.stop().await;
-
-    // An outcome that needs them cannot be computed again: the job is not begun again for it.
-    let range = "UPDATE outcome SET outcomes = '[1]' WHERE first <= 1500 AND first + count > 1500";
-    harm(folder.path(), range);
-    let server = serve(folder.path()).await;
-    let repaired = server.post("/api/jobs/1/repair", "").await.json();
-    assert_eq!((&repaired["rows"], &repaired["job"]["state"]), (&json!(1), &json!("done")));
-    let trouble = repaired["job"]["trouble"].as_str().unwrap();
-    assert!(trouble.contains("outcomes are missing"), "{trouble}");
-    let first = server.get_text("/api/jobs/1/results?count=1").await;
-    assert_eq!(first, eights_of_lines(0..1));
-}
-
-#[tokio::test]
-async fn there_is_nothing_to_repair_in_memory() {
-    let server = Server::start().await;
-    let id = server.submit("/api/jobs?op=repeat_multiply", eights(0..3)).await;
-    let told = run(&server.url(), &["repair", &id.to_string()]).await.succeeded();
-    assert!(told.contains("Every row of outcomes of job 1 is as it was written"), "{told}");
-    assert_eq!(server.post("/api/jobs/7/repair", "").await.refusal().1, "unknown_job");
-}
-
-/// A server says that it has taken over a file of before.
-#[tokio::test]
-async fn a_file_of_format_1_is_taken_over_and_that_is_said() {
-    let folder = tempfile::tempdir().unwrap();
-    let packed = include_bytes!("../store/format-1/mixed.sqlite.gz");
-    let mut file = fs::File::create(file_in(folder.path())).unwrap();
-    std::io::copy(&mut flate2::read::GzDecoder::new(&packed[..]), &mut file).unwrap();
-    drop(file);
-    let server = Tequio::serve_from(&folder, "127.0.0.1:0").await;
-    let said = "was of format 1 and is of format 2 now: 21 rows have checksums";
-    assert!(server.preface.iter().any(|line| line.contains(said)), "{:?}", server.preface);
-    assert_eq!(run(&server.page, &["results", "4"]).await.succeeded(), eights_results(4..7));
 }

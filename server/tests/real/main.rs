@@ -23,6 +23,7 @@ mod plain;
 mod proxies;
 mod proxy;
 mod refusals;
+mod repair;
 mod saboteurs;
 mod sample;
 mod services;

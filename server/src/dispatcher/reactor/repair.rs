@@ -66,3 +66,83 @@ fn warn_of(repaired: &Repaired, state: JobState) {
         first.start
     );
 }
+
+#[cfg(test)]
+#[allow(clippy::single_range_in_vec_init, reason = "one interval is meant, not its indices")]
+mod tests {
+    use super::*;
+    use crate::dispatcher::reactor::Control;
+    use crate::dispatcher::tests::grid_job;
+    use crate::metrics::Metrics;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    const JOB: JobId = JobId(1);
+    const NOW: Now = Now { at: Duration::ZERO, unix_ms: 0 };
+
+    /// A job of ten tasks, of which the first `done` have results.
+    fn stored(state: JobState, done: u64) -> StoredJob {
+        let recorded = if state.is_over() { Vec::new() } else { vec![0..done] };
+        StoredJob { state, done, recorded, ..StoredJob::new(JOB, grid_job(10), 10, false) }
+    }
+
+    fn reactor(job: StoredJob) -> Reactor {
+        let mut reactor = Reactor::new(None, 0, vec![job], 0, Arc::new(Metrics::default()), NOW);
+        reactor.effects(NOW);
+        reactor
+    }
+
+    /// What follows when the tasks from 4 on are lost, as the store has the job then.
+    fn lose(reactor: &mut Reactor, state: JobState) -> Vec<Effect> {
+        let removed = vec![4..8];
+        let job = stored(state, 4);
+        reactor.repaired(Repaired { removed, inputs: Vec::new(), job }, NOW);
+        reactor.scheduler.assert_consistent();
+        reactor.effects(NOW)
+    }
+
+    fn view(reactor: &Reactor) -> (JobState, u64) {
+        let job = reactor.job(JOB, NOW.at).unwrap();
+        (job.state, job.done)
+    }
+
+    #[test]
+    fn a_job_that_goes_on_has_fewer_results_and_stays_as_it_is() {
+        for state in [JobState::Running, JobState::Paused] {
+            let mut reactor = reactor(stored(state, 8));
+            // What a person did since is on its way to the store.
+            let effects = lose(&mut reactor, JobState::Running);
+            assert_eq!(view(&reactor), (state, 4));
+            let [Effect::Progress(JOB, progress)] = effects[..] else { panic!("{effects:?}") };
+            assert_eq!((progress.prefix, progress.recorded), (4, 4));
+        }
+    }
+
+    #[test]
+    fn a_job_that_was_done_runs_again_and_the_store_is_told() {
+        let mut reactor = reactor(stored(JobState::Done, 10));
+        let effects = lose(&mut reactor, JobState::Running);
+        assert_eq!(view(&reactor), (JobState::Running, 4));
+        assert!(effects.contains(&Effect::SetState(JOB, JobState::Running)), "{effects:?}");
+        assert!(!reactor.scheduler.is_settled(JOB));
+    }
+
+    #[test]
+    fn a_job_that_somebody_cancels_meanwhile_stays_cancelled() {
+        let mut reactor = reactor(stored(JobState::Running, 8));
+        reactor.control(JOB, Control::Cancel).unwrap();
+        reactor.effects(NOW);
+        assert_eq!(lose(&mut reactor, JobState::Running), []);
+        assert_eq!(view(&reactor).0, JobState::Cancelled);
+    }
+
+    #[test]
+    fn a_job_that_cannot_be_repaired_whole_is_set_aside() {
+        let mut reactor = reactor(stored(JobState::Running, 8));
+        let what = "the inputs of tasks 4..8 cannot be read";
+        let job = StoredJob { trouble: Some(what.to_owned()), ..stored(JobState::Running, 4) };
+        let inputs = vec![4..8];
+        reactor.repaired(Repaired { removed: Vec::new(), inputs, job }, NOW);
+        assert_eq!(reactor.job(JOB, NOW.at).unwrap().trouble.as_deref(), Some(what));
+    }
+}
