@@ -1,7 +1,8 @@
 //! Jobs of every op, in every way in which one is submitted, computed and read.
 
 use crate::support::{
-    Answer, Client, Server, Worker, ended, interrupt, new_job, run, run_with, spawn, until, within,
+    Answer, Client, Server, Worker, eights, ended, interrupt, new_job, run, run_with, spawn, until,
+    within,
 };
 use reqwest::Method;
 use rusqlite::Connection;
@@ -112,6 +113,22 @@ async fn a_client_in_a_dozen_lines_computes_any_op() {
     assert_eq!(lines[0], r#"{"index":0,"result":111}"#, "it is written as we write it");
     assert!(lines[1].starts_with(r#"{"index":1,"error":""#), "{results}");
     assert_eq!(lines[2], r#"{"index":2,"result":8}"#);
+}
+
+#[tokio::test]
+async fn a_client_that_fails_an_op_which_it_never_did_is_lent_others() {
+    let server = Server::start_with(None).await;
+    let mut client = Client::connect(&server).await;
+    let id = server.submit("/api/jobs", collatz("1..=10")).await;
+    let task = client.receive().await;
+    let answer = json!({"type": "error", "code": "compute_failed", "message": "what is collatz?",
+        "task_id": task["task_id"]});
+    client.send(&answer.to_string()).await;
+    let job = until(async || Some(server.job(id).await).filter(|job| job.done > 0)).await;
+    assert_eq!((job.done, job.failed), (1, 0), "the server has computed it");
+    server.submit("/api/jobs?op=repeat_multiply", eights(3..4)).await;
+    let task = client.receive().await;
+    assert_eq!((&task["op"], &task["initial"]), (&json!("repeat_multiply"), &json!(3.0)));
 }
 
 #[tokio::test]
