@@ -348,7 +348,7 @@ fn job_block(first: u64, block: u64, runs: &[Range<u64>]) -> Range<u64> {
     first..(first + block).min(end)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "test-ops"))]
 impl Waiting {
     /// As if so much waited.
     pub(super) fn set_bytes(&mut self, bytes: usize) {
