@@ -81,8 +81,14 @@ impl Simulation {
             None => self.list(op),
         };
         let priority = self.random.random_range(-1..=1);
-        let new =
-            NewJob { name: String::new(), op: op.into(), priority, grid, block, submitted_at_ms: 0 };
+        let new = NewJob {
+            name: String::new(),
+            op: op.into(),
+            priority,
+            grid,
+            block,
+            submitted_at_ms: 0,
+        };
         let id = self.store.create_job(&new).unwrap();
         let has_grid = new.grid.is_some();
         let is_open = !has_grid && self.chance(0.4);

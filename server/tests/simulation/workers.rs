@@ -154,7 +154,7 @@ impl Simulation {
         if self.nodes[index].lives != life || self.nodes[index].is_gone {
             return;
         }
-        match self.chance(0.5) {
+        match self.chance(0.3) {
             true => self.vanish(index),
             false => self.break_line(index),
         }
@@ -258,8 +258,8 @@ impl Simulation {
                     false => right.to_owned(),
                 };
                 let said: Vec<Outcome> = outcomes.iter().enumerate().map(lie_or_not).collect();
-                if self.chance(0.3) {
-                    let pause = self.random.random_range(0.0..3.0);
+                if self.chance(0.5) {
+                    let pause = self.random.random_range(0.0..1.0);
                     self.after(pause, Happening::Flees { node: index, life });
                 }
                 said.iter().map(Outcome::as_ref).collect()
@@ -288,8 +288,7 @@ impl Simulation {
         let inputs = piece.inputs.from(piece.first);
         let text = |index| inputs.text(piece.op.params(), index);
         let is_impossible = |index| self.impossible.contains(&(piece.op.name(), text(index)));
-        !self.impossible.is_empty()
-            && (piece.first..piece.first + piece.count).any(is_impossible)
+        !self.impossible.is_empty() && (piece.first..piece.first + piece.count).any(is_impossible)
     }
 
     /// Something that an honest worker does not send.
