@@ -64,6 +64,7 @@ pub(crate) fn soak(seeds: u64, first: Option<u64>) -> Result<()> {
     step(&format!("seeds {range}"), || {
         run(cargo()
             .args(["test", "--release", "--package", "tequio-server", "--test", "simulation"])
+            .args(TEST_OPS)
             .env("TEQUIO_SEEDS", &range))
     })
 }

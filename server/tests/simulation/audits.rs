@@ -50,8 +50,8 @@ impl Auditing {
 
 impl Simulation {
     pub(crate) fn audit(&mut self, server: u64, audit: Audit) {
-        let most = if self.chance(0.1) { 120.0 } else { 2.0 };
-        let delay = self.random.random_range(0.0..most);
+        self.server().people.claims(audit.claim);
+        let delay = self.random.random_range(0.0..self.audit_s_max);
         self.after(delay, Happening::Audited { server, audit });
     }
 
@@ -80,6 +80,10 @@ impl Simulation {
         let (claim, now) = (audit.claim, self.wall());
         self.with_reactor(|reactor| reactor.audited(claim, ours, took, now));
         self.verdict = None;
+        // It is doubted since nobody's bits flip where there are liars.
+        if !is_first && !fails {
+            self.check_found(claim);
+        }
     }
 
     /// A bit has flipped here, and one outcome is wrong.

@@ -7,7 +7,7 @@ use crate::world::Simulation;
 use std::ops::Range;
 use tequio::connection::Close;
 use tequio::dispatcher::Progress;
-use tequio::scheduler::Failures;
+use tequio::scheduler::{ClaimId, Failures};
 use tequio::store::{Recording, Store};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -85,6 +85,15 @@ impl Simulation {
         let node = self.server().nodes[&worker];
         let kind = self.nodes[node].kind;
         assert!(kind.lies() || close.reason != "a wrong result", "a {kind:?} was turned away");
+    }
+
+    /// Whose claim was found wrong is out, also on another connection under its session.
+    pub(crate) fn check_found(&mut self, claim: ClaimId) {
+        let server = self.server();
+        for worker in server.people.find_out(claim) {
+            let is_there = server.reactor.scheduler().has_worker(worker);
+            assert!(!is_there, "#{worker} has lied and is still there");
+        }
     }
 
     /// Outcomes that are to be recorded are of whole blocks, and right: but those of which nobody could come to

@@ -7,7 +7,7 @@
 //! `TEQUIO_SEEDS=1000..2000` a range; `cargo xtask soak --seeds N` runs as many as asked.
 //!
 //! `world` is the state and what comes next. What happens has a module each: `jobs`, `server`, `audits`,
-//! `network`, `workers`, `chaos`; `checks` is what must hold.
+//! `network`, `workers`, `chaos`; `checks` is what must hold, for which `people` tells who is who.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers as well")]
 
@@ -16,6 +16,7 @@ mod chaos;
 mod checks;
 mod jobs;
 mod network;
+mod people;
 mod server;
 mod workers;
 mod world;

@@ -10,7 +10,7 @@ use tequio::dispatcher::HowLeft;
 use tequio::handler::{Meaning, interpret};
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::{FRAME_BYTES_MAX, PLAIN_SILENCE_MAX, SILENCE_MAX};
-use tequio_protocol::message::ServerMessage;
+use tequio_protocol::message::{Hello, ServerMessage, WorkerMessage};
 use tequio_worker::worker::Event;
 
 pub(crate) struct Connection {
@@ -30,6 +30,7 @@ impl Simulation {
         match message {
             ServerMessage::Lease(lease) => self.check_lease(worker, lease),
             ServerMessage::Task(task) => self.check_task(task),
+            ServerMessage::Welcome(welcome) => self.server().people.welcome(worker, welcome),
             _ => {}
         }
         let Some(&connection) = self.server().connections.get(&worker) else { return };
@@ -132,6 +133,12 @@ impl Simulation {
         let Some(worker) = connection.worker.filter(|_| connection.is_open_at_server) else {
             return;
         };
+        self.server().people.listen(worker);
+        if let Ok(WorkerMessage::Hello(Hello { resume: Some(session), .. })) =
+            WorkerMessage::read(text)
+        {
+            self.server().people.asks(worker, session);
+        }
         let Meaning { event, answer, .. } = interpret(text);
         if let Some(answer) = answer {
             self.send(worker, &answer);

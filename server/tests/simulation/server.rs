@@ -1,5 +1,6 @@
 //! The server: its reactor, whose effects are carried out here, its disk, and its crashes.
 
+use crate::people::People;
 use crate::world::{Happening, Simulation};
 use rand::RngExt;
 use std::collections::{BTreeSet, HashMap, HashSet};
@@ -31,7 +32,9 @@ pub(crate) struct Server {
     pub(crate) nodes: HashMap<WorkerId, usize>,
     /// Leases sent, as long as they are out.
     pub(crate) leases: BTreeSet<LeaseId>,
-    /// Claims of which an audit was asked for.
+    /// Whose sessions and claims are whose.
+    pub(crate) people: People,
+    /// Claims that were judged once.
     pub(crate) audited: HashSet<ClaimId>,
 }
 
@@ -58,6 +61,7 @@ impl Simulation {
             connections: HashMap::new(),
             nodes: HashMap::new(),
             leases: BTreeSet::new(),
+            people: People::default(),
             audited: HashSet::new(),
         });
         self.carry_out();

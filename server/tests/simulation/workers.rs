@@ -154,7 +154,7 @@ impl Simulation {
         if self.nodes[index].lives != life || self.nodes[index].is_gone {
             return;
         }
-        match self.chance(0.5) {
+        match self.chance(0.3) {
             true => self.vanish(index),
             false => self.break_line(index),
         }
@@ -258,8 +258,8 @@ impl Simulation {
                     false => right.to_owned(),
                 };
                 let said: Vec<Outcome> = outcomes.iter().enumerate().map(lie_or_not).collect();
-                if self.chance(0.3) {
-                    let pause = self.random.random_range(0.0..3.0);
+                if self.chance(0.5) {
+                    let pause = self.random.random_range(0.0..1.0);
                     self.after(pause, Happening::Flees { node: index, life });
                 }
                 said.iter().map(Outcome::as_ref).collect()

@@ -49,6 +49,8 @@ pub(crate) struct Simulation {
     /// What is made of what tabs say to have failed.
     pub(crate) failures: Failures,
     pub(crate) auditing: Auditing,
+    /// How long an audit takes at most, in seconds.
+    pub(crate) audit_s_max: f64,
     /// Tasks in a block, at most.
     pub(crate) block_max: u64,
     /// The verdict that the server was told last, while it acts on that.
@@ -127,6 +129,7 @@ impl Simulation {
         let jobs_left = random.random_range(1..=3);
         let failures = if random.random_bool(0.5) { Failures::Believed } else { Failures::Judged };
         let auditing = Auditing::draw(&mut random);
+        let audit_s_max = [0.05, 2.0, 120.0][random.random_range(0..3)];
         let block_max = [1, 4, 64, 64][random.random_range(0..4)];
         let mut simulation = Simulation {
             random,
@@ -145,6 +148,7 @@ impl Simulation {
             plain_left: 0,
             failures,
             auditing,
+            audit_s_max,
             block_max,
             verdict: None,
             impossible: BTreeSet::new(),
@@ -154,14 +158,14 @@ impl Simulation {
         simulation.rise();
         simulation.open(Kind::Steady);
         for _ in 0..simulation.random.random_range(0..=6) {
-            let kind = match simulation.random.random_range(0..14) {
+            let kind = match simulation.random.random_range(0..16) {
                 0..=4 => Kind::Honest,
                 5..=6 => Kind::Flaky,
-                7..=8 if auditing == Auditing::Fails => Kind::Honest,
+                7..=9 if auditing == Auditing::Fails => Kind::Honest,
                 7 => Kind::Liar,
-                8 => Kind::Sly,
-                9 => Kind::Inventor,
-                10..=12 => Kind::Plain,
+                8..=9 => Kind::Sly,
+                10 => Kind::Inventor,
+                11..=13 => Kind::Plain,
                 _ => Kind::Sloth,
             };
             simulation.open(kind);
