@@ -2,6 +2,7 @@
 
 use super::{Args, PARAMS_MAX, Param, Reader, args};
 use crate::grid::Grid;
+use crate::number::Number;
 use crate::outcome::Outcomes;
 use crate::values::Values;
 use std::ops::Range;
@@ -83,7 +84,13 @@ pub struct Computed {
     json: Vec<u8>,
     starts: Vec<u32>,
     errors: Vec<(u32, String)>,
+    /// Results that come next and are not written yet: to compute many and then to write them takes three
+    /// quarters of the time, since a processor looks ahead.
+    numbers: Vec<f64>,
 }
+
+/// Numbers that are written together.
+const NUMBERS_TOGETHER: usize = 256;
 
 impl Computed {
     /// No outcomes yet, of so many that are expected.
@@ -91,21 +98,44 @@ impl Computed {
         // As long as most numbers: 17 digits, a point and a comma.
         let mut json = Vec::with_capacity(2 + tasks * 19);
         json.push(b'[');
-        Computed { json, starts: Vec::with_capacity(tasks), errors: Vec::new() }
+        let numbers = Vec::with_capacity(tasks.min(NUMBERS_TOGETHER));
+        Computed { json, starts: Vec::with_capacity(tasks), errors: Vec::new(), numbers }
     }
 
-    /// The next task's result: any value that serialises as JSON. Floats are [`Number`](crate::number::Number)s, or those that are
-    /// not finite would be `null`.
+    /// The next task's result: any value that serialises as JSON. Floats in it are [`Number`]s, or those that
+    /// are not finite would be `null`.
     pub fn push(&mut self, result: &impl serde::Serialize) {
-        self.begin();
-        serde_json::to_writer(&mut self.json, result).expect("a result has string keys");
+        self.write_numbers();
+        self.write(result);
+    }
+
+    /// The next task's result, where that is a [`Number`].
+    pub fn push_number(&mut self, result: f64) {
+        if self.numbers.len() == NUMBERS_TOGETHER {
+            self.write_numbers();
+        }
+        self.numbers.push(result);
     }
 
     /// The next task has no result, and why: the same words wherever it is computed.
     pub fn push_error(&mut self, error: &str) {
+        self.write_numbers();
         self.begin();
         self.json.extend_from_slice(b"null");
         self.errors.push((self.starts.len() as u32 - 1, error.to_owned()));
+    }
+
+    #[inline(never)]
+    fn write_numbers(&mut self) {
+        for place in 0..self.numbers.len() {
+            self.write(&Number(self.numbers[place]));
+        }
+        self.numbers.clear();
+    }
+
+    fn write(&mut self, result: &impl serde::Serialize) {
+        self.begin();
+        serde_json::to_writer(&mut self.json, result).expect("a result has string keys");
     }
 
     fn begin(&mut self) {
@@ -117,8 +147,46 @@ impl Computed {
 
     /// All of them.
     pub fn into_outcomes(mut self) -> Outcomes {
+        self.write_numbers();
         self.json.push(b']');
         let json = String::from_utf8(self.json).expect("JSON is UTF-8");
         Outcomes::of_parts(Values::of_parts(json, self.starts), self.errors)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Outcome;
+
+    #[test]
+    fn outcomes_of_all_kinds_are_in_order() {
+        let tasks = 2 * NUMBERS_TOGETHER + 7;
+        for every in [1, 2, 3, tasks] {
+            let mut computed = Computed::with_capacity(tasks);
+            let mut expected = Outcomes::default();
+            for task in 0..tasks {
+                let number = task as f64 + 0.5;
+                match task % 3 {
+                    _ if task % every != 0 || every == 1 => {
+                        computed.push_number(number);
+                        expected.push(Outcome::Result(&number.to_string()));
+                    }
+                    0 => {
+                        computed.push(&("text", task));
+                        expected.push(Outcome::Result(&format!("[\"text\",{task}]")));
+                    }
+                    1 => {
+                        computed.push_error("none");
+                        expected.push(Outcome::Error("none"));
+                    }
+                    _ => {
+                        computed.push_number(f64::NAN);
+                        expected.push(Outcome::Result("\"NaN\""));
+                    }
+                }
+            }
+            assert_eq!(computed.into_outcomes(), expected, "{every}");
+        }
     }
 }
