@@ -64,7 +64,7 @@ fn is_canonical(params: &[Param], text: &str) -> bool {
 /// input. Returns `None` for any other text.
 fn scan(params: &[Param], text: &str) -> Option<String> {
     let mut scan = Scan::new(text);
-    let mut numbers = [const { Cow::Borrowed("") }; PARAMS_MAX];
+    let mut numbers = [("", ""); PARAMS_MAX];
     scan.skip_space();
     scan.take("{")?;
     loop {
@@ -74,7 +74,7 @@ fn scan(params: &[Param], text: &str) -> Option<String> {
         scan.take(":")?;
         scan.skip_space();
         match params.iter().position(|param| param.name == name) {
-            Some(place) if numbers[place].is_empty() => {
+            Some(place) if numbers[place].0.is_empty() => {
                 numbers[place] = kept(scan.number()?, params[place].kind)?;
             }
             Some(_) => return None,
@@ -86,27 +86,39 @@ fn scan(params: &[Param], text: &str) -> Option<String> {
         }
     }
     scan.take("}")?;
-    if !scan.rest().is_empty() || numbers[..params.len()].iter().any(|number| number.is_empty()) {
+    if !scan.rest().is_empty() || numbers[..params.len()].contains(&("", "")) {
         return None;
     }
-    Some(op::write_texts(params, numbers))
+    let mut input = String::with_capacity(text.len() + 2 * params.len());
+    for (param, (number, end)) in params.iter().zip(numbers) {
+        input.push_str(if input.is_empty() { "{\"" } else { ",\"" });
+        for part in [param.name, "\":", number, end] {
+            input.push_str(part);
+        }
+    }
+    input.push('}');
+    Some(input)
 }
 
 /// A text as the number of an input; `None` if it is not one that the parameter takes, or has to be written anew.
 pub(crate) fn number(text: &str, kind: Kind) -> Option<Cow<'_, str>> {
     let mut scan = Scan::new(text);
     let token = scan.number().filter(|_| scan.rest().is_empty())?;
-    kept(token, kind)
+    match kept(token, kind)? {
+        (text, "") => Some(Cow::Borrowed(text)),
+        (text, end) => Some(Cow::Owned([text, end].concat())),
+    }
 }
 
-/// A number as it is written, or with `.0` behind it.
-fn kept(token: Token<'_>, kind: Kind) -> Option<Cow<'_, str>> {
+/// A number as it is written, and what has to stand behind it: nothing, or `.0`.
+fn kept(token: Token<'_>, kind: Kind) -> Option<(&str, &'static str)> {
+    const POINT: &str = ".0";
     if is_ours(token, kind) {
-        return Some(Cow::Borrowed(token.text));
+        return Some((token.text, ""));
     }
-    let is_whole = kind == Kind::Float && !token.text.contains(['.', 'e', 'E']);
-    let pointed = [token.text, ".0"].concat();
-    (is_whole && pointed.len() <= NUMBER_CHARS_MAX).then_some(Cow::Owned(pointed))
+    let is_whole = kind == Kind::Float && !has(token, b".eE");
+    let is_short = token.text.len() + POINT.len() <= NUMBER_CHARS_MAX;
+    (is_whole && is_short).then_some((token.text, POINT))
 }
 
 /// Whether a number is one that the parameter takes, and is written as we might. Many languages tell integers
@@ -114,14 +126,18 @@ fn kept(token: Token<'_>, kind: Kind) -> Option<Cow<'_, str>> {
 fn is_ours(token: Token<'_>, kind: Kind) -> bool {
     match kind {
         Kind::Float if token.text.len() > NUMBER_CHARS_MAX => false,
-        Kind::Float if token.text.contains(['e', 'E']) => token.value().is_some(),
+        Kind::Float if has(token, b"eE") => token.value().is_some(),
         // So few digits are a finite number.
-        Kind::Float => token.text.contains('.'),
+        Kind::Float => has(token, b"."),
         Kind::Integer { min, max } => {
             let value = token.text.parse::<i64>();
             value.is_ok_and(|value| (min..=max).contains(&value)) && token.text != "-0"
         }
     }
+}
+
+fn has(token: Token<'_>, any_of: &[u8]) -> bool {
+    token.text.bytes().any(|byte| any_of.contains(&byte))
 }
 
 fn not_utf8(line: &[u8], at: usize) -> Fault {

@@ -25,12 +25,12 @@ impl<T> Outcome<T> {
     }
 }
 
-impl Outcome {
+impl<T: AsRef<str>> Outcome<T> {
     /// As one that is not copied.
     pub fn as_ref(&self) -> OutcomeRef<'_> {
         match self {
-            Outcome::Result(result) => Outcome::Result(result),
-            Outcome::Error(error) => Outcome::Error(error),
+            Outcome::Result(result) => Outcome::Result(result.as_ref()),
+            Outcome::Error(error) => Outcome::Error(error.as_ref()),
         }
     }
 }
@@ -198,10 +198,10 @@ fn find(errors: &Errors, place: u32) -> Result<usize, usize> {
     errors.binary_search_by_key(&place, |(place, _)| *place)
 }
 
-impl<'a> FromIterator<OutcomeRef<'a>> for Outcomes {
-    fn from_iter<I: IntoIterator<Item = OutcomeRef<'a>>>(outcomes: I) -> Outcomes {
+impl<T: AsRef<str>> FromIterator<Outcome<T>> for Outcomes {
+    fn from_iter<I: IntoIterator<Item = Outcome<T>>>(outcomes: I) -> Outcomes {
         let mut list = Outcomes::default();
-        outcomes.into_iter().for_each(|outcome| list.push(outcome));
+        outcomes.into_iter().for_each(|outcome| list.push(outcome.as_ref()));
         list
     }
 }

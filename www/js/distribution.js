@@ -21,23 +21,52 @@ const DIGITS_MAX = 15;
 /** Digits that tell a size. */
 const SIZE_DIGITS = 4;
 
-/** A number, or the name of one that JSON has none for.
- * @typedef {number | string} Value */
-/** @typedef {[index: number, value: Value]} Point */
+/** Names of numbers that JSON has none for. @type {unknown[]} */
+const NAMES = ["NaN", "Infinity", "-Infinity"];
+
+/** A task, and its result, which is any value. @typedef {[index: number, value: unknown]} Point */
 
 /** How values become places on an axis, and back. A double's whole range does not fit on a linear
  * axis of doubles, whose length would be infinite: there they are counted in units.
  * @typedef {{ isLog: boolean, unit: number, placeOf: (value: number) => number,
  *   valueAt: (place: number) => number }} Layout */
 
-/** @param {Point[]} points */
-export function finiteOf(points) {
-  return points.flatMap(([, value]) => (typeof value === "number" ? [value] : []));
+/** The number that a result is; null where it is none. @param {unknown} value */
+export function numberOf(value) {
+  return typeof value === "number" || NAMES.includes(value) ? Number(value) : null;
 }
 
-/** How many points have this value, by its name. @param {Point[]} points @param {string[]} names */
-export function countOf(points, ...names) {
-  return points.filter(([, value]) => names.includes(String(value))).length;
+/** The same of numbers that have a place in a picture. @param {unknown} value */
+export function finite(value) {
+  const number = numberOf(value);
+  return Number.isFinite(number) ? number : null;
+}
+
+/** @param {Point[]} points */
+export function finiteOf(points) {
+  return points.flatMap(([, value]) => finite(value) ?? []);
+}
+
+/** How many of the results are such. @param {Point[]} points
+ * @param {(number: number | null) => boolean} isSuch */
+export function countOf(points, isSuch) {
+  return points.filter(([, value]) => isSuch(numberOf(value))).length;
+}
+
+/** A result for reading: a number, or the name of one, as such; else JSON. @param {unknown} value */
+export function textOf(value) {
+  return numberOf(value) === null ? JSON.stringify(value) : String(value);
+}
+
+/** An axis as people write it: a value, a list, or a range with its end. @param {any} axis As JSON has it. */
+export function axisText(axis) {
+  const { from, step, count } = Object(axis);
+  if (count === undefined) {
+    return String(axis);
+  }
+  // As many digits as tell doubles apart that somebody has typed.
+  const last = Number((from + (count - 1) * step).toPrecision(DIGITS_MAX));
+  return `${from}..=${last}${step === 1 ? "" : `:${step}`}`;
 }
 
 /** Whether a logarithmic axis can show them, and shows more. @param {number[]} values All finite. */

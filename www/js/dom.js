@@ -1,6 +1,9 @@
 // @ts-check
 // How text comes onto the screen. Text from elsewhere becomes text nodes and nothing else.
 
+/** What is shown of a result, in characters: all of it is in the job's results. */
+const TEXT_CHARS_MAX = 200;
+
 /** @param {string} id */
 export function element(id) {
   const found = document.getElementById(id);
@@ -49,6 +52,13 @@ export function onResize(box, act) {
     addEventListener("resize", act);
     requestAnimationFrame(act);
   }
+}
+
+/** The beginning of a text, where it is too long to be shown. @param {string} text
+ * @param {number} [max] In characters. */
+export function cut(text, max = TEXT_CHARS_MAX) {
+  // Not in the middle of one that takes two.
+  return text.length > max ? `${text.slice(0, max).replace(/[\ud800-\udbff]$/, "")}…` : text;
 }
 
 /** Setting the same text again would be announced again, and cost a layout.

@@ -66,7 +66,7 @@ export function show(live) {
     // It may be another one than before, and what the one before said is of no use.
     void operator.refresh();
     trouble = null;
-    newJob.forgive();
+    newJob.refresh();
   }
   wasLive = isLive;
   const { jobs } = live.state;

@@ -100,7 +100,7 @@ slot: number,
 /**
  * What is computed.
  */
-op: Op, 
+op: OpId, 
 /**
  * The job.
  */
@@ -158,7 +158,7 @@ text: string,
  */
 can_retry: boolean, };
 
-export type Op = "repeat_multiply";
+export type OpId = string;
 
 export type ServerView = { 
 /**
@@ -174,33 +174,53 @@ needs_token: boolean,
  */
 join: string | null, };
 
+export type OpView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * What it takes, in order.
+ */
+params: Array<ParamView>, };
+
+export type ParamView = { 
+/**
+ * Its name.
+ */
+name: string, 
+/**
+ * `float`, or `integer`.
+ */
+kind: ParamKind, 
+/**
+ * The least value of an integer.
+ */
+min?: number, 
+/**
+ * The greatest one.
+ */
+max?: number, 
+/**
+ * A value that it may have.
+ */
+example: number, };
+
+export type ParamKind = "float" | "integer";
+
 export type GridView = { 
 /**
  * Tasks that it would have; none where anything is wrong.
  */
 total: number | null, 
 /**
- * What is wrong.
+ * What is wrong: with each axis by its name, and with `grid`, which right ones make together.
  */
-errors: GridErrors, 
+errors: Partial<Record<string, ErrorDetail>>, 
 /**
- * What each axis has, of those that are right.
+ * What each axis has, of those that are right, whatever the others are.
  */
-axes: GridAxes, };
-
-export type GridAxes = { 
-/**
- * The initial values.
- */
-initial?: AxisView, 
-/**
- * The factors.
- */
-factor?: AxisView, 
-/**
- * How many times each.
- */
-times?: AxisView, };
+axes: Partial<Record<string, AxisView>>, };
 
 export type AxisView = { 
 /**
@@ -211,24 +231,6 @@ count: number,
  * The last one.
  */
 last: number, };
-
-export type GridErrors = { 
-/**
- * With `initial`.
- */
-initial?: ErrorDetail, 
-/**
- * With `factor`.
- */
-factor?: ErrorDetail, 
-/**
- * With `times`.
- */
-times?: ErrorDetail, 
-/**
- * With all of them together.
- */
-grid?: ErrorDetail, };
 
 export type WorkerView = { 
 /**
@@ -353,7 +355,16 @@ name: string,
 /**
  * What is computed.
  */
-op: Op, 
+op: OpId, 
+/**
+ * Its axes, in their order, where one job is asked for: lists of jobs would be long. None of a job of
+ * inputs.
+ */
+axes?: Record<string, unknown>, 
+/**
+ * Tasks in a block.
+ */
+block: number, 
 /**
  * Where it is.
  */
@@ -418,7 +429,7 @@ wanted: number,
 /**
  * Index and result of those that have one, in the order of the indices.
  */
-points: Array<[number, number | string]>, 
+points: Array<[number, unknown]>, 
 /**
  * How many of the places ended with an error.
  */

@@ -2,7 +2,7 @@
 // The two pictures of a job's results: each by its task, and how many there are of each size.
 
 import uPlot from "../vendor/uPlot.esm.js";
-import { around, markOf, multiples } from "./distribution.js";
+import { around, finite, markOf, multiples, numberOf } from "./distribution.js";
 import { needCanvas, onResize } from "./dom.js";
 import { colour } from "./palette.js";
 import { strings } from "./strings.js";
@@ -136,7 +136,10 @@ export class Scatter extends Plot {
   /** @param {Picture} picture */
   draw({ points, total, isWhole, layout, colour: name }) {
     const shown = isWhole ? withGaps(points) : points;
-    const places = shown.map(([, value]) => (typeof value === "number" ? layout.placeOf(value) : null));
+    const places = shown.map(([, value]) => {
+      const number = finite(value);
+      return number === null ? null : layout.placeOf(number);
+    });
     const isMany = shown.length >= MANY_MIN;
     /** @type {uPlot.Series} */
     const dots = {
@@ -243,9 +246,10 @@ function drawInfinite(plot, points) {
   ctx.fillStyle = colour("--lost");
   const size = ARROW_PX * devicePixelRatio;
   for (const [index, value] of points) {
-    if (value === "Infinity" || value === "-Infinity") {
+    const number = numberOf(value) ?? 0;
+    if (Math.abs(number) === Infinity) {
       const x = plot.valToPos(index, "x", true);
-      const [tip, end] = value === "Infinity" ? [bbox.top, size] : [bbox.top + bbox.height, -size];
+      const [tip, end] = number > 0 ? [bbox.top, size] : [bbox.top + bbox.height, -size];
       ctx.beginPath();
       ctx.moveTo(x, tip);
       ctx.lineTo(x - size / 2, tip + end);

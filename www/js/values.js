@@ -1,11 +1,12 @@
 // @ts-check
 // The panel of results: those of the chosen job, as a picture, in words and as a table.
 
-import { countOf, digitsOf, finiteOf, histogram, isForLog, layOut, sizes } from "./distribution.js";
-import { element, setText } from "./dom.js";
+import { ask, saidBy } from "./answer.js";
+import { axisText, countOf, digitsOf, finiteOf, histogram, isForLog, layOut, sizes, textOf } from "./distribution.js";
+import { cut, element, setText } from "./dom.js";
 import { whileVisible } from "./lifecycle.js";
 import { jobColour } from "./palette.js";
-import { Sampler } from "./sample.js";
+import { Sampler, askSample } from "./sample.js";
 import { strings } from "./strings.js";
 import { Bars, Scatter } from "./values-plot.js";
 
@@ -18,6 +19,8 @@ import { Bars, Scatter } from "./values-plot.js";
 const LOOK_MS = 500;
 /** Points that the table has: what is read; all of them are in the job's results. */
 const ROWS_MAX = 100;
+/** What is shown of an axis: a list may have a thousand values. */
+const AXIS_CHARS_MAX = 80;
 
 /** @type {Work} */
 let work;
@@ -39,7 +42,23 @@ let scatter;
 /** @type {Bars} */
 let bars;
 
-const sampler = new Sampler(() => draw());
+/** The job as it is told of by itself: with its axes, which never change.
+ * @type {JobView | null} */
+let detail = null;
+/** Whether what is shown is read in the table, since nothing can be drawn. */
+let isRead = false;
+
+const sampler = new Sampler(() => draw(), async (id, signal) => {
+  const known = detail?.id === id ? detail : askJob(id, signal);
+  const [told, sample] = await Promise.all([known, askSample(id, signal)]);
+  detail = told;
+  return sample;
+});
+
+/** @param {number} id @param {AbortSignal} signal @returns {Promise<JobView>} */
+async function askJob(id, signal) {
+  return saidBy(await ask(`api/jobs/${id}`, { signal }));
+}
 
 /** @param {Work} all */
 export function setUp(all) {
@@ -66,6 +85,7 @@ export function show(live) {
     // Where the stream begins anew the server may be another one, of which no job is the same.
     jobsBegun = live.state.jobs;
     sampler.forget();
+    detail = null;
   }
   job = next;
   isLive = live.link === "live";
@@ -94,6 +114,7 @@ function draw() {
   element("values-job").hidden = job === null;
   setText("values-name", job ? strings.job(job.id, job.name) : "");
   element("values-mark").style.background = job ? jobColour(job.id) : "";
+  setText("values-about", job ? aboutOf(job) : "");
   setText("values-said", job && sample ? said(job, sample) : "");
   setText("values-error", sampler.failure === null ? "" : words.failed(sampler.failure));
   setText("values-sizes", finite.length > 0 ? words.sizes(...texts(finite)) : "");
@@ -101,8 +122,23 @@ function draw() {
   element("values-empty").hidden = finite.length > 0;
   element("values-charts").hidden = finite.length === 0;
   element("values-data").hidden = !sample?.points.length;
+  const isText = finite.length === 0 && countOf(sample?.points ?? [], isNone) > 0;
+  if (isText !== isRead) {
+    isRead = isText;
+    /** @type {HTMLDetailsElement} */ (element("values-data")).open = isText;
+  }
   drawPictures(sample, finite);
 }
+
+/** What is computed, and of what. @param {JobView} job */
+function aboutOf({ id, op, block }) {
+  const axes = Object.entries((detail?.id === id && detail.axes) || {});
+  const parts = axes.map(([name, axis]) => `${name} = ${cut(axisText(axis), AXIS_CHARS_MAX)}`);
+  return [op, ...parts, block === 1 ? "" : strings.values.block(block)].filter(Boolean).join(" · ");
+}
+
+/** @param {number | null} number */
+const isNone = (number) => number === null;
 
 /** The smallest, the middle and the largest. @param {number[]} values @returns {[string, string, string]} */
 function texts(values) {
@@ -120,7 +156,7 @@ function whyNothing(sample, finite) {
   if (!sample) {
     return sampler.failure === null ? words.asking : "";
   }
-  return sample.points.length > 0 && finite === 0 ? words.noneFinite : words.noneYet;
+  return sample.points.length + sample.errors > 0 && finite === 0 ? words.noneFinite : words.noneYet;
 }
 
 /** What the picture is of. @param {JobView} job @param {Sample} sample */
@@ -134,10 +170,12 @@ function said(job, { points, total, wanted, errors }) {
   } else if (count > 0) {
     parts.push(count + errors < total ? words.soFar(count, total) : words.all(count));
   }
-  const infinite = countOf(points, "Infinity", "-Infinity");
-  const notNumbers = countOf(points, "NaN");
+  const infinite = countOf(points, (number) => Math.abs(number ?? 0) === Infinity);
+  const notNumbers = countOf(points, Number.isNaN);
   parts.push(infinite > 0 ? words.infinite(infinite) : "");
   parts.push(notNumbers > 0 ? words.notNumbers(notNumbers) : "");
+  const texts = countOf(points, isNone);
+  parts.push(texts > 0 ? words.texts(texts) : "");
   parts.push(job.failed > 0 ? words.failedTasks(job.failed) : "");
   return parts.filter(Boolean).join(" · ");
 }
@@ -187,7 +225,7 @@ function drawTable() {
   const points = (isOpen && sampler.sample?.points) || [];
   const shown = points.slice(0, ROWS_MAX);
   element("values-rows").replaceChildren(
-    ...shown.map(([index, value]) => row(strings.values.grouped(index), String(value))),
+    ...shown.map(([index, value]) => row(strings.values.grouped(index), cut(textOf(value)))),
   );
   const isMore = points.length > ROWS_MAX;
   setText("values-more", isMore ? strings.values.more(ROWS_MAX, points.length) : "");

@@ -1,12 +1,13 @@
 // @ts-check
 // What is on the screen below the tab's own panel: the last results and the log.
 
-import { element } from "./dom.js";
+import { cut, element } from "./dom.js";
 import { strings } from "./strings.js";
 
 /** Results that the table keeps, and lines that the log keeps: a tab may be open for weeks. */
 const RESULTS_MAX = 20;
 const LOG_LINES_MAX = 200;
+const LINE_CHARS_MAX = 1000;
 
 /** @typedef {{ task: string, result: string, text: string, duration_ms: number }} Result */
 
@@ -64,9 +65,9 @@ function resultRow(result) {
   const row = document.createElement("tr");
   for (const text of [
     result.task,
-    result.result,
+    cut(result.result),
     strings.duration(result.duration_ms),
-    result.text,
+    cut(result.text),
   ]) {
     row.append(Object.assign(document.createElement("td"), { textContent: text }));
   }
@@ -79,6 +80,6 @@ function logLine({ at, text }) {
   time.dateTime = at.toISOString();
   time.textContent = strings.time(at);
   const line = document.createElement("li");
-  line.append(time, Object.assign(document.createElement("span"), { textContent: text }));
+  line.append(time, Object.assign(document.createElement("span"), { textContent: cut(text, LINE_CHARS_MAX) }));
   return line;
 }

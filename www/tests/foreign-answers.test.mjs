@@ -113,7 +113,7 @@ test("an answer that is not the server's is named as what it is", async (t) => {
   isMeant = ({ url }) => url?.startsWith("/api/grid") ?? false;
   status = 502;
   await page.locator("#new-job-open").click();
-  await page.locator("#new-times").fill("0..7");
+  await page.locator("#axis-times").fill("0..7");
   await page.locator("#new-job-submit").click();
   await page.locator("#new-job-trouble").getByText(en.foreign.away(502)).waitFor();
   isMeant = ({ method, url }) => method === "POST" && url === "/api/jobs";

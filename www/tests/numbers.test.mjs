@@ -116,7 +116,7 @@ function isPower(text) {
 /** What is told as it came: what a task was given, and what came of it; and what is an address, or
  * typed by a person. */
 const DATA =
-  "#results td:not(:nth-child(3)), #log span, #log time, #values-rows td:last-child, #values .tip, #server, code, #join a, #join-url, #echo, #chat, " +
+  "#results td:not(:nth-child(3)), #log span, #log time, #values-rows td:last-child, #values-about, #values .tip, #server, code, #join a, #join-url, #echo, #chat, " +
   "time, .details, [data-column=program], [data-column=id], [data-column=system], script, style, template, #new-job input";
 
 /** All that is said on the page: texts, names and pictures. @param {Page} page */
@@ -164,7 +164,7 @@ test("every number on the page is written in the one way", async (t) => {
   await until("much is computed", async () => numberIn(await page.locator("#result-count").textContent()) > 10_000);
   await page.locator('.job[data-job="1"] .job-choose').click();
   await page.locator("#new-job-open").click();
-  await page.locator("#new-times").fill("0..=2000000");
+  await page.locator("#axis-times").fill("0..=2000000");
   await page.locator("#new-job-total").getByText("10,000,005").waitFor();
   await page.locator('#values[data-points="1000"]').waitFor();
   await page.evaluate(() => document.querySelectorAll("details").forEach((each) => (each.open = true)));

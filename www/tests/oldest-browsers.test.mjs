@@ -79,7 +79,7 @@ test("a browser as old as the oldest that are supported computes, draws, and has
   assert.equal(await page.locator("[data-broken]").count(), 0);
 
   await page.locator("#new-job-open").click();
-  await page.locator("#new-times").fill("0..10");
+  await page.locator("#axis-times").fill("0..10");
   await page.locator("#new-job-total").getByText("50").waitFor();
   await page.locator("#new-job-submit").click();
   await page.locator('#jobs [data-job="2"][data-state="done"]').waitFor();

@@ -103,7 +103,7 @@ test("in a proxy's folder the page asks for nothing outside of it, and all of it
     await page.locator("#operator-token").fill("s3cret");
     await page.locator("#operator-give").click();
     await page.locator("#new-job-open").click();
-    await page.locator("#new-times").fill("0..50");
+    await page.locator("#axis-times").fill("0..50");
     await page.locator("#new-job-submit").click();
     const job = page.locator('#jobs .job[data-state="done"]').first();
     await job.locator(".job-jsonl").waitFor();

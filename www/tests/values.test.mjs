@@ -7,6 +7,7 @@ import { test } from "node:test";
 import {
   BINS,
   around,
+  axisText,
   countOf,
   digitsOf,
   finiteOf,
@@ -17,7 +18,9 @@ import {
   multiples,
   sizeText,
   sizes,
+  textOf,
 } from "../js/distribution.js";
+import { cut } from "../js/dom.js";
 import { ANSWER_MS_MAX, ASK_AGAIN_MS, ASK_INTERVAL_MS, Sampler } from "../js/sample.js";
 import { BUSY_MS_MAX, measureMainThread } from "./main-thread.mjs";
 import { Browser, ENDLESS, Server, shows, until } from "./support.mjs";
@@ -229,10 +232,51 @@ test("a logarithmic axis is for what is positive and of very different sizes", (
 test("what is no finite number is counted, not drawn", () => {
   /** @type {Point[]} */
   const points = [[0, 1], [1, "Infinity"], [2, "NaN"], [3, "-Infinity"], [4, -0.5]];
+  // What is no number at all, also what JavaScript would take for one.
+  const others = [null, true, "", "1", "nan", [], ["NaN"], [1], { valueOf: 1 }, "<b>"];
+  points.push(...others.map((value, at) => /** @type {Point} */ ([5 + at, value])));
   assert.deepEqual(finiteOf(points), [1, -0.5]);
-  assert.equal(countOf(points, "Infinity", "-Infinity"), 2);
-  assert.equal(countOf(points, "NaN"), 1);
+  assert.deepEqual(finiteOf([[0, JSON.parse("1e999")]]), [], "beyond what doubles hold");
+  assert.equal(countOf(points, (number) => Math.abs(number ?? 0) === Infinity), 2);
+  assert.equal(countOf(points, Number.isNaN), 1);
+  assert.equal(countOf(points, (number) => number === null), others.length);
   assert.deepEqual(sizes([3, 1, 2, 9]), [1, 2, 9]);
+});
+
+test("a result is read as a number, or as what it is", () => {
+  for (const [value, text] of /** @type {[unknown, string][]} */ ([
+    [0.1, "0.1"],
+    ["NaN", "NaN"],
+    ["-Infinity", "-Infinity"],
+    ["1", '"1"'],
+    ["a\n\u202e", '"a\\n\u202e"'],
+    [null, "null"],
+    [[1, "x"], '[1,"x"]'],
+    [{ a: { b: [] } }, '{"a":{"b":[]}}'],
+  ])) {
+    assert.equal(textOf(value), text);
+  }
+});
+
+test("an axis is written as people write it", () => {
+  for (const [axis, text] of /** @type {[unknown, string][]} */ ([
+    [3, "3"],
+    [-0.5, "-0.5"],
+    [[1, 2, 5], "1,2,5"],
+    [{ from: 0, step: 1, count: 100 }, "0..=99"],
+    [{ from: 0, step: 0.25, count: 5 }, "0..=1:0.25"],
+    [{ from: 0.99999, step: 0.000005, count: 5 }, "0.99999..=1.00001:0.000005"],
+    [{ from: 0, step: 1, count: 9_007_199_254_740_991 }, "0..=9007199254740990"],
+  ])) {
+    assert.equal(axisText(axis), text);
+  }
+});
+
+test("a text that is too long is cut, and no character of it in two", () => {
+  assert.equal(cut("abc", 3), "abc");
+  assert.equal(cut("abcd", 3), "abc…");
+  assert.equal(cut("ab😀d", 3), "ab…");
+  assert.equal(cut("a😀cd", 3), "a😀…");
 });
 
 test("numbers are written with as many digits as tell them apart", () => {

@@ -72,7 +72,9 @@ impl Op for RepeatMultiply {
     /// By value: `1.50` is `1.5`. Another program may be off by [`TOLERANCE`], and where ours is not finite
     /// may say `null`, which is what `JSON.stringify` makes of such numbers.
     fn agrees(&self, ours: OutcomeRef<'_>, claimed: OutcomeRef<'_>, how: Exactness) -> bool {
-        let (Outcome::Result(ours), Outcome::Result(claimed)) = (ours, claimed) else { return false };
+        let (Outcome::Result(ours), Outcome::Result(claimed)) = (ours, claimed) else {
+            return false;
+        };
         if ours == claimed {
             return true;
         }
@@ -167,9 +169,8 @@ mod tests {
 
     #[test]
     fn whoever_computes_with_other_powers_is_near_enough_and_no_worker_of_ours() {
-        let agrees = |ours, claimed, how| {
-            OP.agrees(Outcome::Result(ours), Outcome::Result(claimed), how)
-        };
+        let agrees =
+            |ours, claimed, how| OP.agrees(Outcome::Result(ours), Outcome::Result(claimed), how);
         for (ours, claimed, exact, close) in [
             ("1.5", "1.5", true, true),
             ("1.5", "1.50", true, true),

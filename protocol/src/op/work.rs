@@ -84,13 +84,12 @@ pub struct Computed {
     json: Vec<u8>,
     starts: Vec<u32>,
     errors: Vec<(u32, String)>,
-    /// Results that come next and are not written yet: to compute many and then to write them takes three
-    /// quarters of the time, since a processor looks ahead.
+    /// The newest results, which are not written yet.
     numbers: Vec<f64>,
 }
 
 /// Numbers that are written together.
-const NUMBERS_TOGETHER: usize = 256;
+const NUMBERS: usize = 1024;
 
 impl Computed {
     /// No outcomes yet, of so many that are expected.
@@ -98,47 +97,56 @@ impl Computed {
         // As long as most numbers: 17 digits, a point and a comma.
         let mut json = Vec::with_capacity(2 + tasks * 19);
         json.push(b'[');
-        let numbers = Vec::with_capacity(tasks.min(NUMBERS_TOGETHER));
-        Computed { json, starts: Vec::with_capacity(tasks), errors: Vec::new(), numbers }
+        Computed {
+            json,
+            starts: Vec::with_capacity(tasks),
+            errors: Vec::new(),
+            numbers: Vec::new(),
+        }
     }
 
-    /// The next task's result: any value that serialises as JSON. Floats in it are [`Number`]s, or those that
-    /// are not finite would be `null`.
+    /// The next task's result: any value that serialises as JSON. Floats are [`Number`]s, or those that are
+    /// not finite would be `null`.
     pub fn push(&mut self, result: &impl serde::Serialize) {
-        self.write_numbers();
-        self.write(result);
+        self.begin();
+        serde_json::to_writer(&mut self.json, result).expect("a result has string keys");
     }
 
-    /// The next task's result, where that is a [`Number`].
-    pub fn push_number(&mut self, result: f64) {
-        if self.numbers.len() == NUMBERS_TOGETHER {
+    /// The next task's result, a number. It is written together with its neighbours, in a loop that does
+    /// nothing else: a quarter faster in a browser than each where it is computed.
+    pub fn push_number(&mut self, number: f64) {
+        if self.numbers.len() == NUMBERS {
             self.write_numbers();
         }
-        self.numbers.push(result);
+        self.numbers.push(number);
     }
 
     /// The next task has no result, and why: the same words wherever it is computed.
     pub fn push_error(&mut self, error: &str) {
-        self.write_numbers();
         self.begin();
         self.json.extend_from_slice(b"null");
         self.errors.push((self.starts.len() as u32 - 1, error.to_owned()));
     }
 
+    fn begin(&mut self) {
+        if !self.numbers.is_empty() {
+            self.write_numbers();
+        }
+        self.begin_written();
+    }
+
     #[inline(never)]
     fn write_numbers(&mut self) {
-        for place in 0..self.numbers.len() {
-            self.write(&Number(self.numbers[place]));
+        let mut numbers = std::mem::take(&mut self.numbers);
+        for number in numbers.drain(..) {
+            self.begin_written();
+            let written = serde_json::to_writer(&mut self.json, &Number(number));
+            written.expect("a number serialises");
         }
-        self.numbers.clear();
+        self.numbers = numbers;
     }
 
-    fn write(&mut self, result: &impl serde::Serialize) {
-        self.begin();
-        serde_json::to_writer(&mut self.json, result).expect("a result has string keys");
-    }
-
-    fn begin(&mut self) {
+    fn begin_written(&mut self) {
         if !self.starts.is_empty() {
             self.json.push(b',');
         }
@@ -160,33 +168,19 @@ mod tests {
     use crate::outcome::Outcome;
 
     #[test]
-    fn outcomes_of_all_kinds_are_in_order() {
-        let tasks = 2 * NUMBERS_TOGETHER + 7;
-        for every in [1, 2, 3, tasks] {
-            let mut computed = Computed::with_capacity(tasks);
-            let mut expected = Outcomes::default();
-            for task in 0..tasks {
-                let number = task as f64 + 0.5;
-                match task % 3 {
-                    _ if task % every != 0 || every == 1 => {
-                        computed.push_number(number);
-                        expected.push(Outcome::Result(&number.to_string()));
-                    }
-                    0 => {
-                        computed.push(&("text", task));
-                        expected.push(Outcome::Result(&format!("[\"text\",{task}]")));
-                    }
-                    1 => {
-                        computed.push_error("none");
-                        expected.push(Outcome::Error("none"));
-                    }
-                    _ => {
-                        computed.push_number(f64::NAN);
-                        expected.push(Outcome::Result("\"NaN\""));
-                    }
-                }
+    fn outcomes_keep_their_order_however_they_are_written() {
+        let mut computed = Computed::with_capacity(0);
+        let mut expected = Outcomes::default();
+        for index in 0..3 * NUMBERS {
+            if index % 1500 == 7 {
+                computed.push(&[index]);
+                computed.push_error("no");
+                expected.push(Outcome::Result(&format!("[{index}]")));
+                expected.push(Outcome::Error("no"));
             }
-            assert_eq!(computed.into_outcomes(), expected, "{every}");
+            computed.push_number(index as f64);
+            expected.push(Outcome::Result(&format!("{index}.0")));
         }
+        assert_eq!(computed.into_outcomes(), expected);
     }
 }

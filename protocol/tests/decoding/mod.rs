@@ -67,17 +67,24 @@ pub(crate) fn inputs(bytes: &[u8]) -> bool {
 
 fn inputs_of(op: &dyn Op, bytes: &[u8]) -> bool {
     let (inputs, read) = read_inputs(op, [bytes]);
-    assert_eq!(read_inputs(op, bytes.chunks(61)), (inputs.clone(), read.clone()), "in pieces");
-    if let Err(refused) = &read {
-        assert!(!refused.message("COMMAND").is_empty());
+    let mut values = op::Reader::new(op.params());
+    assert!(inputs.iter().all(|input| values.read(input).is_ok()), "its op takes it: {inputs:?}");
+    if !inputs.is_empty() {
+        let lines = inputs.iter().collect::<Vec<_>>().join("\n");
+        let (again, read) = read_inputs(op, [lines.as_bytes()]);
+        assert!(read.is_ok() && again == inputs, "what was read is read as it is: {lines}");
     }
-    if inputs.is_empty() {
-        return false;
+    match read {
+        Ok(()) => {
+            let in_pieces = read_inputs(op, bytes.chunks(7));
+            assert_eq!(in_pieces, (inputs.clone(), Ok(())), "in pieces it is the same");
+            !inputs.is_empty()
+        }
+        Err(refused) => {
+            assert!(!refused.message("COMMAND").is_empty());
+            false
+        }
     }
-    let lines = inputs.iter().collect::<Vec<_>>().join("\n");
-    let again = read_inputs(op, [lines.as_bytes()]);
-    assert_eq!(again, (inputs, Ok(())), "what was read is read as it is");
-    read.is_ok()
 }
 
 fn read_inputs<'a>(
@@ -87,11 +94,7 @@ fn read_inputs<'a>(
     let mut reader = Reader::new(op.params(), Start { index: 0, line: 1 }, Invalid::Refuse);
     let pushed = pieces.into_iter().try_for_each(|piece| reader.push(piece));
     let read = pushed.and_then(|()| reader.end());
-    let inputs = reader.take().inputs;
-    let mut values = op::Reader::new(op.params());
-    assert!(inputs.iter().all(|input| values.read(input).is_ok()), "its op takes it: {inputs:?}");
-    drop(values);
-    (inputs, read)
+    (reader.take().inputs, read)
 }
 
 /// A job of a grid.

@@ -1,6 +1,7 @@
 //! Why a store could not do what it was asked.
 
 use std::fmt;
+use std::ops::Range;
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::text::quote;
@@ -68,6 +69,8 @@ pub enum StoreError {
         name: String,
         /// Which part, and what is wrong with it.
         what: String,
+        /// Where it is one row of outcomes: of which tasks. These can be computed again.
+        outcomes: Option<Range<u64>>,
     },
     /// The file cannot be read as a whole: which it is, what is wrong with it, and what to do.
     #[error("{0}")]

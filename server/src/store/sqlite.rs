@@ -8,18 +8,25 @@
 //! Whoever opens the file with the `sqlite3` shell finds one row a recorded interval:
 //!
 //! ```sql
-//! SELECT first + each.key AS task, each.value AS outcome
+//! SELECT first + each.key AS task, each.value AS result, json_extract(errors, '$.' || each.key) AS error
 //! FROM outcome, json_each(outcome.outcomes) AS each WHERE job = 1 ORDER BY task;
 //! ```
+//!
+//! Each row of inputs, lines and outcomes has a checksum, which is looked at whenever the row is read: a bit that
+//! was turned in the file is an error that names the row, and never another result.
 
+mod checksum;
 mod damage;
 mod inputs;
 mod jobs;
 mod load;
 mod open;
+mod outcome_row;
 mod outcomes;
 mod pool;
+mod repair;
 mod rows;
+mod take_over;
 mod transaction;
 
 pub(super) use transaction::io;
@@ -27,14 +34,14 @@ pub(super) use transaction::io;
 use super::exclusion::{Exclusion, FILE_NAME, LOCK_NAME};
 use super::identity::Identity;
 use super::{
-    Around, Condition, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError,
-    Tally, check_append, runs_within,
+    Around, Condition, Damage, Fresh, Loaded, NewJob, Recording, Repaired, Run, Sample, Sampling,
+    Store, StoreError, Tally, check_append, runs_within,
 };
 use inputs::{insert_inputs, insert_lines, select_all_inputs, select_inputs_end, select_lines};
 use jobs::{
-    APPENDED, delete_any_draft, delete_draft, delete_part, hide_any, hide_job, insert_draft,
-    select_published, select_standing, update_closed, update_published, update_state, update_total,
-    upsert_appended,
+    delete_any_draft, delete_draft, delete_part, hide_any, hide_job, insert_draft,
+    select_is_to_go_on, select_published, select_standing, update_closed, update_published,
+    update_state, update_total, upsert_appended,
 };
 use open::{beside, create_folder, limit_pages, open_reader, open_writer};
 use outcomes::{
@@ -42,6 +49,7 @@ use outcomes::{
     select_single_outcomes, select_tally,
 };
 use pool::Pool;
+use repair::{examine_inputs, examine_outcomes};
 use rows::{ROW, find};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction};
@@ -52,7 +60,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::limits::STORE_READERS;
+use tequio_protocol::limits::{DAMAGE_SEEN_MAX, STORE_READERS};
 use tequio_protocol::reader::LineRun;
 use tequio_protocol::values::Values;
 use transaction::{Failure, commit, lock};
@@ -77,6 +85,8 @@ pub struct SqliteStore {
     /// Jobs that were set aside when the store was loaded, or since: nothing is added to them, and they may be
     /// removed whatever their state is.
     aside: Mutex<BTreeSet<JobId>>,
+    /// What readers have found damaged, for [`Store::take_damage`].
+    seen: Mutex<Vec<(JobId, Range<u64>)>>,
     _exclusion: Exclusion,
 }
 
@@ -124,6 +134,7 @@ impl SqliteStore {
             own,
             log,
             aside: Mutex::default(),
+            seen: Mutex::default(),
             _exclusion: exclusion,
         })
     }
@@ -204,7 +215,26 @@ impl SqliteStore {
         reader: &Connection,
         query: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        query(reader).map_err(|failure| damage::with_name(reader, failure).explain(&self.path))
+        query(reader).map_err(|failure| {
+            let error = damage::with_name(reader, failure).explain(&self.path);
+            if let StoreError::Damaged { job, outcomes: Some(tasks), .. } = &error {
+                self.note_damage(*job, tasks);
+            }
+            error
+        })
+    }
+
+    fn note_damage(&self, job: JobId, tasks: &Range<u64>) {
+        let mut seen = self.seen();
+        let is_known = seen.iter().any(|known| *known == (job, tasks.clone()));
+        // What has no room is seen again.
+        if !is_known && seen.len() < DAMAGE_SEEN_MAX {
+            seen.push((job, tasks.clone()));
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Vec<(JobId, Range<u64>)>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -302,7 +332,6 @@ impl Store for SqliteStore {
     fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
         self.write(|tx| {
             select_published(tx, job)?;
-            tx.execute_batch(APPENDED)?;
             upsert_appended(tx, job, at_ms)
         })
     }
@@ -367,8 +396,9 @@ impl Store for SqliteStore {
         tasks_max: u64,
     ) -> Result<Vec<Run>, StoreError> {
         self.read(|connection| {
-            select_published(connection, job)?;
-            let outcomes = select_outcomes(connection, job, &range, tasks_max);
+            let tx = connection.unchecked_transaction()?;
+            select_published(&tx, job)?;
+            let outcomes = select_outcomes(&tx, job, &range, tasks_max);
             damage::of_job(job, &outcomes_of(&range), outcomes)
         })
     }
@@ -379,7 +409,8 @@ impl Store for SqliteStore {
         // Each interval is a query of its own, so that others who read come in between.
         while let Some(index) = sampling.next() {
             let around = self.read(|connection| {
-                let around = select_around(connection, job, index);
+                let tx = connection.unchecked_transaction()?;
+                let around = select_around(&tx, job, index);
                 damage::of_job(job, &outcomes_of(&(index..index.saturating_add(1))), around)
             });
             match around? {
@@ -396,6 +427,54 @@ impl Store for SqliteStore {
             }
         }
         Ok(sampling.sample)
+    }
+
+    fn examine(&self, job: JobId) -> Result<Damage, StoreError> {
+        self.read(|connection| select_published(connection, job))?;
+        let mut found = Damage::default();
+        let mut next = Some(0);
+        while let Some(from) = next {
+            // Each part is a query of its own, so that others who read come in between.
+            let (looked_at, misfits) = self.read(|connection| {
+                let tx = connection.unchecked_transaction()?;
+                damage::of_job(job, OUTCOMES, examine_outcomes(&tx, job, from))
+            })?;
+            found.outcomes.extend(misfits.tasks(looked_at));
+            next = misfits.next;
+        }
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = self.read(|connection| {
+                let tx = connection.unchecked_transaction()?;
+                let examined = examine_inputs(&tx, job, from, &mut found);
+                damage::of_job(job, "its inputs", examined)
+            })?;
+        }
+        Ok(found)
+    }
+
+    fn repair(&self, job: JobId, damage: &Damage) -> Result<Repaired, StoreError> {
+        let repaired = self.write(|tx| {
+            damage::of_job(job, "what is to be repaired of it", repair::repair(tx, job, damage))
+        })?;
+        match repaired.job.trouble {
+            Some(_) => self.aside().insert(job),
+            None => self.aside().remove(&job),
+        };
+        Ok(repaired)
+    }
+
+    fn take_damage(&self) -> Vec<(JobId, Damage)> {
+        let seen = std::mem::take(&mut *self.seen());
+        let mut damage: BTreeMap<JobId, Damage> = BTreeMap::new();
+        for (job, tasks) in seen {
+            let writer = lock(&self.writer);
+            let is_to_go_on = || self.read_from(&writer, |tx| select_is_to_go_on(tx, job));
+            if !self.aside().contains(&job) && is_to_go_on().unwrap_or(false) {
+                damage.entry(job).or_default().outcomes.push(tasks);
+            }
+        }
+        damage.into_iter().collect()
     }
 
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Values, StoreError> {
@@ -426,7 +505,8 @@ impl Store for SqliteStore {
             if find(connection.prepare_cached(has_grid)?, job, |row| row.get(0))? {
                 return Ok(None);
             }
-            let lines = select_lines(connection, job, &range);
+            let tx = connection.unchecked_transaction()?;
+            let lines = select_lines(&tx, job, &range);
             let lines = damage::of_job(job, "which lines its inputs come from", lines)?;
             Ok(Some(runs_within(&lines, &range)))
         })

@@ -1,8 +1,7 @@
 //! Jobs over HTTP, from their submission to their results.
 
 use crate::support::{
-    Answer, Client, Server, Worker, eights, eights_of_lines, eights_results, product,
-    until, within,
+    Answer, Client, Server, Worker, eights, eights_of_lines, eights_results, product, until, within,
 };
 use reqwest::Method;
 use serde_json::{Value, json};

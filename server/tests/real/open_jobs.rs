@@ -83,10 +83,7 @@ async fn a_job_that_whoever_fed_it_has_left_is_closed_by_itself() {
     let metrics = Arc::new(Metrics::default());
     let started = Dispatcher::start(None, store.clone(), metrics, 1).await;
     let (dispatcher, _ended) = started.unwrap();
-    let job = NewJob {
-        submitted_at_ms: wall_clock_ms(),
-        ..new_job("", "repeat_multiply", None)
-    };
+    let job = NewJob { submitted_at_ms: wall_clock_ms(), ..new_job("", "repeat_multiply", None) };
     let id = dispatcher.create_job(job.clone()).await.unwrap();
     dispatcher.publish(id, job, 0, true).await.unwrap();
     let inputs: Values = eights(1..2).lines().collect();

@@ -1,12 +1,13 @@
 //! What a store in a file promises beyond the suite.
 
 use crate::helpers::*;
+use rusqlite::Row;
+use rusqlite::types::Value;
 use std::fs;
 use tequio::store::{Options, PAGE_BYTES, SqliteStore, Store, StoreError};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::JOB_TASKS_MAX;
-use tequio_protocol::number::Number;
 use tequio_protocol::outcome::Outcome;
 
 #[test]
@@ -118,11 +119,11 @@ fn a_newer_format_is_refused_by_both_numbers() {
     drop(SqliteStore::open(dir.path()).unwrap());
     set_pragma(dir.path(), "user_version", 7);
     let error = SqliteStore::open(dir.path()).unwrap_err();
-    assert!(matches!(error, StoreError::Newer { found: 7, known: 1, .. }), "{error:?}");
+    assert!(matches!(error, StoreError::Newer { found: 7, known: 2, .. }), "{error:?}");
     let path = dir.path().join("tequio.sqlite");
-    let said = format!("{} has format 7, and this tequio knows formats up to 1", path.display());
+    let said = format!("{} has format 7, and this tequio knows formats up to 2", path.display());
     assert!(error.to_string().contains(&said), "{error}");
-    set_pragma(dir.path(), "user_version", 1);
+    set_pragma(dir.path(), "user_version", 2);
     SqliteStore::open(dir.path()).unwrap();
 }
 
@@ -255,27 +256,24 @@ fn the_shell_reads_outcomes_with_json_each() {
     let dir = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(dir.path()).unwrap();
     let job = running(&store, 1000);
-    let outcomes = vec![
-        Outcome::Result(Number(1.5)),
-        Outcome::Result(Number(f64::NAN)),
-        Outcome::Error { error: "trap".to_owned() },
-    ];
+    let outcomes = vec![result(1.5), result(f64::NAN), Outcome::Error("trap".to_owned())];
     store.record(&[recording(job, 40, outcomes), numbers(job, 7..8)]).unwrap();
     let shell = rusqlite::Connection::open(dir.path().join("tequio.sqlite")).unwrap();
     let mut statement = shell
         .prepare(
-            "SELECT first + each.key AS task, each.value AS outcome
+            "SELECT first + each.key AS task, each.value AS result,
+                 json_extract(errors, '$.' || each.key) AS error
              FROM outcome, json_each(outcome.outcomes) AS each WHERE job = 1 ORDER BY task",
         )
         .unwrap();
-    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
-    let rows: Vec<(u64, rusqlite::types::Value)> = rows.map(Result::unwrap).collect();
-    let text = |text: &str| rusqlite::types::Value::Text(text.to_owned());
+    let columns = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?, row.get(2)?));
+    let rows = statement.query_map([], columns).unwrap();
+    let rows: Vec<(u64, Value, Option<String>)> = rows.map(Result::unwrap).collect();
     let expected = [
-        (7, rusqlite::types::Value::Real(3.5)),
-        (40, rusqlite::types::Value::Real(1.5)),
-        (41, text("NaN")),
-        (42, text(r#"{"error":"trap"}"#)),
+        (7, Value::Real(3.5), None),
+        (40, Value::Real(1.5), None),
+        (41, Value::Text("NaN".to_owned()), None),
+        (42, Value::Null, Some("trap".to_owned())),
     ];
     assert_eq!(rows, expected);
 }

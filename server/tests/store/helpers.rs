@@ -7,18 +7,20 @@ use tequio::store::{Condition, NewJob, Recording, Run, SqliteStore, Store, Store
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::number::Number;
-use tequio_protocol::op::{Op, RepeatMultiply};
+use tequio_protocol::op::OpId;
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::reader::LineRun;
+use tequio_protocol::values::Values;
 
 pub(crate) fn grid_job(total: u64) -> NewJob {
-    let one = || Axis::value_of(1.0).unwrap();
-    let times = Axis::range(0.0, 1.0, total).unwrap();
+    let one = |name: &str| (name.to_owned(), Axis::value_of(1.0).unwrap());
+    let times = ("times".to_owned(), Axis::range(0.0, 1.0, total).unwrap());
     NewJob {
         name: "grid".to_owned(),
-        op: Op::RepeatMultiply,
+        op: OpId::new("repeat_multiply"),
         priority: 0,
-        grid: Some(Grid::new(one(), one(), times).unwrap()),
+        grid: Some(Grid::new(vec![one("initial"), one("factor"), times]).unwrap()),
+        block: 1,
         submitted_at_ms: 1,
     }
 }
@@ -41,8 +43,16 @@ pub(crate) fn only_job(store: &dyn Store) -> StoredJob {
 }
 
 /// Inputs that all differ.
-pub(crate) fn inputs(range: Range<u64>) -> Vec<RepeatMultiply> {
-    range.map(|index| RepeatMultiply::new(index as f64 / 3.0, 1.1, index).unwrap()).collect()
+pub(crate) fn inputs(range: Range<u64>) -> Values {
+    let input = |index: u64| {
+        format!(r#"{{"initial":{:?},"factor":1.1,"times":{index}}}"#, index as f64 / 3.0)
+    };
+    range.map(input).collect()
+}
+
+/// A number as a result.
+pub(crate) fn result(value: f64) -> Outcome {
+    Outcome::Result(serde_json::to_string(&Number(value)).unwrap())
 }
 
 pub(crate) fn line_run(first: u64, line: u64) -> LineRun {
@@ -63,22 +73,22 @@ pub(crate) fn recording(job: JobId, first: u64, outcomes: Vec<Outcome>) -> Recor
 
 /// A result for each index, which tells the index.
 pub(crate) fn numbers(job: JobId, range: Range<u64>) -> Recording {
-    let outcomes = range.clone().map(|index| Outcome::Result(Number(index as f64 / 2.0)));
+    let outcomes = range.clone().map(|index| result(index as f64 / 2.0));
     recording(job, range.start, outcomes.collect())
 }
 
 /// As [`numbers`], with an error at each multiple of 5.
 pub(crate) fn mixed(job: JobId, range: Range<u64>) -> Recording {
     let outcome = |index: u64| match index % 5 {
-        0 => Outcome::Error { error: format!("trap at {index}") },
-        _ => Outcome::Result(Number(index as f64 / 3.0)),
+        0 => Outcome::Error(format!("trap at {index}")),
+        _ => result(index as f64 / 3.0),
     };
     recording(job, range.start, range.map(outcome).collect())
 }
 
 /// An error for each index, which tells the index.
 pub(crate) fn errors(job: JobId, range: Range<u64>) -> Recording {
-    let outcomes = range.clone().map(|index| Outcome::Error { error: format!("late at {index}") });
+    let outcomes = range.clone().map(|index| Outcome::Error(format!("late at {index}")));
     recording(job, range.start, outcomes.collect())
 }
 
@@ -89,11 +99,11 @@ pub(crate) fn run(range: Range<u64>) -> Run {
 
 /// What [`numbers`] gives back of one index.
 pub(crate) fn single(index: u64) -> (u64, Outcome) {
-    (index, Outcome::Result(Number(index as f64 / 2.0)))
+    (index, result(index as f64 / 2.0))
 }
 
 pub(crate) fn run_of(recording: Recording) -> Run {
-    Run { first: recording.first, outcomes: recording.outcomes.read() }
+    Run { first: recording.first, outcomes: recording.outcomes }
 }
 
 pub(crate) fn assert_missing<T: std::fmt::Debug>(job: JobId, result: Result<T, StoreError>) {

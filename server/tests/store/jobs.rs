@@ -6,7 +6,7 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{INTEGER_MAX, REMOVED_ROWS_MAX};
-use tequio_protocol::op::Op;
+use tequio_protocol::op::OpId;
 
 pub(crate) fn a_new_store_has_no_jobs_and_every_load_raises_the_epoch(store: &dyn Store) {
     for epoch in 0..3 {
@@ -17,12 +17,18 @@ pub(crate) fn a_new_store_has_no_jobs_and_every_load_raises_the_epoch(store: &dy
 
 pub(crate) fn jobs_are_kept_as_entered_oldest_first(store: &dyn Store) {
     let axis = |text: &str| text.parse::<Axis>().unwrap();
-    let grid = Grid::new(axis("0.1,-0,1e300"), axis("0..=1:0.25"), axis("7")).unwrap();
+    let grid = Grid::new(vec![
+        ("times".to_owned(), axis("7")),
+        ("initial".to_owned(), axis("0.1,-0,1e300")),
+        ("factor".to_owned(), axis("0..=1:0.25")),
+    ])
+    .unwrap();
     let rich = NewJob {
         name: "¿qué? \u{0} 'x\"; DROP TABLE job".to_owned(),
-        op: Op::RepeatMultiply,
+        op: OpId::new("repeat_multiply"),
         priority: i32::MIN,
         grid: Some(grid.clone()),
+        block: 64,
         submitted_at_ms: 1_763_700_000_123,
     };
     let first = store.create_job(&rich).unwrap();

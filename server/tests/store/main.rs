@@ -4,6 +4,8 @@
 #![allow(clippy::single_range_in_vec_init, reason = "one interval is meant, not its indices")]
 
 mod file;
+mod flips;
+mod format_1;
 mod helpers;
 mod inputs;
 mod jobs;

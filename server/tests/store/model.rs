@@ -67,12 +67,12 @@ fn batches() -> impl Strategy<Value = Vec<Vec<Range<u64>>>> {
 /// Enters in `table` what is free of a recording, and says what that was.
 fn enter(table: &mut [Option<Outcome>], recording: &Recording) -> Fresh {
     let mut new: Vec<Range<u64>> = Vec::new();
-    for (index, outcome) in (recording.first..).zip(recording.outcomes.read()) {
+    for (index, outcome) in (recording.first..).zip(recording.outcomes.iter()) {
         let entry = &mut table[index as usize];
         if entry.is_some() {
             continue;
         }
-        *entry = Some(outcome);
+        *entry = Some(outcome.to_owned());
         match new.last_mut() {
             Some(last) if last.end == index => last.end += 1,
             _ => new.push(index..index + 1),
@@ -108,14 +108,15 @@ fn check_outcomes(
         .clone()
         .filter_map(|index| table[index as usize].clone().map(|outcome| (index, outcome)));
     for run in &all {
-        for entry in (run.first..).zip(run.outcomes.iter().cloned()) {
-            prop_assert_eq!(Some(entry), expected.next());
+        for entry in (run.first..).zip(run.outcomes.iter()) {
+            let (index, outcome) = entry;
+            prop_assert_eq!(Some((index, outcome.to_owned())), expected.next());
         }
     }
     prop_assert_eq!(expected.next(), None);
     let some = store.outcomes(job, range, tasks_max).unwrap();
     prop_assert_eq!(&some[..], &all[..some.len()]);
-    let tasks = |runs: &[Run]| runs.iter().map(|run| run.outcomes.len() as u64).sum::<u64>();
+    let tasks = |runs: &[Run]| runs.iter().map(|run| run.outcomes.len()).sum::<u64>();
     prop_assert!(some.len() <= 1 || tasks(&some) <= tasks_max);
     if some.len() < all.len() {
         prop_assert!(tasks(&all[..=some.len()]) > tasks_max && !some.is_empty());

@@ -7,7 +7,6 @@ use tequio::store::{Fresh, Run, Sample, Store, Tally};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::JOB_TASKS_MAX;
-use tequio_protocol::number::Number;
 use tequio_protocol::outcome::Outcome;
 
 pub(crate) fn every_kind_of_outcome_comes_back_to_the_bit(store: &dyn Store) {
@@ -27,15 +26,18 @@ pub(crate) fn every_kind_of_outcome_comes_back_to_the_bit(store: &dyn Store) {
         f64::NEG_INFINITY,
         f64::NAN,
     ];
-    let mut outcomes: Vec<_> =
-        values.into_iter().map(|value| Outcome::Result(Number(value))).collect();
+    let mut outcomes: Vec<_> = values.into_iter().map(result).collect();
+    for json in [r#"{"error":"no"}"#, "null", "[1,[2]]", r#""ñ 🦀 \" ""#, "18446744073709551615"]
+    {
+        outcomes.push(Outcome::Result(json.to_owned()));
+    }
     for text in ["", "NaN", "unreachable \"x\"\n\u{0} ñ 🦀"] {
-        outcomes.push(Outcome::Error { error: text.to_owned() });
+        outcomes.push(Outcome::Error(text.to_owned()));
     }
     let count = outcomes.len() as u64;
     store.record(&[recording(job, 7, outcomes.clone())]).unwrap();
     // Equality of numbers is that of their bits.
-    let expected = [Run { first: 7, outcomes }];
+    let expected = [Run { first: 7, outcomes: outcomes.into_iter().collect() }];
     assert_eq!(store.outcomes(job, 0..1000, 1000).unwrap(), expected);
     let loaded = only_job(store);
     assert_eq!((loaded.done, loaded.failed), (count - 3, 3));
@@ -83,7 +85,7 @@ pub(crate) fn a_batch_is_all_or_none(store: &dyn Store) {
     let job = running(store, 1000);
     store.record(&[numbers(job, 100..200)]).unwrap();
     let before = store.outcomes(job, 0..1000, 1000).unwrap();
-    let beyond = recording(job, JOB_TASKS_MAX, vec![Outcome::Result(Number(1.0))]);
+    let beyond = recording(job, JOB_TASKS_MAX, vec![result(1.0)]);
     let unknown = JobId(99);
     for overlap in [0..10, 150..250] {
         let batch = [numbers(job, overlap.clone()), numbers(unknown, 0..1)];
@@ -224,7 +226,8 @@ pub(crate) fn single_outcomes_are_found_and_gaps_are_known(store: &dyn Store) {
     }
     let sample = store.sample(job, &[39, 40, 41, 45], u64::MAX).unwrap();
     let runs = store.outcomes(job, 40..46, u64::MAX).unwrap();
-    let expected = [40, 41, 45].map(|index| (index, runs[0].outcomes[index as usize - 40].clone()));
+    let expected =
+        [40, 41, 45].map(|index| (index, runs[0].outcomes.get(index as usize - 40).to_owned()));
     assert_eq!((sample.outcomes, sample.looked_at), (expected.to_vec(), 4), "errors are outcomes");
     assert!(expected[0].1.is_error());
 }
@@ -254,8 +257,8 @@ pub(crate) fn a_sample_stops_before_too_much_and_goes_on_where_it_was(store: &dy
 
 pub(crate) fn recorded_intervals_are_joined_and_counted(store: &dyn Store) {
     let job = running(store, 1000);
-    let error = || Outcome::Error { error: "trap".to_owned() };
-    let mixed = vec![error(), Outcome::Result(Number(1.0)), error()];
+    let error = || Outcome::Error("trap".to_owned());
+    let mixed = vec![error(), result(1.0), error()];
     store.record(&[numbers(job, 20..30), recording(job, 17, mixed)]).unwrap();
     store.record(&[numbers(job, 31..40), numbers(job, 0..5)]).unwrap();
     let loaded = only_job(store);
@@ -289,7 +292,7 @@ pub(crate) fn indices_reach_to_the_largest_and_not_beyond(store: &dyn Store) {
         assert_out_of_range(
             job,
             first..first.saturating_add(1),
-            store.record(&[recording(job, first, vec![Outcome::Result(Number(1.0))])]),
+            store.record(&[recording(job, first, vec![result(1.0)])]),
         );
     }
 }

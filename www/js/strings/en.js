@@ -68,6 +68,11 @@ export const en = {
     notNumbers: (count) =>
       count === 1 ? "1 of them is no number (NaN)" : `${grouped(count)} of them are no numbers (NaN)`,
     /** @param {number} count */
+    texts: (count) =>
+      count === 1 ? "1 of them is no number: the table has it" : `${grouped(count)} of them are no numbers: the table has them`,
+    /** What a job is worked on in. @param {number} tasks */
+    block: (tasks) => `blocks of ${grouped(tasks)} tasks`,
+    /** @param {number} count */
     failedTasks: (count) => (count === 1 ? "1 task failed" : `${grouped(count)} tasks failed`),
     /** @param {string} min @param {string} median @param {string} max */
     sizes: (min, median, max) => `Smallest ${min} · middle ${median} · largest ${max}`,
@@ -310,11 +315,11 @@ export const en = {
     open: "New job",
     close: "Close",
     title: "New job",
-    what: "Each task raises a factor to a power. Every combination of the values below is a task.",
+    op: "Operation",
+    /** What a task does, of ops whose names do not say it. */
+    ops: { repeat_multiply: "Each task raises a factor to a power." },
+    what: "Every combination of the values below is a task.",
     name: "Name (optional)",
-    initial: "Initial value",
-    factor: "Factor",
-    times: "Times",
     priority: "Priority",
     ways: {
       one: "one value",
@@ -331,13 +336,14 @@ export const en = {
     comma: (count, number) =>
       `A comma parts values: these are ${grouped(count)}. The one number is written ${number}.`,
     badPriority: "A whole number, such as 0 or 5.",
+    /** What a parameter takes. @param {number} min @param {number} max */
+    integers: (min, max) => `Whole numbers from ${grouped(min)} to ${grouped(max)}.`,
     /** By the server's codes. */
     errors: {
       missing: "A value is missing here.",
       not_a_number: "These are not numbers, such as 3 or 1,2,5 or 0..100.",
       decimal_comma: "A comma parts the values of a list. Write a fraction with a point, such as 0.5.",
       three_dots: "A range has two dots, such as 0..5, or 0..=5 with its end.",
-      not_an_integer: "Whole numbers only, from 0 on.",
       backwards: "This runs backwards: the lower end comes first.",
       empty_range: "This range is empty. Write ..= to include its end.",
       bad_step: "The step must be above 0.",
@@ -345,6 +351,9 @@ export const en = {
       too_many_tasks: "Together these are more tasks than a job can have.",
       not_finite: "These numbers are too large.",
       too_long: "This text is too long. Write a range instead of a list.",
+      bad_axes: "The server takes other axes for this.",
+      unknown_axis: "The server takes other axes for this.",
+      missing_axis: "The server takes other axes for this.",
     },
   },
 
@@ -377,6 +386,7 @@ export const en = {
       unauthorized: "The operator token is needed.",
       too_many_tries: "Too many wrong tokens were tried, and this is another. Wait a moment before the next.",
       unknown_job: "The server does not have this job.",
+      unknown_op: "The server does not know this operation. Reload the page.",
       job_over: "The job is over already.",
       job_not_open: "The job waits for no more inputs.",
       job_not_over: "The job is not over yet.",

@@ -63,6 +63,9 @@ export const es = {
     infinite: (count) => (count === 1 ? "1 es infinito" : `${grouped(count)} son infinitos`),
     notNumbers: (count) =>
       count === 1 ? "1 no es un número (NaN)" : `${grouped(count)} no son números (NaN)`,
+    texts: (count) =>
+      count === 1 ? "1 no es un número: está en la tabla" : `${grouped(count)} no son números: están en la tabla`,
+    block: (tasks) => `bloques de ${grouped(tasks)} tareas`,
     failedTasks: (count) => (count === 1 ? "1 tarea falló" : `${grouped(count)} tareas fallaron`),
     sizes: (min, median, max) => `Menor ${min} · mediano ${median} · mayor ${max}`,
     task: (index) => `Tarea ${grouped(index)}`,
@@ -272,11 +275,10 @@ export const es = {
     open: "Nuevo trabajo",
     close: "Cerrar",
     title: "Nuevo trabajo",
-    what: "Cada tarea eleva un factor a una potencia. Cada combinación de estos valores es una tarea.",
+    op: "Operación",
+    ops: { repeat_multiply: "Cada tarea eleva un factor a una potencia." },
+    what: "Cada combinación de estos valores es una tarea.",
     name: "Nombre (opcional)",
-    initial: "Valor inicial",
-    factor: "Factor",
-    times: "Veces",
     priority: "Prioridad",
     ways: {
       one: "un valor",
@@ -290,12 +292,12 @@ export const es = {
     comma: (count, number) =>
       `La coma separa valores: estos son ${grouped(count)}. El número solo se escribe ${number}.`,
     badPriority: "Un número entero, como 0 o 5.",
+    integers: (min, max) => `Números enteros de ${grouped(min)} a ${grouped(max)}.`,
     errors: {
       missing: "Aquí falta un valor.",
       not_a_number: "Esto no son números, como 3, 1,2,5 o 0..100.",
       decimal_comma: "La coma separa los valores de una lista. Los decimales van con punto, como 0.5.",
       three_dots: "Un rango lleva dos puntos, como 0..5, o 0..=5 con su final.",
-      not_an_integer: "Solo números enteros, desde 0.",
       backwards: "Va al revés: primero se escribe el extremo menor.",
       empty_range: "Este rango está vacío. Escribe ..= para incluir su final.",
       bad_step: "El paso debe ser mayor que 0.",
@@ -303,6 +305,9 @@ export const es = {
       too_many_tasks: "Entre todos son más tareas de las que puede tener un trabajo.",
       not_finite: "Estos números son demasiado grandes.",
       too_long: "Este texto es demasiado largo. Escribe un rango en vez de una lista.",
+      bad_axes: "El servidor admite otros ejes para esto.",
+      unknown_axis: "El servidor admite otros ejes para esto.",
+      missing_axis: "El servidor admite otros ejes para esto.",
     },
   },
 
@@ -332,6 +337,7 @@ export const es = {
       too_many_tries: "Se probaron demasiadas claves equivocadas, y esta es otra. Espera un poco antes de la siguiente.",
       unauthorized: "Hace falta la clave de operador.",
       unknown_job: "El servidor no tiene este trabajo.",
+      unknown_op: "El servidor no conoce esta operación. Recarga la página.",
       job_over: "El trabajo ya no está en marcha.",
       job_not_open: "El trabajo ya no espera entradas.",
       job_not_over: "El trabajo todavía no ha terminado.",

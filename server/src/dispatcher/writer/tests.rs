@@ -2,8 +2,8 @@ use super::*;
 use crate::dispatcher::tests::grid_job;
 use crate::store::{Loaded, MemoryStore, NewJob, Run, Sample, Tally};
 use std::sync::Mutex;
-use tequio_protocol::ids::WorkerId;
 use tequio_protocol::grid::Grid;
+use tequio_protocol::ids::WorkerId;
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::reader::LineRun;
 use tequio_protocol::values::Values;
@@ -76,6 +76,15 @@ impl Store for Noting {
 
     fn set_aside(&self, job: JobId) {
         self.store.set_aside(job);
+    }
+
+    fn examine(&self, job: JobId) -> Result<Damage, StoreError> {
+        self.store.examine(job)
+    }
+
+    fn repair(&self, job: JobId, damage: &Damage) -> Result<Repaired, StoreError> {
+        self.note(format!("repair {job}"));
+        self.store.repair(job, damage)
     }
 
     fn remove(&self, job: JobId) -> Result<bool, StoreError> {
@@ -214,7 +223,7 @@ fn a_state_that_cannot_be_written_does_not_keep_others_from_being_recorded() {
         let store = Arc::new(Noting::default());
         let [damaged, whole] = [(); 2].map(|()| store.store.submit(&job()).unwrap());
         let what = "a page is damaged".to_owned();
-        let error = StoreError::Damaged { job: damaged, name: String::new(), what };
+        let error = StoreError::Damaged { job: damaged, name: String::new(), what, outcomes: None };
         let (to, mut reports) = tokio::sync::mpsc::unbounded_channel();
         let mut writer = Writer::new(store.clone(), to, Arc::default());
         let (reply, mut answered) = oneshot::channel();
@@ -287,7 +296,12 @@ fn a_job_that_cannot_be_written_to_does_not_keep_others_from_being_recorded() {
     let store = Arc::new(Noting::default());
     let [damaged, whole] = [(); 2].map(|()| store.store.submit(&job()).unwrap());
     let what = "a page is damaged".to_owned();
-    let error = StoreError::Damaged { job: damaged, name: String::new(), what: what.clone() };
+    let error = StoreError::Damaged {
+        job: damaged,
+        name: String::new(),
+        what: what.clone(),
+        outcomes: None,
+    };
     store.failing.lock().unwrap().push(error);
     let writes = vec![record(damaged, 0), record(whole, 0), record(damaged, 1)];
     let (notes, told) = written(store, writes);

@@ -160,7 +160,14 @@ fn however_many_slots_are_claimed_leases_are_free_for_others() {
     bench.add_worker(900, 128);
     bench.set_speed(900, 1.0);
     for id in 1..=64 {
-        bench.scheduler.add_worker(worker(id), here(), Mode::Lease, Skills::plain(), SLOTS_MAX, bench.now);
+        bench.scheduler.add_worker(
+            worker(id),
+            here(),
+            Mode::Lease,
+            Skills::plain(),
+            SLOTS_MAX,
+            bench.now,
+        );
         bench.set_speed(id, 1.0);
     }
     while bench.scheduler.grant(bench.now).is_some() {}

@@ -5,6 +5,7 @@ use super::rows::int;
 use super::transaction::Failure;
 use crate::store::StoreError;
 use rusqlite::{Connection, Error, ErrorCode, OptionalExtension, ffi};
+use std::ops::Range;
 use std::path::Path;
 use tequio_protocol::ids::JobId;
 
@@ -19,6 +20,9 @@ pub(super) fn of(error: &Error) -> Option<String> {
         Error::SqliteFailure(code, said) => match code.code {
             ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase => {
                 format!("a page of the file is damaged (SQLite error {})", code.extended_code)
+            }
+            _ if code.extended_code == ffi::SQLITE_CONSTRAINT_UNIQUE => {
+                "a row of it is there that an index does not list".to_owned()
             }
             _ if code.extended_code == ffi::SQLITE_ERROR => lost(said.as_deref()?)?,
             _ => return None,
@@ -56,18 +60,32 @@ pub(super) fn of_job<T>(job: JobId, part: &str, done: Result<T, Failure>) -> Res
 
 /// A part of a job that cannot be read.
 pub(super) fn damaged(job: JobId, what: String) -> Failure {
-    Failure::Store(StoreError::Damaged { job, name: String::new(), what })
+    Failure::Store(StoreError::Damaged { job, name: String::new(), what, outcomes: None })
+}
+
+/// A row of outcomes that is not what was written, by its tasks.
+pub(super) fn of_outcomes(job: JobId, tasks: Range<u64>, said: &str) -> Failure {
+    let what = of_row("the outcomes", &tasks, said);
+    let (name, outcomes) = (String::new(), Some(tasks));
+    Failure::Store(StoreError::Damaged { job, name, what, outcomes })
+}
+
+/// A row names itself by its tasks.
+pub(super) fn of_row(what: &str, tasks: &Range<u64>, said: &str) -> String {
+    format!("{what} of tasks {}..{} cannot be read: {said}", tasks.start, tasks.end)
 }
 
 /// Names the job as well, if its name can be read.
 pub(super) fn with_name(connection: &Connection, failure: Failure) -> Failure {
-    let Failure::Store(StoreError::Damaged { job, what, .. }) = failure else { return failure };
+    let Failure::Store(StoreError::Damaged { job, what, outcomes, .. }) = failure else {
+        return failure;
+    };
     let select = || {
         let mut statement = connection.prepare_cached("SELECT name FROM job WHERE id = ?1")?;
         statement.query_row([int(job.0)], |row| row.get(0)).optional()
     };
     let name = select().ok().flatten().unwrap_or_default();
-    Failure::Store(StoreError::Damaged { job, name, what })
+    Failure::Store(StoreError::Damaged { job, name, what, outcomes })
 }
 
 /// A file that no server can start with.

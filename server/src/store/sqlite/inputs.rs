@@ -1,8 +1,9 @@
 //! Inputs, in blocks, and from which lines they come.
 
+use super::checksum::Checksum;
 use super::damage;
 use super::jobs::select_any;
-use super::rows::{Block, int, to_json, unreadable_row};
+use super::rows::{MISFIT, int, places_within, to_json};
 use super::transaction::Failure;
 use crate::store::{StoreError, jumps};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction, params};
@@ -13,19 +14,7 @@ use tequio_protocol::values::Values;
 
 /// Inputs of one row. A row is parsed whole, so it is a small part of what a lease takes; and not
 /// one input, since a row's own cost is several of them.
-const BLOCK_INPUTS_MAX: usize = 1024;
-
-/// From which lines inputs come: rows of `[[index,line],...]`, each of which holds from its index on to
-/// the next, one line an input. A table of its own, which files of before lack until it is needed: an
-/// older tequio does not miss it, and opening a file writes nothing.
-const LINES: &str = "
-    CREATE TABLE IF NOT EXISTS input_line (
-        job INTEGER NOT NULL,
-        first INTEGER NOT NULL CHECK (first >= 0),
-        lines TEXT NOT NULL,
-        UNIQUE (job, first)
-    ) STRICT;
-";
+const ROW_INPUTS_MAX: usize = 1024;
 
 pub(super) fn insert_inputs(
     tx: &Transaction<'_>,
@@ -33,17 +22,29 @@ pub(super) fn insert_inputs(
     first: u64,
     list: &Values,
 ) -> Result<(), Failure> {
-    let mut statement =
-        tx.prepare_cached("INSERT INTO input (job, first, count, inputs) VALUES (?1, ?2, ?3, ?4)")?;
-    let firsts = (first..).step_by(BLOCK_INPUTS_MAX);
-    let places = (0..list.len()).step_by(BLOCK_INPUTS_MAX);
-    let blocks = places.map(|at| list.slice(at..list.len().min(at + BLOCK_INPUTS_MAX)));
-    for (first, block) in firsts.zip(blocks) {
-        let count = int(block.len() as u64);
-        let json = block.json();
-        statement.execute(params![int(job.0), int(first), count, json])?;
+    let mut statement = tx.prepare_cached(
+        "INSERT INTO input (job, first, count, inputs, checksum) VALUES (?1, ?2, ?3, ?4, ?5)",
+    )?;
+    let firsts = (first..).step_by(ROW_INPUTS_MAX);
+    let places = (0..list.len()).step_by(ROW_INPUTS_MAX);
+    let rows = places.map(|at| list.slice(at..list.len().min(at + ROW_INPUTS_MAX)));
+    for (first, row) in firsts.zip(rows) {
+        let (job, first, count) = (int(job.0), int(first), int(row.len() as u64));
+        let json = row.json();
+        let checksum = checksum_of_inputs(job, first, count, json);
+        statement.execute(params![job, first, count, json, checksum])?;
     }
     Ok(())
+}
+
+/// The checksum of a row of inputs.
+pub(super) fn checksum_of_inputs(job: i64, first: i64, count: i64, json: &str) -> i64 {
+    Checksum::new().integer(job).integer(first).integer(count).text(json).sum()
+}
+
+/// The checksum of a row of lines.
+pub(super) fn checksum_of_lines(job: i64, first: i64, json: &str) -> i64 {
+    Checksum::new().integer(job).integer(first).text(json).sum()
 }
 
 /// A job lacks inputs of `range`.
@@ -81,18 +82,23 @@ fn select_inputs(
     range: &Range<u64>,
 ) -> Result<Values, Failure> {
     let mut statement = connection.prepare_cached(
-        "SELECT first, count, inputs FROM input
+        "SELECT first, count, inputs, checksum FROM input
          WHERE job = ?1 AND first < ?3 AND first >= coalesce(
              (SELECT max(first) FROM input WHERE job = ?1 AND first <= ?2), ?2)
          ORDER BY first",
     )?;
     let mut rows = statement.query([int(job.0), int(range.start), int(range.end)])?;
-    let mut inputs = Values::new();
-    while !range.is_empty()
+    let (mut inputs, mut next) = (Values::new(), range.start);
+    while next < range.end
         && let Some(row) = rows.next()?
     {
-        let Block { skip, take, .. } = Block::of(row, range)?;
-        inputs.append(&read_inputs(row, job)?.take(skip..skip + take));
+        let (tasks, mut list) = read_inputs(row, job)?;
+        if !tasks.contains(&next) || (!inputs.is_empty() && tasks.start != next) {
+            let said = format!("the inputs of task {next} are expected there");
+            return Err(unreadable_inputs(job, &tasks, &said));
+        }
+        inputs.append(&list.take(places_within(&tasks, range)));
+        next = tasks.end;
     }
     // Fewer where a draft was discarded since its inputs were counted.
     if inputs.len() as u64 == range.end.saturating_sub(range.start) {
@@ -102,25 +108,30 @@ fn select_inputs(
     }
 }
 
-/// The inputs of a row `(first, count, array)`.
-fn read_inputs(row: &Row<'_>, job: JobId) -> Result<Values, Failure> {
+/// The tasks and the inputs of a row `(first, count, array, checksum)` that is what was written.
+pub(super) fn read_inputs(row: &Row<'_>, job: JobId) -> Result<(Range<u64>, Values), Failure> {
     let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
-    let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
     let tasks = first..first.saturating_add(count);
-    let unreadable = |said: String| unreadable_row(job, "the inputs", tasks.clone(), said);
-    let inputs = Values::read(json);
-    let inputs = inputs.map_err(|error| unreadable(format!("they are no inputs ({error})")))?;
-    let length = inputs.len();
-    if length as u64 != count {
-        return Err(unreadable(format!("there are {length} of them")));
+    let read =
+        || -> Result<(&str, i64), rusqlite::Error> { Ok((row.get_ref(2)?.as_str()?, row.get(3)?)) };
+    let (json, checksum) = read().map_err(|error| match damage::of(&error) {
+        Some(what) => unreadable_inputs(job, &tasks, &what),
+        None => error.into(),
+    })?;
+    if checksum_of_inputs(int(job.0), int(first), int(count), json) != checksum {
+        return Err(unreadable_inputs(job, &tasks, MISFIT));
     }
-    Ok(inputs)
+    let inputs = Values::read(json).map_err(|error| {
+        unreadable_inputs(job, &tasks, &format!("they are no inputs ({error})"))
+    })?;
+    match inputs.len() as u64 {
+        length if length == count => Ok((tasks, inputs)),
+        length => Err(unreadable_inputs(job, &tasks, &format!("there are {length} of them"))),
+    }
 }
 
-/// Whether the file has the table of [`LINES`].
-pub(super) fn has_lines(connection: &Connection) -> Result<bool, Failure> {
-    let table = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'input_line'";
-    Ok(connection.prepare_cached(table)?.exists([])?)
+fn unreadable_inputs(job: JobId, tasks: &Range<u64>, said: &str) -> Failure {
+    damage::damaged(job, damage::of_row("the inputs", tasks, said))
 }
 
 pub(super) fn insert_lines(
@@ -131,56 +142,91 @@ pub(super) fn insert_lines(
     if lines.is_empty() {
         return Ok(());
     }
-    tx.execute_batch(LINES)?;
-    let mut last = tx.prepare_cached(
-        "SELECT first, lines FROM input_line WHERE job = ?1 ORDER BY first DESC LIMIT 1",
-    )?;
+    let mut last = tx.prepare_cached(&format!(
+        "{SELECT_LINES} WHERE x.job = ?1 ORDER BY x.first DESC LIMIT 1"
+    ))?;
     let mut rows = last.query([int(job.0)])?;
     let last = match rows.next()? {
         Some(row) => read_lines(row, job)?.pop(),
         None => None,
     };
-    let mut insert =
-        tx.prepare_cached("INSERT INTO input_line (job, first, lines) VALUES (?1, ?2, ?3)")?;
-    for row in jumps(last, lines).chunks(BLOCK_INPUTS_MAX) {
+    let mut insert = tx.prepare_cached(
+        "INSERT INTO input_line (job, first, lines, checksum) VALUES (?1, ?2, ?3, ?4)",
+    )?;
+    for row in jumps(last, lines).chunks(ROW_INPUTS_MAX) {
         let json = to_json(&row.iter().map(|run| (run.first, run.line)).collect::<Vec<_>>())?;
-        insert.execute(params![int(job.0), int(row[0].first), json])?;
+        let (job, first) = (int(job.0), int(row[0].first));
+        insert.execute(params![job, first, json, checksum_of_lines(job, first, &json)])?;
     }
     Ok(())
 }
 
-/// The rows that have something within a range, whole.
+/// The rows that have something within a range, whole. Both indices must list the same: what one hides would be
+/// other lines. Within one transaction, so that both are of one time.
 pub(super) fn select_lines(
     connection: &Connection,
     job: JobId,
     range: &Range<u64>,
 ) -> Result<Vec<LineRun>, Failure> {
-    if !has_lines(connection)? {
-        return Ok(Vec::new());
-    }
-    let mut statement = connection.prepare_cached(
-        "SELECT first, lines FROM input_line
-         WHERE job = ?1 AND first < ?3 AND first >= coalesce(
-             (SELECT max(first) FROM input_line WHERE job = ?1 AND first <= ?2), ?2)
-         ORDER BY first",
-    )?;
-    let mut rows = statement.query([int(job.0), int(range.start), int(range.end)])?;
-    let mut lines = Vec::new();
+    let bounds = [int(job.0), int(range.start), int(range.end)];
+    let of = |index: &str| {
+        format!(
+            "WHERE x.job = ?1 AND x.first < ?3 AND x.first >= coalesce(
+                 (SELECT max(first) FROM input_line INDEXED BY {index}
+                  WHERE job = ?1 AND first <= ?2), ?2)
+             ORDER BY x.first"
+        )
+    };
+    let mut statement = connection
+        .prepare_cached(&format!("{SELECT_LINES} {}", of("sqlite_autoindex_input_line_1")))?;
+    let mut rows = statement.query(bounds)?;
+    let (mut lines, mut firsts) = (Vec::new(), Vec::new());
     while let Some(row) = rows.next()? {
         lines.append(&mut read_lines(row, job)?);
+        firsts.push(row.get::<_, u64>(0)?);
     }
-    Ok(lines)
+    let mut other = connection.prepare_cached(&format!(
+        "SELECT first FROM input_line AS x INDEXED BY input_line_first {}",
+        of("input_line_first")
+    ))?;
+    let listed = other.query_map(bounds, |row| row.get(0))?.collect::<Result<Vec<u64>, _>>()?;
+    if listed == firsts {
+        return Ok(lines);
+    }
+    let Range { start, end } = range;
+    let said = "one index lists rows that another does not";
+    let part = format!("the lines of inputs of tasks {start}..{end}");
+    Err(damage::damaged(job, format!("{part} cannot be read: {said}")))
 }
 
-/// The runs of a row `(first, lines)`.
+/// Rows of lines: what their index lists, and all that the row says.
+const SELECT_LINES: &str = "
+    SELECT x.first, l.job, l.first, l.lines, l.checksum
+    FROM input_line AS x INDEXED BY sqlite_autoindex_input_line_1
+    LEFT JOIN input_line AS l ON l.rowid = x.rowid";
+
+/// The runs of a row of [`SELECT_LINES`] that is what was written.
 fn read_lines(row: &Row<'_>, job: JobId) -> Result<Vec<LineRun>, Failure> {
     let first: u64 = row.get(0)?;
-    let json = row.get_ref(1)?.as_str().map_err(rusqlite::Error::from)?;
-    let pairs: Vec<(u64, u64)> = serde_json::from_str(json).map_err(|error| {
-        damage::damaged(
-            job,
-            format!("the lines of inputs from task {first} on cannot be read ({error})"),
-        )
+    let unreadable = |said: &str| {
+        let part = format!("the lines of inputs from task {first} on");
+        damage::damaged(job, format!("{part} cannot be read: {said}"))
+    };
+    let read = || -> Result<_, rusqlite::Error> {
+        let listed: (Option<i64>, Option<i64>) = (row.get(1)?, row.get(2)?);
+        Ok((listed, row.get_ref(3)?.as_str()?, row.get::<_, i64>(4)?))
+    };
+    let (listed, json, checksum) = read().map_err(|error| match damage::of(&error) {
+        Some(what) => unreadable(&what),
+        None => error.into(),
     })?;
+    if listed != (Some(int(job.0)), Some(int(first))) {
+        return Err(unreadable("the index lists others"));
+    }
+    if checksum_of_lines(int(job.0), int(first), json) != checksum {
+        return Err(unreadable(MISFIT));
+    }
+    let pairs: Vec<(u64, u64)> =
+        serde_json::from_str(json).map_err(|error| unreadable(&error.to_string()))?;
     Ok(pairs.into_iter().map(|(first, line)| LineRun { first, line }).collect())
 }

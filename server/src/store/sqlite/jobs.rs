@@ -1,7 +1,6 @@
 //! Jobs and drafts: entered, published, changed, and removed.
 
 use super::damage;
-use super::inputs::has_lines;
 use super::rows::{find, int, to_json};
 use super::transaction::Failure;
 use crate::store::{NewJob, Standing, StoreError};
@@ -12,17 +11,14 @@ use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::REMOVED_ROWS_MAX;
 use tequio_protocol::text::quote;
 
-/// When jobs were last appended to, of those that were open for long. A table of its own, made when
-/// it is needed: an older tequio does not miss it, and opening a file on a full disk writes nothing.
-pub(super) const APPENDED: &str = "
-    CREATE TABLE IF NOT EXISTS appended (job INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;
-";
+/// What a job has beside its row, in the order in which it is removed.
+const TABLES: [&str; 4] = ["outcome", "input", "input_line", "appended"];
 
 pub(super) fn insert_draft(tx: &Transaction<'_>, job: &NewJob) -> Result<JobId, Failure> {
     let grid = job.grid.as_ref().map(to_json).transpose()?;
     let mut statement = tx.prepare_cached(
-        "INSERT INTO job (name, op, priority, grid, total, is_open, state, submitted_at_ms)
-         VALUES (?1, ?2, ?3, ?4, ?5, FALSE, 'draft', ?6)",
+        "INSERT INTO job (name, op, priority, grid, total, is_open, state, submitted_at_ms, block)
+         VALUES (?1, ?2, ?3, ?4, ?5, FALSE, 'draft', ?6, ?7)",
     )?;
     let total = job.grid.as_ref().map_or(0, Grid::total);
     let id = statement.insert(params![
@@ -31,7 +27,8 @@ pub(super) fn insert_draft(tx: &Transaction<'_>, job: &NewJob) -> Result<JobId, 
         job.priority,
         grid,
         int(total),
-        int(job.submitted_at_ms)
+        int(job.submitted_at_ms),
+        int(job.block)
     ])?;
     Ok(JobId(id as u64))
 }
@@ -57,8 +54,7 @@ pub(super) fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Fail
     if !find(tx.prepare_cached(hidden)?, job, |row| row.get(0))? {
         return Err(select_standing(tx, job)?.refuse_removal(job).into());
     }
-    let tables = ["outcome", "input", "input_line"];
-    for table in &tables[..if has_lines(tx)? { 3 } else { 2 }] {
+    for table in TABLES {
         let delete = format!(
             "DELETE FROM {table} WHERE rowid IN (SELECT rowid FROM {table} WHERE job = ?1 LIMIT ?2)"
         );
@@ -67,22 +63,15 @@ pub(super) fn delete_part(tx: &Transaction<'_>, job: JobId) -> Result<bool, Fail
             return Ok(true);
         }
     }
-    if has_appended(tx)? {
-        tx.prepare_cached("DELETE FROM appended WHERE job = ?1")?.execute([int(job.0)])?;
-    }
     tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
     Ok(false)
 }
 
 /// Deletes a draft, or what is left of a job whose removal was interrupted, which has outcomes too.
 pub(super) fn delete_any_draft(tx: &Transaction<'_>, draft: i64) -> Result<(), Failure> {
-    let tables = ["outcome", "input", "input_line"];
-    for table in &tables[..if has_lines(tx)? { 3 } else { 2 }] {
+    for table in TABLES {
         let delete = format!("DELETE FROM {table} WHERE job = ?1");
         tx.prepare_cached(&delete)?.execute([draft])?;
-    }
-    if has_appended(tx)? {
-        tx.prepare_cached("DELETE FROM appended WHERE job = ?1")?.execute([draft])?;
     }
     tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([draft])?;
     Ok(())
@@ -90,12 +79,7 @@ pub(super) fn delete_any_draft(tx: &Transaction<'_>, draft: i64) -> Result<(), F
 
 pub(super) fn delete_draft(tx: &Transaction<'_>, job: JobId) -> Result<(), Failure> {
     select_standing(tx, job)?.check_draft(job)?;
-    tx.prepare_cached("DELETE FROM input WHERE job = ?1")?.execute([int(job.0)])?;
-    if has_lines(tx)? {
-        tx.prepare_cached("DELETE FROM input_line WHERE job = ?1")?.execute([int(job.0)])?;
-    }
-    tx.prepare_cached("DELETE FROM job WHERE id = ?1")?.execute([int(job.0)])?;
-    Ok(())
+    delete_any_draft(tx, int(job.0))
 }
 
 /// Returns an error where there is no such job, not even a draft.
@@ -108,6 +92,12 @@ pub(super) fn select_any(connection: &Connection, job: JobId) -> Result<(), Fail
 pub(super) fn select_published(connection: &Connection, job: JobId) -> Result<(), Failure> {
     let published = "SELECT 1 FROM job WHERE id = ?1 AND state IS NOT 'draft'";
     find(connection.prepare_cached(published)?, job, |_| Ok(()))
+}
+
+/// Whether a job is neither over nor a draft.
+pub(super) fn select_is_to_go_on(connection: &Connection, job: JobId) -> Result<bool, Failure> {
+    let going = "SELECT state IN ('running', 'paused') FROM job WHERE id = ?1";
+    find(connection.prepare_cached(going)?, job, |row| row.get(0))
 }
 
 /// What decides whether a job, or a draft, takes a change.
@@ -157,11 +147,6 @@ pub(super) fn update_state(
         0 => Err(StoreError::NoSuchJob(job).into()),
         _ => Ok(()),
     }
-}
-
-pub(super) fn has_appended(tx: &Connection) -> Result<bool, Failure> {
-    let table = "SELECT count(*) FROM sqlite_schema WHERE type = 'table' AND name = 'appended'";
-    Ok(tx.query_row(table, [], |row| row.get::<_, u64>(0))? > 0)
 }
 
 pub(super) fn upsert_appended(tx: &Transaction<'_>, job: JobId, at_ms: u64) -> Result<(), Failure> {

@@ -3,11 +3,11 @@
 
 use super::damage;
 use super::inputs::select_inputs_end;
-use super::jobs::{has_appended, to_state};
+use super::jobs::to_state;
 use super::outcomes::select_recorded;
 use super::rows::{ROW, int};
 use super::transaction::Failure;
-use crate::store::{Loaded, NewJob, StoredJob};
+use crate::store::{Loaded, NewJob, StoreError, StoredJob};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use std::collections::BTreeMap;
@@ -20,7 +20,7 @@ use tequio_protocol::text::quote;
 use tracing::warn;
 
 /// Tables without which there is no telling what there was.
-const TABLES: [&str; 4] = ["meta", "job", "input", "outcome"];
+const TABLES: [&str; 5] = ["meta", "job", "input", "input_line", "outcome"];
 
 /// What a new file has as well. It has nothing of its own, so that it is made again where it is missing.
 const INDEX: &str = "CREATE INDEX IF NOT EXISTS outcome_extent
@@ -83,15 +83,32 @@ pub(super) fn pass_over(failure: Failure) -> Result<(), Failure> {
 pub(super) fn load(tx: &Connection, epoch: u64) -> Result<Loaded, Failure> {
     let mut jobs = whole(select_jobs(tx), "its list of jobs cannot be read")?;
     for job in &mut jobs {
-        if let Some(what) = trouble_with_rest(tx, job)? {
-            job.trouble.get_or_insert(what);
-        }
+        fill_in(tx, job)?;
     }
     match add_appended(tx, &mut jobs) {
         Err(Failure::Sqlite(error)) if damage::of(&error).is_some() => {}
         done => done?,
     }
     Ok(Loaded { epoch, jobs })
+}
+
+/// Reads one job, as [`load`] does.
+pub(super) fn load_one(tx: &Connection, id: JobId) -> Result<StoredJob, Failure> {
+    let mut job = select_job(tx, id)?.ok_or(StoreError::NoSuchJob(id))?;
+    fill_in(tx, &mut job)?;
+    match add_appended(tx, std::slice::from_mut(&mut job)) {
+        Err(Failure::Sqlite(error)) if damage::of(&error).is_some() => {}
+        done => done?,
+    }
+    Ok(job)
+}
+
+/// Adds what a job has beside its row, and what is wrong with that.
+fn fill_in(tx: &Connection, job: &mut StoredJob) -> Result<(), Failure> {
+    if let Some(what) = trouble_with_rest(tx, job)? {
+        job.trouble.get_or_insert(what);
+    }
+    Ok(())
 }
 
 /// What concerns the file as a whole, where it cannot be read.
@@ -128,26 +145,30 @@ fn raise_epoch(tx: &Transaction<'_>) -> Result<u64, Failure> {
 /// Every job but drafts, without what is recorded of it: row by row, so that one that is damaged does not
 /// hide the others.
 fn select_jobs(tx: &Connection) -> Result<Vec<StoredJob>, Failure> {
-    let mut statement = tx.prepare(
-        "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state
-         FROM job WHERE id = ?1 AND state IS NOT 'draft'",
-    )?;
     let mut jobs = Vec::new();
     for id in select_ids(tx)? {
-        let Ok(number) = u64::try_from(id) else {
-            warn!("a row of the table `job` has the id {id}, which no job has: it is left");
-            continue;
-        };
-        let job = JobId(number);
-        match statement.query_row([id], |row| Ok(read_job(row, job))).optional() {
-            Ok(found) => jobs.extend(found),
-            Err(error) => match damage::of(&error) {
-                Some(what) => jobs.push(lost_job(tx, job, &what)),
-                None => return Err(error.into()),
-            },
+        match u64::try_from(id) {
+            Ok(number) => jobs.extend(select_job(tx, JobId(number))?),
+            Err(_) => {
+                warn!("a row of the table `job` has the id {id}, which no job has: it is left");
+            }
         }
     }
     Ok(jobs)
+}
+
+fn select_job(tx: &Connection, id: JobId) -> Result<Option<StoredJob>, Failure> {
+    let mut statement = tx.prepare_cached(
+        "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state, block
+         FROM job WHERE id = ?1 AND state IS NOT 'draft'",
+    )?;
+    match statement.query_row([int(id.0)], |row| Ok(read_job(row, id))).optional() {
+        Ok(found) => Ok(found),
+        Err(error) => match damage::of(&error) {
+            Some(what) => Ok(Some(lost_job(tx, id, &what))),
+            None => Err(error.into()),
+        },
+    }
 }
 
 /// A job whose row cannot be read to its end: its name may be, which is at the beginning.
@@ -179,14 +200,22 @@ fn read_job(row: &Row<'_>, id: JobId) -> StoredJob {
         if grid.total() != total {
             return Err(format!("it has {} tasks, and the job {total}", grid.total()));
         }
+        if let Some(op) = op.as_ref().and_then(OpId::known) {
+            grid.check(op.params()).map_err(|error| error.to_string())?;
+        }
         Ok(Some(grid))
+    });
+    let block = fields.read(9, "block", |block: u64| match block.is_power_of_two() {
+        true => Ok(block),
+        false => Err(format!("{block} is no power of two")),
     });
     let is_open = fields.get(7, "is_open").unwrap_or_default();
     let state = fields.read(8, "state", |name: String| {
         to_state(&name).ok_or_else(|| format!("{} is unknown to this tequio", quote(&name)))
     });
     let op = op.unwrap_or_else(|| OpId::new("unknown"));
-    let job = NewJob { name, op, priority, grid: grid.flatten(), block: 1, submitted_at_ms };
+    let (grid, block) = (grid.flatten(), block.unwrap_or(1));
+    let job = NewJob { name, op, priority, grid, block, submitted_at_ms };
     StoredJob {
         state: state.unwrap_or(JobState::Paused),
         trouble: fields.trouble,
@@ -283,9 +312,6 @@ fn add_recorded(tx: &Connection, job: &mut StoredJob) -> Result<Option<String>, 
 
 /// [`StoredJob::appended_at_ms`] of the jobs that something is noted of.
 fn add_appended(tx: &Connection, jobs: &mut [StoredJob]) -> Result<(), Failure> {
-    if !has_appended(tx)? {
-        return Ok(());
-    }
     let mut statement = tx.prepare("SELECT job, at_ms FROM appended")?;
     let noted =
         statement.query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;

@@ -1,7 +1,7 @@
 //! Opening the file: its format, its tables, and the connections that are kept.
 
 use super::transaction::{Failure, commit, io};
-use super::{Options, PAGE_BYTES};
+use super::{Options, PAGE_BYTES, take_over};
 use crate::store::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The file's format, its `user_version`. One more wherever an older tequio would misread it.
-const FORMAT: i64 = 1;
+pub(super) const FORMAT: i64 = 2;
 
 /// Marks the file as ours (`PRAGMA application_id`): "Tequ".
 const APPLICATION_ID: i64 = 0x5465_7175;
@@ -34,6 +34,12 @@ const PAGES_MAX: u32 = 0xffff_fffe;
 
 /// `outcome_extent` has all that `Store::load` reads of outcomes, so that it need not touch the
 /// pages of the outcomes themselves.
+///
+/// `outcomes` is an array with `null` where a task failed, and `errors` an object of what those said, by
+/// their places in the row. `lines` is `[[index,line],...]`, each of which holds from its index on to the
+/// next, one line an input. No row fits the checksum -1, which is what a row gets that says none.
+///
+/// Columns come in the order in which format 1 got them, see `take_over`.
 const SCHEMA: &str = "
     CREATE TABLE meta (epoch INTEGER NOT NULL) STRICT;
     INSERT INTO meta (epoch) VALUES (0);
@@ -48,7 +54,8 @@ const SCHEMA: &str = "
         is_open INTEGER NOT NULL CHECK (is_open IN (0, 1)),
         state TEXT NOT NULL
             CHECK (state IN ('draft', 'running', 'paused', 'done', 'cancelled')),
-        submitted_at_ms INTEGER NOT NULL
+        submitted_at_ms INTEGER NOT NULL,
+        block INTEGER NOT NULL DEFAULT 1
     ) STRICT;
 
     CREATE TABLE input (
@@ -56,6 +63,7 @@ const SCHEMA: &str = "
         first INTEGER NOT NULL CHECK (first >= 0),
         count INTEGER NOT NULL CHECK (count > 0),
         inputs TEXT NOT NULL,
+        checksum INTEGER NOT NULL DEFAULT -1,
         UNIQUE (job, first)
     ) STRICT;
 
@@ -69,9 +77,26 @@ const SCHEMA: &str = "
         agent TEXT NOT NULL,
         recorded_at_ms INTEGER NOT NULL,
         outcomes TEXT NOT NULL,
+        errors TEXT,
+        checksum INTEGER NOT NULL DEFAULT -1,
         UNIQUE (job, first)
     ) STRICT;
     CREATE INDEX outcome_extent ON outcome (job, first, count, failed);
+";
+
+/// The tables that files of format 1 got when they were needed: which lines inputs come from, and when jobs
+/// were last appended to, of those that were open for long. The first has two indices as `outcome` has, so that
+/// one tells what the other hides.
+pub(super) const LATER: &str = "
+    CREATE TABLE IF NOT EXISTS input_line (
+        job INTEGER NOT NULL,
+        first INTEGER NOT NULL CHECK (first >= 0),
+        lines TEXT NOT NULL,
+        checksum INTEGER NOT NULL DEFAULT -1,
+        UNIQUE (job, first)
+    ) STRICT;
+    CREATE INDEX IF NOT EXISTS input_line_first ON input_line (job, first);
+    CREATE TABLE IF NOT EXISTS appended (job INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;
 ";
 
 /// Makes `dir` and the parents that it lacks, each of them durably.
@@ -101,8 +126,8 @@ pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, 
     let mut writer = Connection::open_with_flags(path, flags)?;
     set_up(&writer)?;
     // Before anything is written: what is not ours stays as it is.
-    let is_new = check_format(&writer, path)?;
-    if is_new {
+    let found = check_format(&writer, path)?;
+    if found == Format::None {
         writer.pragma_update(None, "page_size", PAGE_BYTES)?;
     }
     let mode: String =
@@ -115,8 +140,10 @@ pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, 
     writer.pragma_update(None, "foreign_keys", true)?;
     writer.pragma_update_and_check(None, "journal_size_limit", WAL_BYTES_MAX, |_| Ok(()))?;
     limit_pages(&writer, options.max_pages)?;
-    if is_new {
-        commit(&mut writer, create_tables)?;
+    match found {
+        Format::None => commit(&mut writer, create_tables)?,
+        Format::First => take_over::take_over(&mut writer, path)?,
+        Format::Current => {}
     }
     open_log(&writer)?;
     Ok(writer)
@@ -145,16 +172,28 @@ fn set_up(connection: &Connection) -> Result<(), Failure> {
     Ok(())
 }
 
-/// Whether the file is a new one, without a table; errs where it is none of ours.
-fn check_format(connection: &Connection, path: &Path) -> Result<bool, Failure> {
+/// What a file is that this version can open.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Format {
+    /// A new one, without a table.
+    None,
+    /// 1, which is taken over.
+    First,
+    /// [`FORMAT`].
+    Current,
+}
+
+/// What the file is; errs where it is none of ours.
+fn check_format(connection: &Connection, path: &Path) -> Result<Format, Failure> {
     let foreign = || Failure::Store(StoreError::Foreign(path.display().to_string()));
     let (application_id, found, tables) = select_format(connection).map_err(|error| {
         let is_database = error.sqlite_error_code() != Some(ErrorCode::NotADatabase);
         if is_database { error.into() } else { foreign() }
     })?;
     match (application_id, found) {
-        (0, 0) if tables == 0 => Ok(true),
-        (APPLICATION_ID, FORMAT) => Ok(false),
+        (0, 0) if tables == 0 => Ok(Format::None),
+        (APPLICATION_ID, 1) => Ok(Format::First),
+        (APPLICATION_ID, FORMAT) => Ok(Format::Current),
         (APPLICATION_ID, found) if found > FORMAT => {
             let path = path.display().to_string();
             Err(StoreError::Newer { path, found, known: FORMAT }.into())
@@ -175,6 +214,7 @@ fn select_format(connection: &Connection) -> Result<(i64, i64, i64), rusqlite::E
 /// In one transaction with what marks the file as ours, so that it is a store or an empty file.
 fn create_tables(tx: &Transaction<'_>) -> Result<(), Failure> {
     tx.execute_batch(SCHEMA)?;
+    tx.execute_batch(LATER)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", FORMAT)?;
     Ok(())

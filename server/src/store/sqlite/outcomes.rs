@@ -1,11 +1,13 @@
 //! What is recorded: an interval a row.
 
 use super::damage;
-use super::rows::{Block, find, int, parse_places};
+use super::outcome_row::{self, SELECT, listed_tasks};
+use super::rows::{find, int, places_within};
 use super::transaction::Failure;
 use crate::ranges::{gaps, push_joined};
-use crate::store::{Around, Fresh, Recording, Run, StoreError, Tally};
-use rusqlite::{CachedStatement, Connection, OptionalExtension, Row, Transaction, params};
+use crate::store::{Around, Fresh, Recording, Run, Tally};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
+use std::cmp::Ordering;
 use std::ops::Range;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::outcome::Outcome;
@@ -25,11 +27,7 @@ pub(super) fn insert_recordings(
         "SELECT first + count FROM outcome INDEXED BY outcome_extent
          WHERE job = ?1 AND first < ?2 ORDER BY first DESC LIMIT 1",
     )?;
-    let mut insert = tx.prepare_cached(
-        "INSERT INTO outcome
-             (job, first, count, failed, duration_ms, worker, agent, recorded_at_ms, outcomes)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-    )?;
+    let mut insert = outcome_row::prepare_insert(tx)?;
     for recording in recordings {
         let Recording { job, first, .. } = *recording;
         let tasks = first..recording.end()?;
@@ -40,34 +38,16 @@ pub(super) fn insert_recordings(
         let before: Option<u64> =
             select_end.query_row([int(job.0), int(tasks.end)], |row| row.get(0)).optional()?;
         if before.is_none_or(|before| before <= first) {
-            insert_recording(&mut insert, recording)?;
+            outcome_row::insert(&mut insert, recording)?;
             fresh.push(Fresh::All);
             continue;
         }
         let new = gaps(&tasks, select_extents(tx, job, &tasks)?);
         for tasks in &new {
-            insert_recording(&mut insert, &recording.part(tasks))?;
+            outcome_row::insert(&mut insert, &recording.part(tasks))?;
         }
         fresh.push(Fresh::Only(new));
     }
-    Ok(())
-}
-
-fn insert_recording(
-    insert: &mut CachedStatement<'_>,
-    recording: &Recording,
-) -> Result<(), Failure> {
-    insert.execute(params![
-        int(recording.job.0),
-        int(recording.first),
-        int(recording.outcomes.len()),
-        int(recording.outcomes.failed()),
-        recording.duration_ms,
-        int(recording.worker.0),
-        recording.agent,
-        int(recording.recorded_at_ms),
-        format_1(&recording.outcomes),
-    ])?;
     Ok(())
 }
 
@@ -130,40 +110,70 @@ pub(super) fn select_recorded(
     Ok(Ok((tasks, failed_tasks)))
 }
 
+/// Within one transaction, since gaps are looked at once more.
 pub(super) fn select_outcomes(
     connection: &Connection,
     job: JobId,
     range: &Range<u64>,
     tasks_max: u64,
 ) -> Result<Vec<Run>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT first, count, outcomes FROM outcome
-         WHERE job = ?1 AND first < ?3 AND first + count > ?2 AND first >= coalesce(
-             (SELECT max(first) FROM outcome WHERE job = ?1 AND first <= ?2), ?2)
-         ORDER BY first",
-    )?;
+    let mut statement = connection.prepare_cached(&format!(
+        "{SELECT}
+         WHERE x.job = ?1 AND x.first < ?3 AND x.first + x.count > ?2 AND x.first >= coalesce(
+             (SELECT max(first) FROM outcome INDEXED BY outcome_extent
+              WHERE job = ?1 AND first <= ?2), ?2)
+         ORDER BY x.first"
+    ))?;
     let mut rows = statement.query([int(job.0), int(range.start), int(range.end)])?;
-    let mut runs = Vec::new();
-    let mut tasks = 0;
-    while !range.is_empty()
-        && let Some(row) = rows.next()?
-    {
-        let block = Block::of(row, range)?;
-        tasks += block.len();
+    let mut runs: Vec<Run> = Vec::new();
+    let (mut tasks, mut next) = (0, range.start);
+    while next < range.end {
+        let Some(row) = rows.next()? else {
+            check_gap(connection, job, next..range.end)?;
+            break;
+        };
+        let of_row = listed_tasks(row)?;
+        let places = places_within(&of_row, range);
+        tasks += places.len() as u64;
         if tasks > tasks_max && !runs.is_empty() {
             break;
         }
-        let outcomes: Vec<Outcome> =
-            block.parse::<Kept>(row, job)?.into_iter().map(|kept| kept.0).collect();
-        runs.push(Run {
-            first: block.start(),
-            outcomes: outcomes.iter().map(Outcome::as_ref).collect(),
-        });
+        let first = of_row.start.max(range.start);
+        match first.cmp(&next) {
+            Ordering::Less => return Err(damage::of_outcomes(job, of_row, OVERLAP)),
+            Ordering::Equal => {}
+            Ordering::Greater => check_gap(connection, job, next..first)?,
+        }
+        next = of_row.end;
+        runs.push(Run { first, outcomes: outcome_row::read(row, job)?.take(places) });
     }
     Ok(runs)
 }
 
-/// Of the index alone: no outcome is read.
+/// What is wrong with a row that has tasks of one before.
+const OVERLAP: &str = "the row before them has some of them too";
+
+/// Returns an error unless `outcome_extent` lists the last row that the other index lists before a gap's end, and
+/// that row ends where the gap begins, or before: a damaged index hides rows.
+fn check_gap(connection: &Connection, job: JobId, gap: Range<u64>) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached(
+        "SELECT y.first, x.first + x.count
+         FROM (SELECT max(first) AS first FROM outcome INDEXED BY sqlite_autoindex_outcome_1
+               WHERE job = ?1 AND first < ?2) AS y
+         LEFT JOIN outcome AS x INDEXED BY outcome_extent ON x.job = ?1 AND x.first = y.first",
+    )?;
+    let last = |row: &Row<'_>| Ok((row.get::<_, Option<u64>>(0)?, row.get::<_, Option<u64>>(1)?));
+    match statement.query_row([int(job.0), int(gap.end)], last)? {
+        (None, _) => Ok(()),
+        (Some(_), Some(end)) if end <= gap.start => Ok(()),
+        (Some(first), _) => {
+            let said = "one index lists them, and another does not";
+            Err(damage::of_outcomes(job, first..first + 1, said))
+        }
+    }
+}
+
+/// Of the indices alone: no outcome is read. Within one transaction, as [`select_outcomes`].
 pub(super) fn select_around(
     connection: &Connection,
     job: JobId,
@@ -185,49 +195,29 @@ pub(super) fn select_around(
          WHERE job = ?1 AND first > ?2 ORDER BY first LIMIT 1",
     )?;
     let behind = behind.query_row([int(job.0), int(index)], |row| row.get(0)).optional()?;
+    check_gap(connection, job, index..behind.unwrap_or(u64::MAX))?;
     Ok(Around::Gap(behind))
 }
 
-/// The outcomes of `indices`, which lie in the interval from `first` on.
+/// The outcomes of `indices`, which lie in the interval from `first` on; none where that has gone meanwhile.
 pub(super) fn select_single_outcomes(
     connection: &Connection,
     job: JobId,
     first: u64,
     indices: &[u64],
 ) -> Result<Vec<Outcome>, Failure> {
-    let mut statement = connection.prepare_cached(
-        "SELECT first, count, outcomes FROM outcome WHERE job = ?1 AND first = ?2",
-    )?;
+    let mut statement =
+        connection.prepare_cached(&format!("{SELECT} WHERE x.job = ?1 AND x.first = ?2"))?;
     let mut rows = statement.query([int(job.0), int(first)])?;
-    let row = rows.next()?.ok_or(StoreError::NoSuchJob(job))?;
-    let kept =
-        parse_places::<Kept>(row, job, indices.iter().map(|index| (index - first) as usize))?;
-    Ok(kept.into_iter().map(|kept| kept.0).collect())
+    let Some(row) = rows.next()? else { return Ok(Vec::new()) };
+    let outcomes = outcome_row::read(row, job)?;
+    let wanted = indices.iter().map(|index| outcomes.get((index - first) as usize).to_owned());
+    Ok(wanted.collect())
 }
 
 pub(super) fn outcomes_of(range: &Range<u64>) -> String {
     match range.end {
         u64::MAX => format!("its outcomes from task {} on", range.start),
         end => format!("its outcomes within tasks {}..{end}", range.start),
-    }
-}
-
-fn format_1(outcomes: &tequio_protocol::outcome::Outcomes) -> String {
-    let text = |outcome: tequio_protocol::outcome::OutcomeRef<'_>| match outcome {
-        Outcome::Result(result) => result.to_owned(),
-        Outcome::Error(error) => serde_json::json!({ "error": error }).to_string(),
-    };
-    format!("[{}]", outcomes.iter().map(text).collect::<Vec<_>>().join(","))
-}
-
-struct Kept(Outcome);
-
-impl<'de> serde::Deserialize<'de> for Kept {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Kept, D::Error> {
-        let value = serde_json::Value::deserialize(deserializer)?;
-        Ok(Kept(match value.get("error").and_then(|error| error.as_str()) {
-            Some(error) => Outcome::Error(error.to_owned()),
-            None => Outcome::Result(value.to_string()),
-        }))
     }
 }

@@ -4,116 +4,20 @@ use super::damage;
 use super::transaction::Failure;
 use crate::store::StoreError;
 use rusqlite::{CachedStatement, OptionalExtension, Row};
-use serde::Deserialize;
-use serde::de::{Deserializer, IgnoredAny, SeqAccess, Visitor};
-use std::fmt;
-use std::iter::Peekable;
-use std::marker::PhantomData;
 use std::ops::Range;
 use tequio_protocol::ids::JobId;
 
 /// What the list of jobs has of one, as sentences name it.
 pub(super) const ROW: &str = "what the list of jobs says of it";
 
-/// The part of a row `(first, count, array)` that lies within a range.
-pub(super) struct Block {
-    first: u64,
-    /// What is wanted, counted from `first`.
-    pub(super) skip: usize,
-    pub(super) take: usize,
-}
+/// What is wrong with a row whose checksum is another.
+pub(super) const MISFIT: &str = "its checksum does not fit";
 
-impl Block {
-    /// The row and the range must overlap.
-    pub(super) fn of(row: &Row<'_>, range: &Range<u64>) -> Result<Block, Failure> {
-        let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
-        let skip = range.start.saturating_sub(first);
-        let take = range.end.min(first.saturating_add(count)).saturating_sub(first + skip);
-        Ok(Block { first, skip: skip as usize, take: take as usize })
-    }
-
-    pub(super) fn start(&self) -> u64 {
-        self.first + self.skip as u64
-    }
-
-    pub(super) fn len(&self) -> u64 {
-        self.take as u64
-    }
-
-    /// The elements wanted.
-    pub(super) fn parse<T: for<'de> Deserialize<'de>>(
-        &self,
-        row: &Row<'_>,
-        job: JobId,
-    ) -> Result<Vec<T>, Failure> {
-        parse_places(row, job, self.skip..self.skip + self.take)
-    }
-}
-
-/// A row names itself by its job and its tasks.
-pub(super) fn unreadable_row(
-    job: JobId,
-    what: &str,
-    tasks: Range<u64>,
-    said: impl fmt::Display,
-) -> Failure {
-    let Range { start, end } = tasks;
-    damage::damaged(job, format!("{what} of tasks {start}..{end} cannot be read: {said}"))
-}
-
-/// The elements at `places`, which ascend, of the array of a row `(first, count, array)`; the others
-/// are only skipped over.
-pub(super) fn parse_places<T: for<'de> Deserialize<'de>>(
-    row: &Row<'_>,
-    job: JobId,
-    places: impl Iterator<Item = usize>,
-) -> Result<Vec<T>, Failure> {
-    let (first, count): (u64, u64) = (row.get(0)?, row.get(1)?);
-    let json = row.get_ref(2)?.as_str().map_err(rusqlite::Error::from)?;
-    let mut deserializer = serde_json::Deserializer::from_str(json);
-    let elements = Elements { count: count as usize, places: places.peekable(), of: PhantomData };
-    let elements = deserializer.deserialize_seq(elements);
-    elements.and_then(|elements| deserializer.end().map(|()| elements)).map_err(|error| {
-        let tasks = first..first.saturating_add(count);
-        unreadable_row(job, "the outcomes", tasks, format_args!("they are no outcomes ({error})"))
-    })
-}
-
-struct Elements<P: Iterator, T> {
-    count: usize,
-    places: Peekable<P>,
-    of: PhantomData<T>,
-}
-
-impl<'de, P: Iterator<Item = usize>, T: Deserialize<'de>> Visitor<'de> for Elements<P, T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a list of {}", self.count)
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(mut self, mut seq: A) -> Result<Vec<T>, A::Error> {
-        // Not `with_capacity`: a count that a person mistyped in the shell must not exhaust memory.
-        let mut elements = Vec::new();
-        let mut length = 0;
-        loop {
-            let is_there = if self.places.next_if_eq(&length).is_some() {
-                seq.next_element()?.map(|element| elements.push(element)).is_some()
-            } else {
-                seq.next_element::<IgnoredAny>()?.is_some()
-            };
-            if !is_there {
-                break;
-            }
-            length += 1;
-        }
-        if length == self.count {
-            Ok(elements)
-        } else {
-            let said = format!("there are {length} of them, not {}", self.count);
-            Err(serde::de::Error::custom(said))
-        }
-    }
+/// The part of a row of `tasks` that lies within a range, counted from its first task. They must overlap.
+pub(super) fn places_within(tasks: &Range<u64>, range: &Range<u64>) -> Range<usize> {
+    let start = range.start.max(tasks.start) - tasks.start;
+    let end = range.end.min(tasks.end).saturating_sub(tasks.start);
+    start as usize..end as usize
 }
 
 /// The one row of a job; errs where there is none.
