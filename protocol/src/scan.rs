@@ -7,6 +7,15 @@ use crate::number::nearest;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Scan<'a> {
     rest: &'a str,
+    /// How much was not read before the last number, and behind it; nothing where there was none.
+    number: Option<(usize, usize)>,
+}
+
+/// What is around the last number of a value, which its neighbours often have as well.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Around<'a> {
+    before: &'a str,
+    behind: &'a str,
 }
 
 /// A JSON number, as it is written.
@@ -24,7 +33,7 @@ const DEPTH_MAX: u32 = 16;
 
 impl<'a> Scan<'a> {
     pub(crate) fn new(text: &'a str) -> Scan<'a> {
-        Scan { rest: text }
+        Scan { rest: text, number: None }
     }
 
     /// What is not read yet.
@@ -46,7 +55,34 @@ impl<'a> Scan<'a> {
 
     /// Reads any value.
     pub(crate) fn value(&mut self) -> Option<()> {
-        self.value_within(DEPTH_MAX)
+        match self.rest.as_bytes().first()? {
+            // Most are.
+            b'-' | b'0'..=b'9' => self.number().map(|_| ()),
+            _ => self.value_within(DEPTH_MAX),
+        }
+    }
+
+    /// Reads any value, and gives what is around its last number.
+    pub(crate) fn value_around(&mut self) -> Option<Option<Around<'a>>> {
+        let whole = self.rest;
+        self.number = None;
+        self.value()?;
+        let place = |left: usize| whole.len() - left;
+        let around = self.number.map(|(from, to)| Around {
+            before: &whole[..place(from)],
+            behind: &whole[place(to)..place(self.rest.len())],
+        });
+        Some(around)
+    }
+
+    /// Reads a value that is like another but for the last number.
+    pub(crate) fn value_like(&mut self, other: Around<'_>) -> Option<()> {
+        let mut scan = *self;
+        scan.take(other.before)?;
+        scan.number()?;
+        scan.take(other.behind)?;
+        *self = scan;
+        Some(())
     }
 
     fn value_within(&mut self, depth: u32) -> Option<()> {
@@ -121,7 +157,7 @@ impl<'a> Scan<'a> {
         }
         end += whole;
         if bytes.get(end) == Some(&b'.') {
-            let fraction = digits_from(end + 1);
+            let fraction = leading_digits(&bytes[end + 1..]);
             if fraction == 0 {
                 return None;
             }
@@ -140,9 +176,29 @@ impl<'a> Scan<'a> {
             return None;
         }
         let (text, rest) = self.rest.split_at(end);
+        self.number = Some((self.rest.len(), rest.len()));
         self.rest = rest;
         Some(Token { text })
     }
+}
+
+/// How many digits come first: eight at a time, as a result has 17.
+fn leading_digits(bytes: &[u8]) -> usize {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let (eights, rest) = bytes.as_chunks::<8>();
+    let mut count = 0;
+    for eight in eights {
+        let eight = u64::from_le_bytes(*eight);
+        // A digit is 0x30 to 0x39: 0x3 is its high half, and still is with 6 more. No byte of UTF-8 is so
+        // high that 6 more were carried into the next.
+        let high = |eight: u64| (eight & (0xf0 * EACH)) ^ (0x30 * EACH);
+        let others = high(eight) | high(eight.wrapping_add(0x06 * EACH));
+        if others != 0 {
+            return count + others.trailing_zeros() as usize / 8;
+        }
+        count += 8;
+    }
+    count + rest.iter().take_while(|byte| byte.is_ascii_digit()).count()
 }
 
 /// Powers of ten that an `f64` holds exactly.
@@ -199,6 +255,42 @@ mod tests {
             let is_whole = read.is_some_and(|token| token.text == text);
             assert!(!is_whole && serde_json::from_str::<f64>(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn digits_are_counted_as_one_by_one() {
+        let bytes = "0123456789/:;-+.eE,]}\"ñ٣ 9".as_bytes();
+        let mut state = 1_u64;
+        for _ in 0..20_000 {
+            let mut text = Vec::new();
+            // Mostly digits.
+            for _ in 0..24 {
+                state = state.wrapping_mul(6364136223846793005).wrapping_add(1442695040888963407);
+                let among = if state >> 60 == 0 { bytes.len() } else { 10 };
+                text.push(bytes[(state >> 33) as usize % among]);
+            }
+            let known = text.iter().take_while(|byte| byte.is_ascii_digit()).count();
+            assert_eq!(leading_digits(&text), known, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_is_like_another_but_for_its_last_number() {
+        let mut scan = Scan::new(r#"{"a":[1,"2"],"n":-3.5,"b":"x"},"#);
+        let around = scan.value_around().unwrap().unwrap();
+        assert_eq!((around.before, around.behind), (r#"{"a":[1,"2"],"n":"#, r#","b":"x"}"#));
+        for (text, is_like) in [
+            (r#"{"a":[1,"2"],"n":7,"b":"x"},"#, true),
+            (r#"{"a":[1,"2"],"n":7,"b":"y"},"#, false),
+            (r#"{"a":[2,"2"],"n":7,"b":"x"},"#, false),
+            (r#"{"a":[1,"2"],"n":07,"b":"x"},"#, false),
+            (r#"{"a":[1,"2"],"n":"7","b":"x"},"#, false),
+        ] {
+            let mut scan = Scan::new(text);
+            assert_eq!(scan.value_like(around).is_some(), is_like, "{text}");
+            assert_eq!(scan.rest(), if is_like { "," } else { text });
+        }
+        assert!(Scan::new(r#"{"7":"8"}"#).value_around().unwrap().is_none());
     }
 
     #[test]

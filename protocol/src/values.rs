@@ -135,9 +135,16 @@ impl Values {
         scan.take("[")?;
         // As long as most are: 17 digits, a point and a comma.
         let mut starts = Vec::with_capacity(whole.len() / 19 + 1);
+        let mut around = None;
         loop {
             starts.push((whole.len() - scan.rest().len()) as u32);
-            scan.value()?;
+            if scan.rest().starts_with(['{', '[']) {
+                if around.is_none_or(|around| scan.value_like(around).is_none()) {
+                    around = scan.value_around()?;
+                }
+            } else {
+                scan.value()?;
+            }
             if scan.take(",").is_none() {
                 break;
             }

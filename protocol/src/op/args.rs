@@ -11,20 +11,22 @@ use std::fmt;
 #[error("{0}")]
 pub struct ArgsError(String);
 
-/// Reads inputs of one op, one after the other. Of neighbours many have the same value, as in every sweep
-/// of another parameter, and that is read once.
+/// Reads inputs of one op, one after the other. Of neighbours many have the same values but for one, as in
+/// every sweep of a parameter, and these are read once.
 #[derive(Debug)]
 pub struct Reader<'a> {
     params: &'a [Param],
     args: Args,
     /// The texts that `args` were read of.
     texts: [&'a str; PARAMS_MAX],
+    /// The input that `args` were read of, up to the last of them.
+    before_last: &'a str,
 }
 
 impl<'a> Reader<'a> {
     /// A reader of inputs with these parameters.
     pub fn new(params: &'a [Param]) -> Reader<'a> {
-        Reader { params, args: [0.0; PARAMS_MAX], texts: [""; PARAMS_MAX] }
+        Reader { params, args: [0.0; PARAMS_MAX], texts: [""; PARAMS_MAX], before_last: "" }
     }
 
     /// The values of an input, which may have other fields as well.
@@ -33,11 +35,23 @@ impl<'a> Reader<'a> {
     ///
     /// Returns which parameter is missing, there twice, or not what it must be.
     pub fn read(&mut self, input: &'a str) -> Result<&Args, ArgsError> {
-        if self.scan(input).is_none() {
-            self.texts = [""; PARAMS_MAX];
+        if self.scan_last(input).is_none() && self.scan(input).is_none() {
+            (self.texts, self.before_last) = ([""; PARAMS_MAX], "");
             self.args = read_any(self.params, input)?;
         }
         Ok(&self.args)
+    }
+
+    /// Reads an input that is like the one before it but for the last parameter.
+    fn scan_last(&mut self, input: &'a str) -> Option<()> {
+        let last = self.params.len().checked_sub(1).filter(|_| !self.before_last.is_empty())?;
+        let mut scan = Scan::new(input);
+        scan.take(self.before_last)?;
+        let token = scan.number()?;
+        scan.take("}").filter(|()| scan.rest().is_empty())?;
+        self.args[last] = token.value().filter(|value| self.params[last].kind.takes(*value))?;
+        self.texts[last] = token.text;
+        Some(())
     }
 
     /// Reads an input as [`write`] writes it; none of any other, nor of one that is to be refused.
@@ -47,11 +61,13 @@ impl<'a> Reader<'a> {
             scan.take(if place == 0 { "{\"" } else { ",\"" })?;
             scan.take(param.name)?;
             scan.take("\":")?;
+            let before = input.len() - scan.rest().len();
             let token = scan.number()?;
             if token.text != self.texts[place] {
                 self.args[place] = token.value().filter(|value| param.kind.takes(*value))?;
                 self.texts[place] = token.text;
             }
+            self.before_last = &input[..before];
         }
         scan.take("}").filter(|()| scan.rest().is_empty())
     }

@@ -51,11 +51,7 @@ impl Op for RepeatMultiply {
     /// Infinite or NaN where it is finite for certain, or no number at all.
     fn is_impossible(&self, claimed: OutcomeRef<'_>, args: &mut dyn FnMut() -> Args) -> bool {
         match claimed {
-            Outcome::Result(result)
-                if result.starts_with(|c: char| c == '-' || c.is_ascii_digit()) =>
-            {
-                false
-            }
+            Outcome::Result(result) if matches!(result.as_bytes(), [b'-' | b'0'..=b'9', ..]) => false,
             Outcome::Result(result) => match Number::read(result) {
                 Some(_) => is_surely_finite(&args()),
                 None => true,
@@ -79,6 +75,9 @@ impl Op for RepeatMultiply {
         let (Outcome::Result(ours), Outcome::Result(claimed)) = (ours, claimed) else {
             return false;
         };
+        if ours == claimed {
+            return true;
+        }
         let Some(ours) = Number::read(ours) else { return false };
         match (Number::read(claimed), how) {
             (Some(claimed), Exactness::Exact) => ours.same_bits(claimed),
