@@ -6,8 +6,10 @@
 //! is the median of the rounds' ratios. A measure is no test: no figure of it is asserted.
 
 mod browser;
+mod input;
 mod measure;
 mod measures;
+mod metrics;
 mod process;
 mod report;
 mod setting;

@@ -1,5 +1,6 @@
 //! Processes that a measure starts, and ends.
 
+use crate::metrics::Metrics;
 use crate::setting::Setting;
 use anyhow::{Context, Result, bail, ensure};
 use std::fs;
@@ -173,6 +174,12 @@ impl Server {
     pub(crate) async fn job(&self, client: &reqwest::Client, id: u64) -> Result<JobView> {
         let answer = client.get(format!("{}/api/jobs/{id}", self.url)).send().await?;
         Ok(answer.error_for_status()?.json().await?)
+    }
+
+    /// What `/metrics` says.
+    pub(crate) async fn metrics(&self, client: &reqwest::Client) -> Result<Metrics> {
+        let answer = client.get(format!("{}/metrics", self.url)).send().await?;
+        Ok(Metrics(answer.error_for_status()?.text().await?))
     }
 
     /// Tasks a second that job `id` has recorded, from `warm` tasks on to its end or over `time`.

@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 /// What a measure runs with.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Setting {
     /// The release binary of `tequio`, the page inside.
     pub(crate) tequio: PathBuf,
     /// The repository.
     pub(crate) root: PathBuf,
+    /// Where cargo builds.
+    pub(crate) target: PathBuf,
     /// What measures install and keep, as `target/bench/...`.
     pub(crate) cache: PathBuf,
 }
@@ -20,7 +22,7 @@ impl Setting {
     pub(crate) fn new(tequio: PathBuf, root: PathBuf, target: &Path) -> Result<Setting> {
         let cache = target.join("bench");
         fs::create_dir_all(&cache).with_context(|| format!("creating {}", cache.display()))?;
-        Ok(Setting { tequio, root, cache })
+        Ok(Setting { tequio, root, target: target.to_owned(), cache })
     }
 
     /// A new folder on the disk that cargo builds on, gone when dropped: a system's folder for

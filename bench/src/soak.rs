@@ -15,6 +15,7 @@ mod verdict;
 mod watch;
 mod worker;
 
+use crate::metrics::Metrics;
 use crate::process::Server;
 use crate::report::figure;
 use crate::setting::Setting;
@@ -261,24 +262,6 @@ impl Api {
 
     async fn metrics(&self) -> Result<Metrics> {
         Ok(Metrics(self.response("/metrics").await?.text().await?))
-    }
-}
-
-/// What `/metrics` says.
-#[derive(Debug)]
-struct Metrics(String);
-
-impl Metrics {
-    /// A measure by its name, all of its labels together; not a number where there is none, which
-    /// nothing is equal to.
-    fn value(&self, name: &str) -> f64 {
-        let of_line = |line: &str| {
-            let (measure, value) = line.rsplit_once(' ')?;
-            let is_it = measure.split('{').next() == Some(name);
-            is_it.then(|| value.parse::<f64>().ok()).flatten()
-        };
-        let all = self.0.lines().filter_map(of_line).reduce(|sum, value| sum + value);
-        all.unwrap_or(f64::NAN)
     }
 }
 

@@ -35,6 +35,17 @@ pub(crate) fn redis() -> Result<PathBuf> {
     get(&Program { name: "Redis", variable: "REDIS", programs, packages: &["redis-server"] })
 }
 
+/// The server with the ops that are for tests only, built for speed.
+pub(crate) fn test_ops(setting: &Setting) -> Result<PathBuf> {
+    let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let mut build = Command::new(cargo);
+    build.args(["build", "--release", "--package", "tequio-server", "--example", "test-ops"]);
+    build.args(["--features", "test-ops", "--target-dir"]).arg(&setting.target);
+    run(build.current_dir(&setting.root))?;
+    let program = format!("test-ops{}", env::consts::EXE_SUFFIX);
+    Ok(setting.target.join("release/examples").join(program))
+}
+
 /// Python with the packages that `bench/peers/requirements.txt` names, and none of the machine's.
 pub(crate) fn python(setting: &Setting) -> Result<PathBuf> {
     let packages = &["python3", "python3-venv"];

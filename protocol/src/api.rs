@@ -267,6 +267,24 @@ pub struct DraftView {
     pub total: u64,
 }
 
+/// What `POST /api/jobs/ID/repair` answers.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct RepairView {
+    /// Rows of outcomes that were not what was written. They are removed.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub rows: u64,
+    /// The tasks that these had. They have no outcomes now.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub tasks: u64,
+    /// Inputs that cannot be read, and cannot be computed again: intervals of tasks, each the first and the one
+    /// behind the last.
+    #[cfg_attr(feature = "typescript", ts(type = "Array<[number, number]>"))]
+    pub inputs: Vec<(u64, u64)>,
+    /// The job after that: a running one again, where it was done and something is missing.
+    pub job: JobView,
+}
+
 /// What `GET /api/jobs/ID/sample` answers: results of so many places of a job, whatever its size, to
 /// be drawn. While the job has as many tasks as before, the places are the same.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

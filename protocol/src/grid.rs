@@ -128,10 +128,14 @@ impl Grid {
         for (place, (name, _)) in param_of.iter_mut().zip(&self.axes) {
             *place = params.iter().position(|param| param.name == name).unwrap_or_default();
         }
-        let Some(fastest) = self.axes.len().checked_sub(1) else { return };
+        // Axes of one value behind it would make each task a row of its own.
+        let fastest = self.axes.iter().rposition(|(_, axis)| !axis.is_single()).unwrap_or(0);
         let (_, axis) = &self.axes[fastest];
         let place = param_of[fastest];
         let mut args = [0.0; PARAMS_MAX];
+        for (param, (_, axis)) in param_of.iter().zip(&self.axes).skip(fastest + 1) {
+            args[*param] = axis.value(0);
+        }
         let mut at = self.places(range.start);
         let mut left = range.end.saturating_sub(range.start);
         // Rows that follow each other are found by counting: dividing at each takes as long as a power.

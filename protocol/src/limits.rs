@@ -261,6 +261,13 @@ pub const BUSY_RETRY_AFTER: Duration = Duration::from_secs(1);
 /// records waits meanwhile.
 pub const REMOVED_ROWS_MAX: u64 = 32;
 
+/// Rows of a job that are looked at in one go when it is examined for damage: others read and write in between.
+pub const REPAIR_ROWS: usize = 64;
+
+/// Damaged rows of outcomes that are kept in mind until they are removed. What has no room is found again
+/// when it is read again.
+pub const DAMAGE_SEEN_MAX: usize = 64;
+
 /// Messages with outcomes in one transaction that show that there is no end of them.
 pub const COMMIT_BUSY: usize = 8;
 
@@ -363,6 +370,10 @@ pub const RESULTS_ROWS_MAX: u64 = 2048;
 /// are as fast as many, since they share one connection; beyond them readers wait for their turn, in the
 /// order of their questions, and no thread waits with them.
 pub const READERS_MAX: usize = 2;
+
+/// Reads for answers that go on which are under way, or whose blocks ([`RESULTS_BLOCK_MAX`]) were read and not
+/// taken yet: enough that no thread that reads has to wait for one that writes.
+pub const READS_UNTAKEN_MAX: usize = 8;
 
 /// What was read of results and is not sent yet, of all answers together. Beyond it the answer that was
 /// asked for least recently reads its block once more: a download that nobody reads keeps none.
@@ -581,22 +592,30 @@ pub const DISPATCHER_LEASES: usize = 256;
 /// batches: however many ask, what workers send is not crowded out.
 pub const DISPATCHER_QUESTIONS: usize = 16;
 
-/// The read buffer of a socket. tungstenite's default of 128 KiB is paid for by every idle tab.
+/// The read buffer of a client's socket, and what a server reads of a message for nothing.
 pub const SOCKET_READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// The read buffer of a server's socket: nearly all that is said is shorter. tungstenite's default of 128 KiB
+/// is paid for by every idle tab.
+pub const SOCKET_IDLE_BUFFER_BYTES: usize = 1024;
+
+/// What a server reads at once of a frame that is longer than that, and keeps until it is handed on.
+pub const SOCKET_AHEAD_BYTES: usize = 32 * 1024;
 
 /// Bytes that wait in a socket's write buffer before a write fails. Twice a frame: one being
 /// written, one behind it.
 pub const SOCKET_WRITE_BUFFER_BYTES_MAX: usize = 2 * FRAME_BYTES_MAX;
 
 /// The largest message after which a socket's buffers are kept for the next one. What a connection has
-/// once read or written must not cost for as long as it lives.
-pub const SOCKET_KEPT_BYTES_MAX: usize = 16 * 1024;
+/// once read or written must not cost for as long as it lives: ten thousand keep 40 MiB of it at the most.
+pub const SOCKET_KEPT_BYTES_MAX: usize = 4 * 1024;
 
 /// Bytes of all messages of WebSockets that are begun and not ended, or still being handled, beyond the
-/// first [`SOCKET_READ_BUFFER_BYTES`] of each: 32 of the longest at once. Where there is no more room,
-/// the one that holds much and has stood still for long is closed (1013); one that arrives at a line's
-/// speed never stands still.
-pub const BEGUN_BYTES_MAX: usize = 32 * FRAME_BYTES_MAX;
+/// first [`SOCKET_READ_BUFFER_BYTES`] of each: 24 of the longest at once. One in several frames counts
+/// twice: the library keeps a frame, and what it has put together. Where there is no more room, the one
+/// that holds much and has stood still for long is closed (1013); one that arrives at a line's speed never
+/// stands still.
+pub const BEGUN_BYTES_MAX: usize = 24 * FRAME_BYTES_MAX;
 
 /// How long a message may take from its first byte to its last: the longest one at 8 kB a second, which
 /// a line has that is good for little else.
@@ -654,14 +673,15 @@ pub const HEADERS_BYTES_FREE: usize = 16 * 1024;
 /// is closed. Ten thousand clients that come at once say something within a moment.
 pub const CONNECTIONS_SILENT_MAX: usize = 8192;
 
-/// Connections on which no request is under way, 10 kB each: whose headers are not whole, or that are
+/// Connections on which no request is under way, up to 30 kB each: whose headers are not whole, or that are
 /// kept for another request. Beyond it the one that waits the longest is closed; browsers keep six, and
 /// open another where one was closed.
-pub const CONNECTIONS_IDLE_MAX: usize = 1024;
+pub const CONNECTIONS_IDLE_MAX: usize = 512;
 
 /// Connections with a request under way, WebSockets not counted, beside those that are idle: those who
-/// follow jobs and events, and all who ask just now. Beyond it the one that stands still the longest ends.
-pub const CONNECTIONS_ASKED_MAX: usize = 4096;
+/// follow jobs and events, and all who ask just now, 25 kB each. Beyond it the one that stands still the
+/// longest ends.
+pub const CONNECTIONS_ASKED_MAX: usize = 2048;
 
 /// How long a client may take nothing of an answer. A person who pauses a download, or looks at a page
 /// of a pager, is back by then or can ask again (`first=`); and nobody else waits, for what such an answer
@@ -676,9 +696,9 @@ pub const ANSWER_PIECE_BYTES: usize = 32 * 1024;
 /// than this are given without asking for room.
 pub const ANSWER_BYTES_MIN: usize = 4 * 1024;
 
-/// What all answers together hold that are being written: some 700 pieces. Beyond it the answer of which
+/// What all answers together hold that are being written: some 450 pieces. Beyond it the answer of which
 /// nothing was taken for the longest time is broken off; where all are read, others wait or get 503.
-pub const ANSWERS_BYTES_MAX: usize = 24 * 1024 * 1024;
+pub const ANSWERS_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// What stands still for so long may be broken off when its room is wanted; the longest first.
 pub const STALLED_MIN: Duration = Duration::from_millis(100);
@@ -705,7 +725,7 @@ pub const BODIES_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// of the next.
 pub const BODY_BLOCK_BYTES: usize = 640 * 1024;
 
-/// Streams of events, 16 kB each. A browser keeps one for all of its tabs. Beyond it the one of which
+/// Streams of events, beside what their connections have. A browser keeps one for all of its tabs. Beyond it the one of which
 /// nothing was taken for the longest time is ended; where all are read, others get 503 and ask again.
 pub const EVENT_STREAMS_MAX: usize = 512;
 
@@ -788,15 +808,17 @@ pub const FILES_RESERVED: usize = 64;
 
 /// How often it is looked whether a connection has ended, so that what it held is given back to the
 /// system: eight may have held 50 MiB. That costs some milliseconds, which nobody is to wait for often.
-pub const GIVE_BACK_INTERVAL: Duration = Duration::from_secs(10);
+pub const GIVE_BACK_INTERVAL: Duration = Duration::from_secs(5);
 
 /// How often it is looked whether the server has more memory than [`GIVE_BACK_BYTES`].
 pub const GIVE_BACK_LOOK: Duration = Duration::from_millis(500);
 
 /// Memory of the server, in bytes, from which on what is free is given back at once: floods have the
-/// allocator keep some 60 MiB, which others may need. Where that does not help, since so much is in use, it
-/// is tried again after [`GIVE_BACK_INTERVAL`].
+/// allocator keep some 60 MiB, which others may need.
 pub const GIVE_BACK_BYTES: u64 = 192 * 1024 * 1024;
+
+/// The pause after which that is tried again where it did not help, since so much is in use.
+pub const GIVE_BACK_RETRY: Duration = Duration::from_secs(2);
 
 /// What goes on and on is logged once, and then each time that it has happened twice as often; after so
 /// long without it, it is said again.

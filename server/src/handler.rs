@@ -6,6 +6,7 @@ use crate::connection::{Close, Connection, End, Event, Frame, Link, Peer};
 use crate::dispatcher::reactor::is_logged;
 use crate::dispatcher::{Dispatcher, FromWorker, HowLeft, Outbox, Outgoing, Places, Stopped};
 use crate::pace::Pace;
+use futures_util::TryFutureExt;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::{ASIDE_BURST_MAX, ASIDE_PACE, REFUSALS_MAX, SILENCE_MAX};
 use tequio_protocol::message::{
@@ -123,13 +124,14 @@ impl<L: Link> Handler<L> {
         }
     }
 
-    async fn tell(&mut self, event: FromWorker) -> Result<(), End> {
+    /// No `async fn`: that would keep the event twice.
+    fn tell(&mut self, event: FromWorker) -> impl Future<Output = Result<(), End>> {
         if !carries_results(&event) {
             let now = Instant::now();
             self.pace.take(now);
             self.unread_until = Some(self.pace.next_at(now)).filter(|at| *at > now);
         }
-        Ok(self.dispatcher.received(self.worker, &self.places, event).await?)
+        self.dispatcher.received(self.worker, &self.places, event).err_into()
     }
 
     fn log_noise(&mut self, line: &str) {

@@ -6,6 +6,7 @@
 //! answer. The server makes the inputs and writes them for each frame; it reads the results into
 //! numbers, and counts them.
 
+use crate::input::{Input, OP};
 use crate::process::Process;
 use anyhow::{Context, Result, ensure};
 use futures_util::{SinkExt, StreamExt};
@@ -15,7 +16,6 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
-use tequio_protocol::op::RepeatMultiply;
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::{WebSocketStream, accept_async, connect_async};
@@ -122,7 +122,7 @@ struct LeaseFrame<'a> {
     op: &'static str,
     first: u64,
     count: u64,
-    inputs: &'a [RepeatMultiply],
+    inputs: &'a [Input],
     deadline_ms: u64,
 }
 
@@ -190,13 +190,12 @@ fn write(shape: Shape, frame: u64) -> Result<String> {
     Ok(match shape {
         Shape::Leases => {
             let first = frame * LEASE_TASKS;
-            let inputs: Vec<RepeatMultiply> =
-                (first..first + LEASE_TASKS).map(super::input).collect::<Result<_>>()?;
+            let inputs: Vec<Input> = (first..first + LEASE_TASKS).map(Input::nth).collect();
             serde_json::to_string(&LeaseFrame {
                 r#type: "lease",
                 lease: frame + 1,
                 job: 1,
-                op: "repeat_multiply",
+                op: OP,
                 first,
                 count: LEASE_TASKS,
                 inputs: &inputs,
@@ -204,14 +203,14 @@ fn write(shape: Shape, frame: u64) -> Result<String> {
             })?
         }
         Shape::Tasks => {
-            let input = super::input(frame)?;
+            let Input { initial, factor, times } = Input::nth(frame);
             serde_json::to_string(&TaskFrame {
                 r#type: "task",
-                op: "repeat_multiply",
+                op: OP,
                 task_id: frame + 1,
-                initial: input.initial(),
-                factor: input.factor(),
-                times: input.times(),
+                initial,
+                factor,
+                times,
             })?
         }
     })
@@ -227,7 +226,7 @@ struct Order {
     #[serde(default)]
     first: u64,
     #[serde(default)]
-    inputs: Vec<RepeatMultiply>,
+    inputs: Vec<Input>,
     task_id: Option<u64>,
     #[serde(default)]
     initial: f64,
@@ -277,7 +276,7 @@ async fn answer_on(url: &str) -> Result<()> {
         let order: Order = serde_json::from_str(&text)?;
         let answer = match order.task_id {
             None => {
-                let results = order.inputs.iter().map(RepeatMultiply::compute).collect();
+                let results = order.inputs.iter().map(Input::compute).collect();
                 serde_json::to_string(&ResultsFrame {
                     r#type: "results",
                     lease: order.lease,
@@ -288,11 +287,11 @@ async fn answer_on(url: &str) -> Result<()> {
                 })?
             }
             Some(task_id) => {
-                let input = RepeatMultiply::new(order.initial, order.factor, order.times)?;
+                let Order { initial, factor, times, .. } = order;
                 serde_json::to_string(&ResultFrame {
                     r#type: "result",
                     task_id,
-                    result: input.compute(),
+                    result: Input { initial, factor, times }.compute(),
                     duration_ms: duration_ms(began),
                     agent: AGENT,
                 })?

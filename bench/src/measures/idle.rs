@@ -1,5 +1,6 @@
 //! What a worker costs that is connected and has nothing to do.
 
+use crate::input::{Input, OP};
 use crate::measure::{Goal, Measure, Reading, Row};
 use crate::process::{Process, Server};
 use crate::setting::Setting;
@@ -118,13 +119,13 @@ async fn one(url: &str, nth: usize, slots: u32) -> Result<Socket> {
     let agent = "tequio-bench";
     let hello = json!({
         "type": "hello", "protocol": 1, "agent": agent, "slots": slots,
-        "worker": format!("{nth:016x}"), "ops": ["repeat_multiply"],
+        "worker": format!("{nth:016x}"), "ops": [OP],
     });
     socket.send(Message::text(hello.to_string())).await?;
     // The bare server says nothing, and is not waited for.
     let first = tokio::time::timeout(Duration::from_secs(1), socket.next()).await;
     if let Ok(Some(Ok(Message::Text(_)))) = first {
-        let input = tequio_protocol::op::RepeatMultiply::new(1.0000054, 1.00000043, 1_000_000)?;
+        let input = Input { times: 1_000_000, ..Input::nth(0) };
         let answer = json!({
             "type": "result", "task_id": 1, "result": input.compute(), "duration_ms": 1,
             "agent": agent,

@@ -1,6 +1,7 @@
 //! How long one task takes, from its submission to its result, read back when that is on disk.
 
 use super::ceiling::{self, Shape};
+use crate::input;
 use crate::measure::{Goal, Measure, Reading, Row, sorted};
 use crate::process::Server;
 use crate::setting::Setting;
@@ -10,8 +11,6 @@ use serde_json::{Value, json};
 use std::time::Instant;
 use tequio::store::{NewJob, Recording, SqliteStore, Store};
 use tequio_protocol::ids::WorkerId;
-use tequio_protocol::number::Number;
-use tequio_protocol::op::Op;
 use tequio_protocol::outcome::Outcome;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::Message;
@@ -81,9 +80,8 @@ async fn bare(setting: &Setting) -> Result<Vec<f64>> {
     let grid = serde_json::from_value(
         json!({"initial": 1.0000054, "factor": 1.00000043, "times": "0..1000000"}),
     )?;
-    let op = Op::RepeatMultiply;
-    let name = String::new();
-    let job = NewJob { name, op, priority: 0, grid: Some(grid), submitted_at_ms: 0 };
+    let (op, name) = (input::op().into(), String::new());
+    let job = NewJob { name, op, priority: 0, grid: Some(grid), block: 1, submitted_at_ms: 0 };
     let job = store.create_job(&job)?;
     store.publish(job)?;
     let mut times = Vec::new();
@@ -95,7 +93,7 @@ async fn bare(setting: &Setting) -> Result<Vec<f64>> {
         store.record(&[Recording {
             job,
             first,
-            outcomes: [Outcome::Result(Number(1.5))].into_iter().collect(),
+            outcomes: [Outcome::Result("1.5")].into_iter().collect(),
             worker: WorkerId(1),
             agent: "tequio-bench".to_owned(),
             duration_ms: Some(0.01),

@@ -1,6 +1,7 @@
 //! Lease mode: two native workers of one slot, and a job on disk.
 
 use super::ceiling::{self, LEASE_TASKS, Shape};
+use crate::input::Input;
 use crate::measure::{Goal, Measure, Reading, Row};
 use crate::process::{Process, Server};
 use crate::setting::Setting;
@@ -87,7 +88,7 @@ pub(super) fn write_inputs(path: &std::path::Path, count: u64) -> Result<()> {
     let unfinished = path.with_extension("part");
     let mut file = BufWriter::new(File::create(&unfinished)?);
     for index in 0..count {
-        serde_json::to_writer(&mut file, &super::input(index)?)?;
+        serde_json::to_writer(&mut file, &Input::nth(index))?;
         writeln!(file)?;
     }
     file.into_inner()?.sync_all()?;

@@ -2,6 +2,7 @@
 
 mod ceiling;
 mod idle;
+mod judging;
 mod latency;
 mod lease;
 mod map;
@@ -14,7 +15,6 @@ mod tab;
 
 use crate::measure::Measure;
 use anyhow::{Result, bail};
-use tequio_protocol::op::RepeatMultiply;
 
 /// Every measure.
 const ALL: &[&Measure] = &[
@@ -26,6 +26,7 @@ const ALL: &[&Measure] = &[
     &scheduler::MEASURE,
     &sizes::MEASURE,
     &idle::MEASURE,
+    &judging::MEASURE,
     &recovery::MEASURE,
     &peers::MEASURE,
 ];
@@ -64,9 +65,4 @@ pub(crate) fn part_of_this() -> Option<Result<()>> {
 pub(crate) mod part {
     /// A flood of the soak.
     pub(crate) const FLOOD: &str = "flood";
-}
-
-/// The input of task `index` of every measure that makes its inputs: results of all 17 digits.
-fn input(index: u64) -> Result<RepeatMultiply> {
-    Ok(RepeatMultiply::new(1.0000054, 1.00000043, index % 1_000_000)?)
 }

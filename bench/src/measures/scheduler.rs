@@ -1,6 +1,7 @@
 //! The scheduler alone, in this process: it lends and takes whole leases, over and over, with so many
 //! workers entered.
 
+use crate::input;
 use crate::measure::{Goal, Measure, Reading, Row};
 use crate::setting::Setting;
 use anyhow::{Context, Result, anyhow};
@@ -8,13 +9,11 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tequio::scheduler::{Grant, Inputs, Intervals, JobSpec, Mode, Origin, Scheduler};
+use tequio::scheduler::{Grant, Inputs, Intervals, JobSpec, Mode, Origin, Scheduler, Skills};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{LEASE_TARGET, LEASE_TASKS_MAX};
-use tequio_protocol::number::Number;
-use tequio_protocol::numbers::Numbers;
-use tequio_protocol::op::Op;
+use tequio_protocol::outcome::{Outcome, Outcomes};
 
 pub(super) const MEASURE: Measure = Measure {
     name: "scheduler",
@@ -86,9 +85,9 @@ pub(super) struct Lender {
     /// What workers say that a task takes.
     task: Duration,
     now: Duration,
-    results: Numbers,
+    results: Outcomes,
     /// As many of them as were sent last.
-    answer: Numbers,
+    answer: Outcomes,
 }
 
 impl Lender {
@@ -98,8 +97,9 @@ impl Lender {
         let grid: Arc<Grid> = Arc::new(serde_json::from_str(&grid)?);
         let mut scheduler = Scheduler::new(LeaseId(1), 7);
         let spec = JobSpec {
-            op: Op::RepeatMultiply,
+            op: input::op(),
             total: tasks,
+            block: 1,
             priority: 0,
             lease_tasks_max: LEASE_TASKS_MAX,
             is_open: false,
@@ -108,10 +108,12 @@ impl Lender {
         };
         scheduler.add_job(JobId(1), spec);
         let here = Origin::from(IpAddr::from(Ipv4Addr::LOCALHOST));
+        let skills = Skills::named([input::OP]);
         for id in 1..=workers {
-            scheduler.add_worker(WorkerId(id), here, Mode::Lease, 1, Duration::ZERO);
+            scheduler.add_worker(WorkerId(id), here, Mode::Lease, skills, 1, Duration::ZERO);
         }
-        let results: Numbers = (0..LEASE_TASKS_MAX).map(|_| Number(1.0)).collect();
+        let one = |_| Outcome::Result("1.0");
+        let results: Outcomes = (0..LEASE_TASKS_MAX).map(one).collect();
         let answer = results.slice(0..1);
         Ok(Lender { scheduler, grid, task, now: Duration::ZERO, results, answer })
     }
@@ -130,7 +132,7 @@ impl Lender {
         let duration = self.task.saturating_mul(tasks as u32);
         // Nobody is late: each answer comes when it is due.
         self.now += duration;
-        if self.answer.len() as u64 != tasks {
+        if self.answer.len() != tasks {
             self.answer = self.results.slice(0..tasks as usize);
         }
         let results = self.answer.clone();

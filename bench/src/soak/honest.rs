@@ -1,12 +1,12 @@
 //! The honest client beside a flood: what a person's browser asks for, and how long each answer takes.
 
+use crate::input::OP;
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::message::{Hello, PROTOCOL, ServerMessage, WorkerMessage};
-use tequio_protocol::op::Op;
 use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep, timeout};
 use tokio_tungstenite::client_async;
@@ -100,7 +100,7 @@ impl Honest {
             agent: "tequio-bench (honest)".to_owned(),
             slots: 0,
             worker: format!("honest{nth}"),
-            ops: vec![Op::RepeatMultiply.name().to_owned()],
+            ops: vec![OP.to_owned()],
             resume: None,
         });
         socket.send(Message::text(hello.write())).await?;

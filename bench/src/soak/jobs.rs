@@ -2,6 +2,7 @@
 
 use super::worker::Tally;
 use super::{Api, Over};
+use crate::input::{self, Input, OP};
 use anyhow::{Context, Result, ensure};
 use serde::Deserialize;
 use std::fmt::Write as _;
@@ -12,7 +13,6 @@ use tequio_protocol::api::{JobRequest, JobState, JobView};
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::number::Number;
-use tequio_protocol::op::{Op, RepeatMultiply};
 use tokio::sync::mpsc;
 use tokio::sync::watch::Receiver;
 use tokio::time::sleep;
@@ -156,16 +156,26 @@ impl Work {
             return Ok(Work::List { initial, count: INPUTS });
         }
         let [initials, factors, times] = GRID;
-        let initial = Axis::range(initial, 0.25, initials)?;
-        let factor = Axis::range(1.000_000_43, 0.000_000_01, factors)?;
-        Ok(Work::Grid(Grid::new(initial, factor, Axis::range(0.0, 1.0, times)?)?))
+        Work::grid(
+            Axis::range(initial, 0.25, initials)?,
+            Axis::range(1.000_000_43, 0.000_000_01, factors)?,
+            Axis::range(0.0, 1.0, times)?,
+        )
+    }
+
+    fn grid(initial: Axis, factor: Axis, times: Axis) -> Result<Work> {
+        let axes = [("initial", initial), ("factor", factor), ("times", times)];
+        let named = axes.map(|(name, axis)| (name.to_owned(), axis));
+        Ok(Work::Grid(Grid::new(named.into())?))
     }
 
     /// A grid that lasts for hours.
     pub(super) fn endless() -> Result<Work> {
-        let initial = Axis::range(1.0, 0.25, 4)?;
-        let factor = Axis::range(1.000_000_43, 0.000_000_01, 2)?;
-        Ok(Work::Grid(Grid::new(initial, factor, Axis::range(0.0, 1.0, ENDLESS)?)?))
+        Work::grid(
+            Axis::range(1.0, 0.25, 4)?,
+            Axis::range(1.000_000_43, 0.000_000_01, 2)?,
+            Axis::range(0.0, 1.0, ENDLESS)?,
+        )
     }
 
     /// Lines that last for as long as a flood.
@@ -180,11 +190,17 @@ impl Work {
         }
     }
 
-    fn input(&self, index: u64) -> Result<RepeatMultiply> {
+    fn input(&self, index: u64) -> Input {
         match self {
-            Work::Grid(grid) => Ok(grid.input(index)),
+            Work::Grid(grid) => {
+                let mut values = grid.values(index);
+                // Its axes are in this order.
+                let [initial, factor, times] = [(); 3].map(|()| values.next().unwrap_or_default());
+                Input { initial, factor, times: times as u64 }
+            }
             Work::List { initial, .. } => {
-                Ok(RepeatMultiply::new(initial + index as f64 / 1e6, 1.000_000_43, index)?)
+                let initial = initial + index as f64 / 1e6;
+                Input { initial, factor: 1.000_000_43, times: index }
             }
         }
     }
@@ -194,16 +210,15 @@ impl Work {
         let request = match self {
             Work::Grid(grid) => {
                 let grid = grid.clone();
-                let job = JobRequest { op: Op::RepeatMultiply, grid, name: None, priority };
+                let job = JobRequest { op: input::op().into(), grid, name: None, priority };
                 api.client.post(to).json(&job)
             }
             Work::List { .. } => {
                 let mut lines = String::new();
                 for index in 0..self.total() {
-                    writeln!(lines, "{}", serde_json::to_string(&self.input(index)?)?)?;
+                    writeln!(lines, "{}", serde_json::to_string(&self.input(index))?)?;
                 }
-                let op = Op::RepeatMultiply.name();
-                api.client.post(format!("{to}?op={op}&priority={priority}")).body(lines)
+                api.client.post(format!("{to}?op={OP}&priority={priority}")).body(lines)
             }
         };
         Ok(request.send().await?.error_for_status()?.json().await?)
@@ -240,7 +255,7 @@ impl Work {
                     wrong += 1;
                     continue;
                 };
-                let right = Number(Op::RepeatMultiply.compute(&self.input(index)?));
+                let right = Number(self.input(index).compute());
                 wrong += u64::from(!result.same_bits(right));
             }
             rest.drain(..whole);
@@ -253,7 +268,7 @@ impl Work {
         ensure!(index < self.total(), "one more than there are tasks: {}", said());
         let read: Line = serde_json::from_slice(line)
             .with_context(|| format!("no result of task {index}: {}", said()))?;
-        let right = Number(Op::RepeatMultiply.compute(&self.input(index)?));
+        let right = Number(self.input(index).compute());
         ensure!(
             read.line.is_none_or(|line| line == index + 1),
             "task {index} is of another line: {}",
@@ -275,7 +290,7 @@ mod tests {
     #[test]
     fn only_the_right_line_is_right() {
         let work = Work::nth(0).unwrap();
-        let right = work.input(7).unwrap().compute();
+        let right = work.input(7).compute();
         let line = |index: u64, result: f64| format!("{{\"index\":{index},\"result\":{result}}}\n");
         work.check_line(7, line(7, right).as_bytes()).unwrap();
         work.check_line(7, line(8, right).as_bytes()).unwrap_err();

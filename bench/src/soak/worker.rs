@@ -3,6 +3,7 @@
 //! It computes its tasks for real and takes its time with them: so long for each, as if the op were
 //! slow. That is what keeps thousands of them at a pace that two cores and a disk can take.
 
+use crate::input::OP;
 use anyhow::{Context, Result, bail, ensure};
 use futures_util::{SinkExt, StreamExt};
 use rand::rngs::StdRng;
@@ -18,9 +19,9 @@ use tequio_protocol::message::{
     DurationMs, Hello, Lease, LeaseInputs, PROTOCOL, ServerMessage, Task, TaskResult, Welcome,
     WorkerMessage,
 };
-use tequio_protocol::number::Number;
-use tequio_protocol::op::Op;
+use tequio_protocol::outcome::Outcome;
 use tequio_protocol::piece::{Piece, PieceResults};
+use tequio_protocol::values::Value;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, sleep, timeout};
@@ -111,6 +112,19 @@ pub(super) struct Worker {
 
 type Socket = WebSocketStream<TcpStream>;
 
+/// The right answer to a task of plain mode, as a client says it that goes under this name.
+pub(super) fn answer_to(task: &Task, agent: &str) -> Result<WorkerMessage> {
+    let results = PieceResults::new(Piece::of_one(task.op, &task.input).compute());
+    let results = results.context("a task has an outcome")?;
+    let Outcome::Result(result) = results.only() else { bail!("{} fails", task.input) };
+    Ok(WorkerMessage::Result(TaskResult {
+        task_id: task.task_id,
+        result: Value::new(result),
+        duration_ms: Some(DurationMs::new(1.0)),
+        agent: Some(agent.to_owned()),
+    }))
+}
+
 impl Worker {
     pub(super) fn new(
         address: SocketAddr,
@@ -180,7 +194,7 @@ impl Worker {
             agent: AGENT.to_owned(),
             slots: 1,
             worker: format!("{:016x}", self.number),
-            ops: vec![Op::RepeatMultiply.name().to_owned()],
+            ops: vec![OP.to_owned()],
             resume: self.session.clone(),
         })
     }
@@ -343,13 +357,7 @@ impl Visit<'_> {
     }
 
     async fn answer_task(&mut self, task: &Task) -> Result<()> {
-        let answer = TaskResult {
-            task_id: task.task_id,
-            result: Some(Number(task.op.compute(&task.input))),
-            duration_ms: Some(DurationMs::new(1.0)),
-            agent: Some(AGENT.to_owned()),
-        };
-        self.send(WorkerMessage::Result(answer).write()).await
+        self.send(answer_to(task, AGENT)?.write()).await
     }
 
     /// Computes the next tasks of the lease in front, and writes what they come to.
@@ -360,11 +368,11 @@ impl Visit<'_> {
             LeaseInputs::Grid(grid) => LeaseInputs::Grid(grid.clone()),
             LeaseInputs::List(inputs) => {
                 let from = held.answered as usize;
-                LeaseInputs::List(inputs[from..from + tasks as usize].to_vec())
+                LeaseInputs::List(inputs.slice(from..from + tasks as usize))
             }
         };
         let piece = Piece { op: held.lease.op, first, count: tasks, inputs };
-        let results = PieceResults::new(&piece.compute())?;
+        let results = PieceResults::new(piece.compute())?;
         let took = DurationMs::new(took.as_secs_f64() * 1000.0);
         let lease = held.lease.lease;
         self.worker.tally.answered.fetch_add(tasks, Ordering::Relaxed);

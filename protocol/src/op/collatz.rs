@@ -13,11 +13,8 @@ pub(super) const OP: Collatz = Collatz;
 #[derive(Debug)]
 pub(super) struct Collatz;
 
-const PARAMS: [Param; 1] = [Param {
-    name: "n",
-    kind: Kind::Integer { min: 1, max: INTEGER_MAX as i64 },
-    example: 27.0,
-}];
+const PARAMS: [Param; 1] =
+    [Param { name: "n", kind: Kind::Integer { min: 1, max: INTEGER_MAX as i64 }, example: 27.0 }];
 
 impl Op for Collatz {
     fn name(&self) -> &'static str {
@@ -74,7 +71,8 @@ mod tests {
 
     #[test]
     fn a_value_that_leaves_64_bits_is_an_error() {
-        let inputs: Values = [r#"{"n":27}"#, r#"{"n":12327829503}"#, r#"{"n":1}"#].into_iter().collect();
+        let inputs: Values =
+            [r#"{"n":27}"#, r#"{"n":12327829503}"#, r#"{"n":1}"#].into_iter().collect();
         let mut computed = Computed::with_capacity(3);
         OP.compute(7..10, Inputs::List { first: 7, inputs: &inputs }, &mut computed);
         let outcomes = computed.into_outcomes();

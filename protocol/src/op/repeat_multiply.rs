@@ -44,14 +44,18 @@ impl Op for RepeatMultiply {
             if !known.is_of(factor) {
                 known = Power::of(factor);
             }
-            computed.push(&Number(initial * known.raise(times as u64)));
+            computed.push_number(initial * known.raise(times as u64));
         });
     }
 
     /// Infinite or NaN where it is finite for certain, or no number at all.
     fn is_impossible(&self, claimed: OutcomeRef<'_>, args: &mut dyn FnMut() -> Args) -> bool {
         match claimed {
-            Outcome::Result(result) if result.starts_with(|c: char| c == '-' || c.is_ascii_digit()) => false,
+            Outcome::Result(result)
+                if result.starts_with(|c: char| c == '-' || c.is_ascii_digit()) =>
+            {
+                false
+            }
             Outcome::Result(result) => match Number::read(result) {
                 Some(_) => is_surely_finite(&args()),
                 None => true,
@@ -72,7 +76,9 @@ impl Op for RepeatMultiply {
     /// By value: `1.50` is `1.5`. Another program may be off by [`TOLERANCE`], and where ours is not finite
     /// may say `null`, which is what `JSON.stringify` makes of such numbers.
     fn agrees(&self, ours: OutcomeRef<'_>, claimed: OutcomeRef<'_>, how: Exactness) -> bool {
-        let (Outcome::Result(ours), Outcome::Result(claimed)) = (ours, claimed) else { return false };
+        let (Outcome::Result(ours), Outcome::Result(claimed)) = (ours, claimed) else {
+            return false;
+        };
         let Some(ours) = Number::read(ours) else { return false };
         match (Number::read(claimed), how) {
             (Some(claimed), Exactness::Exact) => ours.same_bits(claimed),
@@ -164,9 +170,8 @@ mod tests {
 
     #[test]
     fn whoever_computes_with_other_powers_is_near_enough_and_no_worker_of_ours() {
-        let agrees = |ours, claimed, how| {
-            OP.agrees(Outcome::Result(ours), Outcome::Result(claimed), how)
-        };
+        let agrees =
+            |ours, claimed, how| OP.agrees(Outcome::Result(ours), Outcome::Result(claimed), how);
         for (ours, claimed, exact, close) in [
             ("1.5", "1.5", true, true),
             ("1.5", "1.50", true, true),

@@ -2,6 +2,7 @@
 
 use super::{Args, PARAMS_MAX, Param, Reader, args};
 use crate::grid::Grid;
+use crate::number::Number;
 use crate::outcome::Outcomes;
 use crate::values::Values;
 use std::ops::Range;
@@ -83,7 +84,12 @@ pub struct Computed {
     json: Vec<u8>,
     starts: Vec<u32>,
     errors: Vec<(u32, String)>,
+    /// The newest results, which are not written yet.
+    numbers: Vec<f64>,
 }
+
+/// Numbers that are written together.
+const NUMBERS: usize = 1024;
 
 impl Computed {
     /// No outcomes yet, of so many that are expected.
@@ -91,14 +97,28 @@ impl Computed {
         // As long as most numbers: 17 digits, a point and a comma.
         let mut json = Vec::with_capacity(2 + tasks * 19);
         json.push(b'[');
-        Computed { json, starts: Vec::with_capacity(tasks), errors: Vec::new() }
+        Computed {
+            json,
+            starts: Vec::with_capacity(tasks),
+            errors: Vec::new(),
+            numbers: Vec::new(),
+        }
     }
 
-    /// The next task's result: any value that serialises as JSON. Floats are [`Number`](crate::number::Number)s, or those that are
+    /// The next task's result: any value that serialises as JSON. Floats are [`Number`]s, or those that are
     /// not finite would be `null`.
     pub fn push(&mut self, result: &impl serde::Serialize) {
         self.begin();
         serde_json::to_writer(&mut self.json, result).expect("a result has string keys");
+    }
+
+    /// The next task's result, a number. It is written together with its neighbours, in a loop that does
+    /// nothing else: a quarter faster in a browser than each where it is computed.
+    pub fn push_number(&mut self, number: f64) {
+        if self.numbers.len() == NUMBERS {
+            self.write_numbers();
+        }
+        self.numbers.push(number);
     }
 
     /// The next task has no result, and why: the same words wherever it is computed.
@@ -109,6 +129,24 @@ impl Computed {
     }
 
     fn begin(&mut self) {
+        if !self.numbers.is_empty() {
+            self.write_numbers();
+        }
+        self.begin_written();
+    }
+
+    #[inline(never)]
+    fn write_numbers(&mut self) {
+        let mut numbers = std::mem::take(&mut self.numbers);
+        for number in numbers.drain(..) {
+            self.begin_written();
+            let written = serde_json::to_writer(&mut self.json, &Number(number));
+            written.expect("a number serialises");
+        }
+        self.numbers = numbers;
+    }
+
+    fn begin_written(&mut self) {
         if !self.starts.is_empty() {
             self.json.push(b',');
         }
@@ -117,8 +155,32 @@ impl Computed {
 
     /// All of them.
     pub fn into_outcomes(mut self) -> Outcomes {
+        self.write_numbers();
         self.json.push(b']');
         let json = String::from_utf8(self.json).expect("JSON is UTF-8");
         Outcomes::of_parts(Values::of_parts(json, self.starts), self.errors)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::outcome::Outcome;
+
+    #[test]
+    fn outcomes_keep_their_order_however_they_are_written() {
+        let mut computed = Computed::with_capacity(0);
+        let mut expected = Outcomes::default();
+        for index in 0..3 * NUMBERS {
+            if index % 1500 == 7 {
+                computed.push(&[index]);
+                computed.push_error("no");
+                expected.push(Outcome::Result(&format!("[{index}]")));
+                expected.push(Outcome::Error("no"));
+            }
+            computed.push_number(index as f64);
+            expected.push(Outcome::Result(&format!("{index}.0")));
+        }
+        assert_eq!(computed.into_outcomes(), expected);
     }
 }

@@ -1,4 +1,4 @@
-//! `tequio jobs`, `job`, `pause`, `resume`, `close`, `cancel`, `remove` and `workers`: one request, one answer.
+//! `tequio jobs`, `job`, `pause`, `resume`, `close`, `cancel`, `repair`, `remove` and `workers`: one request, one answer.
 
 use super::client::{Client, Remote, duration};
 use super::print::{self, Table};
@@ -6,7 +6,7 @@ use super::still::Watcher;
 use clap::Args;
 use hyper::http::Method;
 use indicatif::HumanCount;
-use tequio_protocol::api::{JobState, JobView, WorkerView};
+use tequio_protocol::api::{JobState, JobView, RepairView, WorkerView};
 use tequio_protocol::ids::JobId;
 
 #[derive(Debug, Args)]
@@ -91,6 +91,17 @@ impl One {
         show(&job, self.remote.json)
     }
 
+    pub(super) async fn repair(self) -> anyhow::Result<()> {
+        let client = self.remote.client();
+        let path = format!("api/jobs/{}/repair", self.id);
+        let repair: RepairView = client.json(client.request(Method::POST, &path)).await?;
+        if self.remote.json {
+            return print::json(&repair);
+        }
+        print::lines(&describe_repair(&repair))?;
+        show(&repair.job, false)
+    }
+
     pub(super) async fn remove(self) -> anyhow::Result<()> {
         let client = self.remote.client();
         let path = format!("api/jobs/{}", self.id);
@@ -100,6 +111,30 @@ impl One {
             false => print::lines(&[format!("Job {} is removed, with its results", self.id)]),
         }
     }
+}
+
+/// What was damaged, and what came of that.
+fn describe_repair(repair: &RepairView) -> Vec<String> {
+    let id = repair.job.id;
+    let mut lines = Vec::new();
+    match repair.rows {
+        0 => lines.push(format!("Every row of outcomes of job {id} is as it was written")),
+        rows => {
+            let (rows, tasks) = (HumanCount(rows), HumanCount(repair.tasks));
+            let then = match repair.job.state {
+                JobState::Cancelled => "the job was cancelled, and stays so",
+                _ => "they are computed again",
+            };
+            lines.push(format!("Damaged rows of outcomes: {rows}, of {tasks} tasks; {then}"));
+        }
+    }
+    for (first, end) in &repair.inputs {
+        lines.push(format!(
+            "The inputs of tasks {first}..{end} cannot be read, and nothing can bring them back but a copy of \
+             the file"
+        ));
+    }
+    lines
 }
 
 fn show(job: &JobView, as_json: bool) -> anyhow::Result<()> {
@@ -119,7 +154,8 @@ fn show(job: &JobView, as_json: bool) -> anyhow::Result<()> {
         if !job.state.is_over() {
             lines.push(format!(
                 "             nothing more of it is computed; `tequio results {id}` gives what can be \
-                 read of it, `tequio remove {id}` removes it",
+                 read of it, `tequio repair {id}` has lost results computed again, `tequio remove {id}` \
+                 removes it",
                 id = job.id
             ));
         }

@@ -65,6 +65,8 @@ enum Command {
     Remove(jobs::One),
     /// List what a job may compute
     Ops(ops::Ops),
+    /// Look through a job for damage in the file, and have lost results computed again
+    Repair(jobs::One),
     /// List who is connected
     Workers(jobs::List),
     /// Compute for a server, without a browser, on every core
@@ -101,6 +103,7 @@ impl Cli {
             Command::Cancel(one) => one.change("cancel").await,
             Command::Remove(one) => one.remove().await,
             Command::Ops(ops) => ops.run().await,
+            Command::Repair(one) => one.repair().await,
             Command::Workers(list) => list.workers().await,
             Command::Work(work) => work.run().await,
             Command::Echo(echo) => echo.run().await,

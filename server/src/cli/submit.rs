@@ -35,7 +35,7 @@ pub(super) struct Submit {
     input: Option<PathBuf>,
 
     /// Count and skip lines of --input that are no inputs, instead of refusing them all
-    #[arg(long, requires = "input")]
+    #[arg(long, requires = "input", conflicts_with_all = ["axes", "initial", "factor", "times"])]
     skip_invalid: bool,
 
     /// Wait until the job is over; fails unless every task has a result

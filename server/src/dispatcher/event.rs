@@ -6,10 +6,10 @@ use super::outgoing::Outbox;
 use super::reactor::{
     Control, ControlError, FromWorker, HowLeft, Overlap, Progress, Recorded, Removable,
 };
-use super::write::Change;
+use super::write::{Change, Reply};
 use crate::connection::Peer;
 use crate::scheduler::ClaimId;
-use crate::store::StoreError;
+use crate::store::{Repaired, StoreError};
 use std::time::Duration;
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -66,6 +66,8 @@ pub(super) enum Report {
     Overlapped(Overlap),
     /// A change is made in the store, and is to be made here.
     Changed(Change),
+    /// Damaged rows of a job are removed; whoever asked for that is to be answered.
+    Repaired(Box<Repaired>, Option<Reply<Repaired>>),
     /// The store cannot write, or can again.
     StoreFails(Option<String>),
     /// What an audit came to; nothing where it could not be computed.

@@ -19,7 +19,7 @@ pub use reactor::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled,
 use crate::connection::Peer;
 use crate::metrics::Metrics;
 use crate::scheduler::Trust;
-use crate::store::{NewJob, Store, StoreError, StoredJob};
+use crate::store::{Damage, NewJob, Repaired, Store, StoreError, StoredJob};
 use crate::wall_clock;
 use event::{Event, Question};
 use feed::Feed;
@@ -384,6 +384,25 @@ impl Dispatcher {
     pub async fn remove(&self, id: JobId) -> Result<(), ChangeError> {
         let why = self.ask(|is_over| Event::IsOver(id, is_over)).await??;
         self.write(0, |reply| Write::Change(Change::Remove(id, why, reply))).await
+    }
+
+    /// Has rows of a job removed that were found damaged, and what can be computed again computed again. The view is
+    /// of the moment behind that.
+    pub async fn repair(
+        &self,
+        id: JobId,
+        damage: Damage,
+    ) -> Result<(Repaired, JobView), ChangeError> {
+        if self.job(id).await?.is_none() {
+            return Err(ControlError::Unknown(id).into());
+        }
+        // A job that was over holds its grid again.
+        if self.kept.grids_bytes.load(Ordering::Relaxed) >= self.grids_bytes_max {
+            return Err(ChangeError::TooManyGrids);
+        }
+        let repaired = self.write(0, |reply| Write::Repair(id, damage, reply)).await?;
+        let view = self.job(id).await?.ok_or(ControlError::Unknown(id))?;
+        Ok((repaired, view))
     }
 
     /// Returns an error where there is no place for one more job, whose grid has so many bytes. Those that

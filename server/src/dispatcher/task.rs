@@ -10,7 +10,7 @@ use crate::connection::Peer;
 use crate::metrics::Metrics;
 use crate::outbox::NotPut;
 use crate::scheduler::Audit;
-use crate::store::StoreError;
+use crate::store::{Repaired, StoreError};
 use crate::wall_clock;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -166,6 +166,13 @@ impl State {
             }
             Report::Overlapped(overlap) => self.reactor.overlapped(overlap),
             Report::Changed(change) => self.change(change, now),
+            Report::Repaired(repaired, reply) => {
+                self.reactor.repaired(Repaired::clone(&repaired), now);
+                self.carry_out(now);
+                if let Some(reply) = reply {
+                    answer(reply, Ok(*repaired));
+                }
+            }
             Report::StoreFails(error) => self.reactor.set_store_error(error),
             Report::Audited { claim, ours, took } => self.reactor.audited(claim, ours, took, now),
             Report::InputsRead { lease, inputs } => self.inputs_read(lease, inputs, now),

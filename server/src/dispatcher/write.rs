@@ -1,7 +1,7 @@
 //! What is written to the store, and the changes that the dispatcher makes once they are.
 
 use super::reactor::Removable;
-use crate::store::{NewJob, Recording, StoreError, StoredJob};
+use crate::store::{Damage, NewJob, Recording, Repaired, StoreError, StoredJob};
 use std::sync::Arc;
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
@@ -28,6 +28,8 @@ pub(super) enum Write {
     /// Inputs of an open job, and the [`Change::Grow`] that follows.
     Grow(NewInputs, Change),
     Change(Change),
+    /// Remove damaged rows of a job that were found.
+    Repair(JobId, Damage, Reply<Repaired>),
     /// No more follows.
     Stop,
 }

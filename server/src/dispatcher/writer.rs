@@ -10,7 +10,7 @@ use super::write::{Change, NewInputs, Queued, Reply, Write, answer};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
 use crate::ranges::gaps;
-use crate::store::{Fresh, Recording, Store, StoreError, StoredJob};
+use crate::store::{Damage, Fresh, Recording, Repaired, Store, StoreError, StoredJob};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
@@ -106,6 +106,7 @@ impl Writer {
                 self.record_all();
             }
             self.take_turn();
+            self.repair_seen();
             if is_last {
                 while self.is_busy() {
                     self.take_turn();
@@ -294,7 +295,46 @@ impl Writer {
                 Err(error) => growth.refuse(error),
             },
             Write::Change(change) => self.change(change),
+            Write::Repair(job, damage, reply) => match self.repair(job, &damage) {
+                Ok(repaired) => self.tell(Report::Repaired(Box::new(repaired), Some(reply))),
+                Err(error) => answer(reply, Err(error)),
+            },
         }
+    }
+
+    /// Removes what readers have found damaged, of jobs that go on: it is computed again.
+    fn repair_seen(&mut self) {
+        if self.failed_at.is_some() {
+            // It is done when the disk is well again, if somebody reads it again.
+            return;
+        }
+        for (job, damage) in self.store.take_damage() {
+            match self.repair(job, &damage) {
+                Ok(repaired) => self.tell(Report::Repaired(Box::new(repaired), None)),
+                Err(error) => match error.of_job() {
+                    Some((job, what)) => self.set_aside(job, what),
+                    None => error!("job {job} is not repaired: {error}"),
+                },
+            }
+        }
+    }
+
+    fn repair(&mut self, job: JobId, damage: &Damage) -> Result<Repaired, StoreError> {
+        self.record_before(job)?;
+        self.store.repair(job, damage)
+    }
+
+    /// What was taken of a job before, and its state, is recorded before what follows.
+    fn record_before(&mut self, job: JobId) -> Result<(), StoreError> {
+        if self.failed_at.is_none() {
+            self.record_all();
+        }
+        let is_written = || self.waiting.iter().all(|recording| recording.job != job);
+        if self.failed_at.is_some() && !is_written() {
+            let said = format!("job {job} has outcomes that wait for the disk");
+            return Err(StoreError::Unavailable(said));
+        }
+        Ok(())
     }
 
     fn append(&self, inputs: &NewInputs) -> Result<(), StoreError> {
@@ -332,15 +372,7 @@ impl Writer {
         if self.removing.contains(&job) {
             return Err(StoreError::NoSuchJob(job));
         }
-        // What was taken of it before it was over is recorded before it goes.
-        if self.failed_at.is_none() {
-            self.record_all();
-        }
-        let is_written = || self.waiting.iter().all(|recording| recording.job != job);
-        if self.failed_at.is_some() && !is_written() {
-            let said = format!("job {job} has outcomes that wait for the disk");
-            return Err(StoreError::Unavailable(said));
-        }
+        self.record_before(job)?;
         if why == Removable::SetAside {
             // Its state in the store is what it was before.
             self.store.set_aside(job);

@@ -9,6 +9,7 @@ use super::intervals::count;
 use super::lease::Lease;
 use super::{Accepted, By, Inputs, Intervals, Mode, Origin, Refusal, RefusalReason, Scheduler};
 use std::collections::BTreeMap;
+use std::num::NonZeroU64;
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -18,7 +19,7 @@ use tequio_protocol::outcome::Outcomes;
 
 /// Names a claim that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct ClaimId(u64);
+pub struct ClaimId(NonZeroU64);
 
 /// What is to be computed again to judge a claim.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,10 +46,10 @@ pub struct Judged {
 }
 
 /// The claims that wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Waiting {
     claims: BTreeMap<ClaimId, Claim>,
-    next: u64,
+    next: NonZeroU64,
     bytes: usize,
     /// Audits that nobody was asked for yet.
     audits: Vec<Audit>,
@@ -84,6 +85,13 @@ pub(super) enum Kind {
     Failure,
 }
 
+impl Default for Waiting {
+    fn default() -> Waiting {
+        let (claims, audits) = (BTreeMap::new(), Vec::new());
+        Waiting { claims, next: NonZeroU64::MIN, bytes: 0, audits }
+    }
+}
+
 impl Waiting {
     pub(super) fn len(&self) -> usize {
         self.claims.len()
@@ -94,8 +102,9 @@ impl Waiting {
     }
 
     fn new_id(&mut self) -> ClaimId {
-        self.next += 1;
-        ClaimId(self.next)
+        let id = self.next;
+        self.next = id.saturating_add(1);
+        ClaimId(id)
     }
 
     fn insert(&mut self, id: ClaimId, claim: Claim) {
@@ -217,7 +226,7 @@ impl Scheduler {
     ) -> Option<Judged> {
         let mut claim = self.claims.remove(id)?;
         self.budget.correct(claim.expected_s, took);
-        let Some(job) = self.jobs.get_mut(&claim.held.job) else { return None };
+        let job = self.jobs.get_mut(&claim.held.job)?;
         let (op, block) = (job.spec.op, job.spec.block);
         claim.fresh.iter().for_each(|run| job.unclaim(run));
         let (worker, lease) = (claim.worker, claim.lease);
@@ -337,4 +346,12 @@ impl Scheduler {
 fn job_block(first: u64, block: u64, runs: &[Range<u64>]) -> Range<u64> {
     let end = runs.iter().find(|run| run.contains(&first)).map_or(first + block, |run| run.end);
     first..(first + block).min(end)
+}
+
+#[cfg(test)]
+impl Waiting {
+    /// As if so much waited.
+    pub(super) fn set_bytes(&mut self, bytes: usize) {
+        self.bytes = bytes;
+    }
 }

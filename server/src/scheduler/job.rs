@@ -47,7 +47,7 @@ impl Job {
     /// A job that waits behind those that were served in an earlier turn.
     pub(super) fn new(spec: JobSpec, turn: u64) -> Job {
         let pending = spec.settled.missing_in(&(0..spec.total)).into_iter().collect();
-        let skill = Skills::of(spec.op);
+        let skill = Skills::of(spec.op, spec.block);
         Job {
             spec,
             skill,
@@ -85,10 +85,9 @@ impl Job {
         self.spec.total = self.spec.total.max(total);
     }
 
-    /// Whether a worker can compute it. A plain client takes single tasks.
+    /// Whether a worker can compute it.
     pub(super) fn is_for(&self, worker: &Worker) -> bool {
-        let takes_blocks = worker.mode == Mode::Lease || self.spec.block == 1;
-        takes_blocks && worker.skills.has_some_of(self.skill)
+        worker.skills.has_some_of(self.skill)
     }
 
     /// Whether something of it may be lent.
@@ -250,6 +249,16 @@ impl Job {
         self.pending.remove(tasks.clone());
         self.forget_attempts(tasks);
         self.spec.settled.insert(tasks.clone());
+    }
+
+    /// What of these tasks has an outcome has none any more. What is not among the `leased` is pending.
+    pub(super) fn unsettle(&mut self, tasks: &Range<u64>, leased: &Intervals) {
+        for lost in self.spec.settled.clone_within(tasks).iter() {
+            for pending in leased.missing_in(&lost) {
+                self.pending.insert(pending);
+            }
+            self.spec.settled.remove(lost);
+        }
     }
 
     fn forget_attempts(&mut self, range: &Range<u64>) {

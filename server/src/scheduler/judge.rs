@@ -36,7 +36,8 @@ impl Scheduler {
             return Ok(duplicate);
         };
         let block = job.block(first);
-        let (skill, is_settled) = (job.skill, job.spec.settled.covers(&block));
+        // Somebody was faster, with outcomes that are settled or wait for a verdict.
+        let (skill, is_duplicate) = (job.skill, job.open_in(&block).is_empty());
         let Some(front) = self.leases.get(&lease).map(|lease| lease.rest.start) else {
             // Of a lease that is over, what comes behind it may still count.
             self.advance(worker, lease, block.end, now);
@@ -45,7 +46,7 @@ impl Scheduler {
         if front != first {
             return Ok(duplicate);
         }
-        if is_settled {
+        if is_duplicate {
             self.advance(worker, lease, block.end, now);
             return Ok(Accepted { job: Some(job_id), ..duplicate });
         }

@@ -26,9 +26,6 @@ impl Scheduler {
             let mut ready = ready.map(|(_, _, job)| job).take(GRANT_SCAN_MAX);
             ready.find_map(|id| {
                 let job = jobs.get_mut(&id)?;
-                if !job.is_for(&workers[&worker]) {
-                    return None;
-                }
                 let range = job
                     .pop_retry(worker, workers, leases, able)
                     .or_else(|| job.pop_pending(job.size_for(&workers[&worker], id, out)));
@@ -41,9 +38,7 @@ impl Scheduler {
     /// When nothing is pending, an idle worker gets a copy of the oldest lease that may have one:
     /// of its tail, since its holder goes on from the front.
     fn grant_copy(&mut self, now: Duration) -> Option<Grant> {
-        if self.idle(self.waiting.skills()).next().is_none() {
-            return None;
-        }
+        self.idle(self.waiting.skills()).next()?;
         let wanted = self.jobs.values().filter(|job| !job.spec.is_paused);
         let skills = wanted.map(|job| job.skill).fold(Skills::default(), Skills::with);
         let idle: Vec<WorkerId> = self.idle(skills).take(GRANT_SCAN_MAX).collect();

@@ -167,6 +167,16 @@ impl Scheduler {
         Accepted { job: Some(id), fresh: runs, duplicates, claim: None, by: By::Worker }
     }
 
+    /// The outcomes of these tasks are lost, as far as they were settled: they are pending again, unless a lease
+    /// that is out still has to answer them.
+    pub fn unsettle(&mut self, id: JobId, tasks: &Range<u64>) {
+        let Some(job) = self.jobs.get_mut(&id) else { return };
+        let rest = |lease: LeaseId| self.leases[&lease].rest.clone();
+        let leased = job.copies.leases().map(rest).collect();
+        job.unsettle(tasks, &leased);
+        self.refresh_job(id);
+    }
+
     /// Settles a block that is not settled, and that a worker has failed.
     pub(super) fn settle_failed(
         &mut self,

@@ -3,28 +3,34 @@
 use std::fmt;
 use tequio_protocol::op::{self, Audits, Op};
 
-/// Ops of this version's table, by their places in it.
+/// Ops of this version's table, by their places in it: in the lower half those of which single tasks are
+/// computed, and in the upper one those of which blocks of several are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skills(u64);
 
+/// The bits of each half.
+const HALF: u32 = u64::BITS / 2;
+
 impl Skills {
-    /// Those ops of a list of names that this version knows.
+    /// Those ops of a list of names that this version knows, single tasks and blocks of them.
     pub fn named<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Skills {
         let known = names.into_iter().filter_map(|name| op::named(name.as_ref()));
-        known.map(Skills::of).fold(Skills::default(), Skills::with)
+        let single = known.map(|op| Skills::of(op, 1)).fold(Skills::default(), Skills::with);
+        Skills(single.0 | single.0 << HALF)
     }
 
-    /// What a plain client is taken to know, who does not say it: ops whose results the server computes on
-    /// the spot, since it computes each of a plain client's.
+    /// What a plain client is taken to know, who does not say it: single tasks of ops whose results the
+    /// server computes on the spot, since it computes each of a plain client's.
     pub fn plain() -> Skills {
         let ops = op::ALL.iter().filter(|op| op.audits() == Audits::OnTheSpot);
-        ops.map(|op| Skills::of(*op)).fold(Skills::default(), Skills::with)
+        ops.map(|op| Skills::of(*op, 1)).fold(Skills::default(), Skills::with)
     }
 
-    /// One op.
-    pub(super) fn of(op: &'static dyn Op) -> Skills {
+    /// One op, in blocks of so many tasks.
+    pub(super) fn of(op: &'static dyn Op, block: u64) -> Skills {
         let place = op::ALL.iter().position(|known| *known == op);
-        Skills(place.map_or(0, |place| 1 << place))
+        let half = if block == 1 { 0 } else { HALF };
+        Skills(place.map_or(0, |place| 1 << (place as u32 + half)))
     }
 
     pub(super) fn with(self, others: Skills) -> Skills {
@@ -53,7 +59,7 @@ impl Skills {
 
 impl fmt::Display for Skills {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = op::ALL.iter().filter(|op| self.has_some_of(Skills::of(**op)));
+        let known = op::ALL.iter().filter(|op| self.has_some_of(Skills::of(**op, 1)));
         f.write_str(&known.map(|op| op.name()).collect::<Vec<_>>().join(", "))
     }
 }
@@ -65,12 +71,22 @@ mod tests {
     #[test]
     fn skills_are_the_ops_that_are_named_and_known() {
         let both = Skills::named(["collatz", "divide", "repeat_multiply"]);
-        assert_eq!(both.each().count(), 2);
+        assert_eq!(both.each().count(), 2 * 2, "single tasks and blocks of each");
         assert_eq!(both.to_string(), "repeat_multiply, collatz");
         let one = Skills::named(["collatz"]);
         assert!(both.has_some_of(one) && !both.without(one).has_some_of(one));
         assert!(Skills::named(["divide"]).is_empty());
         assert!(Skills::plain().has_some_of(one));
-        assert!(op::ALL.len() <= u64::BITS as usize, "each op has a bit");
+        assert!(op::ALL.len() <= HALF as usize, "each op has a bit in each half");
+    }
+
+    #[test]
+    fn plain_clients_take_no_blocks_of_several_tasks() {
+        for op in op::ALL.iter().filter(|op| op.audits() == Audits::OnTheSpot) {
+            let [single, blocks] = [1, 4].map(|block| Skills::of(*op, block));
+            let named = Skills::named([op.name()]);
+            assert!(named.has_some_of(single) && named.has_some_of(blocks));
+            assert!(Skills::plain().has_some_of(single) && !Skills::plain().has_some_of(blocks));
+        }
     }
 }

@@ -3,6 +3,9 @@
 #![allow(clippy::single_range_in_vec_init, reason = "one interval is meant, not its indices")]
 
 mod any_order;
+mod blocks;
+#[cfg(feature = "test-ops")]
+mod claims;
 mod deadlines;
 mod end;
 mod hold;
@@ -12,6 +15,7 @@ mod lend;
 mod queues;
 mod sessions;
 mod settle;
+mod skills;
 mod trust;
 
 use super::intervals::count;
@@ -20,6 +24,7 @@ use super::*;
 use std::net::{IpAddr, Ipv4Addr};
 use tequio_protocol::limits::LEASE_TASKS_MAX;
 use tequio_protocol::number::Number;
+use tequio_protocol::outcome::Outcome;
 
 const JOB: JobId = JobId(1);
 const OTHER: JobId = JobId(2);
@@ -78,6 +83,10 @@ fn spec(total: u64) -> JobSpec {
         is_paused: false,
         settled: Intervals::default(),
     }
+}
+
+fn all_skills() -> Skills {
+    Skills::named(op::ALL.iter().map(|op| op.name()))
 }
 
 fn worker(id: u64) -> WorkerId {
@@ -166,7 +175,7 @@ impl Bench {
 
     fn add_worker_at(&mut self, origin: Origin, id: u64, slots: u32) {
         self.act(|scheduler, now| {
-            scheduler.add_worker(worker(id), origin, Mode::Lease, Skills::plain(), slots, now);
+            scheduler.add_worker(worker(id), origin, Mode::Lease, all_skills(), slots, now);
         });
     }
 
@@ -185,8 +194,7 @@ impl Bench {
 
     fn resume(&mut self, id: u64, slots: u32, session: SessionId) -> Option<WorkerId> {
         self.act(|scheduler, now| {
-            let skills = Skills::plain();
-            scheduler.resume_worker(worker(id), here(), skills, slots, session, now)
+            scheduler.resume_worker(worker(id), here(), all_skills(), slots, session, now)
         })
     }
 

@@ -35,7 +35,11 @@ async fn answer(
         Event::Text(text) => {
             visit.tell(|| format!("received \"{}\"", quote(&text)));
             check_size(prefix, &text)?;
-            connection.send(Frame::Text(format!("{prefix}{text}"))).await
+            // One copy, and no more room than it takes: it may wait for long.
+            let mut echo = text;
+            echo.reserve_exact(prefix.len());
+            echo.insert_str(0, prefix);
+            connection.send(Frame::Text(echo)).await
         }
         Event::Binary(bytes) => {
             visit.tell(|| format!("received {} bytes", bytes.len()));

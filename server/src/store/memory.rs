@@ -1,8 +1,8 @@
 //! A store that lasts as long as its process: for `--memory`, tests and the simulation.
 
 use super::{
-    Around, Condition, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Standing, Store,
-    StoreError, StoredJob, Tally, check_append, jumps, runs_within,
+    Around, Condition, Damage, Fresh, Loaded, NewJob, Recording, Repaired, Run, Sample, Sampling,
+    Standing, Store, StoreError, StoredJob, Tally, check_append, jumps, runs_within,
 };
 use crate::ranges::{gaps, push_joined};
 use std::collections::BTreeMap;
@@ -247,6 +247,19 @@ impl Store for MemoryStore {
             }
         }
         Ok(sampling.sample)
+    }
+
+    /// What is in memory is what was written.
+    fn examine(&self, job: JobId) -> Result<Damage, StoreError> {
+        self.lock().published(job)?;
+        Ok(Damage::default())
+    }
+
+    /// There is nothing to repair.
+    fn repair(&self, job: JobId, _: &Damage) -> Result<Repaired, StoreError> {
+        let stored = self.lock().published(job)?.stored(job);
+        let job = stored.ok_or(StoreError::NoSuchJob(job))?;
+        Ok(Repaired { removed: Vec::new(), inputs: Vec::new(), job })
     }
 
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Values, StoreError> {

@@ -9,6 +9,7 @@ mod error;
 mod exclusion;
 mod identity;
 mod memory;
+mod repair;
 mod sampling;
 mod sqlite;
 mod standing;
@@ -16,6 +17,7 @@ mod standing;
 pub(crate) use error::job_named;
 pub use error::{Condition, StoreError};
 pub use memory::MemoryStore;
+pub use repair::{Damage, Repaired};
 pub use sqlite::{Options, PAGE_BYTES, SqliteStore};
 
 use sampling::{Around, Sampling};
@@ -151,6 +153,22 @@ pub trait Store: Send + Sync {
     /// their sake, one [`Recording`] after the other: at most about `tasks_max` outcomes in all, and
     /// the first recording whatever its length.
     fn sample(&self, job: JobId, indices: &[u64], tasks_max: u64) -> Result<Sample, StoreError>;
+
+    /// Reads every row of a job, and says which are not what was written. That takes as long as reading all
+    /// results and inputs does, and others read and write meanwhile.
+    fn examine(&self, job: JobId) -> Result<Damage, StoreError>;
+
+    /// Removes rows of outcomes that [`Store::examine`] or [`Store::take_damage`] has found, unless they are what
+    /// was written after all. Their tasks have no outcomes then. A job that was done and lacks outcomes by then is
+    /// a running one again, unless inputs of their tasks are damaged. One that was set aside is so no more, if
+    /// nothing else of it is damaged.
+    fn repair(&self, job: JobId, damage: &Damage) -> Result<Repaired, StoreError>;
+
+    /// The rows of outcomes that readers have found not to be what was written since this was called last, of jobs
+    /// that are neither over nor set aside: they may be repaired at once.
+    fn take_damage(&self) -> Vec<(JobId, Damage)> {
+        Vec::new()
+    }
 
     /// The inputs of tasks `range` of a job that was given inputs. Returns [`StoreError::OutOfRange`] unless
     /// all of them are there.

@@ -24,6 +24,7 @@ mod open;
 mod outcome_row;
 mod outcomes;
 mod pool;
+mod repair;
 mod rows;
 mod take_over;
 mod transaction;
@@ -33,14 +34,14 @@ pub(super) use transaction::io;
 use super::exclusion::{Exclusion, FILE_NAME, LOCK_NAME};
 use super::identity::Identity;
 use super::{
-    Around, Condition, Fresh, Loaded, NewJob, Recording, Run, Sample, Sampling, Store, StoreError,
-    Tally, check_append, runs_within,
+    Around, Condition, Damage, Fresh, Loaded, NewJob, Recording, Repaired, Run, Sample, Sampling,
+    Store, StoreError, Tally, check_append, runs_within,
 };
 use inputs::{insert_inputs, insert_lines, select_all_inputs, select_inputs_end, select_lines};
 use jobs::{
     delete_any_draft, delete_draft, delete_part, hide_any, hide_job, insert_draft,
-    select_published, select_standing, update_closed, update_published, update_state, update_total,
-    upsert_appended,
+    select_is_to_go_on, select_published, select_standing, update_closed, update_published,
+    update_state, update_total, upsert_appended,
 };
 use open::{beside, create_folder, limit_pages, open_reader, open_writer};
 use outcomes::{
@@ -48,6 +49,7 @@ use outcomes::{
     select_single_outcomes, select_tally,
 };
 use pool::Pool;
+use repair::{examine_inputs, examine_outcomes};
 use rows::{ROW, find};
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, Transaction};
@@ -58,7 +60,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::limits::STORE_READERS;
+use tequio_protocol::limits::{DAMAGE_SEEN_MAX, STORE_READERS};
 use tequio_protocol::reader::LineRun;
 use tequio_protocol::values::Values;
 use transaction::{Failure, commit, lock};
@@ -83,6 +85,8 @@ pub struct SqliteStore {
     /// Jobs that were set aside when the store was loaded, or since: nothing is added to them, and they may be
     /// removed whatever their state is.
     aside: Mutex<BTreeSet<JobId>>,
+    /// What readers have found damaged, for [`Store::take_damage`].
+    seen: Mutex<Vec<(JobId, Range<u64>)>>,
     _exclusion: Exclusion,
 }
 
@@ -130,6 +134,7 @@ impl SqliteStore {
             own,
             log,
             aside: Mutex::default(),
+            seen: Mutex::default(),
             _exclusion: exclusion,
         })
     }
@@ -210,7 +215,26 @@ impl SqliteStore {
         reader: &Connection,
         query: impl FnOnce(&Connection) -> Result<T, Failure>,
     ) -> Result<T, StoreError> {
-        query(reader).map_err(|failure| damage::with_name(reader, failure).explain(&self.path))
+        query(reader).map_err(|failure| {
+            let error = damage::with_name(reader, failure).explain(&self.path);
+            if let StoreError::Damaged { job, outcomes: Some(tasks), .. } = &error {
+                self.note_damage(*job, tasks);
+            }
+            error
+        })
+    }
+
+    fn note_damage(&self, job: JobId, tasks: &Range<u64>) {
+        let mut seen = self.seen();
+        let is_known = seen.iter().any(|known| *known == (job, tasks.clone()));
+        // What has no room is seen again.
+        if !is_known && seen.len() < DAMAGE_SEEN_MAX {
+            seen.push((job, tasks.clone()));
+        }
+    }
+
+    fn seen(&self) -> MutexGuard<'_, Vec<(JobId, Range<u64>)>> {
+        self.seen.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -403,6 +427,54 @@ impl Store for SqliteStore {
             }
         }
         Ok(sampling.sample)
+    }
+
+    fn examine(&self, job: JobId) -> Result<Damage, StoreError> {
+        self.read(|connection| select_published(connection, job))?;
+        let mut found = Damage::default();
+        let mut next = Some(0);
+        while let Some(from) = next {
+            // Each part is a query of its own, so that others who read come in between.
+            let (looked_at, misfits) = self.read(|connection| {
+                let tx = connection.unchecked_transaction()?;
+                damage::of_job(job, OUTCOMES, examine_outcomes(&tx, job, from))
+            })?;
+            found.outcomes.extend(misfits.tasks(looked_at));
+            next = misfits.next;
+        }
+        let mut next = Some(0);
+        while let Some(from) = next {
+            next = self.read(|connection| {
+                let tx = connection.unchecked_transaction()?;
+                let examined = examine_inputs(&tx, job, from, &mut found);
+                damage::of_job(job, "its inputs", examined)
+            })?;
+        }
+        Ok(found)
+    }
+
+    fn repair(&self, job: JobId, damage: &Damage) -> Result<Repaired, StoreError> {
+        let repaired = self.write(|tx| {
+            damage::of_job(job, "what is to be repaired of it", repair::repair(tx, job, damage))
+        })?;
+        match repaired.job.trouble {
+            Some(_) => self.aside().insert(job),
+            None => self.aside().remove(&job),
+        };
+        Ok(repaired)
+    }
+
+    fn take_damage(&self) -> Vec<(JobId, Damage)> {
+        let seen = std::mem::take(&mut *self.seen());
+        let mut damage: BTreeMap<JobId, Damage> = BTreeMap::new();
+        for (job, tasks) in seen {
+            let writer = lock(&self.writer);
+            let is_to_go_on = || self.read_from(&writer, |tx| select_is_to_go_on(tx, job));
+            if !self.aside().contains(&job) && is_to_go_on().unwrap_or(false) {
+                damage.entry(job).or_default().outcomes.push(tasks);
+            }
+        }
+        damage.into_iter().collect()
     }
 
     fn inputs(&self, job: JobId, range: Range<u64>) -> Result<Values, StoreError> {

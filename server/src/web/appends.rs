@@ -66,7 +66,8 @@ mod tests {
     use super::*;
 
     fn block(inputs: usize) -> Taken {
-        Taken { inputs: vec![r#"{"n":27}"#; inputs].into_iter().collect(), lines: Vec::new() }
+        let input = r#"{"initial":1.0,"factor":2.0,"times":3}"#;
+        Taken { inputs: vec![input; inputs].into_iter().collect(), lines: Vec::new() }
     }
 
     #[test]

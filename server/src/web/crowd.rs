@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tequio_protocol::limits::{
     BUSY_RETRY_AFTER, FILES_RESERVED, GIVE_BACK_BYTES, GIVE_BACK_INTERVAL, GIVE_BACK_LOOK,
-    LOG_CALM, ROOM_LOOK, STALLED_MIN,
+    GIVE_BACK_RETRY, LOG_CALM, ROOM_LOOK, STALLED_MIN,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
@@ -207,7 +207,7 @@ impl Crowd {
         loop {
             sleep(GIVE_BACK_LOOK).await;
             let is_due = last.elapsed() >= GIVE_BACK_INTERVAL;
-            let is_pressed = (is_due || !was_in_vain) && is_much();
+            let is_pressed = (last.elapsed() >= GIVE_BACK_RETRY || !was_in_vain) && is_much();
             if is_pressed || is_due && self.0.has_ended.swap(false, Ordering::Relaxed) {
                 // Nothing comes of it, and a panic in it would be told by the panic itself.
                 spawn_blocking(tequio_allocator::give_back_now).await.ok();

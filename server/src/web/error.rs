@@ -116,7 +116,8 @@ impl From<StoreError> for ApiError {
                 error!("{said}");
                 let message = format!(
                     "{}. What is before and behind it may be whole: ask for it with `first` and \
-                     `count`. DELETE /api/jobs/{job} removes the job once it is over or set aside.",
+                     `count`. POST /api/jobs/{job}/repair has what is lost computed again, and DELETE \
+                     /api/jobs/{job} removes the job once it is over or set aside.",
                     capitalized(&said)
                 );
                 ApiError::new(StatusCode::INTERNAL_SERVER_ERROR, "job_damaged", message)
@@ -162,7 +163,8 @@ impl From<ControlError> for ApiError {
             ControlError::SetAside(job) => {
                 let message = format!(
                     "Job {job} is set aside, since a part of it cannot be read: GET /api/jobs/{job} says \
-                     which. Its other results can be read, and DELETE /api/jobs/{job} removes it."
+                     which. Its other results can be read, POST /api/jobs/{job}/repair has lost outcomes \
+                     computed again, and DELETE /api/jobs/{job} removes it."
                 );
                 ApiError::new(StatusCode::CONFLICT, "job_set_aside", message)
             }

@@ -24,6 +24,8 @@ pub(super) struct Frames {
     message: u64,
     /// Whether a message has begun and not ended, beside a frame that has.
     is_open: bool,
+    /// Whether a frame of it was not its last.
+    is_in_parts: bool,
     /// What the frame is whose content is being read.
     kind: Kind,
     /// Messages and control frames that have ended.
@@ -164,6 +166,7 @@ impl Frames {
                     attachments.begin(&self.head, !self.is_open);
                 }
                 self.is_open = true;
+                self.is_in_parts |= matches!(self.kind, Kind::Part);
                 self.message = self.message.saturating_add(length);
                 if self.message > bytes_max as u64 {
                     return true;
@@ -183,7 +186,7 @@ impl Frames {
         if matches!(self.kind, Kind::Last) {
             let is_all = self.attachments.as_mut().is_none_or(|all| all.end(self.message));
             self.messages += u64::from(is_all);
-            (self.is_open, self.message) = (false, 0);
+            (self.is_open, self.is_in_parts, self.message) = (false, false, 0);
         }
     }
 
@@ -210,6 +213,11 @@ impl Frames {
     /// Whether a message or a frame has begun and not ended, whatever belongs to it.
     pub(super) fn is_within_frames(&self) -> bool {
         self.is_open || self.left > 0 || self.head_bytes > 0
+    }
+
+    /// Whether the message that has begun is in several frames.
+    pub(super) fn is_in_parts(&self) -> bool {
+        self.is_in_parts
     }
 
     /// Messages that have ended, with all that belongs to them.
@@ -320,6 +328,11 @@ mod tests {
         assert_eq!(after(&frame(0x80, 20)), (None, 0, 0, 3));
         assert_eq!(after(&frame(0x81, 0)), (None, 0, 0, 4));
         assert_eq!(after(&frame(0x01, 0)), (Some(0), 0, 0, 4), "a message without a byte");
+        assert!(frames.is_in_parts());
+        let mut after = |bytes: &[u8]| {
+            assert!(!frames.exceed(bytes, max));
+            (frames.begun(), frames.announced(), frames.left(), frames.ended())
+        };
         let close = frame(0x88, 2);
         assert_eq!(after(&close[..7]), (Some(0), 0, 1, 4), "a part of a closing frame");
         assert!(!frames.is_closed());

@@ -19,7 +19,7 @@ use axum::http::{HeaderMap, HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::sync::Arc;
-use tequio_protocol::api::{DraftView, JobRequest, JobView};
+use tequio_protocol::api::{DraftView, JobRequest, JobView, RepairView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::job_text::{self, JobError};
@@ -313,6 +313,23 @@ pub(super) async fn close(
     let id = parse_id(&id)?;
     app.dispatcher.close(id).await?;
     view(&app.dispatcher, id).await.map(Json)
+}
+
+/// `POST /api/jobs/ID/repair`: reads every row of a job, removes the outcomes that are damaged, and has them computed
+/// again.
+pub(super) async fn repair(
+    State(app): State<App>,
+    Path(id): Path<String>,
+) -> Result<Json<RepairView>, ApiError> {
+    let id = parse_id(&id)?;
+    view(&app.dispatcher, id).await?;
+    let store = app.store.clone();
+    let examining = tokio::task::spawn_blocking(move || store.examine(id));
+    let damage = examining.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+    let (repaired, job) = app.dispatcher.repair(id, damage).await?;
+    let inputs = repaired.inputs.iter().map(|tasks| (tasks.start, tasks.end)).collect();
+    let (rows, tasks) = (repaired.removed.len() as u64, repaired.tasks());
+    Ok(Json(RepairView { rows, tasks, inputs, job }))
 }
 
 async fn control(

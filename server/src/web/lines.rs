@@ -86,7 +86,7 @@ mod tests {
     use tequio_protocol::values::Values;
 
     fn line(times: u64) -> String {
-        format!(r#"{{"initial":1,"factor":2,"times":{times}}}"#)
+        format!(r#"{{"initial":1.0,"factor":2.0,"times":{times}}}"#)
     }
 
     fn inputs(times: &[u64]) -> Values {

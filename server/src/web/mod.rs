@@ -141,6 +141,7 @@ fn routes(app: App) -> Router {
         .route("/api/jobs/{id}/resume", post(jobs::resume))
         .route("/api/jobs/{id}/cancel", post(jobs::cancel))
         .route("/api/jobs/{id}/close", post(jobs::close))
+        .route("/api/jobs/{id}/repair", post(jobs::repair))
         .route("/api/jobs/{id}/results", get(results::get))
         .route("/api/jobs/{id}/sample", get(sample::get))
         .route("/api/{*rest}", any(api::not_found))

@@ -8,8 +8,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread;
-use tequio_protocol::limits::{READERS_MAX, TAILS_BYTES_MAX};
-use tokio::sync::oneshot;
+use tequio_protocol::limits::{READERS_MAX, READS_UNTAKEN_MAX, TAILS_BYTES_MAX};
+use tokio::sync::{Semaphore, oneshot};
 use tracing::warn;
 
 /// Whose turn it is.
@@ -27,6 +27,8 @@ pub(super) struct Readers {
     /// Here for as long as somebody may read it.
     _store: Arc<dyn Store>,
     turns: [Arc<Inlet>; 2],
+    /// Places for answers that go on: what was read of one is large, and may wait for it to be taken.
+    places: Arc<Semaphore>,
     tails: Arc<Mutex<Tails>>,
     next: Arc<AtomicU64>,
 }
@@ -126,7 +128,8 @@ struct Tails {
 impl Readers {
     pub(super) fn new(store: Arc<dyn Store>) -> Readers {
         let turns = [(); 2].map(|()| Arc::new(start(&store)));
-        Readers { _store: store, turns, tails: Arc::default(), next: Arc::default() }
+        let places = Arc::new(Semaphore::new(READS_UNTAKEN_MAX));
+        Readers { _store: store, turns, places, tails: Arc::default(), next: Arc::default() }
     }
 
     /// The number of a new answer, under which its tail is kept.
@@ -140,6 +143,10 @@ impl Readers {
         turn: Turn,
         read: impl FnOnce(&dyn Store) -> Result<T, StoreError> + Send + 'static,
     ) -> Result<T, StoreError> {
+        let _place = match turn {
+            Turn::First => None,
+            Turn::Next => Some(self.places.acquire().await.map_err(|_| failed())?),
+        };
         let (reply, answer) = oneshot::channel();
         let read: Read = Box::new(move |store| {
             // Whoever has left meanwhile needs no answer.
@@ -226,7 +233,8 @@ impl Block {
 
     /// A text with its pieces, in their order, which has at least one.
     pub(super) fn new(text: Vec<u8>, pieces: VecDeque<Piece>) -> Block {
-        Block { text: text.into(), start: 0, pieces }
+        // What it has to spare would be kept as well, and not be counted.
+        Block { text: text.into_boxed_slice().into(), start: 0, pieces }
     }
 
     /// Whether no piece is left.
@@ -272,7 +280,7 @@ mod tests {
         let readers = Readers::new(Arc::new(MemoryStore::new()));
         let (go, wait) = std::sync::mpsc::channel::<()>();
         let wait = Arc::new(Mutex::new(wait));
-        let reads: Vec<_> = (0..3 * READERS_MAX)
+        let reads: Vec<_> = (0..3 * READS_UNTAKEN_MAX)
             .map(|_| {
                 let (readers, wait) = (readers.clone(), wait.clone());
                 tokio::spawn(async move {
@@ -288,6 +296,8 @@ mod tests {
         tokio::task::yield_now().await;
         readers.read(Turn::First, |_| Ok(())).await.unwrap();
         assert!(reads.iter().all(|read| !read.is_finished()));
+        let waiting = readers.turns[Turn::Next as usize].0.waiting().reads.len();
+        assert!(waiting <= READS_UNTAKEN_MAX, "the others have not asked yet");
         drop(go);
         for read in reads {
             read.await.unwrap();

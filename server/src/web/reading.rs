@@ -11,7 +11,9 @@ use std::io::{Error, IoSlice, Result};
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tequio_protocol::limits::{FRAME_BYTES_MAX, LEASE_GROWTH, SOCKET_KEPT_BYTES_MAX};
+use tequio_protocol::limits::{
+    FRAME_BYTES_MAX, LEASE_GROWTH, SOCKET_AHEAD_BYTES, SOCKET_KEPT_BYTES_MAX,
+};
 use tequio_protocol::message::close_code;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -65,7 +67,51 @@ pub(super) struct Reading<S> {
     time: Option<Pin<Box<Sleep>>>,
     /// Whether a message was larger than what a buffer may keep.
     is_large: bool,
+    /// What was read of the frame under way and is not handed on.
+    ahead: Ahead,
     over: Option<Over>,
+}
+
+/// Bytes that were read at once: the library asks for as much as an idle connection's buffer has. There is
+/// memory for them only while there are any.
+#[derive(Debug, Default)]
+struct Ahead {
+    bytes: Vec<u8>,
+    /// How many of them were handed on.
+    start: usize,
+}
+
+impl Ahead {
+    /// Reads up to `bytes_max` from the stream. The stream's end is no bytes.
+    fn poll_fill(
+        &mut self,
+        stream: Pin<&mut impl AsyncRead>,
+        bytes_max: usize,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<()>> {
+        let mut bytes = vec![0; bytes_max];
+        let mut part = ReadBuf::new(&mut bytes);
+        ready!(stream.poll_read(cx, &mut part))?;
+        let count = part.filled().len();
+        bytes.truncate(count);
+        *self = Ahead { bytes, start: 0 };
+        Poll::Ready(Ok(()))
+    }
+
+    /// Hands on as much as `buffer` takes.
+    fn hand(&mut self, buffer: &mut ReadBuf<'_>) {
+        let rest = &self.bytes[self.start..];
+        let count = rest.len().min(buffer.remaining());
+        buffer.put_slice(&rest[..count]);
+        self.start += count;
+        if self.is_empty() {
+            *self = Ahead::default();
+        }
+    }
+
+    fn is_empty(&self) -> bool {
+        self.start == self.bytes.len()
+    }
 }
 
 impl<S> fmt::Debug for Reading<S> {
@@ -88,6 +134,7 @@ impl<S> Reading<S> {
             is_whole: false,
             time: None,
             is_large: false,
+            ahead: Ahead::default(),
             over: None,
         }
     }
@@ -133,13 +180,16 @@ impl<S> Reading<S> {
             return Poll::Ready(Err(Over::Late(time_max.as_secs())));
         }
         let begun = self.frames.begun().unwrap_or(0);
-        let bytes = begun.saturating_sub(self.messages.free_bytes);
+        // The library keeps a frame that is not the last, and what it has put together.
+        let copies = if self.frames.is_in_parts() { 2 } else { 1 };
+        let bytes = (begun * copies).saturating_sub(self.messages.free_bytes);
         if bytes == 0 {
             return Poll::Ready(Ok(()));
         }
         // The library refuses what is longer.
         let room = self.frames.room(FRAME_BYTES_MAX as u64).min(FRAME_BYTES_MAX as u64);
-        let room = usize::try_from(room).unwrap_or(FRAME_BYTES_MAX).max(bytes);
+        let room = usize::try_from(room).unwrap_or(FRAME_BYTES_MAX);
+        let room = (room * copies).max(bytes);
         let ended = self.come.saturating_sub(begun as u64);
         if self.is_known || ended.saturating_mul(LEASE_GROWTH) >= room as u64 {
             self.share.prove();
@@ -193,6 +243,8 @@ impl<S: AsyncRead + Unpin> Reading<S> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<()>> {
         drop(self.take_handled());
         self.share.end();
+        let ahead = std::mem::take(&mut self.ahead);
+        self.frames.exceed(&ahead.bytes[ahead.start..], usize::MAX);
         let mut dropped = [0; 4096];
         while !self.frames.is_closed() {
             let mut dropped = ReadBuf::new(&mut dropped);
@@ -218,6 +270,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
             return this.poll_drain(cx);
         }
         drop(this.take_handled());
+        if !this.ahead.is_empty() {
+            this.hand_ahead(buffer);
+            return Poll::Ready(Ok(()));
+        }
         match this.poll_share(cx) {
             Poll::Ready(Ok(())) => {}
             Poll::Ready(Err(over)) => {
@@ -230,16 +286,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
                 return Poll::Pending;
             }
         }
-        // Nothing that follows a large message comes into the buffer that is let go with it.
-        let is_large = this.frames.announced() > SOCKET_KEPT_BYTES_MAX as u64;
-        let left = usize::try_from(this.frames.left()).unwrap_or(usize::MAX);
-        let bytes_max = if is_large && left > 0 { left } else { usize::MAX };
-        let mut part =
-            ReadBuf::new(buffer.initialize_unfilled_to(bytes_max.min(buffer.remaining())));
-        let read = Pin::new(&mut this.stream).poll_read(cx, &mut part);
-        this.note(part.filled());
-        let count = part.filled().len();
-        buffer.advance(count);
+        let read = this.poll_stream(cx, buffer);
         if read.is_pending() {
             this.share.stand_still();
             if let Some(began_at) = this.began_at {
@@ -247,6 +294,43 @@ impl<S: AsyncRead + Unpin> AsyncRead for Reading<S> {
             }
         }
         read
+    }
+}
+
+impl<S: AsyncRead + Unpin> Reading<S> {
+    /// Reads what has come into the buffer, or ahead where the frame has more than the buffer takes. Nothing
+    /// that follows a large message comes into the buffer that is let go with it.
+    fn poll_stream(&mut self, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let left = usize::try_from(self.frames.left()).unwrap_or(usize::MAX);
+        let ahead_max = self.ahead_max();
+        let stream = Pin::new(&mut self.stream);
+        if left > buffer.remaining() {
+            ready!(self.ahead.poll_fill(stream, left.min(ahead_max), cx))?;
+            self.hand_ahead(buffer);
+            return Poll::Ready(Ok(()));
+        }
+        let is_large = self.frames.announced() > SOCKET_KEPT_BYTES_MAX as u64;
+        let bytes_max = if is_large && left > 0 { left } else { usize::MAX };
+        let mut part =
+            ReadBuf::new(buffer.initialize_unfilled_to(bytes_max.min(buffer.remaining())));
+        let read = stream.poll_read(cx, &mut part);
+        self.note(part.filled());
+        let count = part.filled().len();
+        buffer.advance(count);
+        read
+    }
+
+    /// What may be read ahead: little before there is room for the message.
+    fn ahead_max(&self) -> usize {
+        let begun = self.frames.begun().unwrap_or(0);
+        let has_room = begun > self.messages.free_bytes;
+        if has_room { SOCKET_AHEAD_BYTES } else { self.messages.free_bytes.max(1) }
+    }
+
+    fn hand_ahead(&mut self, buffer: &mut ReadBuf<'_>) {
+        let before = buffer.filled().len();
+        self.ahead.hand(buffer);
+        self.note(&buffer.filled()[before..]);
     }
 }
 
@@ -287,5 +371,95 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Reading<S> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<()>> {
         Pin::new(&mut self.stream).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Cursor;
+    use tokio::io::{AsyncReadExt, duplex};
+    use tokio::time::timeout;
+
+    const WHOLE: u8 = 0x81;
+    const PART: u8 = 0x01;
+    const FREE: usize = 4096;
+
+    fn messages(bytes_max: usize) -> Messages {
+        let begun = Begun::new(bytes_max, Duration::from_millis(100));
+        Messages { begun, time_max: Duration::from_secs(100), free_bytes: FREE }
+    }
+
+    /// A frame's head: `first`, a length of 64 bits, a mask of zeros.
+    fn head(first: u8, length: usize) -> Vec<u8> {
+        let length = (length as u64).to_be_bytes();
+        [&[first, 0xff][..], &length, &[0; 4]].concat()
+    }
+
+    /// Counts how often something was read of it.
+    struct Counting<S>(S, usize);
+
+    impl<S: AsyncRead + Unpin> AsyncRead for Counting<S> {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buffer: &mut ReadBuf<'_>,
+        ) -> Poll<Result<()>> {
+            self.1 += 1;
+            Pin::new(&mut self.0).poll_read(cx, buffer)
+        }
+    }
+
+    #[tokio::test]
+    async fn a_long_frame_is_read_ahead_and_handed_on_as_it_came() {
+        let content: Vec<u8> = (0..FRAME_BYTES_MAX).map(|at| at as u8).collect();
+        let next = [head(WHOLE, 3), b"end".to_vec()].concat();
+        let sent = [head(WHOLE, content.len()), content, next].concat();
+        let stream = Counting(Cursor::new(sent.clone()), 0);
+        let mut reading = Reading::new(stream, messages(FRAME_BYTES_MAX));
+        let (mut came, mut buffer) = (Vec::new(), [0; 1024]);
+        while came.len() < sent.len() {
+            let count = reading.read(&mut buffer).await.unwrap();
+            came.extend_from_slice(&buffer[..count]);
+            if reading.ended() == Some(1) {
+                assert_eq!(came.len(), sent.len() - 17, "nothing is read beyond a large frame");
+                assert_eq!(reading.ahead.bytes.capacity(), 0);
+            }
+        }
+        assert!(came == sent);
+        assert_eq!(reading.ended(), Some(2));
+        let reads = reading.stream.1;
+        assert!(reads < FRAME_BYTES_MAX / SOCKET_AHEAD_BYTES + 10, "{reads}");
+    }
+
+    #[tokio::test]
+    async fn before_there_is_room_little_is_read_and_a_message_in_parts_needs_twice_as_much() {
+        for (first, is_read) in [(WHOLE, true), (PART, false)] {
+            let (near, mut far) = duplex(2 * FRAME_BYTES_MAX);
+            let sent = [head(first, FRAME_BYTES_MAX), vec![7; FRAME_BYTES_MAX]].concat();
+            tokio::io::AsyncWriteExt::write_all(&mut far, &sent).await.unwrap();
+            let mut reading = Reading::new(near, messages(FRAME_BYTES_MAX * 3 / 2));
+            let mut came = vec![0; sent.len()];
+            let whole = timeout(Duration::from_millis(200), async {
+                for piece in came.chunks_mut(1024) {
+                    reading.read_exact(piece).await.unwrap();
+                }
+            });
+            assert_eq!(whole.await.is_ok(), is_read);
+            assert!(is_read || reading.frames.begun().unwrap() <= 2 * FREE);
+        }
+    }
+
+    #[tokio::test]
+    async fn what_was_read_ahead_is_dropped_with_what_is_not_read_any_more() {
+        let close = [head(WHOLE, 100_000), vec![7; 100_000], vec![0x88, 0x80, 0, 0, 0, 0]].concat();
+        let mut reading = Reading::new(Cursor::new(close), messages(FRAME_BYTES_MAX));
+        for _ in 0..2 {
+            reading.read_exact(&mut [0; 1000]).await.unwrap();
+        }
+        assert!(!reading.ahead.is_empty());
+        reading.drain().await.unwrap();
+        assert!(reading.frames.is_closed(), "the closing frame is found behind it");
+        assert!(reading.ahead.is_empty());
     }
 }

@@ -22,8 +22,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::any;
 use serde::Deserialize;
 use tequio_protocol::limits::{
-    CHAT_MESSAGE_BYTES_MAX, ECHO_PREFIX_CHARS_MAX, FRAME_BYTES_MAX, SOCKET_READ_BUFFER_BYTES,
-    SOCKET_WRITE_BUFFER_BYTES_MAX,
+    CHAT_MESSAGE_BYTES_MAX, ECHO_PREFIX_CHARS_MAX, FRAME_BYTES_MAX, SOCKET_IDLE_BUFFER_BYTES,
+    SOCKET_READ_BUFFER_BYTES, SOCKET_WRITE_BUFFER_BYTES_MAX,
 };
 use tequio_protocol::text::quote;
 use tokio::sync::mpsc;
@@ -240,19 +240,21 @@ impl Caller {
         let config = WebSocketConfig::default()
             .max_message_size(Some(bytes_max))
             .max_frame_size(Some(bytes_max))
-            .read_buffer_size(SOCKET_READ_BUFFER_BYTES)
+            .read_buffer_size(SOCKET_IDLE_BUFFER_BYTES)
             // Nothing is gained by keeping frames back: a handler has already taken all that waits.
             .write_buffer_size(0)
             .max_write_buffer_size(SOCKET_WRITE_BUFFER_BYTES_MAX);
         let Sockets { stopping, open, messages, unread } = app.sockets.clone();
         let tally = app.services.tally(service);
         let (response, carrier) = handshake.answer(messages);
+        // In a box, which is gone when `run` begins: a task keeps room for all that it has ever held.
+        let opening = Box::pin(async move {
+            let socket = Socket::new(carrier.await?, config, &unread);
+            Ok::<_, hyper::Error>(Connection::new(socket, stopping, tally))
+        });
         app.services.spawn(service, async move {
-            match carrier.await {
-                Ok(carrier) => {
-                    let socket = Socket::new(carrier, config, &unread);
-                    run(Connection::new(socket, stopping, tally), peer).await;
-                }
+            match opening.await {
+                Ok(connection) => run(connection, peer).await,
                 Err(error) => debug!("{}: upgrade failed: {error}", peer.address),
             }
             drop(open);

@@ -16,8 +16,8 @@ use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::values::Values;
 
 /// The job that is damaged, and one beside it that is whole.
-const DAMAGED: JobId = JobId(1);
-const WHOLE: JobId = JobId(2);
+pub(crate) const DAMAGED: JobId = JobId(1);
+pub(crate) const WHOLE: JobId = JobId(2);
 
 fn job(name: &str, grid: Option<&str>) -> NewJob {
     let grid = grid.map(|initial| format!(r#"{{"initial":"{initial}","factor":2,"times":3}}"#));
@@ -39,7 +39,7 @@ fn eights_recorded(job: JobId, first: u64, count: u64) -> Recording {
 
 /// A folder with two jobs of grids, of the first of which tasks 0..4 and 4..8 are recorded, and then what
 /// somebody did to it in the shell.
-fn folder_after(script: &str) -> TempDir {
+pub(crate) fn folder_after(script: &str) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).unwrap();
     assert_eq!(store.submit(&job("sweep", Some("0..10"))).unwrap(), DAMAGED);
@@ -50,12 +50,12 @@ fn folder_after(script: &str) -> TempDir {
     folder
 }
 
-fn file_in(folder: &Path) -> PathBuf {
+pub(crate) fn file_in(folder: &Path) -> PathBuf {
     folder.join("tequio.sqlite")
 }
 
 /// Runs a script in the shell's place, past all checks: a damaged disk does not ask what may be.
-fn harm(folder: &Path, script: &str) {
+pub(crate) fn harm(folder: &Path, script: &str) {
     let shell = Connection::open(file_in(folder)).unwrap();
     let unchecked = "PRAGMA ignore_check_constraints = ON; PRAGMA foreign_keys = OFF;
         PRAGMA writable_schema = ON;
@@ -66,7 +66,7 @@ fn harm(folder: &Path, script: &str) {
     shell.close().unwrap();
 }
 
-async fn serve(folder: &Path) -> Server {
+pub(crate) async fn serve(folder: &Path) -> Server {
     // The last connection of a server that was stopped may still be on its way out.
     let store = until(async || match SqliteStore::open(folder) {
         Err(StoreError::Locked(_)) => None,
@@ -98,7 +98,10 @@ async fn a_job_that_cannot_be_read_is_set_aside_and_the_others_go_on() {
     for (script, said) in [
         ("UPDATE job SET state = 'sleeping' WHERE id = 1", "sleeping is unknown to this tequio"),
         ("UPDATE job SET state = NULL WHERE id = 1", "state cannot be read"),
-        ("UPDATE job SET op = 'divide' WHERE id = 1", "op cannot be read: divide is unknown"),
+        (
+            "UPDATE job SET op = 'divide' WHERE id = 1",
+            "its op divide is none that this server knows: those are repeat_multiply, collatz",
+        ),
         ("UPDATE job SET op = x'00ff' WHERE id = 1", "op cannot be read"),
         ("UPDATE job SET grid = '{\"initial\"' WHERE id = 1", "grid cannot be read: it is no grid"),
         ("UPDATE job SET total = 11 WHERE id = 1", "it has 10 tasks, and the job 11"),

@@ -51,6 +51,7 @@ const ROUTES: &[(&str, &str, Rule)] = &[
     ("POST", "/api/jobs/{id}/resume", Rule::Change),
     ("POST", "/api/jobs/{id}/cancel", Rule::Change),
     ("POST", "/api/jobs/{id}/close", Rule::Change),
+    ("POST", "/api/jobs/{id}/repair", Rule::Change),
     ("GET", "/api/jobs/{id}/results", Rule::Look),
     ("GET", "/api/jobs/{id}/sample", Rule::Look),
     ("GET", "/api/{*rest}", Rule::Look),

@@ -112,9 +112,10 @@ async fn the_slowest_of_those_that_have_begun_a_message_makes_room() {
 
 #[tokio::test]
 async fn fragments_are_one_message_that_is_begun_whatever_comes_between_them() {
-    // One message in fragments has room, since nobody knows how long it gets; and two have not.
+    // One message in fragments has room, since nobody knows how long it gets, and there are two copies of
+    // it; and two have not.
     let limits = Limits {
-        begun_bytes_max: FRAME_BYTES_MAX,
+        begun_bytes_max: 2 * FRAME_BYTES_MAX,
         begun_grace: Duration::ZERO,
         ..Limits::default()
     };

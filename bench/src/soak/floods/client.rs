@@ -1,12 +1,12 @@
 //! How the peers of a flood connect.
 
+use super::super::worker::answer_to;
 use super::Target;
+use crate::input::OP;
 use anyhow::{Context, Result};
 use std::time::Duration;
 use tequio_protocol::limits::SOCKET_READ_BUFFER_BYTES;
-use tequio_protocol::message::{DurationMs, Hello, PROTOCOL, Task, TaskResult, WorkerMessage};
-use tequio_protocol::number::Number;
-use tequio_protocol::op::Op;
+use tequio_protocol::message::{Hello, PROTOCOL, Task};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
@@ -105,17 +105,11 @@ pub(super) async fn unread(target: Target, path: String) -> Result<End> {
 }
 
 pub(super) fn hello(worker: String, slots: u32) -> Hello {
-    let ops = vec![Op::RepeatMultiply.name().to_owned()];
+    let ops = vec![OP.to_owned()];
     Hello { protocol: PROTOCOL, agent: AGENT.to_owned(), slots, worker, ops, resume: None }
 }
 
 /// The right answer to a task of plain mode.
-pub(super) fn answer(task: &Task) -> Message {
-    let answer = TaskResult {
-        task_id: task.task_id,
-        result: Some(Number(task.op.compute(&task.input))),
-        duration_ms: Some(DurationMs::new(1.0)),
-        agent: Some(AGENT.to_owned()),
-    };
-    Message::text(WorkerMessage::Result(answer).write())
+pub(super) fn answer(task: &Task) -> Result<Message> {
+    Ok(Message::text(answer_to(task, AGENT)?.write()))
 }

@@ -54,7 +54,7 @@ async fn idler(target: Target, nth: u64) -> Result<End> {
             frame = socket.next() => match frame {
                 Some(Ok(Message::Text(text))) => {
                     if let Ok(ServerMessage::Task(task)) = ServerMessage::read(&text) {
-                        socket.send(client::answer(&task)).await?;
+                        socket.send(client::answer(&task)?).await?;
                     }
                 }
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(End::Ended),

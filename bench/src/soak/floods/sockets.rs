@@ -60,7 +60,7 @@ async fn leaver(target: Target) -> Result<End> {
     socket.send(Message::text(hello.write())).await?;
     while let Ok(Some(Ok(Message::Text(text)))) = timeout(client::PATIENCE, socket.next()).await {
         match ServerMessage::read(&text) {
-            Ok(ServerMessage::Task(task)) => socket.send(client::answer(&task)).await?,
+            Ok(ServerMessage::Task(task)) => socket.send(client::answer(&task)?).await?,
             Ok(ServerMessage::Welcome(_)) => {
                 // No port waits for what may still come.
                 socket.get_ref().set_zero_linger()?;

@@ -11,6 +11,7 @@ use std::time::Duration;
 use tequio_protocol::ids::LeaseId;
 use tequio_protocol::limits::{HEARTBEAT, PROGRESS_INTERVAL, SLOTS_MAX};
 use tequio_protocol::message::{DurationMs, Lease, ServerMessage, TaskFailed, WorkerMessage};
+use tequio_protocol::outcome::{Outcome, OutcomeRef, Outcomes};
 use tequio_protocol::piece::{Piece, PieceResults};
 use tokio::time::{Instant, interval, sleep};
 use tokio_tungstenite::tungstenite::Message;
@@ -20,6 +21,9 @@ const GROWING: Duration = Duration::from_secs(8);
 
 /// The share of a liar's results that are wrong.
 const LIES: f64 = 0.05;
+
+/// What a liar says instead: no task of ours comes to it.
+const LIE: OutcomeRef<'_> = Outcome::Result("0.125");
 
 /// Results of a liar's message.
 const TOLD: usize = 500;
@@ -55,7 +59,7 @@ impl Guest {
         loop {
             match self.socket.next().await {
                 Some(Ok(Message::Text(text))) => match ServerMessage::read(&text)? {
-                    ServerMessage::Task(task) => self.socket.send(client::answer(&task)).await?,
+                    ServerMessage::Task(task) => self.socket.send(client::answer(&task)?).await?,
                     message => return Ok(Some(message)),
                 },
                 Some(Ok(Message::Close(_)) | Err(_)) | None => return Ok(None),
@@ -69,8 +73,8 @@ impl Guest {
     }
 
     /// Sends results of a lease, the first of them being `from` behind the lease's first.
-    async fn tell(&mut self, lease: &Lease, from: usize, results: &[f64]) -> Result<()> {
-        let Some(results) = PieceResults::new(results) else { return Ok(()) };
+    async fn tell(&mut self, lease: &Lease, from: usize, outcomes: Outcomes) -> Result<()> {
+        let Some(results) = PieceResults::new(outcomes) else { return Ok(()) };
         let first = lease.first + from as u64;
         let took = DurationMs::new(0.001);
         let frame = WorkerMessage::write_results(lease.lease, first, &results, took, client::AGENT);
@@ -78,7 +82,7 @@ impl Guest {
     }
 }
 
-fn compute(lease: &Lease) -> Vec<f64> {
+fn compute(lease: &Lease) -> Outcomes {
     let Lease { op, first, count, inputs, .. } = lease.clone();
     Piece { op, first, count, inputs }.compute()
 }
@@ -105,7 +109,7 @@ async fn hold(target: Target) -> Result<End> {
             }
             message = guest.next() => match message? {
                 Some(ServerMessage::Lease(lease)) if came.elapsed() < GROWING => {
-                    guest.tell(&lease, 0, &compute(&lease)).await?;
+                    guest.tell(&lease, 0, compute(&lease)).await?;
                 }
                 Some(ServerMessage::Lease(lease)) => held.push(lease.lease),
                 Some(ServerMessage::Revoke { lease }) => held.retain(|held| *held != lease),
@@ -176,21 +180,20 @@ async fn lie(target: Target, nth: u64, manner: Manner) -> Result<End> {
             Some(_) => continue,
             None => return Ok(End::Ended),
         };
-        let mut results = compute(&lease);
-        for result in &mut results {
-            if random.random_bool(LIES) {
-                *result = *result * 1.001 + 1.0;
-            }
-        }
+        let outcomes: Outcomes = compute(&lease)
+            .iter()
+            .map(|outcome| if random.random_bool(LIES) { LIE } else { outcome })
+            .collect();
+        let count = outcomes.len() as usize;
         let (new, old) = match manner {
             Manner::Plainly => (TOLD, 0),
             Manner::BesideOldOnes => (NEW, TOLD - NEW),
         };
-        for from in (0..results.len()).step_by(new) {
-            let to = results.len().min(from + new);
+        for from in (0..count).step_by(new) {
+            let to = count.min(from + new);
             let first = from.saturating_sub(old);
             sleep(TASK_TIME * (to - from) as u32).await;
-            guest.tell(&lease, first, &results[first..to]).await?;
+            guest.tell(&lease, first, outcomes.slice(first..to)).await?;
         }
     }
 }

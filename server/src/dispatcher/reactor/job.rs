@@ -137,11 +137,15 @@ impl Job {
     pub(super) fn warn_of_trouble(&self, id: JobId, what: &str) {
         let named = job_named(id, &self.job.name);
         if self.state.is_over() {
-            return warn!("{named}: {what}; its other results can be read");
+            return warn!(
+                "{named}: {what}; its other results can be read, and `tequio repair {id}` has lost ones \
+                 computed again"
+            );
         }
         warn!(
             "{named} is set aside: {what}. The others go on; `tequio results {id}` gives what can be \
-             read of it, `tequio remove {id}` removes it, and a copy of the file of before has it whole"
+             read of it, `tequio repair {id}` has lost outcomes computed again, `tequio remove {id}` removes \
+             it, and a copy of the file of before has it whole"
         );
     }
 }

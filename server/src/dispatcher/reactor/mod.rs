@@ -10,7 +10,7 @@
 //! - `refusals`: what is wrong with that, and who is turned away; `complaints`: how often the console says so;
 //! - `recording`: outcomes on their way to the disk; `overlap`: those that were there already;
 //! - `jobs`: from the store into the scheduler, and to their ends; `open`: those that wait for inputs;
-//!   `control`: what a person does to them;
+//!   `control`: what a person does to them; `repair`: those of which damaged rows were removed;
 //! - `views`: jobs and workers as they are shown; `live`: what is new of them, `stream` and `throughput`: the
 //!   charts.
 //!
@@ -32,6 +32,7 @@ mod plain;
 mod rate;
 mod recording;
 mod refusals;
+mod repair;
 mod stream;
 mod throughput;
 mod views;

@@ -78,6 +78,15 @@ impl Store for Noting {
         self.store.set_aside(job);
     }
 
+    fn examine(&self, job: JobId) -> Result<Damage, StoreError> {
+        self.store.examine(job)
+    }
+
+    fn repair(&self, job: JobId, damage: &Damage) -> Result<Repaired, StoreError> {
+        self.note(format!("repair {job}"));
+        self.store.repair(job, damage)
+    }
+
     fn remove(&self, job: JobId) -> Result<bool, StoreError> {
         self.store.remove(job)
     }

@@ -63,6 +63,12 @@ enum Step {
     RemoveJob {
         job: u64,
     },
+    /// Outcomes of neighbouring tasks are lost.
+    Unsettle {
+        job: u64,
+        first: u64,
+        count: u64,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -87,6 +93,8 @@ fn step() -> impl Strategy<Value = Step> {
         1 => (1..4u64, any::<bool>()).prop_map(|(job, is_paused)| Step::Pause { job, is_paused }),
         1 => (0..60u64).prop_map(|by| Step::Grow { by }),
         1 => (2..4u64).prop_map(|job| Step::RemoveJob { job }),
+        2 => (1..4u64, 0..300u64, 1..60u64)
+            .prop_map(|(job, first, count)| Step::Unsettle { job, first, count }),
     ]
 }
 
@@ -196,6 +204,11 @@ impl Model {
             Step::RemoveJob { job } => {
                 self.bench.act(|scheduler, _| scheduler.remove_job(JobId(job)));
             }
+            Step::Unsettle { job, first, count } => {
+                let (job, lost) = (JobId(job), first..first + count);
+                self.bench.act(|scheduler, _| scheduler.unsettle(job, &lost));
+                self.settled.retain(|(of, index)| *of != job || !lost.contains(index));
+            }
         }
         self.bench.revoked();
         self.check()
@@ -271,7 +284,7 @@ impl Model {
         self.settle(&grant, answer)
     }
 
-    /// Every index is settled once at most, and everything is fresh or a duplicate.
+    /// Every index is settled once at most, unless its outcome is lost, and everything is fresh or a duplicate.
     fn settle(
         &mut self,
         grant: &Grant,

@@ -326,7 +326,7 @@ fn a_plain_client_may_be_off_by_a_little_and_the_servers_own_bits_are_recorded()
         for mode in [Mode::Plain, Mode::Lease] {
             let mut bench = Bench::with(10, 0);
             bench.act(|scheduler, now| {
-                scheduler.add_worker(worker(1), here(), mode, Skills::plain(), 1, now)
+                scheduler.add_worker(worker(1), here(), mode, Skills::plain(), 1, now);
             });
             let skipped = bench.grant_to(1);
             bench.answer(&skipped).unwrap();

@@ -4,7 +4,7 @@ use super::*;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tequio_protocol::limits::{
-    INTEGER_MAX, LEASE_COPIES_MAX, LEASE_GROWTH, LEASE_TARGET, LEASES_PER_SLOT,
+    GRANT_SCAN_MAX, INTEGER_MAX, LEASE_COPIES_MAX, LEASE_GROWTH, LEASE_TARGET, LEASES_PER_SLOT,
 };
 
 #[test]
@@ -240,4 +240,32 @@ fn a_job_of_every_index_there_is_costs_what_its_leases_do() {
     let job = &bench.scheduler.jobs[&JOB];
     assert!(job.spec.settled.len() > 300 * 1000, "{}", job.spec.settled.len());
     assert_eq!(job.spec.settled.len() + job.pending.len() + job.lent(), INTEGER_MAX);
+}
+
+#[test]
+fn blocks_wait_for_no_plain_client_however_many_there_are() {
+    const BLOCK: u64 = 4;
+    let mut bench = Bench::new();
+    (1..=GRANT_SCAN_MAX as u64).for_each(|id| bench.add_plain(id));
+    bench.add_job(JOB, JobSpec { block: BLOCK, ..spec(BLOCK) });
+    assert_eq!(bench.grant(), None, "they take single tasks");
+    bench.add_worker(100, 1);
+    bench.add_worker(101, 1);
+    let first = bench.grant_to(100);
+    assert_eq!(first.range, 0..BLOCK);
+    bench.fail(&first, 0).unwrap();
+    let second = bench.grant_to(101);
+    bench.fail(&second, 0).unwrap();
+    assert_eq!(bench.grant().map(|grant| grant.range), Some(0..BLOCK), "nobody else can try it");
+}
+
+#[test]
+fn a_plain_client_gets_single_tasks_however_many_jobs_have_blocks() {
+    let mut bench = Bench::new();
+    for id in 1..=GRANT_SCAN_MAX as u64 {
+        bench.add_job(JobId(id), JobSpec { block: 4, priority: 1, ..spec(4) });
+    }
+    bench.add_job(JobId(100), spec(1));
+    bench.add_plain(1);
+    assert_eq!(bench.grant_to(1).job, JobId(100));
 }

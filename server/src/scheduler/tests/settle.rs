@@ -111,3 +111,41 @@ fn the_same_results_twice_are_duplicates_and_no_offence() {
     assert_accepted(&bench.answer(&grant), 0, 100);
     assert_eq!(bench.scheduler.workers[&worker(1)].memory.strikes, 0);
 }
+
+#[test]
+fn tasks_whose_outcomes_are_lost_are_lent_again_unless_somebody_has_them() {
+    let mut bench = Bench::with_known(300, 2);
+    let late = bench.grant_to(1);
+    bench.act(|scheduler, _| scheduler.set_slots(worker(2), 0));
+    assert_eq!(bench.expire(), [late.lease]);
+    bench.set_slots(1, 0);
+    bench.set_slots(2, 1);
+    let anew = bench.grant_to(2);
+    assert_eq!((late.range.clone(), anew.range.clone()), (0..100, 0..100));
+    assert_accepted(&bench.answer_part(&anew, 0..20), 20, 0);
+    assert_accepted(&bench.answer_part(&late, 0..60), 40, 20);
+    // Of these, 20..60 are in what the second lease still has to answer, and 60..80 have no outcome.
+    bench.act(|scheduler, _| scheduler.unsettle(JOB, &(10..80)));
+    assert_eq!(bench.pending(JOB), [10..20, 100..300]);
+    assert_eq!(bench.scheduler.lent(JOB).tasks, 80);
+    assert_accepted(&bench.answer_part(&anew, 20..100), 80, 0);
+    let again = bench.grant_to(2);
+    assert_eq!(again.range, 10..20);
+    assert_accepted(&bench.answer(&again), 10, 0);
+    assert_eq!(bench.pending(JOB), [100..300]);
+    // Twice does no harm, nor does a job that is not there.
+    bench.act(|scheduler, _| scheduler.unsettle(JOB, &(100..300)));
+    bench.act(|scheduler, _| scheduler.unsettle(OTHER, &(0..300)));
+    assert_eq!(bench.pending(JOB), [100..300]);
+}
+
+#[test]
+fn a_job_that_is_settled_is_so_no_more_when_an_outcome_is_lost() {
+    let mut bench = Bench::with_known(50, 1);
+    let all = bench.grant_to(1);
+    assert_accepted(&bench.answer(&all), 50, 0);
+    assert!(bench.scheduler.is_settled(JOB) && bench.grant().is_none());
+    bench.act(|scheduler, _| scheduler.unsettle(JOB, &(49..50)));
+    assert!(!bench.scheduler.is_settled(JOB));
+    assert_eq!(bench.grant_to(1).range, 49..50);
+}

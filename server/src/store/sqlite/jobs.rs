@@ -94,6 +94,12 @@ pub(super) fn select_published(connection: &Connection, job: JobId) -> Result<()
     find(connection.prepare_cached(published)?, job, |_| Ok(()))
 }
 
+/// Whether a job is neither over nor a draft.
+pub(super) fn select_is_to_go_on(connection: &Connection, job: JobId) -> Result<bool, Failure> {
+    let going = "SELECT state IN ('running', 'paused') FROM job WHERE id = ?1";
+    find(connection.prepare_cached(going)?, job, |row| row.get(0))
+}
+
 /// What decides whether a job, or a draft, takes a change.
 pub(super) fn select_standing(tx: &Transaction<'_>, job: JobId) -> Result<Standing, Failure> {
     let standing = "SELECT state, is_open, grid IS NOT NULL FROM job WHERE id = ?1 AND total >= 0";

@@ -7,7 +7,7 @@ use super::jobs::to_state;
 use super::outcomes::select_recorded;
 use super::rows::{ROW, int};
 use super::transaction::Failure;
-use crate::store::{Loaded, NewJob, StoredJob};
+use crate::store::{Loaded, NewJob, StoreError, StoredJob};
 use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use std::collections::BTreeMap;
@@ -83,15 +83,32 @@ pub(super) fn pass_over(failure: Failure) -> Result<(), Failure> {
 pub(super) fn load(tx: &Connection, epoch: u64) -> Result<Loaded, Failure> {
     let mut jobs = whole(select_jobs(tx), "its list of jobs cannot be read")?;
     for job in &mut jobs {
-        if let Some(what) = trouble_with_rest(tx, job)? {
-            job.trouble.get_or_insert(what);
-        }
+        fill_in(tx, job)?;
     }
     match add_appended(tx, &mut jobs) {
         Err(Failure::Sqlite(error)) if damage::of(&error).is_some() => {}
         done => done?,
     }
     Ok(Loaded { epoch, jobs })
+}
+
+/// Reads one job, as [`load`] does.
+pub(super) fn load_one(tx: &Connection, id: JobId) -> Result<StoredJob, Failure> {
+    let mut job = select_job(tx, id)?.ok_or(StoreError::NoSuchJob(id))?;
+    fill_in(tx, &mut job)?;
+    match add_appended(tx, std::slice::from_mut(&mut job)) {
+        Err(Failure::Sqlite(error)) if damage::of(&error).is_some() => {}
+        done => done?,
+    }
+    Ok(job)
+}
+
+/// Adds what a job has beside its row, and what is wrong with that.
+fn fill_in(tx: &Connection, job: &mut StoredJob) -> Result<(), Failure> {
+    if let Some(what) = trouble_with_rest(tx, job)? {
+        job.trouble.get_or_insert(what);
+    }
+    Ok(())
 }
 
 /// What concerns the file as a whole, where it cannot be read.
@@ -128,26 +145,30 @@ fn raise_epoch(tx: &Transaction<'_>) -> Result<u64, Failure> {
 /// Every job but drafts, without what is recorded of it: row by row, so that one that is damaged does not
 /// hide the others.
 fn select_jobs(tx: &Connection) -> Result<Vec<StoredJob>, Failure> {
-    let mut statement = tx.prepare(
-        "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state, block
-         FROM job WHERE id = ?1 AND state IS NOT 'draft'",
-    )?;
     let mut jobs = Vec::new();
     for id in select_ids(tx)? {
-        let Ok(number) = u64::try_from(id) else {
-            warn!("a row of the table `job` has the id {id}, which no job has: it is left");
-            continue;
-        };
-        let job = JobId(number);
-        match statement.query_row([id], |row| Ok(read_job(row, job))).optional() {
-            Ok(found) => jobs.extend(found),
-            Err(error) => match damage::of(&error) {
-                Some(what) => jobs.push(lost_job(tx, job, &what)),
-                None => return Err(error.into()),
-            },
+        match u64::try_from(id) {
+            Ok(number) => jobs.extend(select_job(tx, JobId(number))?),
+            Err(_) => {
+                warn!("a row of the table `job` has the id {id}, which no job has: it is left");
+            }
         }
     }
     Ok(jobs)
+}
+
+fn select_job(tx: &Connection, id: JobId) -> Result<Option<StoredJob>, Failure> {
+    let mut statement = tx.prepare_cached(
+        "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state, block
+         FROM job WHERE id = ?1 AND state IS NOT 'draft'",
+    )?;
+    match statement.query_row([int(id.0)], |row| Ok(read_job(row, id))).optional() {
+        Ok(found) => Ok(found),
+        Err(error) => match damage::of(&error) {
+            Some(what) => Ok(Some(lost_job(tx, id, &what))),
+            None => Err(error.into()),
+        },
+    }
 }
 
 /// A job whose row cannot be read to its end: its name may be, which is at the beginning.

@@ -19,8 +19,14 @@ use tequio_protocol::values::Values;
 /// What the index lists of a row, and all that the row says, where it is there.
 pub(super) const SELECT: &str = "
     SELECT x.first, x.count, x.failed, o.job, o.first, o.count, o.failed, o.duration_ms, o.worker,
-        o.agent, o.recorded_at_ms, o.outcomes, o.errors, o.checksum, x.rowid
+        o.agent, o.recorded_at_ms, o.outcomes, o.errors, o.checksum
     FROM outcome AS x INDEXED BY outcome_extent LEFT JOIN outcome AS o ON o.rowid = x.rowid";
+
+/// One row by its number, whatever an index lists: in its place is what the row says of itself.
+pub(super) const SELECT_BARE: &str = "
+    SELECT o.first, o.count, o.failed, o.job, o.first, o.count, o.failed, o.duration_ms, o.worker,
+        o.agent, o.recorded_at_ms, o.outcomes, o.errors, o.checksum
+    FROM outcome AS o WHERE o.rowid = ?1";
 
 /// A row as it lies in the file.
 struct Fields<'a> {
@@ -174,10 +180,8 @@ pub(super) fn insert(
 /// Makes a row of format 1, which has its errors among its outcomes, one of this format. One that is not what
 /// format 1 writes stays without a checksum.
 pub(super) fn take_over(tx: &Transaction<'_>, rowid: i64) -> Result<(), Failure> {
-    let mut select = tx.prepare_cached(
-        "SELECT NULL, NULL, NULL, job, first, count, failed, duration_ms, worker, agent,
-             recorded_at_ms, outcomes, NULL, 0 FROM outcome WHERE rowid = ?1",
-    )?;
+    // No row of that format has errors, or a checksum that fits.
+    let mut select = tx.prepare_cached(SELECT_BARE)?;
     let mut rows = select.query([rowid])?;
     let Some(row) = rows.next()? else { return Ok(()) };
     let Some((fields, _)) = Fields::read(row)? else { return Ok(()) };

@@ -47,7 +47,7 @@ use std::convert::Infallible;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use tequio_protocol::limits::{
-    FRAME_BYTES_MAX, PING_INTERVAL, SOCKET_READ_BUFFER_BYTES, SOCKETIO_ATTACHMENTS_MAX,
+    FRAME_BYTES_MAX, PING_INTERVAL, SOCKET_IDLE_BUFFER_BYTES, SOCKETIO_ATTACHMENTS_MAX,
     SOCKETIO_BODY_BYTES_MAX, SOCKETIO_PATIENCE, SOCKETIO_PONG_TIMEOUT, SOCKETIO_WAITING_MAX,
 };
 use tokio::time::Instant;
@@ -404,7 +404,7 @@ fn builder() -> SocketIoBuilder {
         .max_buffer_size(SOCKETIO_WAITING_MAX)
         .ws_max_message_size(FRAME_BYTES_MAX)
         .ws_max_frame_size(FRAME_BYTES_MAX)
-        .ws_read_buffer_size(SOCKET_READ_BUFFER_BYTES)
+        .ws_read_buffer_size(SOCKET_IDLE_BUFFER_BYTES)
 }
 
 /// What a new client may say, and what its end is.

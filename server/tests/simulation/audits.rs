@@ -1,0 +1,104 @@
+//! Audits of slow ops: they come back after a while, in any order, and not at all when the server has
+//! crashed meanwhile.
+
+use crate::world::{Happening, Simulation};
+use rand::RngExt;
+use rand::rngs::StdRng;
+use std::ops::Range;
+use std::time::Duration;
+use tequio::scheduler::Audit;
+use tequio_protocol::op::Computed;
+use tequio_protocol::outcome::{Outcome, OutcomeRef, Outcomes};
+
+/// How long a task of a slow op takes, of how long it would take elsewhere, where all are audited.
+const QUICKLY: f64 = 1e-4;
+
+/// What a flipped bit makes of an outcome.
+pub(crate) const FLIPPED: OutcomeRef<'static> = Outcome::Result("-1");
+
+/// What audits of slow ops are like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Auditing {
+    /// There is time for all that are drawn, so every lie is found.
+    Quick,
+    /// The budget does not reach: lies that nobody audits are believed.
+    Tight,
+    /// Some cannot be computed, and some come out wrong at first. Nobody lies.
+    Fails,
+}
+
+/// What the server was told.
+pub(crate) struct Verdict {
+    /// What was computed again; nothing where it could not be.
+    pub(crate) runs: Vec<Range<u64>>,
+}
+
+impl Auditing {
+    pub(crate) fn draw(random: &mut StdRng) -> Auditing {
+        match random.random_range(0..5) {
+            0..=2 => Auditing::Quick,
+            3 => Auditing::Tight,
+            _ => Auditing::Fails,
+        }
+    }
+
+    /// How long a task of a slow op takes, of how long one of another op does.
+    pub(crate) fn task_share(self) -> f64 {
+        if self == Auditing::Quick { QUICKLY } else { 1.0 }
+    }
+}
+
+impl Simulation {
+    pub(crate) fn audit(&mut self, server: u64, audit: Audit) {
+        let most = if self.chance(0.1) { 120.0 } else { 2.0 };
+        let delay = self.random.random_range(0.0..most);
+        self.after(delay, Happening::Audited { server, audit });
+    }
+
+    pub(crate) fn audited(&mut self, server: u64, audit: &Audit) {
+        if self.server.as_ref().is_none_or(|now| now.number != server) {
+            return;
+        }
+        let is_first = self.server().audited.insert(audit.claim);
+        let fails = self.auditing == Auditing::Fails;
+        let mut ours = (!(fails && self.chance(0.1))).then(|| compute(audit));
+        if let Some(ours) = &mut ours
+            && is_first
+            && fails
+            && self.chance(0.2)
+        {
+            self.flip(ours);
+        }
+        let took = match self.auditing {
+            Auditing::Quick => Duration::ZERO,
+            Auditing::Tight | Auditing::Fails => {
+                Duration::from_secs_f64(self.random.random_range(0.0..3.0))
+            }
+        };
+        let runs = if ours.is_some() { audit.runs.clone() } else { Vec::new() };
+        self.verdict = Some(Verdict { runs });
+        let (claim, now) = (audit.claim, self.wall());
+        self.with_reactor(|reactor| reactor.audited(claim, ours, took, now));
+        self.verdict = None;
+    }
+
+    /// A bit has flipped here, and one outcome is wrong.
+    fn flip(&mut self, ours: &mut [Outcomes]) {
+        let run = self.random.random_range(0..ours.len());
+        let place = self.random.random_range(0..ours[run].len()) as usize;
+        let flipped = |(at, outcome)| match at == place {
+            true => FLIPPED,
+            false => outcome,
+        };
+        ours[run] = ours[run].iter().enumerate().map(flipped).collect();
+    }
+}
+
+fn compute(audit: &Audit) -> Vec<Outcomes> {
+    let compute = |run: &Range<u64>| {
+        let mut computed = Computed::with_capacity((run.end - run.start) as usize);
+        audit.op.compute(run.clone(), audit.inputs.as_op(), &mut computed);
+        computed.into_outcomes()
+    };
+    audit.runs.iter().map(compute).collect()
+}
