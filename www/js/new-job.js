@@ -39,9 +39,11 @@ export class NewJob {
   /** The op that the fields are of; none before the server has told of any.
    * @type {OpView | null} */
   #op = null;
-  /** The ops that the server knows; none while it is to be asked.
+  /** The ops that the server knows.
    * @type {OpView[]} */
   #ops = [];
+  /** Whether it has told of them since the page has come to it. */
+  #isTold = false;
   /** What was typed, of every op. @type {Map<string, Axes>} */
   #typed = new Map(Object.entries(BEGIN));
   /** The server's last answer about the axes; none while there is none about these.
@@ -105,7 +107,7 @@ export class NewJob {
 
   /** Asks the server anew what there is: it may be another one than before. */
   refresh() {
-    this.#ops = [];
+    this.#isTold = false;
     clearTimeout(this.#typing);
     this.#typing = undefined;
     this.forgive();
@@ -133,7 +135,7 @@ export class NewJob {
 
   /** What there is, and of the axes that are there at first. */
   #askOnce() {
-    if (this.#ops.length === 0 && this.#typing === undefined) {
+    if (!this.#isTold && this.#typing === undefined) {
       this.#typing = setTimeout(() => void this.#ask(), 0);
     }
   }
@@ -146,7 +148,7 @@ export class NewJob {
     this.#asking = new AbortController();
     const { signal } = this.#asking;
     try {
-      if (this.#ops.length === 0) {
+      if (!this.#isTold) {
         this.#offer(saidBy(await ask("api/ops", { signal })));
       }
       const axes = this.#axes();
@@ -161,7 +163,7 @@ export class NewJob {
         this.#unasked = error;
         [this.#grid, this.#asked] = [null, null];
         // Without any there is nothing that could be submitted.
-        this.#trouble = this.#ops.length > 0 ? this.#trouble : () => whyOf(error);
+        this.#trouble = this.#op ? this.#trouble : () => whyOf(error);
         this.#write();
       }
       return signal.aborted;
@@ -173,7 +175,7 @@ export class NewJob {
     const name = this.#op?.name;
     const next = ops.find((op) => op.name === name) ?? ops[0];
     const isSame = JSON.stringify(next) === JSON.stringify(this.#op);
-    this.#ops = ops;
+    [this.#ops, this.#isTold] = [ops, true];
     opSelect().replaceChildren(...ops.map((op) => new Option(op.name)));
     opSelect().value = next.name;
     // There is no choice of one.
@@ -207,8 +209,8 @@ export class NewJob {
     }
     this.#setSending(true);
     this.#trouble = () => "";
-    this.#params.forEach(({ name }) => this.#touched.add(name));
     const isAnswered = await this.#ask();
+    this.#params.forEach(({ name }) => this.#touched.add(name));
     const wrong = this.#wrong();
     if (isAnswered && wrong) {
       this.#setSending(false);

@@ -158,8 +158,10 @@ test("the form asks for whatever the server's ops take", async (t) => {
       asked.push(String(query));
       const error = { code: "not_an_integer", message: "0.5 is no integer from -3 to 1234" };
       const other = { code: "of_the_future", message: `It is ${MARKUP}.` };
-      const errors = query.get("name") === "0.5" ? { name: error, z: other } : {};
-      route.fulfill({ json: { total: "name" in errors ? null : 42, errors, axes: {} } });
+      const missing = { code: "missing", message: "nothing is given" };
+      const name = { "0.5": error, "": missing }[query.get("name") ?? ""];
+      const errors = name ? { name, z: other } : {};
+      route.fulfill({ json: { total: name ? null : 42, errors, axes: {} } });
     });
     await page.route("**/api/jobs", (route) => {
       sent.push(route.request().postDataJSON());
@@ -177,8 +179,8 @@ test("the form asks for whatever the server's ops take", async (t) => {
   assert.equal(await page.locator("#new-op").isVisible(), false, "there is no choice of one");
   const ids = await page.locator("#new-job [id]").evaluateAll((all) => all.map(({ id }) => id));
   assert.equal(new Set(ids).size, ids.length);
-  await until("it is refused", () => sent.length === 1);
-  await shows(page, "new-job-trouble", en.operator.refused.unknown_op);
+  await shows(page, "axis-name-error", en.newJob.errors.missing);
+  await isFocused(page, "#axis-name");
 
   await page.locator("#axis-name").fill("0.5");
   await shows(page, "axis-name-error", "Whole numbers from -3 to 1,234.");
@@ -191,9 +193,10 @@ test("the form asks for whatever the server's ops take", async (t) => {
   await shows(page, "new-job-total", "42 tasks");
   await page.locator("#axis-z").fill("0..=1:0.5");
   await page.locator("#axis-z").press("Enter");
-  await until("it is sent", () => sent.length === 2);
+  await until("it is sent", () => sent.length === 1);
   const axes = Object.fromEntries(WIDE.params.map(({ name }) => [name, ""]));
-  assert.deepEqual(sent[1], { op: "wide", axes: { ...axes, name: "-1", z: "0..=1:0.5" }, name: "", priority: 0 });
+  await shows(page, "new-job-trouble", en.operator.refused.unknown_op);
+  assert.deepEqual(sent[0], { op: "wide", axes: { ...axes, name: "-1", z: "0..=1:0.5" }, name: "", priority: 0 });
   assert.ok(asked.at(-1)?.startsWith("op=wide&name=-1&"), asked.at(-1));
 
   // The next server knows another op beside it: what was typed stays, and there is a choice.
