@@ -11,6 +11,7 @@ use tequio_protocol::message::{ErrorCode, ServerMessage, Task, TaskResult};
 use tequio_protocol::op::{Exactness, Op};
 use tequio_protocol::outcome::{Outcome, OutcomeRef, Outcomes, show_result};
 use tequio_protocol::piece::Piece;
+use tequio_protocol::text::quote;
 use tracing::info;
 
 impl Reactor {
@@ -44,6 +45,11 @@ impl Reactor {
             let message = format!("task {task_id} is not waited for: unknown, or answered before");
             return self.refuse_task(id, ErrorCode::UnknownTask, message, task_id, now.at);
         };
+        if let Some(message) = not_a_result(held.op, &result) {
+            // It may answer again.
+            worker.held = Some(held);
+            return self.refuse_task(id, ErrorCode::BadResult, message, task_id, now.at);
+        }
         if worker.update_agent(result.agent.as_deref()) {
             self.live.changed.insert(id);
         }
@@ -113,6 +119,14 @@ impl Reactor {
             self.turn_away(id, TOO_MANY_FAULTS, now);
         }
     }
+}
+
+/// What is wrong with a result that is none of its op, whatever the input is. `null` is what JSON makes of a
+/// number that it cannot hold.
+fn not_a_result(op: &'static dyn Op, result: &TaskResult) -> Option<String> {
+    let said = result.result.json();
+    let is_one = said == "null" || op.canonical(said).is_some();
+    (!is_one).then(|| format!("bad result: {} is no result of {}", quote(said), op.name()))
 }
 
 fn answer(result: &TaskResult) -> Outcomes {
