@@ -51,7 +51,9 @@ impl Op for RepeatMultiply {
     /// Infinite or NaN where it is finite for certain, or no number at all.
     fn is_impossible(&self, claimed: OutcomeRef<'_>, args: &mut dyn FnMut() -> Args) -> bool {
         match claimed {
-            Outcome::Result(result) if matches!(result.as_bytes(), [b'-' | b'0'..=b'9', ..]) => false,
+            Outcome::Result(result) if matches!(result.as_bytes(), [b'-' | b'0'..=b'9', ..]) => {
+                false
+            }
             Outcome::Result(result) => match Number::read(result) {
                 Some(_) => is_surely_finite(&args()),
                 None => true,

@@ -104,17 +104,6 @@ impl Credit {
     }
 }
 
-/// What an audit of a message came to.
-pub(super) enum Verdict {
-    /// Nothing was found wrong.
-    Right {
-        /// Blocks that were computed again.
-        audited: u64,
-    },
-    /// An outcome is wrong.
-    Wrong(Wrong),
-}
-
 /// A wrong outcome.
 pub(super) struct Wrong {
     pub(super) index: u64,
@@ -174,20 +163,13 @@ pub(super) struct Claims<'a> {
 }
 
 impl Claims<'_> {
-    /// Computes what was `drawn` of what is `fresh` again, and believes the others for it.
-    pub(super) fn judge(&self, drawn: &[Range<u64>], fresh: &[Range<u64>]) -> Verdict {
-        let Some(index) = self.find_wrong(drawn) else {
-            let audited = drawn.iter().map(|run| count(run).div_ceil(self.block)).sum();
-            return Verdict::Right { audited };
-        };
+    /// Computes what was `drawn` of what is `fresh` again, and gives what is wrong of it; the others are
+    /// believed for it.
+    pub(super) fn judge(&self, drawn: &[Range<u64>], fresh: &[Range<u64>]) -> Option<Wrong> {
+        let index = self.find_wrong(drawn)?;
         // Of one that lies from the first on nothing is lost: what was audited is known to be right.
         let right = if drawn == fresh { self.find_right(drawn) } else { Vec::new() };
-        Verdict::Wrong(Wrong { index, got: self.show(index), right })
-    }
-
-    /// The tasks that the message is about.
-    pub(super) fn range(&self) -> Range<u64> {
-        self.first..self.first.saturating_add(self.outcomes.len())
+        Some(Wrong { index, got: self.show(index), right })
     }
 
     /// What it says of some of them.

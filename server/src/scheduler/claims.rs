@@ -8,6 +8,7 @@ use super::budget::Standing;
 use super::intervals::count;
 use super::lease::Lease;
 use super::{Accepted, By, Inputs, Intervals, Mode, Origin, Refusal, RefusalReason, Scheduler};
+use crate::ranges::push_joined;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::ops::Range;
@@ -63,6 +64,7 @@ pub(super) struct Claim {
     pub(super) held: Lease,
     pub(super) inputs: Inputs,
     pub(super) origin: Origin,
+    pub(super) mode: Mode,
     pub(super) first: u64,
     pub(super) outcomes: Outcomes,
     /// What of it is claimed.
@@ -144,6 +146,17 @@ impl Waiting {
 }
 
 impl Claim {
+    /// The tasks that it is about.
+    pub(super) fn range(&self) -> Range<u64> {
+        self.first..self.first.saturating_add(self.outcomes.len())
+    }
+
+    /// Its outcomes beside what they are computed of.
+    pub(super) fn beside(&self, op: &'static dyn Op, block: u64) -> Claims<'_> {
+        let (first, outcomes, inputs, mode) = (self.first, &self.outcomes, &self.inputs, self.mode);
+        Claims { op, block, first, outcomes, inputs, mode }
+    }
+
     fn bytes(&self) -> usize {
         let inputs = match &self.inputs {
             Inputs::List { inputs, .. } => inputs.bytes(),
@@ -154,19 +167,13 @@ impl Claim {
 }
 
 impl Scheduler {
-    /// Which of `drawn` are computed again, as the budget allows; the last run may have fewer blocks.
-    pub(super) fn affordable(
-        &mut self,
-        worker: WorkerId,
-        job: JobId,
-        drawn: &[Range<u64>],
-        now: Duration,
-    ) -> (Vec<Range<u64>>, f64) {
-        let (mut runs, mut seconds) = (Vec::new(), 0.0);
-        let Some(job) = self.jobs.get(&job).filter(|_| !self.claims.is_full()) else {
-            return (runs, seconds);
+    /// Of what was drawn of a claim, no more is computed again than the budget allows.
+    pub(super) fn cut_to_budget(&mut self, claim: &mut Claim, now: Duration) {
+        let drawn = std::mem::take(&mut claim.runs);
+        let Some(job) = self.jobs.get(&claim.held.job).filter(|_| !self.claims.is_full()) else {
+            return;
         };
-        let credit = self.workers.get(&worker).map(|worker| worker.memory.credit);
+        let credit = self.workers.get(&claim.worker).map(|worker| worker.memory.credit);
         let is_known = credit.is_some_and(|credit| credit.audited >= AUDITED_FIRST);
         let standing = if is_known { Standing::Known } else { Standing::Newcomer };
         let task_s = job.task_s.unwrap_or(0.0).max(AUDIT_TASK_S_MIN);
@@ -174,12 +181,11 @@ impl Scheduler {
             if !self.budget.allows(standing, now) {
                 break;
             }
-            let expected = task_s * count(&block) as f64;
-            self.budget.take(expected);
-            seconds += expected;
-            crate::ranges::push_joined(&mut runs, block);
+            let expected_s = task_s * count(&block) as f64;
+            self.budget.take(expected_s);
+            claim.expected_s += expected_s;
+            push_joined(&mut claim.runs, block);
         }
-        (runs, seconds)
     }
 
     /// Keeps a claim until its audit is done.
@@ -234,18 +240,19 @@ impl Scheduler {
             let judged = self.judge_failure(&claim, ours, now);
             return Some(Judged { worker, lease, judged });
         }
-        let claims = Claims {
-            op,
-            block,
-            first: claim.first,
-            outcomes: &claim.outcomes,
-            inputs: &claim.inputs,
-            mode: Mode::Lease,
-        };
+        let claims = claim.beside(op, block);
         let runs = claim.runs.iter().zip(ours.iter().flatten());
         let wrong = runs.filter_map(|(run, ours)| claims.find_other(run, ours)).next();
         let judged = match wrong {
-            None => Ok(self.accept(&mut claim, ours.is_some())),
+            None => {
+                if ours.is_none() {
+                    claim.runs.clear();
+                }
+                let accepted = self.accept(&mut claim);
+                self.revoke_done_of(&claim, &accepted);
+                // Those were counted when they came.
+                Ok(Accepted { duplicates: 0, ..accepted })
+            }
             Some(index) if claim.is_doubted => {
                 let got = claims.show(index);
                 Err(self.refuse_claim(&claim, index, got, now))
@@ -262,29 +269,6 @@ impl Scheduler {
             }
         };
         Some(Judged { worker, lease, judged })
-    }
-
-    /// What was claimed is believed.
-    fn accept(&mut self, claim: &mut Claim, was_audited: bool) -> Accepted {
-        let job_id = claim.held.job;
-        let Some(job) = self.jobs.get(&job_id) else { return Accepted::default() };
-        let (skill, block) = (job.skill, job.spec.block);
-        // Others cannot have been faster: it was claimed.
-        let fresh = std::mem::take(&mut claim.fresh);
-        let audited = claim.runs.iter().map(|run| count(run).div_ceil(block)).sum();
-        let audited = if was_audited { audited } else { 0 };
-        self.add_credit(claim.worker, skill, audited, fresh.iter().map(count).sum());
-        let (first, outcomes) = (claim.first, &mut claim.outcomes);
-        let range = first..first + outcomes.len();
-        let accepted = self.settle(job_id, &range, fresh, |run| {
-            let place = |index: u64| (index - first) as usize;
-            outcomes.take(place(run.start)..place(run.end))
-        });
-        // Those were counted when they came.
-        let accepted = Accepted { duplicates: 0, ..accepted };
-        let is_late = !self.leases.contains_key(&claim.lease);
-        self.revoke_done(job_id, &claim.held, is_late);
-        accepted
     }
 
     /// What was claimed is wrong: its tasks are pending again, and its worker is not believed any more.
@@ -308,7 +292,7 @@ impl Scheduler {
         let Some(skill) = self.jobs.get(&job).map(|job| job.skill) else {
             return Ok(Accepted::default());
         };
-        let block = claim.first..claim.first + claim.outcomes.len();
+        let block = claim.range();
         let ours = ours.and_then(|ours| ours.into_iter().next());
         let (outcomes, by) = match ours {
             Some(ours) => (ours, By::Server),

@@ -1,6 +1,6 @@
 //! Judging: whose answers count, what failures are believed, and strikes.
 
-use super::audit::{Claims, Failures, Wrong};
+use super::audit::{Failures, Wrong};
 use super::claims::{Claim, Kind};
 use super::job::Job;
 use super::lease::Lease;
@@ -10,7 +10,7 @@ use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{STRIKES_MAX, TASK_ERROR_CHARS_MAX};
-use tequio_protocol::op::Audits;
+use tequio_protocol::op::{Audits, Op};
 use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::text::printable;
 
@@ -112,6 +112,7 @@ impl Scheduler {
             worker,
             lease,
             origin: by.origin,
+            mode: by.mode,
             inputs,
             held: held.clone(),
             first,
@@ -123,7 +124,7 @@ impl Scheduler {
             is_doubted: false,
         };
         self.budget.take(claim.expected_s);
-        self.claim(claim, 0, now)
+        self.claim(claim, now)
     }
 
     /// Counts a failure that the server has refuted, and says whether that is one too many. A plain client does
@@ -252,18 +253,17 @@ impl Scheduler {
     /// A result of a message is wrong: of that message only what was found right counts.
     pub(super) fn refuse_results(
         &mut self,
-        worker: WorkerId,
-        lease: LeaseId,
-        held: &Lease,
-        claims: &Claims<'_>,
+        claim: &Claim,
+        op: &'static dyn Op,
+        block: u64,
         wrong: Wrong,
         now: Duration,
     ) -> Refusal {
-        let is_late = !self.leases.contains_key(&lease);
-        let outcomes = |run: &Range<u64>| claims.outcomes_of(run);
-        let saved = self.settle(held.job, &claims.range(), wrong.right, outcomes);
-        let refusal = self.wrong(worker, lease, wrong.index, wrong.got, now);
-        self.revoke_done(held.job, held, is_late);
+        let is_late = !self.leases.contains_key(&claim.lease);
+        let outcomes = |run: &Range<u64>| claim.beside(op, block).outcomes_of(run);
+        let saved = self.settle(claim.held.job, &claim.range(), wrong.right, outcomes);
+        let refusal = self.wrong(claim.worker, claim.lease, wrong.index, wrong.got, now);
+        self.revoke_done(claim.held.job, &claim.held, is_late);
         Refusal { saved: Accepted { duplicates: 0, ..saved }, ..refusal }
     }
 

@@ -1,6 +1,6 @@
 //! Settling: results that are accepted, and what follows for their leases and workers.
 
-use super::audit::{Claims, Verdict, draw};
+use super::audit::draw;
 use super::claims::{Claim, Kind};
 use super::intervals::count;
 use super::lease::Lease;
@@ -20,96 +20,115 @@ impl Scheduler {
         worker: WorkerId,
         lease: LeaseId,
         first: u64,
-        mut outcomes: Outcomes,
+        outcomes: Outcomes,
         duration: Option<Duration>,
         now: Duration,
     ) -> Result<Accepted, Refusal> {
         let range = first..first.saturating_add(outcomes.len());
         let held = self.find(worker, lease, Some(&range))?;
-        let Some(inputs) = held.inputs.as_ref().filter(|_| !held.is_refused) else {
+        let inputs = held.inputs.clone().filter(|_| !held.is_refused);
+        let known = (inputs, self.jobs.get(&held.job), self.workers.get(&worker));
+        let (Some(inputs), Some(job), Some(by)) = known else {
             self.mark_alive(worker);
             self.advance(worker, lease, range.end, now);
             return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
         };
-        let Some(job) = self.jobs.get(&held.job) else {
-            self.mark_alive(worker);
-            self.advance(worker, lease, range.end, now);
-            return Ok(Accepted { duplicates: count(&range), ..Accepted::default() });
+        let claim = Claim {
+            worker,
+            lease,
+            origin: by.origin,
+            mode: by.mode,
+            inputs,
+            first,
+            outcomes,
+            fresh: job.open_in(&range),
+            runs: Vec::new(),
+            held,
+            kind: Kind::Outcomes,
+            expected_s: 0.0,
+            is_doubted: false,
         };
-        let (mode, credit) = (self.workers[&worker].mode, self.workers[&worker].memory.credit);
-        let (op, block, skill) = (job.spec.op, job.spec.block, job.skill);
-        let fresh = job.open_in(&range);
-        let claims = Claims { op, block, first, outcomes: &outcomes, inputs, mode };
-        if let Some(wrong) = claims.find_impossible(&fresh) {
-            return Err(self.refuse_results(worker, lease, &held, &claims, wrong, now));
-        }
-        let drawn = match op.audits() {
-            Audits::Never => Vec::new(),
-            Audits::OnTheSpot | Audits::OnThreads => {
-                draw(&mut self.random, credit, &fresh, block, mode)
-            }
+        self.judge_outcomes(claim, duration, now)
+    }
+
+    /// Judges outcomes on the spot, or has them wait for what takes longer.
+    fn judge_outcomes(
+        &mut self,
+        mut claim: Claim,
+        duration: Option<Duration>,
+        now: Duration,
+    ) -> Result<Accepted, Refusal> {
+        let (op, block) = {
+            let spec = &self.jobs[&claim.held.job].spec;
+            (spec.op, spec.block)
         };
-        if op.audits() == Audits::OnThreads {
-            let (runs, expected_s) = self.affordable(worker, held.job, &drawn, now);
-            if !runs.is_empty() {
-                self.measure(worker, &held, count(&range), duration, now);
-                let duplicates = count(&range) - fresh.iter().map(count).sum::<u64>();
-                let claim = Claim {
-                    worker,
-                    lease,
-                    origin: self.workers[&worker].origin,
-                    inputs: inputs.clone(),
-                    held,
-                    first,
-                    outcomes,
-                    fresh,
-                    runs,
-                    kind: Kind::Outcomes,
-                    expected_s,
-                    is_doubted: false,
-                };
-                return Ok(self.claim(claim, duplicates, now));
-            }
+        if let Some(wrong) = claim.beside(op, block).find_impossible(&claim.fresh) {
+            return Err(self.refuse_results(&claim, op, block, wrong, now));
         }
-        let verdict = match op.audits() {
-            Audits::OnTheSpot => claims.judge(&drawn, &fresh),
+        let credit = self.workers[&claim.worker].memory.credit;
+        if op.audits() != Audits::Never {
+            claim.runs = draw(&mut self.random, credit, &claim.fresh, block, claim.mode);
+        }
+        match op.audits() {
+            Audits::OnTheSpot => {
+                if let Some(wrong) = claim.beside(op, block).judge(&claim.runs, &claim.fresh) {
+                    return Err(self.refuse_results(&claim, op, block, wrong, now));
+                }
+                if claim.mode == Mode::Plain {
+                    // A plain client's bits are its browser's; ours are everybody's.
+                    claim.outcomes = claim.inputs.compute(op, &claim.range());
+                }
+            }
             // What the budget has nothing left for is believed.
-            Audits::OnThreads | Audits::Never => Verdict::Right { audited: 0 },
-        };
-        let audited = match verdict {
-            Verdict::Right { audited } => audited,
-            Verdict::Wrong(wrong) => {
-                return Err(self.refuse_results(worker, lease, &held, &claims, wrong, now));
-            }
-        };
-        self.mark_alive(worker);
-        if !fresh.is_empty() {
-            self.measure(worker, &held, count(&range), duration, now);
-            self.add_credit(worker, skill, audited, fresh.iter().map(count).sum());
+            Audits::OnThreads => self.cut_to_budget(&mut claim, now),
+            Audits::Never => {}
         }
-        let is_late = !self.leases.contains_key(&lease);
-        // A plain client's bits are its browser's; ours are everybody's.
-        if mode == Mode::Plain {
-            outcomes = inputs.compute(op, &range);
+        self.mark_alive(claim.worker);
+        if !claim.fresh.is_empty() {
+            self.measure(&claim, duration, now);
         }
-        let accepted = self.settle(held.job, &range, fresh, |gap| {
-            let place = |index: u64| (index - first) as usize;
-            outcomes.take(place(gap.start)..place(gap.end))
-        });
-        self.advance(worker, lease, range.end, now);
-        self.revoke_done(held.job, &held, is_late && !accepted.fresh.is_empty());
+        if op.audits() == Audits::OnThreads && !claim.runs.is_empty() {
+            return Ok(self.claim(claim, now));
+        }
+        let end = claim.range().end;
+        let accepted = self.accept(&mut claim);
+        self.advance(claim.worker, claim.lease, end, now);
+        self.revoke_done_of(&claim, &accepted);
         Ok(accepted)
     }
 
     /// Outcomes of a lease wait for their verdict, and the lease goes on behind them.
-    pub(super) fn claim(&mut self, claim: Claim, duplicates: u64, now: Duration) -> Accepted {
-        let (worker, lease, job) = (claim.worker, claim.lease, claim.held.job);
-        let end = claim.first + claim.outcomes.len();
-        self.mark_alive(worker);
+    pub(super) fn claim(&mut self, claim: Claim, now: Duration) -> Accepted {
+        let (worker, lease, job, range) =
+            (claim.worker, claim.lease, claim.held.job, claim.range());
+        let duplicates = count(&range) - claim.fresh.iter().map(count).sum::<u64>();
         let claim = self.wait_for_audit(claim);
-        self.advance(worker, lease, end, now);
+        self.advance(worker, lease, range.end, now);
         self.refresh_job(job);
         Accepted { job: Some(job), duplicates, claim: Some(claim), ..Accepted::default() }
+    }
+
+    /// What was claimed is believed: what of it is new is settled, and taken out of the claim.
+    pub(super) fn accept(&mut self, claim: &mut Claim) -> Accepted {
+        let id = claim.held.job;
+        let Some(job) = self.jobs.get(&id) else { return Accepted::default() };
+        let (skill, block) = (job.skill, job.spec.block);
+        let fresh = std::mem::take(&mut claim.fresh);
+        if !fresh.is_empty() {
+            let audited = claim.runs.iter().map(|run| count(run).div_ceil(block)).sum();
+            self.add_credit(claim.worker, skill, audited, fresh.iter().map(count).sum());
+        }
+        let (first, range) = (claim.first, claim.range());
+        self.settle(id, &range, fresh, |run| {
+            let place = |index: u64| (index - first) as usize;
+            claim.outcomes.take(place(run.start)..place(run.end))
+        })
+    }
+
+    /// Something of a lease was accepted, perhaps after it was over: others may hold it for nothing.
+    pub(super) fn revoke_done_of(&mut self, claim: &Claim, accepted: &Accepted) {
+        let is_late = !self.leases.contains_key(&claim.lease) && !accepted.fresh.is_empty();
+        self.revoke_done(claim.held.job, &claim.held, is_late);
     }
 
     /// A worker has shown something, and may be lent more.
@@ -127,14 +146,8 @@ impl Scheduler {
         }
     }
 
-    fn measure(
-        &mut self,
-        worker: WorkerId,
-        lease: &Lease,
-        tasks: u64,
-        duration: Option<Duration>,
-        now: Duration,
-    ) {
+    fn measure(&mut self, claim: &Claim, duration: Option<Duration>, now: Duration) {
+        let (lease, tasks) = (&claim.held, count(&claim.range()));
         let elapsed = now.saturating_sub(lease.answered_at);
         // Nothing took longer than the lease was out, whatever a worker says.
         let held = now.saturating_sub(lease.lent_at);
@@ -142,7 +155,7 @@ impl Scheduler {
         let task_s = (duration.as_secs_f64() / tasks as f64).max(TASK_S_MIN);
         let Some(job) = self.jobs.get_mut(&lease.job) else { return };
         job.task_s = Some(blend(job.task_s, task_s));
-        let Some(worker) = self.workers.get_mut(&worker) else { return };
+        let Some(worker) = self.workers.get_mut(&claim.worker) else { return };
         worker.memory.speeds.measure(lease.job, task_s, tasks);
     }
 
