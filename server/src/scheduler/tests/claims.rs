@@ -233,7 +233,7 @@ fn so_many_bytes_of_claims_wait_and_no_more() {
     let first = lent.range.start;
     let now = bench.now;
     let answer = bench.scheduler.results(id, lease, first, results.into(), None, now);
-    assert_accepted(&answer, 4, 0);
+    assert_accepted(&answer, count(&lent.range), 0);
 }
 
 #[test]
