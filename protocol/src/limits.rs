@@ -44,9 +44,13 @@ pub const JOB_NAME_CHARS_MAX: usize = 200;
 /// Tasks of one lease whose inputs the worker derives from a grid.
 pub const LEASE_TASKS_MAX: u64 = 65_536;
 
-/// Tasks of one lease whose inputs travel with it: an input is at most 110 bytes of JSON, so that
-/// a lease of them fits a frame, and 24 bytes in the server, which keeps them until it is answered.
+/// Tasks of one lease whose inputs travel with it: an input of an op has at most 250 bytes of JSON, so that
+/// a lease of them fits a frame. The server keeps them until it is answered.
 pub const LEASE_INPUTS_MAX: u64 = 4096;
+
+/// Bytes of such inputs that the server keeps for leases that are out: 600,000 tasks of 60 bytes, which is five
+/// leases of [`LEASE_INPUTS_MAX`] for each of thirty machines. Beyond it no more is lent until some come back.
+pub const LEASES_INPUTS_BYTES_MAX: usize = 40 * 1024 * 1024;
 
 /// Results in one frame: a number is at most 25 bytes of JSON, its comma included.
 pub const FRAME_RESULTS_MAX: usize = 32_768;
@@ -562,9 +566,8 @@ pub const ASIDE_BURST_MAX: u32 = 1024;
 /// thousand workers that do this.
 pub const ASIDE_PACE: Duration = Duration::from_millis(5);
 
-/// Bytes of all messages that wait for workers to take them: the inputs of [`IN_FLIGHT_TASKS_MAX`] tasks at
-/// 24 bytes. What is lent is bounded by that, so workers with slow links may wait for all of it; thirty
-/// machines with four slots and a job of lines have 23 MB. Beyond it the connections are given up that are
+/// Bytes of all messages that wait for workers to take them: more than [`LEASES_INPUTS_BYTES_MAX`], so workers
+/// with slow links may wait for all inputs that are lent. Beyond it the connections are given up that are
 /// the furthest behind.
 pub const OUTBOXES_BYTES_MAX: usize = 48 * 1024 * 1024;
 

@@ -158,11 +158,7 @@ impl Claim {
     }
 
     fn bytes(&self) -> usize {
-        let inputs = match &self.inputs {
-            Inputs::List { inputs, .. } => inputs.bytes(),
-            Inputs::Grid(_) => 0,
-        };
-        size_of::<Claim>() + self.outcomes.bytes() + inputs
+        size_of::<Claim>() + self.outcomes.bytes() + self.inputs.bytes()
     }
 }
 

@@ -5,7 +5,7 @@ use super::lease::Lease;
 use super::past::Past;
 use super::sessions::Kept;
 use super::worker::Worker;
-use super::{Expired, Refusal, Scheduler, SessionId};
+use super::{Expired, Inputs, Refusal, Scheduler, SessionId};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -150,6 +150,7 @@ impl Scheduler {
             self.newcomers.remove(&id);
         }
         self.tasks_out -= count(&lease.rest);
+        self.inputs_bytes -= lease.inputs.as_ref().map_or(0, Inputs::bytes);
         self.deadlines.remove(&(lease.deadline, id));
         if let Some(job) = self.jobs.get_mut(&lease.job) {
             job.copies.leave(lease.original, id);

@@ -2,7 +2,7 @@
 
 use super::intervals::count;
 use super::job::Job;
-use super::{Intervals, Scheduler};
+use super::{Inputs, Intervals, Scheduler};
 use std::collections::BTreeSet;
 use tequio_protocol::ids::{JobId, LeaseId};
 use tequio_protocol::limits::LEASE_COPIES_MAX;
@@ -39,6 +39,8 @@ impl Scheduler {
         assert_eq!(self.deadlines.len(), self.leases.len());
         let tasks_out: u64 = self.leases.values().map(|lease| count(&lease.rest)).sum();
         assert_eq!(self.tasks_out, tasks_out);
+        let inputs = self.leases.values().filter_map(|lease| lease.inputs.as_ref());
+        assert_eq!(self.inputs_bytes, inputs.map(Inputs::bytes).sum::<usize>());
         for worker in self.workers.values() {
             assert!(worker.late.iter().all(|lease| worker.memory.past(*lease).is_some()));
             assert!(worker.leases.is_sorted());

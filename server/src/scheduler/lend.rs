@@ -205,7 +205,8 @@ impl Scheduler {
     /// accepted: its worker is to be told of the lease after this.
     pub fn set_inputs(&mut self, lease: LeaseId, inputs: Inputs) {
         if let Some(lease) = self.leases.get_mut(&lease) {
-            lease.inputs = Some(inputs);
+            self.inputs_bytes += inputs.bytes();
+            self.inputs_bytes -= lease.inputs.replace(inputs).map_or(0, |old| old.bytes());
             lease.is_sent = true;
         }
     }

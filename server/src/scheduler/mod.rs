@@ -158,6 +158,14 @@ pub enum Inputs {
 }
 
 impl Inputs {
+    /// Bytes that they take for one lease alone; a grid is its job's.
+    fn bytes(&self) -> usize {
+        match self {
+            Inputs::List { inputs, .. } => inputs.bytes(),
+            Inputs::Grid(_) => 0,
+        }
+    }
+
     /// What these tasks come to.
     fn compute(&self, op: &'static dyn Op, tasks: &Range<u64>) -> Outcomes {
         let mut computed = Computed::with_capacity(intervals::count(tasks) as usize);
@@ -261,6 +269,8 @@ pub struct Scheduler {
     next_lease: LeaseId,
     /// Tasks that leases still have to answer, copies counted each.
     tasks_out: u64,
+    /// Bytes of the inputs that are kept for leases out.
+    inputs_bytes: usize,
     /// Counts grants: who was served longest ago has the lowest.
     turn: u64,
     ready: Ready,
@@ -299,6 +309,7 @@ impl Scheduler {
             first_lease,
             next_lease: first_lease,
             tasks_out: 0,
+            inputs_bytes: 0,
             turn: 0,
             ready: Ready::default(),
             waiting: Waiting::default(),
@@ -345,6 +356,11 @@ impl Scheduler {
     /// How many tasks leases still have to answer, copies counted each.
     pub fn tasks_out(&self) -> u64 {
         self.tasks_out
+    }
+
+    /// Bytes of the inputs that are kept for leases out.
+    pub fn inputs_bytes(&self) -> usize {
+        self.inputs_bytes
     }
 
     /// How many leases are out.

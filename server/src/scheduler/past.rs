@@ -156,10 +156,7 @@ impl Past {
 
     /// Bytes of inputs that are in memory for this lease alone; a grid is its job's.
     pub(super) fn inputs_bytes(&self) -> usize {
-        match self.inputs() {
-            Some(Inputs::List { inputs, .. }) => inputs.bytes(),
-            Some(Inputs::Grid(_)) | None => 0,
-        }
+        self.inputs().map_or(0, Inputs::bytes)
     }
 
     /// What it takes in memory.

@@ -6,7 +6,8 @@ use std::time::Duration;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{LeaseId, WorkerId};
 use tequio_protocol::limits::{
-    DISPATCHER_LEASES, IN_FLIGHT_TASKS_MAX, LEASES_OUT_MAX, STORE_RETRY, UNCOMMITTED_TASKS_MAX,
+    DISPATCHER_LEASES, IN_FLIGHT_TASKS_MAX, LEASES_INPUTS_BYTES_MAX, LEASES_OUT_MAX, STORE_RETRY,
+    UNCOMMITTED_TASKS_MAX,
 };
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage};
@@ -57,7 +58,10 @@ impl Reactor {
     /// Where as much is out as may be, what stalls is still anybody's who has room.
     fn next_grant(&mut self, now: Duration) -> Option<Grant> {
         let tasks = self.uncommitted + self.scheduler.tasks_out();
-        if tasks < IN_FLIGHT_TASKS_MAX && self.scheduler.leases_out() < LEASES_OUT_MAX {
+        if tasks < IN_FLIGHT_TASKS_MAX
+            && self.scheduler.leases_out() < LEASES_OUT_MAX
+            && self.scheduler.inputs_bytes() < LEASES_INPUTS_BYTES_MAX
+        {
             self.scheduler.grant(now)
         } else {
             self.scheduler.grant_taken_over(now)

@@ -269,3 +269,18 @@ fn a_plain_client_gets_single_tasks_however_many_jobs_have_blocks() {
     bench.add_plain(1);
     assert_eq!(bench.grant_to(1).job, JobId(100));
 }
+
+#[test]
+fn the_inputs_of_leases_out_are_counted_until_they_come_back() {
+    let mut bench = Bench::with_known(300, 2);
+    let grants = bench.grants();
+    let of = |grant: &Grant| inputs_with(grant.range.clone(), &[]).bytes();
+    let all: usize = grants.iter().map(of).sum();
+    assert!(all > 300 * 20 && bench.scheduler.inputs_bytes() == all);
+    bench.answer(&grants[0]).unwrap();
+    assert_eq!(bench.scheduler.inputs_bytes(), all - of(&grants[0]));
+    for id in 1..=2 {
+        bench.act(|scheduler, _| scheduler.remove_worker(worker(id)));
+    }
+    assert_eq!(bench.scheduler.inputs_bytes(), 0);
+}
