@@ -131,11 +131,23 @@ impl Outcomes {
     }
 
     /// The one at a place below [`Outcomes::len`].
+    #[inline]
     pub fn get(&self, place: usize) -> OutcomeRef<'_> {
-        match find(&self.errors, place as u32) {
-            Ok(at) => Outcome::Error(&self.errors[at].1),
-            Err(_) => Outcome::Result(self.results.get(place)),
+        match self.error(place) {
+            Some(error) => Outcome::Error(error),
+            None => Outcome::Result(self.results.get(place)),
         }
+    }
+
+    #[inline]
+    fn error(&self, place: usize) -> Option<&str> {
+        // As nearly always, and no function is called for that.
+        if self.errors.is_empty() { None } else { self.error_of_some(place) }
+    }
+
+    #[inline(never)]
+    fn error_of_some(&self, place: usize) -> Option<&str> {
+        find(&self.errors, place as u32).ok().map(|at| &*self.errors[at].1)
     }
 
     /// The first task's, if there is one.

@@ -43,6 +43,7 @@ impl Values {
     }
 
     /// The one at a place below [`Values::len`], as it is written.
+    #[inline]
     pub fn get(&self, place: usize) -> &str {
         &self.json[self.starts[place] as usize..self.end(place)]
     }
@@ -84,7 +85,12 @@ impl Values {
             return Values::new();
         }
         let from = self.starts[places.start] as usize;
-        let json = format!("[{}]", &self.json[from..self.end(places.end - 1)]);
+        let inner = &self.json[from..self.end(places.end - 1)];
+        // All of it at once: what grows is copied.
+        let mut json = String::with_capacity(inner.len() + 2);
+        json.push('[');
+        json.push_str(inner);
+        json.push(']');
         // Behind the bracket.
         let starts = self.starts[places].iter().map(|start| start - from as u32 + 1).collect();
         Values { json, starts }
@@ -121,6 +127,7 @@ impl Values {
     }
 
     /// Where the one at a place ends.
+    #[inline]
     fn end(&self, place: usize) -> usize {
         match self.starts.get(place + 1) {
             Some(next) => *next as usize - 1,

@@ -11,7 +11,7 @@ use std::fmt;
 use std::ops::Range;
 use tequio_protocol::limits::{AUDIT_EVERY_MAX, AUDITED_FIRST, AUDITED_MIN, REFUTED_MAX};
 use tequio_protocol::op::{Audits, Exactness, Op, PARAMS_MAX};
-use tequio_protocol::outcome::Outcomes;
+use tequio_protocol::outcome::{OutcomeRef, Outcomes};
 
 /// What a server goes by when it judges what workers say.
 #[derive(Clone)]
@@ -179,26 +179,32 @@ impl Claims<'_> {
 
     /// A new outcome that cannot be, whatever its task is.
     pub(super) fn find_impossible(&self, fresh: &[Range<u64>]) -> Option<Wrong> {
-        let mut new = fresh.iter().cloned().flatten();
-        let index = new.find(|index| {
+        let is_impossible = |index: &u64| {
             let args = &mut || {
                 let mut values = [0.0; PARAMS_MAX];
                 self.inputs.as_op().args(self.op.params(), *index, &mut values);
                 values
             };
             self.op.is_impossible(self.outcomes.get(self.place(*index)), args)
-        })?;
+        };
+        let index = fresh.iter().find_map(|run| run.clone().find(is_impossible))?;
         Some(Wrong { index, got: self.show(index), right: Vec::new() })
     }
 
     /// A task of these runs whose outcome is wrong.
     fn find_wrong(&self, runs: &[Range<u64>]) -> Option<u64> {
-        runs.iter().find_map(|run| {
-            let index = self.find_other(run, &self.inputs.compute(self.op, run))?;
+        // All at once: one by one, to keep them would cost more than to compute them.
+        let ours = self.inputs.compute_runs(self.op, runs);
+        self.others(runs.iter().cloned().flatten(), &ours).find_map(|index| {
             // A second time: nobody is turned away for a bit that flipped here.
-            let again = self.block_of(index, run);
-            self.find_other(&again, &self.inputs.compute(self.op, &again))
+            let run = runs.iter().find(|run| run.contains(&index))?;
+            self.find_wrong_in(&self.block_of(index, run))
         })
+    }
+
+    /// A task of these whose outcome is wrong.
+    fn find_wrong_in(&self, tasks: &Range<u64>) -> Option<u64> {
+        self.find_other(tasks, &self.inputs.compute(self.op, tasks))
     }
 
     /// The block of a task that lies in a run of whole blocks.
@@ -209,13 +215,23 @@ impl Claims<'_> {
 
     /// A task of these whose outcome is not ours.
     pub(super) fn find_other(&self, tasks: &Range<u64>, ours: &Outcomes) -> Option<u64> {
+        self.others(tasks.clone(), ours).next()
+    }
+
+    /// The tasks of these whose outcomes are not ours.
+    fn others(
+        &self,
+        tasks: impl Iterator<Item = u64>,
+        ours: &Outcomes,
+    ) -> impl Iterator<Item = u64> {
         let how = match self.mode {
             Mode::Plain => Exactness::Close,
             Mode::Lease => Exactness::Exact,
         };
-        let claimed = |index: u64| self.outcomes.get(self.place(index));
-        let mut both = tasks.clone().zip(ours.iter());
-        both.find(|(index, ours)| !self.op.agrees(*ours, claimed(*index), how)).map(|it| it.0)
+        let is_other = move |(index, ours): &(u64, OutcomeRef<'_>)| {
+            !self.op.agrees(*ours, self.outcomes.get(self.place(*index)), how)
+        };
+        tasks.zip(ours.iter()).filter(is_other).map(|(index, _)| index)
     }
 
     /// The blocks of these runs whose outcomes are right.
@@ -224,7 +240,7 @@ impl Claims<'_> {
         for run in runs {
             for first in run.clone().step_by(self.block as usize) {
                 let block = self.block_of(first, run);
-                if self.find_other(&block, &self.inputs.compute(self.op, &block)).is_none() {
+                if self.find_wrong_in(&block).is_none() {
                     push_joined(&mut right, block);
                 }
             }

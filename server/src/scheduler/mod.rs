@@ -168,8 +168,14 @@ impl Inputs {
 
     /// What these tasks come to.
     fn compute(&self, op: &'static dyn Op, tasks: &Range<u64>) -> Outcomes {
-        let mut computed = Computed::with_capacity(intervals::count(tasks) as usize);
-        op.compute(tasks.clone(), self.as_op(), &mut computed);
+        self.compute_runs(op, std::slice::from_ref(tasks))
+    }
+
+    /// What the tasks of these runs come to.
+    fn compute_runs(&self, op: &'static dyn Op, runs: &[Range<u64>]) -> Outcomes {
+        let tasks: u64 = runs.iter().map(intervals::count).sum();
+        let mut computed = Computed::with_capacity(tasks as usize);
+        runs.iter().for_each(|run| op.compute(run.clone(), self.as_op(), &mut computed));
         computed.into_outcomes()
     }
 
