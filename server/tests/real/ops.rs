@@ -137,9 +137,11 @@ async fn a_wrong_result_of_any_op_is_refused() {
     let mut client = Client::connect(&server).await;
     server.submit("/api/jobs", collatz("27")).await;
     let task = client.receive().await;
-    let answer = json!({"type": "result", "task_id": task["task_id"], "result": "many"});
-    client.send(&answer.to_string()).await;
-    assert_eq!(client.receive().await["code"], "wrong_result");
+    for (result, code) in [(json!("many"), "bad_result"), (json!(112), "wrong_result")] {
+        let answer = json!({"type": "result", "task_id": task["task_id"], "result": result});
+        client.send(&answer.to_string()).await;
+        assert_eq!(client.receive().await["code"], code);
+    }
     assert_eq!(server.job(1).await.done, 0);
 }
 
