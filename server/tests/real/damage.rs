@@ -377,7 +377,7 @@ async fn a_damaged_page_stops_the_jobs_that_need_it_and_no_others() {
 #[tokio::test]
 async fn inputs_that_cannot_be_read_set_their_job_aside_while_others_go_on() {
     for (script, said) in [
-        ("DELETE FROM input WHERE first = 1024", "inputs of it are missing"),
+        ("DELETE FROM input WHERE first = 1024", "are missing"),
         ("UPDATE input SET inputs = '[{]' WHERE first = 1024", "the inputs of tasks 1024..2048"),
         ("UPDATE input SET inputs = '[]' WHERE first = 1024", "its checksum does not fit"),
         ("UPDATE input SET inputs = x'00' WHERE first = 1024", "cannot be read"),

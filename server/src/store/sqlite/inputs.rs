@@ -93,6 +93,10 @@ fn select_inputs(
         && let Some(row) = rows.next()?
     {
         let (tasks, mut list) = read_inputs(row, job)?;
+        if tasks.start > next {
+            let said = format!("the inputs of tasks {next}..{} are missing", tasks.start);
+            return Err(damage::damaged(job, said));
+        }
         if !tasks.contains(&next) || (!inputs.is_empty() && tasks.start != next) {
             let said = format!("the inputs of task {next} are expected there");
             return Err(unreadable_inputs(job, &tasks, &said));
