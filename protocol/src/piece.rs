@@ -25,12 +25,6 @@ impl Piece {
         Piece { op, first: 0, count: 1, inputs }
     }
 
-    /// The input of the `offset`-th task of this piece, which must be below `count`; for people.
-    pub fn show(&self, offset: u64) -> String {
-        let input = self.inputs().text(self.op.params(), self.first + offset);
-        self.op.show_input(&input)
-    }
-
     /// Computes its tasks, in order.
     pub fn compute(&self) -> Outcomes {
         let mut computed = Computed::with_capacity(self.count as usize);
@@ -143,14 +137,13 @@ mod tests {
         let back = Piece::read(&piece.clone().write()).unwrap();
         assert_eq!(back, piece);
         assert_eq!(outcomes(&back), ["256.0", "512.0", "-0.0", "-0.0"]);
-        assert_eq!(back.show(1), "1 × 2^9");
         let list = r#"[{"n":12327829503},{"n":27}]"#;
         let inputs = LeaseInputs::List(Values::read(list).unwrap());
         let piece = Piece { op: op::named("collatz").unwrap(), first: 10, count: 2, inputs };
         let back = Piece::read(&piece.clone().write()).unwrap();
         assert_eq!(back, piece);
         assert!(outcomes(&back)[0].starts_with("error: a value on its way"));
-        assert_eq!((&*outcomes(&back)[1], &*back.show(1)), ("111", "n = 27"));
+        assert_eq!(outcomes(&back)[1], "111");
         assert_eq!(Piece::read(b"{}\n"), None);
         let results = PieceResults::new(back.compute()).unwrap();
         assert_eq!((results.json(), results.last()), ("[null,111]", "111"));

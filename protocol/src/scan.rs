@@ -217,11 +217,15 @@ impl Token<'_> {
     /// then (Clinger, "How to read floating point numbers accurately", 1990): up to 2^53 without its
     /// point, which is among 22 digits, and no exponent.
     fn exact(self) -> Option<f64> {
+        // So many digits fit into 64 bits.
+        if self.text.len() > 19 {
+            return None;
+        }
         let (mut digits, mut behind_point) = (0u64, None);
         for byte in self.text.bytes() {
             match byte {
                 b'0'..=b'9' => {
-                    digits = digits.checked_mul(10)?.checked_add(u64::from(byte - b'0'))?;
+                    digits = digits.wrapping_mul(10).wrapping_add(u64::from(byte - b'0'));
                     behind_point = behind_point.map(|count| count + 1);
                 }
                 b'.' => behind_point = Some(0),

@@ -5,11 +5,11 @@ use super::slot::{Fate, Held, Item, Running, Slot, State};
 use super::{Computed, Uplink, Work};
 use crate::pace::Share;
 use crate::worker::Action;
+use std::ops::Range;
 use std::time::Duration;
-use tequio_protocol::message::{ErrorCode, Task, TaskFailed, TaskResult, WorkerMessage};
+use tequio_protocol::message::{ErrorCode, Lease, Task, TaskFailed, TaskResult, WorkerMessage};
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::page::ToPage;
-use tequio_protocol::piece::Piece;
 use tequio_protocol::text::quote;
 use tequio_protocol::values::Value;
 
@@ -29,7 +29,8 @@ impl Work {
             Share::WHOLE => now,
             share => self.slots[slot].pace.computed(running.began, took, now, share),
         };
-        let Running { item, piece, fate, .. } = running;
+        let Running { item, tasks, fate, .. } = running;
+        let count = tasks.end - tasks.start;
         let mut goes_on = None;
         match item {
             _ if fate == Fate::Dropped => {}
@@ -38,10 +39,10 @@ impl Work {
                 Outcome::Error(error) => refuse_task(&task, error, actions),
             },
             Item::Lease(mut held) => {
-                self.piece_sizes.measure(held.lease.job, piece.count, took);
-                self.send_results(&held, &piece, computed, actions);
+                self.piece_sizes.measure(held.lease.job, count, took);
+                self.send_results(&held, &tasks, computed, actions);
                 held.reported_at = now;
-                goes_on = self.advance(held, piece.count, fate, actions);
+                goes_on = self.advance(held, count, fate, actions);
             }
         }
         self.rest_or_go_on(slot, turn, goes_on, now, actions);
@@ -82,9 +83,10 @@ impl Work {
         now: Duration,
         actions: &mut Vec<Action>,
     ) {
-        let Some(Running { item, piece, fate, is_waiting, .. }) = self.take_running(slot) else {
+        let Some(Running { item, tasks, fate, is_waiting, .. }) = self.take_running(slot) else {
             return;
         };
+        let count = tasks.end - tasks.start;
         let mut goes_on = None;
         match item {
             _ if matches!(fate, Fate::Dropped | Fate::Orphan) => {}
@@ -94,8 +96,8 @@ impl Work {
                 release(held.lease.lease, actions);
             }
             Item::Task(task) => refuse_task(&task, reason, actions),
-            Item::Lease(mut held) if piece.count > held.lease.block => {
-                held.singly_until = piece.first + piece.count;
+            Item::Lease(mut held) if count > held.lease.block => {
+                held.singly_until = tasks.end;
                 goes_on = Some(held);
             }
             Item::Lease(mut held) => {
@@ -105,7 +107,7 @@ impl Work {
                 let failed = TaskFailed { lease, index, error: reason.to_owned() };
                 actions.push(Action::Send(WorkerMessage::Failed(failed).write()));
                 held.reported_at = now;
-                goes_on = self.advance(held, piece.count, fate, actions);
+                goes_on = self.advance(held, count, fate, actions);
             }
         }
         self.rest_or_go_on(slot, now, goes_on, now, actions);
@@ -160,23 +162,24 @@ impl Work {
     fn send_results(
         &mut self,
         held: &Held,
-        piece: &Piece,
+        tasks: &Range<u64>,
         computed: &Computed,
         actions: &mut Vec<Action>,
     ) {
         let Computed { slot, results, duration } = computed;
-        let (lease, first) = (held.lease.lease, piece.first);
-        let text = WorkerMessage::write_results(lease, first, results, *duration, &self.agent);
+        let Lease { lease, job, op, first, inputs, .. } = &held.lease;
+        let (last, agent) = (tasks.end - 1, &self.agent);
+        let text = WorkerMessage::write_results(*lease, tasks.start, results, *duration, agent);
         self.sent.push(text.clone());
         if self.uplink == Uplink::Open {
             actions.push(Action::Send(text));
         }
         actions.push(Action::Tell(ToPage::Results {
             slot: *slot as u32,
-            job: held.lease.job,
-            last: piece.first + piece.count - 1,
-            count: piece.count,
-            text: piece.show(piece.count - 1),
+            job: *job,
+            last,
+            count: last + 1 - tasks.start,
+            text: op.show_input(&inputs.from(*first).text(op.params(), last)),
             result: results.last().to_owned(),
             duration_ms: duration.get(),
         }));

@@ -1,10 +1,10 @@
 //! One slot: what it computes, and what becomes of that.
 
 use crate::pace::Pace;
+use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::limits::{SLOT_START_MAX, STOP_GRACE};
 use tequio_protocol::message::{Lease, Task};
-use tequio_protocol::piece::Piece;
 
 #[derive(Debug, Default)]
 pub(super) struct Slot {
@@ -28,7 +28,8 @@ pub(super) enum State {
 #[derive(Debug)]
 pub(super) struct Running {
     pub(super) item: Item,
-    pub(super) piece: Piece,
+    /// The tasks of its piece.
+    pub(super) tasks: Range<u64>,
     pub(super) began: Duration,
     /// How long it may take.
     pub(super) limit: Duration,

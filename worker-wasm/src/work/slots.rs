@@ -132,14 +132,15 @@ impl Work {
         now: Duration,
         actions: &mut Vec<Action>,
     ) {
-        actions.push(Action::Compute { slot, piece: piece.clone() });
+        let tasks = piece.first..piece.first + piece.count;
+        actions.push(Action::Compute { slot, piece });
         // Plain mode knows no deadline.
         let limit =
             item.lease().map_or(HOLD_MAX, |held| Duration::from_millis(held.lease.deadline_ms));
         // What a server gives less is what the way of a lease has left of its time.
         let limit = limit.clamp(DEADLINE_MIN, HOLD_MAX);
         let (began, end_at, is_waiting, fate) = (now, now + limit, false, Fate::GoesOn);
-        let running = Running { item, piece, began, limit, end_at, is_waiting, fate };
+        let running = Running { item, tasks, began, limit, end_at, is_waiting, fate };
         self.slots[slot].state = State::Running(running);
     }
 }
