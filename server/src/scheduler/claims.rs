@@ -72,6 +72,8 @@ pub(super) struct Claim {
     /// What of that is audited.
     pub(super) runs: Vec<Range<u64>>,
     pub(super) kind: Kind,
+    /// Whether its lease was over when it came.
+    pub(super) is_late: bool,
     /// How long the audit is expected to take, in seconds.
     pub(super) expected_s: f64,
     /// A result was found wrong, and is computed once more before that is held against anybody.
@@ -297,7 +299,7 @@ impl Scheduler {
         let is_refuted = by == By::Server && outcomes.failed() == 0;
         let result = outcomes.first().map_or_else(String::new, |first| first.show());
         let accepted = self.settle_failed(job, &block, outcomes, by);
-        self.revoke_done(job, &claim.held, true);
+        self.revoke_done(job, &claim.held, claim.is_late);
         if is_refuted && self.has_failed_too_often(claim.worker, skill) {
             let reason = RefusalReason::Refuted { lease: claim.lease, index: claim.first, result };
             let refusal = self.send_away(claim.worker, reason, now);

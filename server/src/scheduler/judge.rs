@@ -120,6 +120,7 @@ impl Scheduler {
             fresh: vec![block.clone()],
             runs: vec![block],
             kind: Kind::Failure,
+            is_late: false,
             expected_s: task_s * tasks as f64,
             is_doubted: false,
         };
@@ -259,11 +260,10 @@ impl Scheduler {
         wrong: Wrong,
         now: Duration,
     ) -> Refusal {
-        let is_late = !self.leases.contains_key(&claim.lease);
         let outcomes = |run: &Range<u64>| claim.beside(op, block).outcomes_of(run);
         let saved = self.settle(claim.held.job, &claim.range(), wrong.right, outcomes);
         let refusal = self.wrong(claim.worker, claim.lease, wrong.index, wrong.got, now);
-        self.revoke_done(claim.held.job, &claim.held, is_late);
+        self.revoke_done(claim.held.job, &claim.held, claim.is_late);
         Refusal { saved: Accepted { duplicates: 0, ..saved }, ..refusal }
     }
 

@@ -45,6 +45,7 @@ impl Scheduler {
             runs: Vec::new(),
             held,
             kind: Kind::Outcomes,
+            is_late: !self.leases.contains_key(&lease),
             expected_s: 0.0,
             is_doubted: false,
         };
@@ -127,7 +128,7 @@ impl Scheduler {
 
     /// Something of a lease was accepted, perhaps after it was over: others may hold it for nothing.
     pub(super) fn revoke_done_of(&mut self, claim: &Claim, accepted: &Accepted) {
-        let is_late = !self.leases.contains_key(&claim.lease) && !accepted.fresh.is_empty();
+        let is_late = claim.is_late && !accepted.fresh.is_empty();
         self.revoke_done(claim.held.job, &claim.held, is_late);
     }
 
