@@ -8,8 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 use tequio_protocol::limits::AUDIT_THREADS_MAX;
-use tequio_protocol::op::Computed;
-use tequio_protocol::outcome::Outcomes;
 use tracing::error;
 
 /// Starts the threads, and gives the way to them. They end when nobody can ask them any more; nobody waits for
@@ -32,7 +30,7 @@ fn run(asked: &Mutex<mpsc::Receiver<Audit>>, reports: &Reports) {
         let next = asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(audit) = next else { return };
         let before = Instant::now();
-        let ours = catch_unwind(AssertUnwindSafe(|| compute(&audit))).ok();
+        let ours = catch_unwind(AssertUnwindSafe(|| audit.compute())).ok();
         if ours.is_none() {
             error!("an audit of {} has failed; its claim is believed", audit.op.name());
         }
@@ -42,13 +40,4 @@ fn run(asked: &Mutex<mpsc::Receiver<Audit>>, reports: &Reports) {
             return;
         }
     }
-}
-
-fn compute(audit: &Audit) -> Vec<Outcomes> {
-    let compute = |run: &std::ops::Range<u64>| {
-        let mut computed = Computed::with_capacity((run.end - run.start) as usize);
-        audit.op.compute(run.clone(), audit.inputs.as_op(), &mut computed);
-        computed.into_outcomes()
-    };
-    audit.runs.iter().map(compute).collect()
 }

@@ -208,7 +208,7 @@ impl Claims<'_> {
     }
 
     /// The block of a task that lies in a run of whole blocks.
-    fn block_of(&self, index: u64, run: &Range<u64>) -> Range<u64> {
+    pub(super) fn block_of(&self, index: u64, run: &Range<u64>) -> Range<u64> {
         let first = index - index % self.block;
         first..(first + self.block).min(run.end)
     }

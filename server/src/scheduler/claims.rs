@@ -35,6 +35,13 @@ pub struct Audit {
     pub runs: Vec<Range<u64>>,
 }
 
+impl Audit {
+    /// What the server comes to: one list of outcomes for each of the runs.
+    pub fn compute(&self) -> Vec<Outcomes> {
+        self.runs.iter().map(|run| self.inputs.compute(self.op, run)).collect()
+    }
+}
+
 /// Whose claim was judged, and what came of it.
 #[derive(Debug)]
 pub struct Judged {
@@ -239,8 +246,10 @@ impl Scheduler {
             return Some(Judged { worker, lease, judged });
         }
         let claims = claim.beside(op, block);
-        let runs = claim.runs.iter().zip(ours.iter().flatten());
-        let wrong = runs.filter_map(|(run, ours)| claims.find_other(run, ours)).next();
+        let wrong = claim.runs.iter().zip(ours.iter().flatten()).find_map(|(run, ours)| {
+            let index = claims.find_other(run, ours)?;
+            Some((index, claims.block_of(index, run)))
+        });
         let judged = match wrong {
             None => {
                 if ours.is_none() {
@@ -251,14 +260,12 @@ impl Scheduler {
                 // Those were counted when they came.
                 Ok(Accepted { duplicates: 0, ..accepted })
             }
-            Some(index) if claim.is_doubted => {
+            Some((index, _)) if claim.is_doubted => {
                 let got = claims.show(index);
                 Err(self.refuse_claim(&claim, index, got, now))
             }
-            Some(index) => {
+            Some((_, block)) => {
                 // A second time, by itself: nobody is turned away for a bit that flipped here.
-                let first = index - index % block;
-                let block = job_block(first, block, &claim.fresh);
                 claim.runs = vec![block];
                 claim.expected_s = 0.0;
                 claim.is_doubted = true;
@@ -274,9 +281,9 @@ impl Scheduler {
         let reason = RefusalReason::Wrong { lease: claim.lease, index, got };
         self.put_back_claimed(claim);
         self.sessions.forget_worker(claim.worker);
+        // It may have left.
         self.suspects.add(claim.origin, now);
-        self.remove_worker(claim.worker);
-        Refusal { reason, is_turned_away: true, saved: Accepted::default() }
+        self.send_away(claim.worker, reason, now)
     }
 
     /// The last attempt at a block has failed as well. What the server comes to is its outcome.
@@ -322,12 +329,6 @@ impl Scheduler {
         }
         self.refresh_job(claim.held.job);
     }
-}
-
-/// The block that begins with the task `first`, which lies in one of these runs of whole blocks.
-fn job_block(first: u64, block: u64, runs: &[Range<u64>]) -> Range<u64> {
-    let end = runs.iter().find(|run| run.contains(&first)).map_or(first + block, |run| run.end);
-    first..(first + block).min(end)
 }
 
 #[cfg(all(test, feature = "test-ops"))]

@@ -7,7 +7,6 @@ use rand::rngs::StdRng;
 use std::ops::Range;
 use std::time::Duration;
 use tequio::scheduler::Audit;
-use tequio_protocol::op::Computed;
 use tequio_protocol::outcome::{Outcome, OutcomeRef, Outcomes};
 
 /// How long a task of a slow op takes, of how long it would take elsewhere, where all are audited.
@@ -61,7 +60,7 @@ impl Simulation {
         }
         let is_first = self.server().audited.insert(audit.claim);
         let fails = self.auditing == Auditing::Fails;
-        let mut ours = (!(fails && self.chance(0.1))).then(|| compute(audit));
+        let mut ours = (!(fails && self.chance(0.1))).then(|| audit.compute());
         if let Some(ours) = &mut ours
             && is_first
             && fails
@@ -96,13 +95,4 @@ impl Simulation {
         };
         ours[run] = ours[run].iter().enumerate().map(flipped).collect();
     }
-}
-
-fn compute(audit: &Audit) -> Vec<Outcomes> {
-    let compute = |run: &Range<u64>| {
-        let mut computed = Computed::with_capacity((run.end - run.start) as usize);
-        audit.op.compute(run.clone(), audit.inputs.as_op(), &mut computed);
-        computed.into_outcomes()
-    };
-    audit.runs.iter().map(compute).collect()
 }
