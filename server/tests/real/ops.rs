@@ -1,17 +1,16 @@
 //! Jobs of every op, in every way in which one is submitted, computed and read.
 
 use crate::support::{
-    Answer, Client, Server, Worker, eights, ended, interrupt, new_job, run, run_with, spawn, until,
-    within,
+    Answer, Client, Server, Worker, eights, ended, interrupt, new_job, recording, run, run_with,
+    spawn, until, within,
 };
 use reqwest::Method;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tempfile::TempDir;
-use tequio::store::{MemoryStore, Recording, SqliteStore, Store};
+use tequio::store::{MemoryStore, SqliteStore, Store};
 use tequio_protocol::api::{JobState, JobView, OpView};
-use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::op;
 use tequio_protocol::values::Values;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -434,25 +433,13 @@ async fn inputs_of_a_job_of_any_size_are_made_where_its_results_are() {
     let job = store.submit(&new_job("", "collatz", Some(&grid))).unwrap();
     for first in [0, LARGE / 2, LARGE - 2] {
         let results: Values = ["7", "8"].into_iter().collect();
-        store.record(&[recorded(job, first, results)]).unwrap();
+        store.record(&[recording(job, first, results)]).unwrap();
     }
     let server = Server::start_on(Arc::new(store)).await;
     let csv = server.get_text("/api/jobs/1/results?inputs=true&format=csv&end=true").await;
     let row = |index: u64, result| format!("{index},{},{result},\n", index + 1);
     let rows = [0, LARGE / 2, LARGE - 2].map(|first| row(first, 7) + &row(first + 1, 8));
     assert_eq!(csv, format!("index,n,result,error\n{}end,6,,\n", rows.concat()));
-}
-
-fn recorded(job: JobId, first: u64, results: Values) -> Recording {
-    Recording {
-        job,
-        first,
-        outcomes: results.into(),
-        worker: WorkerId(1),
-        agent: String::new(),
-        duration_ms: None,
-        recorded_at_ms: 1,
-    }
 }
 
 // ---- Results and ops of other versions --------------------------------------------------------
@@ -462,7 +449,7 @@ async fn a_result_of_any_kind_is_given_as_it_is_recorded() {
     for (store, _folder) in stores() {
         let job = store.submit(&new_job("", "collatz", Some(r#"{"n":"1..=5"}"#))).unwrap();
         let results = ["1.5", "\"two\\nlines\"", r#"{"x":[1]}"#, "null", "18446744073709551615"];
-        store.record(&[recorded(job, 0, results.into_iter().collect())]).unwrap();
+        store.record(&[recording(job, 0, results.into_iter().collect())]).unwrap();
         let server = Server::start_on(store).await;
         let url = server.url();
         let line = |(index, result)| format!("{{\"index\":{index},\"result\":{result}}}\n");
@@ -483,7 +470,7 @@ async fn a_job_of_an_op_that_the_server_does_not_know_keeps_nobody_from_anything
     let folder = tempfile::tempdir().unwrap();
     let store = SqliteStore::open(folder.path()).unwrap();
     let job = store.submit(&new_job("new", "collatz", Some(r#"{"n":"1..=5"}"#))).unwrap();
-    store.record(&[recorded(job, 0, ["7", "8"].into_iter().collect())]).unwrap();
+    store.record(&[recording(job, 0, ["7", "8"].into_iter().collect())]).unwrap();
     let lines = store.create_job(&new_job("lines", "collatz", None)).unwrap();
     store.append_inputs(lines, 0, &[r#"{"n":1}"#].into_iter().collect()).unwrap();
     store.publish(lines).unwrap();

@@ -1,12 +1,12 @@
 //! Samples of jobs' results, as a chart asks for them.
 
-use crate::support::{Answer, Client, Server, Worker, eights, new_job, until};
+use crate::support::{Answer, Client, Server, Worker, eights, new_job, recording, until};
 use reqwest::Method;
 use serde_json::{Value, json};
 use std::sync::Arc;
 use tempfile::TempDir;
 use tequio::store::{Recording, SqliteStore, Store};
-use tequio_protocol::ids::{JobId, WorkerId};
+use tequio_protocol::ids::JobId;
 use tequio_protocol::values::Values;
 
 /// A job's tasks that are a thousand times as many as a chart has places.
@@ -147,13 +147,5 @@ fn large_job(store: &dyn Store) -> JobId {
 /// The results of [`large_job`].
 fn numbers(job: JobId, first: u64, count: u64) -> Recording {
     let results: Values = (first..first + count).map(|index| format!("{index}.0")).collect();
-    Recording {
-        job,
-        first,
-        outcomes: results.into(),
-        worker: WorkerId(1),
-        agent: String::new(),
-        duration_ms: None,
-        recorded_at_ms: 1,
-    }
+    recording(job, first, results)
 }

@@ -13,13 +13,15 @@ use tempfile::TempDir;
 use tequio::dispatcher::WelcomeTask;
 use tequio::native::{self, End};
 use tequio::scheduler::{Failures, Trust};
-use tequio::store::{MemoryStore, NewJob, Store};
+use tequio::store::{MemoryStore, NewJob, Recording, Store};
 use tequio::web::{self, Config, Limits, Page, Root, Who};
 use tequio_protocol::api::{JobView, WorkerView};
+use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{self, OpId};
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::piece::Piece;
+use tequio_protocol::values::Values;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader, Lines};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::process::{Child, ChildStderr, Command};
@@ -258,6 +260,19 @@ pub(crate) fn eights_of_lines(values: std::ops::Range<u64>) -> String {
         format!("{{\"index\":{index},\"line\":{},\"result\":{}.0}}\n", index + 1, index * 8)
     };
     values.map(result).collect()
+}
+
+/// Results that the first worker computed, to be recorded.
+pub(crate) fn recording(job: JobId, first: u64, results: Values) -> Recording {
+    Recording {
+        job,
+        first,
+        outcomes: results.into(),
+        worker: WorkerId(1),
+        agent: String::new(),
+        duration_ms: None,
+        recorded_at_ms: 1,
+    }
 }
 
 /// A task of `initial × factor^times`.

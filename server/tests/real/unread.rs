@@ -1,12 +1,11 @@
 //! Answers that nobody reads: they hold little, end, and keep nobody else waiting.
 
-use crate::support::{Client, Server, Tequio, eights, new_job, until, within};
+use crate::support::{Client, Server, Tequio, eights, new_job, recording, until, within};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
-use tequio::store::{MemoryStore, Recording, Store};
+use tequio::store::{MemoryStore, Store};
 use tequio::web::Limits;
-use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::{ANSWER_PIECE_BYTES, FRAME_RESULTS_MAX, LIST_ROWS};
 use tequio_protocol::values::Values;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -26,16 +25,7 @@ fn large() -> Arc<MemoryStore> {
         let first = (row * FRAME_RESULTS_MAX) as u64;
         let results = first..first + FRAME_RESULTS_MAX as u64;
         let results: Values = results.map(|index| format!("{index}.125")).collect();
-        let recording = Recording {
-            job,
-            first,
-            outcomes: results.into(),
-            worker: WorkerId(1),
-            agent: String::new(),
-            duration_ms: None,
-            recorded_at_ms: 0,
-        };
-        store.record(&[recording]).unwrap();
+        store.record(&[recording(job, first, results)]).unwrap();
     }
     Arc::new(store)
 }
