@@ -2,6 +2,7 @@
 //! got. Groups do not overlap; a copy lies within the range that its original had.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use tequio_protocol::ids::LeaseId;
 use tequio_protocol::limits::LEASE_COPIES_MAX;
 
@@ -35,10 +36,10 @@ impl Copies {
     /// A lease is not out any more. Its group ends with the last.
     pub(super) fn leave(&mut self, original: LeaseId, lease: LeaseId) {
         self.copyable.extend(self.full.remove_entry(&original));
-        let Some(group) = self.copyable.get_mut(&original) else { return };
-        group.remove(lease);
-        if group.len == 0 {
-            self.copyable.remove(&original);
+        let Entry::Occupied(mut group) = self.copyable.entry(original) else { return };
+        group.get_mut().remove(lease);
+        if group.get().len == 0 {
+            group.remove();
         }
     }
 

@@ -5,7 +5,7 @@ use super::Scheduler;
 use super::Skills;
 use super::worker::Demand;
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, btree_set};
+use std::collections::{BTreeSet, btree_set};
 use std::iter::Peekable;
 use tequio_protocol::ids::{JobId, WorkerId};
 
@@ -15,62 +15,67 @@ pub(super) type Ready = Queues<(Reverse<i32>, u64, JobId)>;
 /// Workers that may be lent more: those with an idle slot first, then by turns.
 pub(super) type Waiting = Queues<(Demand, u64, WorkerId)>;
 
-/// Queues by skills; none is empty.
+/// Queues by skills.
 #[derive(Debug)]
 pub(super) struct Queues<T> {
-    of: BTreeMap<Skills, BTreeSet<T>>,
-    skills: Skills,
+    /// An empty one stays until there is another: where nearly all are busy, a queue is empty after each
+    /// grant.
+    of: Vec<(Skills, BTreeSet<T>)>,
 }
 
 impl<T> Default for Queues<T> {
     fn default() -> Queues<T> {
-        Queues { of: BTreeMap::new(), skills: Skills::default() }
+        Queues { of: Vec::new() }
     }
 }
 
 impl<T: Ord + Copy> Queues<T> {
     pub(super) fn insert(&mut self, skills: Skills, entry: T) {
-        self.of.entry(skills).or_default().insert(entry);
-        self.skills = self.skills.with(skills);
+        if let Some((_, queue)) = self.of.iter_mut().find(|(with, _)| *with == skills) {
+            queue.insert(entry);
+            return;
+        }
+        self.of.retain(|(_, queue)| !queue.is_empty());
+        self.of.push((skills, BTreeSet::from([entry])));
     }
 
     pub(super) fn remove(&mut self, skills: Skills, entry: &T) {
-        let Some(queue) = self.of.get_mut(&skills) else { return };
-        queue.remove(entry);
-        if queue.is_empty() {
-            self.of.remove(&skills);
-            self.skills = self.of.keys().copied().fold(Skills::default(), Skills::with);
+        if let Some((_, queue)) = self.of.iter_mut().find(|(with, _)| *with == skills) {
+            queue.remove(entry);
         }
     }
 
     /// All skills that somebody waits with.
     pub(super) fn skills(&self) -> Skills {
-        self.skills
+        let waiting = self.of.iter().filter(|(_, queue)| !queue.is_empty());
+        waiting.map(|(with, _)| *with).fold(Skills::default(), Skills::with)
     }
 
     /// Those that have some of these skills, all in one order.
     pub(super) fn with(&self, skills: Skills) -> Merged<'_, T> {
         let with_some = self.of.iter().filter(move |(with, _)| with.has_some_of(skills));
-        Merged { queues: with_some.map(|(_, queue)| queue.iter().peekable()).collect() }
+        let mut queues = with_some.map(|(_, queue)| queue.iter().peekable());
+        Merged { first: queues.next(), others: queues.collect() }
     }
 }
 
-/// What is in several queues, in one order.
+/// What is in several queues, in one order. Mostly there is one, and nothing is allocated for it.
 pub(super) struct Merged<'a, T> {
-    queues: Vec<Peekable<btree_set::Iter<'a, T>>>,
+    first: Option<Peekable<btree_set::Iter<'a, T>>>,
+    others: Vec<Peekable<btree_set::Iter<'a, T>>>,
 }
 
 impl<T: Ord + Copy> Iterator for Merged<'_, T> {
     type Item = T;
 
     fn next(&mut self) -> Option<T> {
-        if let [only] = &mut self.queues[..] {
-            return only.next().copied();
+        if self.others.is_empty() {
+            return self.first.as_mut()?.next().copied();
         }
-        let heads = self.queues.iter_mut().enumerate();
-        let heads = heads.filter_map(|(place, queue)| Some((**queue.peek()?, place)));
-        let (_, place) = heads.min()?;
-        self.queues[place].next().copied()
+        let queues = self.first.iter_mut().chain(&mut self.others);
+        let heads = queues.filter_map(|queue| Some((**queue.peek()?, queue)));
+        let (_, queue) = heads.min_by_key(|(head, _)| *head)?;
+        queue.next().copied()
     }
 }
 

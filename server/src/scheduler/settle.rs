@@ -25,8 +25,8 @@ impl Scheduler {
         now: Duration,
     ) -> Result<Accepted, Refusal> {
         let range = first..first.saturating_add(outcomes.len());
-        let held = self.find(worker, lease, Some(&range))?;
-        let inputs = held.inputs.clone().filter(|_| !held.is_refused);
+        let mut held = self.find(worker, lease, Some(&range))?;
+        let inputs = held.inputs.take().filter(|_| !held.is_refused);
         let known = (inputs, self.jobs.get(&held.job), self.workers.get(&worker));
         let (Some(inputs), Some(job), Some(by)) = known else {
             self.mark_alive(worker);
