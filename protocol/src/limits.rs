@@ -805,6 +805,13 @@ pub const LINGER_BYTES_MAX: usize = BODY_BYTES_MAX;
 /// What is read of it at once.
 pub const LINGER_READ_BYTES: usize = 16 * 1024;
 
+/// What one such connection may send before it is another one's turn.
+pub const LINGER_TURN_BYTES: usize = 256 * 1024;
+
+/// How long a turn takes at the least: all of them together send no more than 256 MB/s, so that what nobody
+/// wants does not take the time of those who are served; the longest body still ends before its time.
+pub const LINGER_TURN: Duration = Duration::from_millis(1);
+
 /// Open files that connections must leave to all else (the store, the listener, what a command opens),
 /// and as many connections that only short requests may be.
 pub const FILES_RESERVED: usize = 64;

@@ -469,7 +469,8 @@ impl Writer {
         let (Some(first), Some(last)) = (known.first(), known.last()) else { return };
         if self.overlap_lines.take(Instant::now()) {
             warn!(
-                "job {job}: tasks within {}..{} have outcomes already, which stand: another server writes                  to this store, or it is a fault of this one",
+                "job {job}: tasks within {}..{} have outcomes already, which stand: another server \
+                 writes to this store, or it is a fault of this one",
                 first.start, last.end
             );
         }

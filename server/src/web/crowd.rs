@@ -8,6 +8,7 @@
 use super::error::{ApiError, FULL};
 use super::limits::Limits;
 use super::line::{Doing, Line, Still};
+use super::patience::Turns;
 use crate::bounds::{Bound, Held};
 use axum::http::StatusCode;
 use std::collections::BTreeMap;
@@ -86,6 +87,7 @@ struct Shared {
     bodies: Bound,
     /// Streams of events.
     events: Bound,
+    lingering: Turns,
     /// Whether a connection has ended since what they held was given back.
     has_ended: AtomicBool,
     /// How often somebody was turned away.
@@ -146,6 +148,7 @@ impl Crowd {
             answers: Bound::new(limits.answers_bytes_max),
             bodies: Bound::new(limits.bodies_bytes_max),
             events: Bound::new(limits.event_streams_max),
+            lingering: Turns::default(),
             has_ended: AtomicBool::new(false),
             refusals: Mutex::default(),
             limits,
@@ -164,6 +167,11 @@ impl Crowd {
     /// Bytes of headers and bodies that are being read.
     pub(super) fn bodies(&self) -> &Bound {
         &self.0.bodies
+    }
+
+    /// The turns of those that linger.
+    pub(super) fn lingering(&self) -> &Turns {
+        &self.0.lingering
     }
 
     /// Waits for a place; there mostly is one.

@@ -21,10 +21,11 @@ use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 use tequio_protocol::limits::{
     CLOSE_TIMEOUT, FRAME_BYTES_MAX, HEADERS_BYTES_FREE, LINGER_BYTES_MAX, LINGER_MAX,
-    LINGER_READ_BYTES, LINGER_SILENCE, WRITE_TIMEOUT,
+    LINGER_READ_BYTES, LINGER_SILENCE, LINGER_TURN, LINGER_TURN_BYTES, WRITE_TIMEOUT,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, Sleep, sleep, timeout};
 
 /// A closing frame of a server with the code 1001 (RFC 6455, section 5.5.1).
@@ -326,33 +327,57 @@ impl<S: Lingers> Drop for Patient<S> {
     }
 }
 
+/// The turns of all connections that linger: what nobody wants must not take the time of those who are
+/// served.
+#[derive(Debug)]
+pub(super) struct Turns(Semaphore);
+
+impl Default for Turns {
+    fn default() -> Turns {
+        Turns(Semaphore::new(1))
+    }
+}
+
+impl Turns {
+    /// Waits for those who asked before, and for [`LINGER_TURN`].
+    async fn next(&self) {
+        let _turn = self.0.acquire().await.expect("nobody closes it");
+        sleep(LINGER_TURN).await;
+    }
+}
+
 /// Lingers for as long as nobody else needs the place.
 async fn linger_at(stream: impl Lingers, place: Option<Place>) {
     match place {
         Some(place) => {
             place.line().turns(Doing::Idle, Instant::now());
             tokio::select! {
-                () = linger(stream) => {}
+                () = linger(stream, place.crowd().lingering()) => {}
                 () = place.line().ended() => {}
             }
         }
-        None => linger(stream).await,
+        None => linger(stream, &Turns::default()).await,
     }
 }
 
 /// Says that no more is sent, and reads what the peer still sends, within bounds, until it has closed
 /// its end too.
-async fn linger(mut stream: impl Lingers) {
+async fn linger(mut stream: impl Lingers, turns: &Turns) {
     if stream.shutdown().await.is_err() {
         return;
     }
     let mut buffer = vec![0; LINGER_READ_BYTES];
-    let mut left = LINGER_BYTES_MAX;
+    let (mut left, mut in_turn) = (LINGER_BYTES_MAX, 0);
     let reading = async {
         while left > 0
             && let Ok(Ok(count @ 1..)) = timeout(LINGER_SILENCE, stream.read(&mut buffer)).await
         {
             left = left.saturating_sub(count);
+            in_turn += count;
+            if in_turn >= LINGER_TURN_BYTES {
+                in_turn = 0;
+                turns.next().await;
+            }
         }
     };
     timeout(LINGER_MAX, reading).await.ok();
@@ -363,6 +388,7 @@ mod tests {
     use super::*;
     use tokio::io::duplex;
     use tokio::sync::watch;
+    use tokio::task::JoinSet;
     use tokio::time::Instant;
 
     #[tokio::test(start_paused = true)]
@@ -459,6 +485,23 @@ mod tests {
         drop(near);
         sleep(LINGER_SILENCE * 2).await;
         far.write_all(b"too late").await.unwrap_err();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn those_who_are_read_on_take_turns() {
+        const PEERS: u32 = 8;
+        let turns = Arc::new(Turns::default());
+        let began = Instant::now();
+        let mut senders = JoinSet::new();
+        for _ in 0..PEERS {
+            let (near, mut far) = duplex(1024);
+            let turns = turns.clone();
+            tokio::spawn(async move { linger(near, &turns).await });
+            senders.spawn(async move { far.write_all(&[0; 4 * LINGER_TURN_BYTES]).await.unwrap() });
+        }
+        senders.join_all().await;
+        // All but the last of each.
+        assert!(began.elapsed() >= LINGER_TURN * 3 * PEERS);
     }
 
     #[tokio::test]
