@@ -38,13 +38,14 @@ impl Op for RepeatMultiply {
     /// factor, what they have in common is computed once.
     /// The result may be infinite, or NaN (`0 × ∞`); so is `initial * Math.pow(factor, times)`.
     fn compute(&self, tasks: Range<u64>, inputs: Inputs<'_>, computed: &mut Computed) {
-        let mut known = Power::of(1.0);
+        let mut known: Option<Power> = None;
         inputs.each(&PARAMS, tasks, computed, |args, computed| {
             let [initial, factor, times, ..] = *args;
-            if !known.is_of(factor) {
-                known = Power::of(factor);
-            }
-            computed.push_number(initial * known.raise(times as u64));
+            let power = match &mut known {
+                Some(power) if power.is_of(factor) => power,
+                known => known.insert(Power::of(factor)),
+            };
+            computed.push_number(initial * power.raise(times as u64));
         });
     }
 

@@ -90,7 +90,7 @@ impl Writer {
             match writes.recv_timeout(self.patience()) {
                 Ok(queued) => {
                     self.take(queued);
-                    self.gather(writes);
+                    self.gather();
                     self.drain(writes);
                 }
                 Err(RecvTimeoutError::Timeout) if self.is_busy() => {}
@@ -135,16 +135,11 @@ impl Writer {
     }
 
     /// Where outcomes come by the dozen, waits for some more: a sync of the disk for each handful costs
-    /// more than all else. Who sends so much does not wait for it.
-    fn gather(&mut self, writes: &mpsc::Receiver<Queued>) {
+    /// more than all else, and so does to be woken by each. Who sends so much does not wait for it.
+    fn gather(&mut self) {
         let Some(until) = self.gather_until.take() else { return };
-        while !self.is_stopping
-            && let left = until.saturating_duration_since(Instant::now())
-            && !left.is_zero()
-            && !self.is_busy()
-            && let Ok(queued) = writes.recv_timeout(left)
-        {
-            self.take(queued);
+        if !self.is_stopping && !self.is_busy() {
+            std::thread::sleep(until.saturating_duration_since(Instant::now()));
         }
     }
 

@@ -163,13 +163,19 @@ pub(super) struct Claims<'a> {
 }
 
 impl Claims<'_> {
-    /// Computes what was `drawn` of what is `fresh` again, and gives what is wrong of it; the others are
-    /// believed for it.
-    pub(super) fn judge(&self, drawn: &[Range<u64>], fresh: &[Range<u64>]) -> Option<Wrong> {
-        let index = self.find_wrong(drawn)?;
+    /// Computes what was `drawn` of what is `fresh` again, and gives what that comes to, or what is wrong of
+    /// what was claimed; the others are believed for it.
+    pub(super) fn judge(
+        &self,
+        drawn: &[Range<u64>],
+        fresh: &[Range<u64>],
+    ) -> Result<Outcomes, Wrong> {
+        // All at once: one by one, to keep them would cost more than to compute them.
+        let ours = self.inputs.compute_runs(self.op, drawn);
+        let Some(index) = self.find_wrong(drawn, &ours) else { return Ok(ours) };
         // Of one that lies from the first on nothing is lost: what was audited is known to be right.
         let right = if drawn == fresh { self.find_right(drawn) } else { Vec::new() };
-        Some(Wrong { index, got: self.show(index), right })
+        Err(Wrong { index, got: self.show(index), right })
     }
 
     /// What it says of some of them.
@@ -191,11 +197,9 @@ impl Claims<'_> {
         Some(Wrong { index, got: self.show(index), right: Vec::new() })
     }
 
-    /// A task of these runs whose outcome is wrong.
-    fn find_wrong(&self, runs: &[Range<u64>]) -> Option<u64> {
-        // All at once: one by one, to keep them would cost more than to compute them.
-        let ours = self.inputs.compute_runs(self.op, runs);
-        self.others(runs.iter().cloned().flatten(), &ours).find_map(|index| {
+    /// A task of these runs whose outcome is wrong, where `ours` are those that the server came to.
+    fn find_wrong(&self, runs: &[Range<u64>], ours: &Outcomes) -> Option<u64> {
+        self.others(runs.iter().cloned().flatten(), ours).find_map(|index| {
             // A second time: nobody is turned away for a bit that flipped here.
             let run = runs.iter().find(|run| run.contains(&index))?;
             self.find_wrong_in(&self.block_of(index, run))

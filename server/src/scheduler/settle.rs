@@ -71,15 +71,16 @@ impl Scheduler {
             claim.runs = draw(&mut self.random, credit, &claim.fresh, block, claim.mode);
         }
         match op.audits() {
-            Audits::OnTheSpot => {
-                if let Some(wrong) = claim.beside(op, block).judge(&claim.runs, &claim.fresh) {
-                    return Err(self.refuse_results(&claim, op, block, wrong, now));
+            Audits::OnTheSpot => match claim.beside(op, block).judge(&claim.runs, &claim.fresh) {
+                Err(wrong) => return Err(self.refuse_results(&claim, op, block, wrong, now)),
+                // A plain client's bits are its browser's; ours are everybody's.
+                Ok(ours) if claim.mode == Mode::Plain => {
+                    let is_all = claim.runs == [claim.range()];
+                    claim.outcomes =
+                        if is_all { ours } else { claim.inputs.compute(op, &claim.range()) };
                 }
-                if claim.mode == Mode::Plain {
-                    // A plain client's bits are its browser's; ours are everybody's.
-                    claim.outcomes = claim.inputs.compute(op, &claim.range());
-                }
-            }
+                Ok(_) => {}
+            },
             // What the budget has nothing left for is believed.
             Audits::OnThreads => self.cut_to_budget(&mut claim, now),
             Audits::Never => {}

@@ -12,7 +12,7 @@ use tequio_protocol::api::{Pulse, WorkerView};
 use tequio_protocol::ids::{LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{PLAIN_REVOKED_MAX, SERVICE_LINE_PACE, SERVICE_LINES_BURST};
 use tequio_protocol::message::Hello;
-use tequio_protocol::op::Op;
+use tequio_protocol::op::{Exactness, Op};
 
 /// The id of the welcome task, which is every connection's first.
 const WELCOME_TASK_ID: TaskId = TaskId(1);
@@ -121,6 +121,11 @@ impl Worker {
         };
         self.peer.agent = Some(tequio_protocol::text::agent(agent));
         true
+    }
+
+    /// How near its results of single tasks must be to ours.
+    pub(super) fn exactness(&self) -> Exactness {
+        if self.is_in_lease_mode() { Exactness::Exact } else { Exactness::Close }
     }
 
     /// Results of it were accepted.
