@@ -159,8 +159,13 @@ impl Results {
         wanted: &Wanted,
     ) -> Result<Results, StoreError> {
         let has_grid = progress.borrow().has_grid;
-        let open = move |store: &dyn Store| Source::open(store, job, has_grid, inputs_of.as_ref());
-        let source = app.readers.read(Turn::First, open).await?;
+        let source = match (has_grid, inputs_of) {
+            (true, None) => Source::of_grid(job),
+            (has_grid, of) => {
+                let open = move |store: &dyn Store| Source::open(store, job, has_grid, of.as_ref());
+                app.readers.read(Turn::First, open).await?
+            }
+        };
         Ok(Results {
             readers: app.readers.clone(),
             number: app.readers.enter(),
@@ -313,6 +318,10 @@ impl Results {
         if seen.state.is_over() {
             // Nothing more follows: what is there is all, with its gaps.
             self.progress = None;
+            if seen.recorded == seen.total {
+                // Without a look at the store whether more is there.
+                self.end = self.end.min(seen.total);
+            }
             return Ok(self.end);
         }
         if seen.is_set_aside && self.next >= seen.prefix {
@@ -395,7 +404,7 @@ mod tests {
     fn all_of(store: Arc<MemoryStore>, job: JobId) -> (Results, watch::Sender<bool>) {
         let (stop, stopping) = watch::channel(false);
         let results = Results {
-            source: Source { job, has_lines: false, inputs: None },
+            source: Source::of_grid(job),
             readers: Readers::new(store),
             number: 0,
             block: RESULTS_BLOCK_MIN,

@@ -43,6 +43,11 @@ pub(super) struct Rows {
 }
 
 impl Source {
+    /// Of a job with a grid, where no inputs are asked for.
+    pub(super) fn of_grid(job: JobId) -> Source {
+        Source { job, has_lines: false, inputs: None }
+    }
+
     /// Of a job with a grid if `has_grid`. `op` is what it computes, where inputs are asked for.
     pub(super) fn open(
         store: &dyn Store,
