@@ -84,12 +84,13 @@ pub struct Computed {
     json: Vec<u8>,
     starts: Vec<u32>,
     errors: Vec<(u32, String)>,
-    /// The newest results, which are not written yet.
-    numbers: Vec<f64>,
+    /// The newest results, which are not written yet: so many.
+    numbers: [f64; NUMBERS],
+    unwritten: usize,
 }
 
 /// Numbers that are written together.
-const NUMBERS: usize = 1024;
+const NUMBERS: usize = 64;
 
 impl Computed {
     /// No outcomes yet, of so many that are expected.
@@ -101,7 +102,8 @@ impl Computed {
             json,
             starts: Vec::with_capacity(tasks),
             errors: Vec::new(),
-            numbers: Vec::new(),
+            numbers: [0.0; NUMBERS],
+            unwritten: 0,
         }
     }
 
@@ -115,10 +117,11 @@ impl Computed {
     /// The next task's result, a number. It is written together with its neighbours, in a loop that does
     /// nothing else: a quarter faster in a browser than each where it is computed.
     pub fn push_number(&mut self, number: f64) {
-        if self.numbers.len() == NUMBERS {
+        if self.unwritten == NUMBERS {
             self.write_numbers();
         }
-        self.numbers.push(number);
+        self.numbers[self.unwritten] = number;
+        self.unwritten += 1;
     }
 
     /// The next task has no result, and why: the same words wherever it is computed.
@@ -129,7 +132,7 @@ impl Computed {
     }
 
     fn begin(&mut self) {
-        if !self.numbers.is_empty() {
+        if self.unwritten > 0 {
             self.write_numbers();
         }
         self.begin_written();
@@ -137,13 +140,11 @@ impl Computed {
 
     #[inline(never)]
     fn write_numbers(&mut self) {
-        let mut numbers = std::mem::take(&mut self.numbers);
-        for number in numbers.drain(..) {
+        for place in 0..std::mem::take(&mut self.unwritten) {
             self.begin_written();
-            let written = serde_json::to_writer(&mut self.json, &Number(number));
+            let written = serde_json::to_writer(&mut self.json, &Number(self.numbers[place]));
             written.expect("a number serialises");
         }
-        self.numbers = numbers;
     }
 
     fn begin_written(&mut self) {

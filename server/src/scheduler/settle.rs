@@ -228,13 +228,14 @@ impl Scheduler {
         self.tasks_out -= answered;
         lease.rest.start = front;
         lease.answered_at = now;
+        let is_over = lease.rest.is_empty();
         if let Some(worker) = self.workers.get_mut(&worker_id) {
             worker.tasks_held -= answered;
         }
-        self.end_keeping(id);
-        if self.leases[&id].rest.is_empty() {
+        if is_over {
             self.end(id);
         } else {
+            self.end_keeping(id);
             self.extend(id, now, Duration::MAX);
             // It may have had all the tasks that it may hold.
             self.refresh_worker(worker_id);
