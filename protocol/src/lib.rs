@@ -21,6 +21,7 @@ pub mod outcome;
 pub mod page;
 pub mod piece;
 pub mod power;
+pub mod ranges;
 pub mod reader;
 mod scan;
 mod table;

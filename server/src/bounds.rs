@@ -1,33 +1,10 @@
-//! What peers may hold of the server's memory and places, all together; and where peers are.
+//! What peers may hold of the server's memory and places, all together.
 //!
 //! A bound is a number of bytes, streams or places. Whoever takes a part of it gives that back by
 //! dropping it, so that nothing stays taken by what has ended.
 
-use crate::connection::PeerAddress;
-use std::net::{IpAddr, Ipv6Addr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-
-/// Where a peer is: an address of IPv4, or a network of IPv6, since a home or a machine there has
-/// 2^64 addresses to choose from (RFC 6177).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Origin(IpAddr);
-
-impl From<IpAddr> for Origin {
-    fn from(ip: IpAddr) -> Origin {
-        const NETWORK: u128 = !0 << 64;
-        match ip.to_canonical() {
-            IpAddr::V6(ip) => Origin(IpAddr::V6(Ipv6Addr::from_bits(ip.to_bits() & NETWORK))),
-            ip @ IpAddr::V4(_) => Origin(ip),
-        }
-    }
-}
-
-impl From<PeerAddress> for Origin {
-    fn from(address: PeerAddress) -> Origin {
-        Origin::from(address.ip)
-    }
-}
 
 /// There is no more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -105,10 +82,6 @@ impl Drop for Held {
 mod tests {
     use super::*;
 
-    fn origin(ip: &str) -> Origin {
-        Origin::from(ip.parse::<IpAddr>().unwrap())
-    }
-
     #[test]
     fn all_have_the_whole_and_what_is_dropped_is_given_back() {
         let bound = Bound::new(10);
@@ -124,13 +97,5 @@ mod tests {
         assert_eq!((bound.taken(), first.amount()), (5, 1));
         drop((first, second));
         assert_eq!(bound.taken(), 0);
-    }
-
-    #[test]
-    fn a_network_of_ipv6_is_one_origin() {
-        assert_eq!(origin("2001:db8::1"), origin("2001:db8::ffff:1"));
-        assert_ne!(origin("2001:db8::1"), origin("2001:db8:0:1::1"));
-        assert_eq!(origin("::ffff:10.0.0.1"), origin("10.0.0.1"));
-        assert_ne!(origin("10.0.0.1"), origin("10.0.0.2"));
     }
 }

@@ -16,6 +16,7 @@ use tequio_protocol::limits::{
 };
 use tequio_protocol::message::close_code;
 use tequio_protocol::text::quote;
+use tequio_scheduler::Origin;
 use tokio::sync::watch;
 use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at, timeout};
 
@@ -42,6 +43,12 @@ pub struct PeerAddress {
 impl From<SocketAddr> for PeerAddress {
     fn from(address: SocketAddr) -> PeerAddress {
         PeerAddress { ip: address.ip().to_canonical(), port: Some(address.port()) }
+    }
+}
+
+impl From<PeerAddress> for Origin {
+    fn from(address: PeerAddress) -> Origin {
+        Origin::from(address.ip)
     }
 }
 

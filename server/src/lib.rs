@@ -6,7 +6,7 @@
 //!   echo and chat;
 //! - [`dispatcher`]: the one task that knows who computes and what time it is;
 //! - [`connection`]: one connection, kept alive, bounded in time and closed with a reason;
-//! - [`scheduler`]: who computes what, pure policy;
+//! - [`tequio_scheduler`], a crate of its own: who computes what, pure policy;
 //! - [`store`]: the durable truth.
 //!
 //! [`metrics`] is filled by all of them; [`native`] is a worker without a browser; [`agent`] reads
@@ -30,8 +30,6 @@ pub mod metrics;
 pub mod native;
 mod outbox;
 mod pace;
-mod ranges;
-pub mod scheduler;
 pub mod services;
 pub mod store;
 pub mod wall_clock;

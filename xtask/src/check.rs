@@ -30,7 +30,8 @@ pub(crate) fn check() -> Result<()> {
             .args(deny))?;
         run(cargo()
             .args(["clippy", "--package", "tequio-protocol", "--package", "tequio-worker"])
-            .args(["--package", "tequio-server", "--all-targets", "--features", "test-ops"])
+            .args(["--package", "tequio-scheduler", "--package", "tequio-server"])
+            .args(["--all-targets", "--features", "test-ops"])
             .args(deny))
     })?;
     step("lints (WebAssembly)", || {

@@ -9,11 +9,11 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use tequio::scheduler::{Grant, Inputs, Intervals, JobSpec, Mode, Origin, Scheduler, Skills};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{LEASE_TARGET, LEASE_TASKS_MAX};
 use tequio_protocol::outcome::{Outcome, Outcomes};
+use tequio_scheduler::{Grant, Inputs, Intervals, JobSpec, Mode, Origin, Scheduler, Skills};
 
 pub(super) const MEASURE: Measure = Measure {
     name: "scheduler",

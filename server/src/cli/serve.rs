@@ -7,7 +7,6 @@ pub(super) use super::stop::stop_signal;
 use crate::console::Console;
 use crate::dispatcher::WelcomeTask;
 use crate::files;
-use crate::scheduler::{Failures, Trust};
 use crate::store::{MemoryStore, SqliteStore, Store};
 use crate::wall_clock::{self, LogTime};
 use crate::web::{
@@ -23,6 +22,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use tequio_protocol::op::{self, Args as InputArgs, Kind, write_input};
+use tequio_scheduler::{Failures, Trust};
 use tracing::info;
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::prelude::*;

@@ -2,12 +2,12 @@
 //! goes on meanwhile.
 
 use super::event::{Report, Reports};
-use crate::scheduler::Audit;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Instant;
 use tequio_protocol::limits::AUDIT_THREADS_MAX;
+use tequio_scheduler::Audit;
 use tracing::error;
 
 /// Starts the threads, and gives the way to them. They end when nobody can ask them any more; nobody waits for

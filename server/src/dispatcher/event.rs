@@ -8,13 +8,13 @@ use super::reactor::{
 };
 use super::write::{Change, Reply};
 use crate::connection::Peer;
-use crate::scheduler::ClaimId;
 use crate::store::{Repaired, StoreError};
 use std::time::Duration;
 use tequio_protocol::api::{JobView, WorkerView};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::outcome::Outcomes;
 use tequio_protocol::values::Values;
+use tequio_scheduler::ClaimId;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 
 /// What happens.

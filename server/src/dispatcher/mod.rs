@@ -18,7 +18,6 @@ pub use reactor::{Control, ControlError, FromWorker, HowLeft, Progress, Sampled,
 
 use crate::connection::Peer;
 use crate::metrics::Metrics;
-use crate::scheduler::Trust;
 use crate::store::{Damage, NewJob, Repaired, Store, StoreError, StoredJob};
 use crate::wall_clock;
 use event::{Event, Question};
@@ -38,6 +37,7 @@ use tequio_protocol::limits::{
 use tequio_protocol::message::WorkerMessage;
 use tequio_protocol::reader::LineRun;
 use tequio_protocol::values::Values;
+use tequio_scheduler::Trust;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout};
 use tracing::error;

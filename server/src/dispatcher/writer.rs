@@ -9,7 +9,6 @@ use super::reactor::{Overlap, Recorded, Removable};
 use super::write::{Change, NewInputs, Queued, Reply, Write, answer};
 use crate::metrics::Metrics;
 use crate::pace::Pace;
-use crate::ranges::gaps;
 use crate::store::{Damage, Fresh, Recording, Repaired, Store, StoreError, StoredJob};
 use std::collections::{BTreeMap, VecDeque};
 use std::ops::Range;
@@ -24,6 +23,7 @@ use tequio_protocol::limits::{
     COMMIT_BUSY, COMMIT_GATHER, COMMIT_SUBMISSIONS_MAX, COMMIT_TASKS_MAX, COMPLAINT_LINE_PACE,
     COMPLAINT_LINES_BURST, STATES_WAIT, STORE_CHECK, STORE_RETRY,
 };
+use tequio_protocol::ranges::gaps;
 use tokio::sync::oneshot;
 use tracing::{error, warn};
 

@@ -4,7 +4,6 @@ use super::{
     Around, Condition, Damage, Fresh, Loaded, NewJob, Recording, Repaired, Run, Sample, Sampling,
     Standing, Store, StoreError, StoredJob, Tally, check_append, jumps, runs_within,
 };
-use crate::ranges::{gaps, push_joined};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -12,6 +11,7 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::outcome::{Errors, Outcomes};
+use tequio_protocol::ranges::{gaps, push_joined};
 use tequio_protocol::reader::LineRun;
 use tequio_protocol::values::Values;
 

@@ -1,9 +1,9 @@
 //! What of a job is not what was written, and what came of repairing that.
 
 use super::StoredJob;
-use crate::ranges::push_joined;
 use std::ops::Range;
 use tequio_protocol::ids::JobId;
+use tequio_protocol::ranges::push_joined;
 
 /// The rows of a job that are not what was written.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

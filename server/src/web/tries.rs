@@ -7,7 +7,6 @@
 
 use super::crowd::Rarely;
 use super::error::ApiError;
-use crate::bounds::Origin;
 use crate::connection::{PeerAddress, Stopping, stopped};
 use crate::pace::Pace;
 use axum::http::StatusCode;
@@ -20,6 +19,7 @@ use tequio_protocol::limits::{
     TOKEN_PACES, TOKEN_TRIES_ALL_MAX, TOKEN_TRIES_MAX, TOKEN_TRIES_WAITING_MAX, TOKEN_TRY_DELAY,
     TOKEN_TRY_EVERY, TOKEN_TRY_EVERY_ALL,
 };
+use tequio_scheduler::Origin;
 use tokio::sync::Semaphore;
 use tokio::time::{Instant, sleep};
 use tracing::warn;

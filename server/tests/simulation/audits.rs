@@ -6,8 +6,8 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use std::ops::Range;
 use std::time::Duration;
-use tequio::scheduler::Audit;
 use tequio_protocol::outcome::{Outcome, OutcomeRef, Outcomes};
+use tequio_scheduler::Audit;
 
 /// How long a task of a slow op takes, of how long it would take elsewhere, where all are audited.
 const QUICKLY: f64 = 1e-4;

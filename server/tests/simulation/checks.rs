@@ -7,7 +7,6 @@ use crate::world::Simulation;
 use std::ops::Range;
 use tequio::connection::Close;
 use tequio::dispatcher::Progress;
-use tequio::scheduler::{ClaimId, Failures};
 use tequio::store::{Recording, Store};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -15,6 +14,7 @@ use tequio_protocol::limits::{LEASE_COPIES_MAX, TASK_ATTEMPTS_MAX};
 use tequio_protocol::message::{Lease, Task};
 use tequio_protocol::op::Audits;
 use tequio_protocol::outcome::OutcomeRef;
+use tequio_scheduler::{ClaimId, Failures};
 
 /// What a recorded outcome is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

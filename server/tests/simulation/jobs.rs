@@ -5,13 +5,13 @@ use rand::RngExt;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use tequio::dispatcher::Control;
-use tequio::scheduler::{Failures, Intervals};
 use tequio::store::{NewJob, Store, StoredJob};
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::op::{self, Args, Audits, Computed, Inputs, Op, PARAMS_MAX};
 use tequio_protocol::outcome::Outcomes;
 use tequio_protocol::values::Values;
+use tequio_scheduler::{Failures, Intervals};
 
 /// A value on its way does not fit into 64 bits.
 const BEYOND_64_BITS: f64 = 12_327_829_503.0;

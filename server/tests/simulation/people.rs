@@ -1,9 +1,9 @@
 //! Who is who at a server: what workers become under their sessions, whose claims wait, and who was found to lie.
 
 use std::collections::{HashMap, HashSet};
-use tequio::scheduler::ClaimId;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::message::Welcome;
+use tequio_scheduler::ClaimId;
 
 /// Workers by their sessions, across connections.
 #[derive(Default)]

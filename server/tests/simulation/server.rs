@@ -10,11 +10,11 @@ use std::time::Duration;
 use tequio::dispatcher::WelcomeTask;
 use tequio::dispatcher::reactor::{Effect, Reactor, Recorded};
 use tequio::metrics::Metrics;
-use tequio::scheduler::{ClaimId, Trust};
 use tequio::store::{Fresh, Recording, Store};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::STORE_RETRY;
 use tequio_protocol::op;
+use tequio_scheduler::{ClaimId, Trust};
 use tequio_worker::worker::Event;
 
 /// What everyone is asked at first.

@@ -13,10 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 use tequio::dispatcher::Control;
 use tequio::dispatcher::reactor::Now;
-use tequio::scheduler::{Audit, Failures};
 use tequio::store::{MemoryStore, Store};
 use tequio_protocol::ids::{JobId, LeaseId};
 use tequio_protocol::piece::Piece;
+use tequio_scheduler::{Audit, Failures};
 use tequio_worker::worker::Event;
 
 /// No job takes longer than this while somebody computes, in virtual time.

@@ -3,13 +3,13 @@
 use super::complaints::complain;
 use super::refusals::TOO_MANY_FAULTS;
 use super::{Now, Reactor};
-use crate::scheduler::{Accepted, ClaimId, Judged, Refusal, RefusalReason};
 use std::time::Duration;
 use tequio_protocol::ids::{LeaseId, WorkerId};
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{DurationMs, ErrorCode, ErrorMessage, LeaseResults, TaskFailed};
 use tequio_protocol::outcome::Outcomes;
 use tequio_protocol::text::quote;
+use tequio_scheduler::{Accepted, ClaimId, Judged, Refusal, RefusalReason};
 use tracing::{debug, debug_span, warn};
 
 /// Who has sent an outcome, as it is recorded with it; it may have left by then.

@@ -3,11 +3,11 @@
 use super::worker::LeaseMode;
 use super::{Effect, HowLeft, Now, Reactor};
 use crate::connection::Close;
-use crate::scheduler::{Mode, Origin, SessionId, Skills};
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::HEARTBEAT;
 use tequio_protocol::message::{ErrorCode, Hello, PROTOCOL, ServerMessage, Welcome, close_code};
+use tequio_scheduler::{Mode, Origin, SessionId, Skills};
 use tracing::info;
 
 impl Reactor {

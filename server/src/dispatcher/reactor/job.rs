@@ -2,7 +2,6 @@
 
 use super::Progress;
 use super::rate::Rate;
-use crate::scheduler::{Intervals, JobSpec, Lent};
 use crate::store::{NewJob, StoredJob, job_named};
 use crate::wall_clock::rfc3339;
 use std::sync::Arc;
@@ -13,6 +12,7 @@ use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{LEASE_INPUTS_MAX, LEASE_TASKS_MAX};
 use tequio_protocol::op::{self, Op};
 use tequio_protocol::text::quote;
+use tequio_scheduler::{Intervals, JobSpec, Lent};
 use tracing::warn;
 
 #[derive(Debug)]

@@ -2,11 +2,11 @@
 
 use super::job::Job;
 use super::{Effect, Now, Reactor};
-use crate::scheduler::Intervals;
 use crate::store::StoredJob;
 use std::time::Duration;
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
+use tequio_scheduler::Intervals;
 use tracing::info;
 
 impl Reactor {

@@ -1,7 +1,6 @@
 //! What is lent: leases with their inputs, and those that end before they are answered.
 
 use super::{Effect, Now, Reactor};
-use crate::scheduler::{Expired, Grant, Inputs};
 use std::time::Duration;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{LeaseId, WorkerId};
@@ -12,6 +11,7 @@ use tequio_protocol::limits::{
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{Lease, LeaseInputs, ServerMessage};
 use tequio_protocol::values::Values;
+use tequio_scheduler::{Expired, Grant, Inputs};
 use tracing::{debug, debug_span, warn};
 
 impl Reactor {

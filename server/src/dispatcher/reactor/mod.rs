@@ -46,7 +46,6 @@ pub(crate) use refusals::is_logged;
 
 use crate::connection::Close;
 use crate::metrics::Metrics;
-use crate::scheduler::{Audit, ClaimId, Grant, Scheduler, SessionId, Trust};
 use crate::store::{Recording, StoredJob};
 use answers::Claimant;
 use complaints::Complaints;
@@ -61,6 +60,7 @@ use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{ServerMessage, WorkerMessage};
 use tequio_protocol::op::Op;
+use tequio_scheduler::{Audit, ClaimId, Grant, Scheduler, SessionId, Trust};
 use worker::Worker;
 
 /// The task that everyone gets on connecting, which belongs to no job.

@@ -5,13 +5,13 @@
 use super::complaints::complain;
 use super::{Effect, Now, Reactor};
 use crate::connection::Close;
-use crate::scheduler::Accepted;
 use std::collections::BTreeSet;
 use std::time::Duration;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::limits::PLAIN_SILENCE_MAX;
 use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::close_code;
+use tequio_scheduler::Accepted;
 use tracing::warn;
 
 /// When to look next whether a client still owes what it owed.

@@ -4,7 +4,6 @@ use super::answers::duration_of;
 use super::refusals::TOO_MANY_FAULTS;
 use super::worker::Held;
 use super::{Now, Reactor};
-use crate::scheduler::{Refusal, RefusalReason};
 use std::time::Duration;
 use tequio_protocol::ids::{LeaseId, WorkerId};
 use tequio_protocol::live::HowEnded;
@@ -13,6 +12,7 @@ use tequio_protocol::op::{Exactness, Op};
 use tequio_protocol::outcome::{Outcome, Outcomes, show_result};
 use tequio_protocol::piece::Piece;
 use tequio_protocol::text::quote;
+use tequio_scheduler::{Refusal, RefusalReason};
 use tracing::info;
 
 impl Reactor {

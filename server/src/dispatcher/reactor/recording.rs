@@ -4,13 +4,13 @@ use super::answers::Claimant;
 use super::{Effect, Now, Reactor, Sampled};
 use crate::agent::Agent;
 use crate::native;
-use crate::scheduler::{Accepted, By};
 use crate::store::Recording;
 use std::ops::Range;
 use tequio_protocol::api::WorkerKind;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::message::DurationMs;
 use tequio_protocol::outcome::Outcome;
+use tequio_scheduler::{Accepted, By};
 use tracing::{debug, debug_span, info, warn};
 
 /// Outcomes that are on disk.

@@ -3,11 +3,11 @@
 use super::complaints::complain;
 use super::{Effect, Reactor};
 use crate::connection::Close;
-use crate::scheduler::{Refusal, RefusalReason};
 use std::time::Duration;
 use tequio_protocol::ids::{LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::NOISE_LOGGED_MAX;
 use tequio_protocol::message::{ErrorCode, ErrorMessage, ServerMessage, close_code};
+use tequio_scheduler::{Refusal, RefusalReason};
 use tracing::warn;
 
 /// Why workers are turned away.

@@ -1,10 +1,10 @@
 //! Jobs of which damaged rows were removed: what these had is computed again.
 
 use super::{Effect, Now, Reactor};
-use crate::scheduler::Intervals;
 use crate::store::{Repaired, StoredJob, job_named};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
+use tequio_scheduler::Intervals;
 use tracing::warn;
 
 impl Reactor {

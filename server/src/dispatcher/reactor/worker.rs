@@ -4,8 +4,6 @@ use super::rate::Rate;
 use crate::agent::Agent;
 use crate::connection::Peer;
 use crate::pace::Pace;
-use crate::scheduler::SessionId;
-use crate::scheduler::Skills;
 use std::collections::VecDeque;
 use std::time::Duration;
 use tequio_protocol::api::{Pulse, WorkerView};
@@ -13,6 +11,8 @@ use tequio_protocol::ids::{LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{PLAIN_REVOKED_MAX, SERVICE_LINE_PACE, SERVICE_LINES_BURST};
 use tequio_protocol::message::Hello;
 use tequio_protocol::op::{Exactness, Op};
+use tequio_scheduler::SessionId;
+use tequio_scheduler::Skills;
 
 /// The id of the welcome task, which is every connection's first.
 const WELCOME_TASK_ID: TaskId = TaskId(1);

@@ -4,13 +4,13 @@ use super::damage;
 use super::outcome_row::{self, SELECT, listed_tasks};
 use super::rows::{find, int, places_within};
 use super::transaction::Failure;
-use crate::ranges::{gaps, push_joined};
 use crate::store::{Around, Fresh, Recording, Run, Tally};
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use std::cmp::Ordering;
 use std::ops::Range;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::outcome::Outcome;
+use tequio_protocol::ranges::{gaps, push_joined};
 
 /// What a job has here, as sentences name it.
 pub(super) const OUTCOMES: &str = "what is recorded of it";

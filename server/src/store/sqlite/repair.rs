@@ -9,7 +9,6 @@ use super::outcome_row::{self, SELECT};
 use super::rows::int;
 use super::transaction::Failure;
 use super::{damage, jobs};
-use crate::ranges::gaps;
 use crate::store::{Damage, Repaired, StoreError, StoredJob};
 use rusqlite::{Connection, Row, Transaction, params_from_iter};
 use std::collections::BTreeSet;
@@ -17,6 +16,7 @@ use std::ops::Range;
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::REPAIR_ROWS;
+use tequio_protocol::ranges::gaps;
 
 /// Rows of outcomes that are not what was written.
 #[derive(Default)]

@@ -21,7 +21,7 @@ use super::upgrade::Handshake;
 use super::who::may_watch;
 use super::{App, assets};
 use crate::begun::Begun;
-use crate::bounds::{Bound, Full, Origin};
+use crate::bounds::{Bound, Full};
 use crate::connection::{PeerAddress, Stopping, stopped};
 use crate::dispatcher::Dispatcher;
 use crate::metrics::Tally;
@@ -50,6 +50,7 @@ use tequio_protocol::limits::{
     FRAME_BYTES_MAX, PING_INTERVAL, SOCKET_IDLE_BUFFER_BYTES, SOCKETIO_ATTACHMENTS_MAX,
     SOCKETIO_BODY_BYTES_MAX, SOCKETIO_PATIENCE, SOCKETIO_PONG_TIMEOUT, SOCKETIO_WAITING_MAX,
 };
+use tequio_scheduler::Origin;
 use tokio::time::Instant;
 use tower::util::BoxCloneSyncService;
 use tower::{ServiceExt, service_fn};

@@ -9,7 +9,7 @@
 
 use super::Service;
 use crate::begun::{GivenUp, Share};
-use crate::bounds::{Held, Origin};
+use crate::bounds::Held;
 use crate::web::frames::attachments;
 use axum::body::Body;
 use axum::extract::Request;
@@ -21,6 +21,7 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::Poll;
 use std::time::Duration;
 use tequio_protocol::limits::SOCKETIO_PATIENCE;
+use tequio_scheduler::Origin;
 use tokio::task::AbortHandle;
 use tokio::time::{Instant, timeout_at};
 use tower::ServiceExt;

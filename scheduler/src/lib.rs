@@ -53,6 +53,7 @@ mod judge;
 mod lease;
 mod lend;
 mod memory;
+mod origin;
 mod past;
 mod queues;
 mod sessions;
@@ -65,10 +66,10 @@ mod suspects;
 mod tests;
 mod worker;
 
-pub use crate::bounds::Origin;
 pub use audit::{Failures, Trust};
 pub use claims::{Audit, ClaimId, Judged};
 pub use intervals::Intervals;
+pub use origin::Origin;
 pub use sessions::SessionId;
 pub use skills::Skills;
 

@@ -8,7 +8,6 @@ use super::budget::Standing;
 use super::intervals::count;
 use super::lease::Lease;
 use super::{Accepted, By, Inputs, Intervals, Mode, Origin, Refusal, RefusalReason, Scheduler};
-use crate::ranges::push_joined;
 use std::collections::BTreeMap;
 use std::num::NonZeroU64;
 use std::ops::Range;
@@ -17,6 +16,7 @@ use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{AUDIT_TASK_S_MIN, AUDITED_FIRST, CLAIMS_BYTES_MAX};
 use tequio_protocol::op::Op;
 use tequio_protocol::outcome::Outcomes;
+use tequio_protocol::ranges::push_joined;
 
 /// Names a claim that waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

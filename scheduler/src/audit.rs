@@ -4,7 +4,6 @@
 use super::intervals::count;
 use super::job::Job;
 use super::{Inputs, Mode};
-use crate::ranges::push_joined;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::fmt;
@@ -12,6 +11,7 @@ use std::ops::Range;
 use tequio_protocol::limits::{AUDIT_EVERY_MAX, AUDITED_FIRST, AUDITED_MIN, REFUTED_MAX};
 use tequio_protocol::op::{Audits, Exactness, Op, PARAMS_MAX};
 use tequio_protocol::outcome::{OutcomeRef, Outcomes};
+use tequio_protocol::ranges::push_joined;
 
 /// What a server goes by when it judges what workers say.
 #[derive(Clone)]
