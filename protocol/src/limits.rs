@@ -99,7 +99,7 @@ pub const SESSION_KEPT: Duration = Duration::from_secs(60);
 
 /// Workers that are remembered after they lost their connections: more tabs than hang on one access
 /// point. Beyond it some are forgotten, and come back as newcomers: of the address that has the most
-/// of them, the one with the fewest results.
+/// of them, the one that was lost first.
 pub const SESSIONS_KEPT_MAX: usize = 1024;
 
 /// What these cost, in bytes. Workers that come and go must not fill the memory.

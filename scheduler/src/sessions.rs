@@ -77,16 +77,16 @@ impl Sessions {
         }
     }
 
-    /// Which to drop first: of the address that has the most, the one with the fewest results, and of
-    /// several such ones the oldest. Those without a result are nobody's loss, wherever they are.
+    /// Which to drop first: of the address that has the most, the oldest, since who comes back does so within
+    /// seconds. Those without a result are nobody's loss, wherever they are.
     fn least(&self) -> Option<usize> {
         let mut of_origin: HashMap<Origin, usize> = HashMap::new();
         for kept in &self.kept {
             *of_origin.entry(kept.origin).or_default() += 1;
         }
         let worth = |kept: &Kept| {
-            let accepted = kept.memory.credit.accepted;
-            (accepted > 0).then(|| (Reverse(of_origin[&kept.origin]), accepted))
+            let has_results = kept.memory.credit.accepted > 0;
+            has_results.then(|| Reverse(of_origin[&kept.origin]))
         };
         let all = self.kept.iter().enumerate();
         all.min_by_key(|(at, kept)| (worth(kept), *at)).map(|(at, _)| at)
