@@ -108,6 +108,8 @@ pub(super) struct Worker {
     session: Option<String>,
     /// Frames of which it cannot know that they arrived.
     unsure: Vec<String>,
+    /// Messages with results that it has sent.
+    answers: u64,
 }
 
 type Socket = WebSocketStream<TcpStream>;
@@ -148,6 +150,7 @@ impl Worker {
             tally,
             session,
             unsure,
+            answers: 0,
         }
     }
 
@@ -376,6 +379,7 @@ impl Visit<'_> {
         let took = DurationMs::new(took.as_secs_f64() * 1000.0);
         let lease = held.lease.lease;
         self.worker.tally.answered.fetch_add(tasks, Ordering::Relaxed);
+        self.worker.answers += 1;
         held.answered += tasks;
         if held.answered == held.lease.count {
             self.held.pop_front();
@@ -394,8 +398,9 @@ impl Visit<'_> {
             self.worker.session = None;
             return Ok(how);
         }
-        if !self.is_welcome {
-            // The session that it asked for may have been taken up, or not.
+        // The session that it asked for may have been taken up, or not; and where many are kept, those go
+        // first of whom nothing was recorded. Its last answer may not have arrived.
+        if !self.is_welcome || self.worker.answers < 2 {
             self.worker.session = None;
         }
         match how {
