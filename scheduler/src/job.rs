@@ -191,7 +191,11 @@ impl Job {
             return (self.block(first), None);
         }
         if !self.pending.contains(first) {
-            return (range, Some(original));
+            // What lies behind it may be pending, where its copies cover no more.
+            let pending = self.pending.clone_within(&range).front(1).map(|front| front.start);
+            let retry = self.retry.range(range.clone()).next().copied();
+            let end = pending.into_iter().chain(retry).min().unwrap_or(range.end);
+            return (first..end, Some(original));
         }
         let end = self.pending.missing_in(&range).first().map_or(range.end, |gap| gap.start);
         self.pending.remove(first..end);

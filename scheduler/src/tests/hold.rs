@@ -222,3 +222,25 @@ fn what_stalls_of_a_paused_job_hides_nothing_behind_it() {
     bench.set_speed(2000, 1.0);
     assert_eq!(bench.grant_to(2000).job, JOB, "it is a newcomers'");
 }
+
+#[test]
+fn what_is_taken_over_beside_copies_is_no_more_than_they_cover() {
+    let original = LeaseId(1);
+    let taken_over = |pending: Range<u64>, retry: Option<u64>| {
+        let mut job = crate::job::Job::new(spec(8), 0);
+        job.pending.remove(0..8);
+        job.pending.insert(pending);
+        job.retry.extend(retry);
+        let taken = job.pop_front_of(0..8, original);
+        (taken, job.pending)
+    };
+    let pending = |range: Range<u64>| Intervals::from_iter([range]);
+    // All of it is in copies.
+    assert_eq!(taken_over(8..8, None), ((0..8, Some(original)), Intervals::default()));
+    // What lies behind them was given back, or waits to be tried again.
+    assert_eq!(taken_over(5..8, None), ((0..5, Some(original)), pending(5..8)));
+    assert_eq!(taken_over(5..8, Some(3)), ((0..3, Some(original)), pending(5..8)));
+    // None of its front is.
+    assert_eq!(taken_over(0..5, None), ((0..5, None), Intervals::default()));
+    assert_eq!(taken_over(5..8, Some(0)), ((0..1, None), pending(5..8)));
+}
