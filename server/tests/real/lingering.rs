@@ -7,8 +7,7 @@ use tequio::web::Who;
 use tequio_protocol::limits::BODY_BYTES_MAX;
 use tokio::task::spawn_blocking;
 
-/// Far more than the system takes of it while nobody reads.
-const BODY_BYTES: usize = 24 * 1024 * 1024;
+const BODY_BYTES: usize = 64 * 1024 * 1024;
 
 /// How often each is tried: on the old code about one in five was lost.
 const TRIES: usize = 12;

@@ -11,8 +11,7 @@ use tequio_protocol::ids::{LeaseId, TaskId, WorkerId};
 use tequio_protocol::limits::{PLAIN_REVOKED_MAX, SERVICE_LINE_PACE, SERVICE_LINES_BURST};
 use tequio_protocol::message::Hello;
 use tequio_protocol::op::{Exactness, Op};
-use tequio_scheduler::SessionId;
-use tequio_scheduler::Skills;
+use tequio_scheduler::{SessionId, Skills};
 
 /// The id of the welcome task, which is every connection's first.
 const WELCOME_TASK_ID: TaskId = TaskId(1);
