@@ -825,7 +825,7 @@ pub const GIVE_BACK_LOOK: Duration = Duration::from_millis(500);
 
 /// Memory of the server, in bytes, from which on what is free is given back at once: floods have the
 /// allocator keep some 60 MiB, which others may need.
-pub const GIVE_BACK_BYTES: u64 = 192 * 1024 * 1024;
+pub const GIVE_BACK_BYTES: u64 = 128 * 1024 * 1024;
 
 /// The pause after which that is tried again where it did not help, since so much is in use.
 pub const GIVE_BACK_RETRY: Duration = Duration::from_secs(2);

@@ -494,7 +494,7 @@ fn one() -> u64 {
 
 impl Lease {
     /// The text frame.
-    pub(crate) fn write(&self) -> String {
+    fn write(&self) -> String {
         let Lease { lease, job, op, first, count, block, inputs, deadline_ms } = self;
         let grid;
         let (kind, inputs) = match inputs {
@@ -512,11 +512,6 @@ impl Lease {
         format!(
             r#"{{"type":"lease","lease":{lease},"job":{job},"op":"{op}","first":{first},"count":{count}{block},"{kind}":{inputs},"deadline_ms":{deadline_ms}}}"#
         )
-    }
-
-    /// Reads a text frame that is known to be of a lease.
-    pub(crate) fn read(text: &str) -> Option<Lease> {
-        scan_lease(text).or_else(|| body(text, MessageKind::Lease).ok())
     }
 }
 

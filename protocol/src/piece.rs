@@ -1,9 +1,10 @@
 //! A piece of work as one slot takes it: some tasks' inputs in, as many outcomes out.
 
-use crate::ids::{JobId, LeaseId};
-use crate::message::{Lease, LeaseInputs};
-use crate::op::{Computed, Inputs, Op};
+use crate::grid::Grid;
+use crate::message::LeaseInputs;
+use crate::op::{Computed, Inputs, Op, OpId};
 use crate::outcome::{Errors, Outcome, OutcomeRef, Outcomes};
+use crate::values::Values;
 
 /// Tasks that a slot computes without looking up.
 #[derive(Clone, Debug, PartialEq)]
@@ -36,18 +37,43 @@ impl Piece {
         self.inputs.from(self.first)
     }
 
-    /// As bytes, which go from one worker of a tab to another without being copied: a lease of just this, as
-    /// that is what both can write and read already.
+    /// As bytes, which go from one worker of a tab to another without being copied: a line of JSON, and
+    /// behind it the text of a list and where each of its inputs begins, so that nobody looks for that again.
     pub fn write(self) -> Vec<u8> {
         let Piece { op, first, count, inputs } = self;
-        let (lease, job, block, deadline_ms) = (LeaseId(0), JobId(0), 1, 0);
-        Lease { lease, job, op, first, count, block, inputs, deadline_ms }.write().into_bytes()
+        let (grid, list) = match inputs {
+            LeaseInputs::Grid(grid) => (Some(grid), None),
+            LeaseInputs::List(list) => (None, Some(list)),
+        };
+        let head = serde_json::to_string(&(op.name(), first, count, grid));
+        let mut bytes = head.expect("a name, numbers and a grid serialise").into_bytes();
+        bytes.push(b'\n');
+        if let Some(list) = list {
+            let (json, starts) = list.into_parts();
+            bytes.reserve_exact(json.len() + size_of_val(&*starts));
+            bytes.extend_from_slice(json.as_bytes());
+            bytes.extend(starts.iter().flat_map(|start| start.to_le_bytes()));
+        }
+        bytes
     }
 
     /// Reads what [`Piece::write`] wrote; none of anything else.
     pub fn read(bytes: &[u8]) -> Option<Piece> {
-        let Lease { op, first, count, inputs, .. } = Lease::read(str::from_utf8(bytes).ok()?)?;
-        Some(Piece { op, first, count, inputs })
+        let (head, list) = bytes.split_at(bytes.iter().position(|byte| *byte == b'\n')?);
+        let (op, first, count, grid): (OpId, u64, u64, Option<Grid>) =
+            serde_json::from_slice(head).ok()?;
+        let inputs = match grid {
+            Some(grid) => LeaseInputs::Grid(grid),
+            None => {
+                let starts = usize::try_from(count).ok()?.checked_mul(size_of::<u32>())?;
+                let (json, starts) =
+                    list[1..].split_at_checked((list.len() - 1).checked_sub(starts)?)?;
+                let starts = starts.as_chunks().0.iter().map(|start| u32::from_le_bytes(*start));
+                let json = str::from_utf8(json).ok()?.to_owned();
+                LeaseInputs::List(Values::of_parts(json, starts.collect()))
+            }
+        };
+        Some(Piece { op: op.known()?, first, count, inputs })
     }
 }
 
@@ -122,7 +148,6 @@ impl PieceResults {
 mod tests {
     use super::*;
     use crate::op;
-    use crate::values::Values;
 
     fn outcomes(piece: &Piece) -> Vec<String> {
         piece.compute().iter().map(|outcome| outcome.to_string()).collect()
@@ -144,7 +169,9 @@ mod tests {
         assert_eq!(back, piece);
         assert!(outcomes(&back)[0].starts_with("error: a value on its way"));
         assert_eq!(outcomes(&back)[1], "111");
-        assert_eq!(Piece::read(b"{}\n"), None);
+        for other in [&b"{}\n"[..], b"[\"collatz\",0,1,null]\n", b"[\"collatz\",0,1,null]", b""] {
+            assert_eq!(Piece::read(other), None);
+        }
         let results = PieceResults::new(back.compute()).unwrap();
         assert_eq!((results.json(), results.last()), ("[null,111]", "111"));
         assert_eq!(PieceResults::read(results.clone().write(2.5)), Some((results, 2.5)));

@@ -126,6 +126,11 @@ impl Values {
         Values { json, starts }
     }
 
+    /// What [`Values::of_parts`] makes them of.
+    pub(crate) fn into_parts(self) -> (String, Vec<u32>) {
+        (self.json, self.starts)
+    }
+
     /// Where the one at a place ends.
     #[inline]
     fn end(&self, place: usize) -> usize {

@@ -185,15 +185,16 @@ impl Claims<'_> {
 
     /// A new outcome that cannot be, whatever its task is.
     pub(super) fn find_impossible(&self, fresh: &[Range<u64>]) -> Option<Wrong> {
-        let is_impossible = |index: &u64| {
-            let args = &mut || {
-                let mut values = [0.0; PARAMS_MAX];
-                self.inputs.as_op().args(self.op.params(), *index, &mut values);
-                values
-            };
-            self.op.is_impossible(self.outcomes.get(self.place(*index)), args)
+        let args = &mut |place| {
+            let mut values = [0.0; PARAMS_MAX];
+            self.inputs.as_op().args(self.op.params(), self.first + place as u64, &mut values);
+            values
         };
-        let index = fresh.iter().find_map(|run| run.clone().find(is_impossible))?;
+        let place = fresh.iter().find_map(|run| {
+            let places = self.place(run.start)..self.place(run.end);
+            self.op.find_impossible(self.outcomes, places, args)
+        })?;
+        let index = self.first + place as u64;
         Some(Wrong { index, got: self.show(index), right: Vec::new() })
     }
 

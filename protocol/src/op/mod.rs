@@ -13,7 +13,7 @@ pub use param::{Args, Kind, PARAMS_MAX, Param};
 pub use work::{Computed, Inputs};
 
 use crate::number::Number;
-use crate::outcome::{Outcome, OutcomeRef};
+use crate::outcome::{Outcome, OutcomeRef, Outcomes};
 use crate::text::quote;
 use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
@@ -61,6 +61,17 @@ pub trait Op: fmt::Debug + Sync {
     /// so, most are not computed again. `args` gives the input's values.
     fn is_impossible(&self, _claimed: OutcomeRef<'_>, _args: &mut dyn FnMut() -> Args) -> bool {
         false
+    }
+
+    /// The place of an outcome that is impossible, of those at `places`. `args` gives the values of a place.
+    // Each op has a copy of its own, in whose loop no function is called for most outcomes.
+    fn find_impossible(
+        &self,
+        claimed: &Outcomes,
+        mut places: Range<usize>,
+        args: &mut dyn FnMut(usize) -> Args,
+    ) -> Option<usize> {
+        places.find(|place| self.is_impossible(claimed.get(*place), &mut || args(*place)))
     }
 
     /// An input as people read it, of its values.
