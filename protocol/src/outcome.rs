@@ -139,6 +139,15 @@ impl Outcomes {
         }
     }
 
+    /// The places of these at which there is no number that JSON has a notation for.
+    pub(crate) fn others_than_plain_numbers(
+        &self,
+        places: Range<usize>,
+    ) -> impl Iterator<Item = usize> + '_ {
+        // An error's place has `null`.
+        places.filter(|place| !matches!(self.results.first_byte(*place), b'-' | b'0'..=b'9'))
+    }
+
     #[inline]
     fn error(&self, place: usize) -> Option<&str> {
         // As nearly always, and no function is called for that.

@@ -48,6 +48,12 @@ impl Values {
         &self.json[self.starts[place] as usize..self.end(place)]
     }
 
+    /// How the one at a place begins, which says what kind of value it is.
+    #[inline]
+    pub(crate) fn first_byte(&self, place: usize) -> u8 {
+        self.json.as_bytes()[self.starts[place] as usize]
+    }
+
     /// All, in order.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> + DoubleEndedIterator + '_ {
         (0..self.len()).map(|place| self.get(place))

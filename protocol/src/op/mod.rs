@@ -64,7 +64,6 @@ pub trait Op: fmt::Debug + Sync {
     }
 
     /// The place of an outcome that is impossible, of those at `places`. `args` gives the values of a place.
-    // Each op has a copy of its own, in whose loop no function is called for most outcomes.
     fn find_impossible(
         &self,
         claimed: &Outcomes,
