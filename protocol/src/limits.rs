@@ -820,12 +820,17 @@ pub const FILES_RESERVED: usize = 64;
 /// system: eight may have held 50 MiB. That costs some milliseconds, which nobody is to wait for often.
 pub const GIVE_BACK_INTERVAL: Duration = Duration::from_secs(5);
 
+/// Memory, in bytes, that the server may have gained since it last gave back before it does so again at the next
+/// look, whether a connection has ended or not: after floods, ordinary work takes free pages that lie between
+/// used ones, and lets go of them again.
+pub const GIVE_BACK_GAINED: u64 = 16 * 1024 * 1024;
+
 /// How often it is looked whether the server has more memory than [`GIVE_BACK_BYTES`].
 pub const GIVE_BACK_LOOK: Duration = Duration::from_millis(500);
 
 /// Memory of the server, in bytes, from which on what is free is given back at once: floods have the
 /// allocator keep some 60 MiB, which others may need.
-pub const GIVE_BACK_BYTES: u64 = 128 * 1024 * 1024;
+pub const GIVE_BACK_BYTES: u64 = 192 * 1024 * 1024;
 
 /// The pause after which that is tried again where it did not help, since so much is in use.
 pub const GIVE_BACK_RETRY: Duration = Duration::from_secs(2);

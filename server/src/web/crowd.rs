@@ -15,8 +15,8 @@ use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tequio_protocol::limits::{
-    BUSY_RETRY_AFTER, FILES_RESERVED, GIVE_BACK_BYTES, GIVE_BACK_INTERVAL, GIVE_BACK_LOOK,
-    GIVE_BACK_RETRY, LOG_CALM, ROOM_LOOK, STALLED_MIN,
+    BUSY_RETRY_AFTER, FILES_RESERVED, GIVE_BACK_BYTES, GIVE_BACK_GAINED, GIVE_BACK_INTERVAL,
+    GIVE_BACK_LOOK, GIVE_BACK_RETRY, LOG_CALM, ROOM_LOOK, STALLED_MIN,
 };
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
@@ -210,16 +210,22 @@ impl Crowd {
     /// Has the allocator give back what connections held that have ended, and what is free where the server
     /// has much, for as long as it is let.
     pub(super) async fn give_back(self) {
-        let is_much = || tequio_allocator::resident_bytes() > Some(GIVE_BACK_BYTES);
-        let (mut last, mut was_in_vain) = (Instant::now(), false);
+        // Where the system does not say how much there is, ended connections decide.
+        let resident = || tequio_allocator::resident_bytes().unwrap_or(0);
+        let (mut last, mut left) = (Instant::now(), resident());
         loop {
             sleep(GIVE_BACK_LOOK).await;
-            let is_due = last.elapsed() >= GIVE_BACK_INTERVAL;
-            let is_pressed = (last.elapsed() >= GIVE_BACK_RETRY || !was_in_vain) && is_much();
-            if is_pressed || is_due && self.0.has_ended.swap(false, Ordering::Relaxed) {
+            let now = resident();
+            let was_in_vain = left > GIVE_BACK_BYTES;
+            let is_pressed =
+                now > GIVE_BACK_BYTES && (last.elapsed() >= GIVE_BACK_RETRY || !was_in_vain);
+            let is_due = last.elapsed() >= GIVE_BACK_INTERVAL
+                && (self.0.has_ended.swap(false, Ordering::Relaxed)
+                    || now > left + GIVE_BACK_GAINED);
+            if is_pressed || is_due {
                 // Nothing comes of it, and a panic in it would be told by the panic itself.
                 spawn_blocking(tequio_allocator::give_back_now).await.ok();
-                (last, was_in_vain) = (Instant::now(), is_much());
+                (last, left) = (Instant::now(), resident());
             }
         }
     }
