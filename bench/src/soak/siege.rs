@@ -36,9 +36,9 @@ const BEFORE: Duration = Duration::from_secs(5);
 /// How long a flood may take to be there before it is measured beside.
 const RISING: Duration = Duration::from_secs(1);
 
-/// How long after a flood a server has given back what it will: a peer that is gone is noticed at once,
-/// and one that fell silent within some seconds.
-const SETTLING: Duration = Duration::from_secs(12);
+/// How long after a flood a server has given back what it will. A peer that is gone is noticed at once, one
+/// that fell silent or lingers has some 15 seconds, and the allocator is asked every five.
+const SETTLING: Duration = Duration::from_secs(30);
 
 /// How often the server's memory and threads are looked at.
 const LOOK: Duration = Duration::from_millis(50);
