@@ -6,8 +6,11 @@
 mod bench;
 mod check;
 mod classroom;
+mod compilers;
+mod kernels;
 mod limits;
 mod minify;
+mod packages;
 mod page;
 mod run;
 mod serve;
@@ -66,6 +69,8 @@ enum Chore {
     Types,
     /// Write into docs/limits.md what every limit is and why, from protocol/src/limits.rs
     Limits,
+    /// Build the example kernels, into target/kernels
+    Kernels,
     /// Leave in `www/vendor` what the page has of others, as trunk needs it
     Vendor,
     /// Leave one file that is all of Tequio: the release server with the page inside
@@ -91,6 +96,7 @@ fn main() -> ExitCode {
         Chore::Check => check::check(),
         Chore::Types => check::write_types(),
         Chore::Limits => limits::write(),
+        Chore::Kernels => kernels::build().map(drop),
         Chore::Vendor => vendor::vendor().map(drop),
         Chore::Dist => serve::dist(),
         Chore::Bench { arguments } => bench::bench(&arguments),

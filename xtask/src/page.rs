@@ -1,6 +1,7 @@
 //! Assembles the page: the files of `www/`, minified, what it has of others, and the workers' wasm.
 //! Files of the same names are what trunk makes of `www/index.html`, there as they were written.
 
+use crate::kernels;
 use crate::minify::minify;
 use crate::run::{cargo, root, run, step, target_dir};
 use crate::tools::{WASM_TARGET, wasm_target};
@@ -50,9 +51,11 @@ impl Page {
         &self.folder
     }
 
-    /// Builds it, and gives its files.
+    /// Builds it, and gives its files. The example kernels are among them, so that a server has
+    /// them wherever it has the page.
     pub(crate) fn build(&self) -> Result<Files> {
         wasm_target()?;
+        let kernels = kernels::build()?;
         let vendored = vendor()?;
         step(&format!("{}: worker (WebAssembly)", self.name), || {
             run(cargo()
@@ -64,6 +67,7 @@ impl Page {
             let mut files = self.files()?;
             minify(&mut files)?;
             files.extend(vendored);
+            files.extend(kernels);
             write_all(&self.folder, &files)?;
             write_pack(&self.folder.with_extension("pack"), &files)?;
             Ok(files)

@@ -2,6 +2,8 @@
 //! in which a classroom's own clients meet it.
 
 use crate::classroom;
+use crate::compilers::{self, COMPILERS};
+use crate::kernels::{self, KERNELS};
 use crate::page::Page;
 use crate::run::{built, cargo, command, root, run, step, target_dir};
 use crate::serve;
@@ -43,7 +45,21 @@ pub(crate) fn test_with_firefox() -> Result<()> {
 
 fn test_in(browser: &Browser) -> Result<()> {
     // With the ops for tests, as the server that browser tests run against: it is built once.
-    step("cargo test", || run(cargo().args(["test", "--workspace"]).args(TEST_OPS)))?;
+    let compilers = compilers::set_up()?;
+    step("cargo test", || {
+        run(cargo()
+            .args(["test", "--workspace"])
+            .args(TEST_OPS)
+            .env(COMPILERS, &compilers)
+            .env(KERNELS, kernels::folder()))
+    })?;
+    // As a release server computes them: optimised code differs most from the other where kernels run.
+    step("kernels, optimised", || {
+        run(cargo()
+            .args(["test", "--release", "--package", "tequio-kernels"])
+            .args(["--package", "tequio-kernel"])
+            .env(KERNELS, kernels::folder()))
+    })?;
     let (alone, beside) =
         tests_in("www/tests")?.into_iter().partition::<Vec<_>, _>(|file| is_alone(file));
     step("browser tests", || browser.run(&beside, BROWSERS))?;
@@ -98,7 +114,8 @@ impl Browser {
         // The server that people get, with the page inside.
         serve::build()?;
         step("native reference", || {
-            run(cargo().args(["build", "--package", "tequio-protocol", "--example", "compute"]))
+            run(cargo().args(["build", "--package", "tequio-protocol", "--example", "compute"]))?;
+            run(cargo().args(["build", "--package", "tequio-kernel", "--example", "meaning"]))
         })?;
         let artifacts = target_dir().join("artifacts");
         fs::create_dir_all(&artifacts).context("target/artifacts")?;
@@ -107,6 +124,7 @@ impl Browser {
                 ("CHROME", chrome),
                 ("TEQUIO_BIN", built("release", "tequio")),
                 ("TEQUIO_COMPUTE", built("debug/examples", "compute")),
+                ("TEQUIO_KERNEL_CASES", built("debug/examples", "meaning")),
                 ("TEQUIO_ARTIFACTS", artifacts),
                 ("TEQUIO_PAGE", Page::real().folder().to_owned()),
             ],

@@ -2,6 +2,7 @@
 //! Socket.IO, which the server has for other pages. They come from their npm packages, are sent as they
 //! are, and are not committed.
 
+use crate::kernels;
 use crate::page::{Files, write};
 use crate::run::root;
 use crate::tools::page_packages;
@@ -12,13 +13,17 @@ use std::path::Path;
 /// Where the client library of Socket.IO lies among the page's files. The page does not load it.
 const SOCKET_IO: &str = "vendor/socket.io";
 
+/// How the paths begin of the scripts that run kernels: a slot loads them with the first kernel only.
+const KERNEL_SCRIPTS: &str = "js/kernel";
+
 /// What Node's server has of it, but for the maps, which weigh three times as much.
 const SOCKET_IO_SCRIPTS: [&str; 4] =
     ["socket.io.js", "socket.io.min.js", "socket.io.esm.min.js", "socket.io.msgpack.min.js"];
 
 /// Whether a visit of the page loads this file of it.
 pub(crate) fn is_visited(name: &Path) -> bool {
-    !name.starts_with(SOCKET_IO)
+    let runs_kernels = name.to_str().is_some_and(|name| name.starts_with(KERNEL_SCRIPTS));
+    !name.starts_with(SOCKET_IO) && !name.starts_with(kernels::IN_PAGE) && !runs_kernels
 }
 
 /// Leaves the files in `www/vendor/`, where trunk and tests find them, and gives them, by their path

@@ -10,10 +10,10 @@ use std::path::Path;
 
 /// The most that the worker's wasm may weigh, in bytes: a phone on a slow line waits for it before
 /// it computes anything.
-const WORKER_BYTES_MAX: usize = 150_000;
+const WORKER_BYTES_MAX: usize = 160_000;
 
 /// The most that all files of a visit may weigh together, in bytes.
-const PAGE_BYTES_MAX: usize = 250_000;
+const PAGE_BYTES_MAX: usize = 260_000;
 
 /// Says what the page weighs, which must be within its budget.
 pub(crate) fn check(files: &Files) -> Result<()> {
@@ -81,6 +81,7 @@ mod tests {
     fn what_the_page_has_for_others_weighs_nothing() {
         let mut page = page(1, 1);
         page.insert("vendor/socket.io/socket.io.js".into(), noise(PAGE_BYTES_MAX));
+        page.insert("examples/ep.wasm".into(), noise(PAGE_BYTES_MAX));
         assert!(check(&page).is_ok());
     }
 
