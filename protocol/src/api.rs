@@ -200,6 +200,61 @@ pub struct JobRequest {
     pub name: Option<String>,
     /// Jobs of a higher priority are computed first; 0 where nothing is said.
     pub priority: i32,
+    /// Tasks in a block of a kernel; the server measures what is best where nothing is said.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub block: Option<u64>,
+    /// The hash of the data that a kernel is given.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub data: Option<String>,
+}
+
+/// A kernel, as `GET /api/kernels` lists it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct KernelView {
+    /// Its hash: what `GET /kernels/SHA256.wasm` is asked for.
+    pub id: String,
+    /// What people call it.
+    pub name: String,
+    /// How it is called: `numbers`, `json` or `command`.
+    pub form: String,
+    /// The type of a number that it gives: `i32`, `i64`, `f32` or `f64`. None of the other forms.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub result: Option<String>,
+    /// Its parameters, in order. None where it takes any JSON.
+    pub params: Vec<KernelParamView>,
+    /// Whether it takes a job's data.
+    pub takes_data: bool,
+    /// Bytes of the module.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub bytes: u64,
+    /// The SHA-256 of the module.
+    pub sha256: String,
+    /// What the server did to it, or gives it nothing of, in sentences.
+    pub notes: Vec<String>,
+    /// Whether the server has brought it.
+    pub example: bool,
+}
+
+/// A parameter of a kernel.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct KernelParamView {
+    /// Its name: `p1`, `p2` and so on where the kernel gives none, and axes may have any names.
+    pub name: String,
+    /// The type of its values; none where any number does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub kind: Option<String>,
+    /// An axis to begin with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub default: Option<String>,
+    /// What it is, for people.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub help: Option<String>,
 }
 
 /// A job, as `GET /api/jobs/ID` answers it; `GET /api/jobs` answers an array of them.
@@ -212,6 +267,10 @@ pub struct JobView {
     pub name: String,
     /// What is computed.
     pub op: OpId,
+    /// The SHA-256 of its kernel, if it is computed by one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub kernel: Option<String>,
     /// Its axes, in their order, where one job is asked for: lists of jobs would be long. None of a job of
     /// inputs.
     #[serde(default, skip_serializing_if = "Option::is_none")]

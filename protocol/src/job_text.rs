@@ -26,6 +26,19 @@ pub enum JobError {
     Op(String),
 }
 
+/// What a job asks to be computed, before anybody has looked whether there is such a thing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// The op's name, or a kernel's name or hash.
+    pub op: String,
+    /// The names of its axes, in order.
+    pub axes: Vec<String>,
+    /// Tasks in a block, where that is said.
+    pub block: Option<u64>,
+    /// The hash of the data that a kernel is given, if there is any.
+    pub data: Option<String>,
+}
+
 impl JobError {
     /// What a job looks like: of the op that was asked for, where it asked for one.
     pub fn example(&self) -> String {
@@ -46,7 +59,13 @@ pub fn example(op: &dyn Op) -> String {
         format!("\"{}\":{values}", param.name)
     };
     let axes = params.iter().enumerate().map(axis).collect::<Vec<_>>().join(",");
-    format!(r#"{{"op":"{}","axes":{{{axes}}}}}"#, op.name())
+    match op.kernel() {
+        Some(kernel) => {
+            let hash = &kernel.id().module.as_str()[..8];
+            format!(r#"{{"kernel":"{hash}","axes":{{{axes}}}}}"#)
+        }
+        None => format!(r#"{{"op":"{}","axes":{{{axes}}}}}"#, op.name()),
+    }
 }
 
 /// A range of values that a parameter takes, as JSON.
@@ -64,12 +83,24 @@ fn range(param: &Param) -> String {
     }
 }
 
-/// Reads a job of a grid.
+/// Reads a job of a grid, of an op that is built in or that this process knows.
 ///
 /// # Errors
 ///
 /// Returns what is wrong and where.
 pub fn read(text: &[u8]) -> Result<JobRequest, JobError> {
+    read_with(text, |asked| op::named(&asked.op).ok_or(JobError::Op(asked.op)))
+}
+
+/// Reads a job of a grid, of an op that `find` finds.
+///
+/// # Errors
+///
+/// Returns what is wrong and where.
+pub fn read_with(
+    text: &[u8],
+    find: impl FnOnce(Asked) -> Result<&'static dyn Op, JobError>,
+) -> Result<JobRequest, JobError> {
     let text = str::from_utf8(text).map_err(|error| {
         JobError::Json(format!("byte {} is no text in UTF-8", error.valid_up_to() + 1))
     })?;
@@ -80,16 +111,48 @@ pub fn read(text: &[u8]) -> Result<JobRequest, JobError> {
         let is_json = serde_json::from_str::<IgnoredAny>(text).is_ok();
         if is_json { bad(said) } else { JobError::Json(said) }
     })?;
-    let op = match required("op", &fields).map_err(bad)? {
-        op if op.kind == ValueKind::Text => text_of(op),
-        op => return Err(bad(format!("\"op\" is {}; it must be an op's name", op.is()))),
+    let asked = asked(&fields).map_err(bad)?;
+    let (block, data) = (asked.block, asked.data.clone());
+    let op = find(asked)?;
+    rest(op, &fields)
+        .map(|job| JobRequest { block, data, ..job })
+        .map_err(|said| JobError::Job { op: Some(op.into()), said })
+}
+
+fn asked(given: &[Field<'_>]) -> Result<Asked, String> {
+    let name = match (optional("op", given), optional("kernel", given)) {
+        (Some(_), Some(_)) => {
+            return Err("\"op\" and \"kernel\" are both there; a job has one of them".to_owned());
+        }
+        (None, Some(kernel)) => kernel,
+        _ => required("op", given)?,
     };
-    let op = op::named(&op).ok_or(JobError::Op(op))?;
-    rest(op, &fields).map_err(|said| JobError::Job { op: Some(op.into()), said })
+    if name.kind != ValueKind::Text {
+        return Err(format!("\"{}\" is {}; it must be an op's name", name.name, name.is()));
+    }
+    let data = match optional("data", given) {
+        Some(data) if data.kind == ValueKind::Text => Some(text_of(data)),
+        Some(data) => return Err(format!("\"data\" is {}; it must be a hash", data.is())),
+        None => None,
+    };
+    let block = match optional("block", given) {
+        Some(block) => Some(block.value.parse().map_err(|_| {
+            format!("\"block\" is {}; it must be a power of two, such as 64", block.is())
+        })?),
+        None => None,
+    };
+    let axes = optional("axes", given).or_else(|| optional("grid", given));
+    let axes = axes.and_then(|axes| fields(axes.value).ok()).unwrap_or_default();
+    let axes = axes.into_iter().map(|axis| axis.name).collect();
+    Ok(Asked { op: text_of(name), axes, block, data })
 }
 
 fn rest(op: &'static dyn Op, given: &[Field<'_>]) -> Result<JobRequest, String> {
-    known(given, &["op", "axes", "grid", "name", "priority"], "a job")?;
+    let mut names = vec!["op", "axes", "grid", "name", "priority"];
+    if op.kernel().is_some() {
+        names.extend(["kernel", "block", "data"]);
+    }
+    known(given, &names, "a job")?;
     let grid = grid(op.params(), given)?;
     let name = match optional("name", given) {
         Some(name) if name.kind == ValueKind::Text => Some(text_of(name)),
@@ -104,7 +167,7 @@ fn rest(op: &'static dyn Op, given: &[Field<'_>]) -> Result<JobRequest, String> 
         })?,
         None => 0,
     };
-    Ok(JobRequest { op: op.into(), grid, name, priority })
+    Ok(JobRequest { op: op.into(), grid, name, priority, block: None, data: None })
 }
 
 /// The grid of a job, which says it in one of two ways: `axes` in their order, or `grid` in the order of the
@@ -219,7 +282,8 @@ mod tests {
     fn job(op: &str, axes: Vec<(&str, Axis)>, name: Option<&str>, priority: i32) -> JobRequest {
         let axes = axes.into_iter().map(|(name, axis)| (name.to_owned(), axis)).collect();
         let (op, grid) = (OpId::new(op), Grid::new(axes).unwrap());
-        JobRequest { op, grid, name: name.map(str::to_owned), priority }
+        let name = name.map(str::to_owned);
+        JobRequest { op, grid, name, priority, block: None, data: None }
     }
 
     #[test]

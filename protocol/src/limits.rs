@@ -448,6 +448,30 @@ pub const RATE_STEADY_S: u64 = 2;
 
 // ---- Trust ----------------------------------------------------------------------------------
 
+/// Kernels that a server keeps: 4 MiB each at the most, of whoever may submit jobs.
+pub const KERNELS_MAX: usize = 1000;
+
+/// How long this program computes one block of a kernel before it gives up: an audit of it is unknown then.
+pub const KERNEL_BLOCK_MAX: Duration = Duration::from_secs(60);
+
+/// How long the tasks of a kernel are measured, to choose its block: whoever submits waits for that.
+pub const KERNEL_MEASURE_MAX: Duration = Duration::from_millis(200);
+
+/// How long a block of a kernel is to take in a browser: long beside its instance and its results, short beside a
+/// lease.
+pub const KERNEL_BLOCK_AIM: Duration = Duration::from_millis(10);
+
+/// Modules and data that a server keeps ready to be handed out, 20 MiB each at the most, beside those that somebody is
+/// reading just now.
+pub const BLOBS_KEPT: usize = 4;
+
+/// Kernels that a tab and each of its slots keep: a job's, and those of some that take turns with it.
+pub const KERNELS_KEPT: usize = 8;
+
+/// Kernels with their data, blocks and names of parameters that a process may know: each takes some 500 bytes until
+/// the process ends.
+pub const KERNELS_KNOWN_MAX: usize = 100_000;
+
 /// A newcomer's first results that are new, which the server audits all: it computes them itself and
 /// compares. After them it audits one in 2 until so many more were found right, then one in 3, and so
 /// on. Whoever lies while one in `k` is audited gets `k - 1` lies recorded on average, and had

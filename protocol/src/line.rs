@@ -6,6 +6,7 @@ use crate::number::Number;
 use crate::op::{self, Kind, PARAMS_MAX, Param};
 use crate::scan::{Scan, Token};
 use crate::text::quote;
+use crate::values::Value;
 use std::borrow::Cow;
 
 /// The characters of the longest number that we write ourselves: `-2.2250738585072014e-308`.
@@ -35,6 +36,9 @@ pub fn read<'a>(params: &[Param], line: &'a [u8]) -> Result<Option<Cow<'a, str>>
     }
     let text = str::from_utf8(line).map_err(|error| not_utf8(line, error.valid_up_to()))?;
     let trimmed = text.trim_end();
+    if params.is_empty() {
+        return any_json(trimmed).map(Some);
+    }
     if is_canonical(params, trimmed) {
         return Ok(Some(Cow::Borrowed(trimmed)));
     }
@@ -45,6 +49,13 @@ pub fn read<'a>(params: &[Param], line: &'a [u8]) -> Result<Option<Cow<'a, str>>
         Ok(args) => Ok(Some(Cow::Owned(op::write_input(params, args)))),
         Err(_) => Err(fault(params, text)),
     }
+}
+
+/// An input that may be any JSON value.
+fn any_json(text: &str) -> Result<Cow<'_, str>, Fault> {
+    let value = serde_json::from_str::<Value>(text)
+        .map_err(|error| Fault::new(error.column().saturating_sub(1), "it is no JSON"))?;
+    Ok(Cow::Owned(value.json().to_owned()))
 }
 
 /// Whether a text is an input as it is to be kept.

@@ -304,6 +304,8 @@ pub enum ErrorCode {
     UnknownLease,
     /// A message of lease mode from a connection that has not said `hello`.
     NoHello,
+    /// The code of a lease's job cannot be had, or not be run here.
+    CannotLoad,
     /// Another message that is out of shape.
     BadMessage,
     /// Too many wrong results: the worker is turned away.
@@ -447,7 +449,7 @@ impl TryFrom<RawLease> for Lease {
 
     fn try_from(raw: RawLease) -> Result<Lease, String> {
         let RawLease { lease, job, op, first, count, block, grid, inputs, deadline_ms } = raw;
-        let Some(op) = op.known() else { return Err(unknown(&op)) };
+        let Some(op) = op.adopt() else { return Err(unknown(&op)) };
         let (inputs, count_max, total) = match (grid, inputs) {
             (Some(grid), None) => {
                 grid.check(op.params()).map_err(|error| error.to_string())?;

@@ -158,6 +158,7 @@ fn each_code_has_its_word() {
         (ErrorCode::TooManyLeases, "too_many_leases"),
         (ErrorCode::UnknownLease, "unknown_lease"),
         (ErrorCode::NoHello, "no_hello"),
+        (ErrorCode::CannotLoad, "cannot_load"),
         (ErrorCode::BadMessage, "bad_message"),
         (ErrorCode::TurnedAway, "turned_away"),
         (ErrorCode::Other, "other"),

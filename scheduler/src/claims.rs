@@ -14,7 +14,7 @@ use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{AUDIT_TASK_S_MIN, AUDITED_FIRST, CLAIMS_BYTES_MAX};
-use tequio_protocol::op::Op;
+use tequio_protocol::op::{GaveUp, Op};
 use tequio_protocol::outcome::Outcomes;
 use tequio_protocol::ranges::push_joined;
 
@@ -37,8 +37,13 @@ pub struct Audit {
 
 impl Audit {
     /// What the server comes to: one list of outcomes for each of the runs.
-    pub fn compute(&self) -> Vec<Outcomes> {
-        self.runs.iter().map(|run| self.inputs.compute(self.op, run)).collect()
+    ///
+    /// # Errors
+    ///
+    /// Returns why that could not be computed here: the verdict is unknown then.
+    pub fn compute(&self) -> Result<Vec<Outcomes>, GaveUp> {
+        let compute = |run| self.inputs.try_compute_runs(self.op, std::slice::from_ref(run));
+        self.runs.iter().map(compute).collect()
     }
 }
 

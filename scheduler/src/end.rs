@@ -5,7 +5,7 @@ use super::lease::Lease;
 use super::past::Past;
 use super::sessions::Kept;
 use super::worker::Worker;
-use super::{Expired, Inputs, Refusal, Scheduler, SessionId};
+use super::{Expired, Inputs, Refusal, Scheduler, SessionId, Skills};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
@@ -78,6 +78,25 @@ impl Scheduler {
             && let Some(past) = worker.memory.past_mut(lease)
         {
             past.close();
+        }
+        Ok(())
+    }
+
+    /// The worker gives a lease back as [`Scheduler::release`] does, and is lent nothing of its op any more: it cannot
+    /// compute that.
+    ///
+    /// # Errors
+    ///
+    /// Returns a refusal if the worker does not hold the lease.
+    pub fn cannot(&mut self, id: WorkerId, lease: LeaseId) -> Result<(), Refusal> {
+        let op = self.leases.get(&lease).and_then(|lease| self.jobs.get(&lease.job));
+        let op = op.map(|job| job.spec.op);
+        self.release(id, lease)?;
+        if let (Some(op), Some(worker)) = (op, self.workers.get(&id)) {
+            let others = [1, 2]
+                .into_iter()
+                .fold(worker.skills, |skills, block| skills.without(Skills::of(op, block)));
+            self.set_skills(id, others);
         }
         Ok(())
     }

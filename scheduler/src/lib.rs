@@ -91,7 +91,7 @@ use std::time::Duration;
 use suspects::Suspects;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::op::{self, Computed, Op};
+use tequio_protocol::op::{self, Computed, GaveUp, Op};
 use tequio_protocol::outcome::Outcomes;
 use tequio_protocol::values::Values;
 use worker::Worker;
@@ -167,13 +167,22 @@ impl Inputs {
         }
     }
 
-    /// What these tasks come to.
+    /// What these tasks come to; the op is one that is audited on the spot.
     fn compute(&self, op: &'static dyn Op, tasks: &Range<u64>) -> Outcomes {
         self.compute_runs(op, std::slice::from_ref(tasks))
     }
 
-    /// What the tasks of these runs come to.
+    /// What the tasks of these runs come to; the op is one that is audited on the spot.
     fn compute_runs(&self, op: &'static dyn Op, runs: &[Range<u64>]) -> Outcomes {
+        self.try_compute_runs(op, runs).expect("an op that is built in never gives up")
+    }
+
+    /// What the tasks of these runs come to, if that can be computed here.
+    fn try_compute_runs(
+        &self,
+        op: &'static dyn Op,
+        runs: &[Range<u64>],
+    ) -> Result<Outcomes, GaveUp> {
         let tasks: u64 = runs.iter().map(intervals::count).sum();
         let mut computed = Computed::with_capacity(tasks as usize);
         runs.iter().for_each(|run| op.compute(run.clone(), self.as_op(), &mut computed));

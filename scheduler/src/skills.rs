@@ -1,10 +1,10 @@
 //! Which ops a worker can compute: a job is lent to those only. Whoever cannot is no liar.
 
 use std::fmt;
-use tequio_protocol::op::{self, Audits, Op};
+use tequio_protocol::op::{self, Audits, Op, kernel};
 
-/// Ops of this version's table, by their places in it: in the lower half those of which single tasks are
-/// computed, and in the upper one those of which blocks of several are.
+/// Ops of this version's table, by their places in it, and behind them kernels, whichever: in the lower half those
+/// of which single tasks are computed, and in the upper one those of which blocks of several are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skills(u64);
 
@@ -14,9 +14,13 @@ const HALF: u32 = u64::BITS / 2;
 impl Skills {
     /// Those ops of a list of names that this version knows, single tasks and blocks of them.
     pub fn named<S: AsRef<str>>(names: impl IntoIterator<Item = S>) -> Skills {
-        let known = names.into_iter().filter_map(|name| op::named(name.as_ref()));
-        let single = known.map(|op| Skills::of(op, 1)).fold(Skills::default(), Skills::with);
-        Skills(single.0 | single.0 << HALF)
+        let place = |name: &str| match name {
+            kernel::SKILL => Some(op::ALL.len()),
+            name => op::ALL.iter().position(|op| op.name() == name),
+        };
+        let places = names.into_iter().filter_map(|name| place(name.as_ref()));
+        let single = places.fold(0, |skills, place| skills | 1 << place);
+        Skills(single | single << HALF)
     }
 
     /// What a plain client is taken to know, who does not say it: single tasks of ops whose results the
@@ -28,7 +32,10 @@ impl Skills {
 
     /// One op, in blocks of so many tasks.
     pub(super) fn of(op: &'static dyn Op, block: u64) -> Skills {
-        let place = op::ALL.iter().position(|known| *known == op);
+        let place = match op.kernel() {
+            Some(_) => Some(op::ALL.len()),
+            None => op::ALL.iter().position(|known| *known == op),
+        };
         let half = if block == 1 { 0 } else { HALF };
         Skills(place.map_or(0, |place| 1 << (place as u32 + half)))
     }
@@ -59,8 +66,9 @@ impl Skills {
 
 impl fmt::Display for Skills {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = op::ALL.iter().filter(|op| self.has_some_of(Skills::of(**op, 1)));
-        f.write_str(&known.map(|op| op.name()).collect::<Vec<_>>().join(", "))
+        let names = op::ALL.iter().map(|op| op.name()).chain([kernel::SKILL]);
+        let known = names.filter(|name| self.has_some_of(Skills::named([name])));
+        f.write_str(&known.collect::<Vec<_>>().join(", "))
     }
 }
 
@@ -77,7 +85,10 @@ mod tests {
         assert!(both.has_some_of(one) && !both.without(one).has_some_of(one));
         assert!(Skills::named(["divide"]).is_empty());
         assert!(Skills::plain().has_some_of(one));
-        assert!(op::ALL.len() <= HALF as usize, "each op has a bit in each half");
+        assert!(
+            op::ALL.len() < HALF as usize,
+            "each op has a bit in each half, and so have kernels"
+        );
     }
 
     #[test]

@@ -210,7 +210,8 @@ impl Work {
         let request = match self {
             Work::Grid(grid) => {
                 let grid = grid.clone();
-                let job = JobRequest { op: input::op().into(), grid, name: None, priority };
+                let op = input::op().into();
+                let job = JobRequest { op, grid, name: None, priority, block: None, data: None };
                 api.client.post(to).json(&job)
             }
             Work::List { .. } => {

@@ -75,7 +75,7 @@ mod tests {
             [r#"{"n":27}"#, r#"{"n":12327829503}"#, r#"{"n":1}"#].into_iter().collect();
         let mut computed = Computed::with_capacity(3);
         OP.compute(7..10, Inputs::List { first: 7, inputs: &inputs }, &mut computed);
-        let outcomes = computed.into_outcomes();
+        let outcomes = computed.into_outcomes().unwrap();
         assert_eq!(outcomes.get(0), Outcome::Result("111"));
         assert!(outcomes.get(1).is_error());
         assert_eq!(outcomes.get(2), Outcome::Result("0"));

@@ -4,11 +4,13 @@
 //! An input is a JSON object with a number for each parameter of the op; a result is any JSON value.
 
 mod args;
+pub mod kernel;
 mod param;
 mod work;
 
 pub(crate) use args::write_texts;
 pub use args::{ArgsError, Reader, write as write_input};
+pub use kernel::GaveUp;
 pub use param::{Args, Kind, PARAMS_MAX, Param};
 pub use work::{Computed, Inputs};
 
@@ -99,6 +101,11 @@ pub trait Op: fmt::Debug + Sync {
         }
     }
 
+    /// The kernel that it is, if it is one.
+    fn kernel(&self) -> Option<&kernel::Kernel> {
+        None
+    }
+
     /// What the server does to judge a claim.
     fn audits(&self) -> Audits {
         Audits::OnTheSpot
@@ -125,12 +132,12 @@ pub enum Audits {
     Never,
 }
 
-/// The op of this name, if this version knows it.
+/// The op of this name: one that this version has, or a kernel that this process was told of.
 pub fn named(name: &str) -> Option<&'static dyn Op> {
-    ALL.iter().copied().find(|op| op.name() == name)
+    ALL.iter().copied().find(|op| op.name() == name).or_else(|| kernel::named(name))
 }
 
-/// The names of all ops, as an error lists them.
+/// The names of the ops that are built in, as an error lists them.
 pub fn names() -> String {
     ALL.iter().map(|op| op.name()).collect::<Vec<_>>().join(", ")
 }
@@ -144,6 +151,9 @@ impl PartialEq for dyn Op {
 impl dyn Op {
     /// An input as people read it.
     pub fn show_input(&self, input: &str) -> String {
+        if self.params().is_empty() {
+            return quote(input);
+        }
         match Reader::new(self.params()).read(input) {
             Ok(args) => self.show(args),
             Err(_) => quote(input),
@@ -174,6 +184,16 @@ impl OpId {
     pub fn known(&self) -> Option<&'static dyn Op> {
         named(&self.0)
     }
+
+    /// The hash of the kernel's module, if it is a kernel, whether this process knows it or not.
+    pub fn kernel(&self) -> Option<&str> {
+        kernel::module_of(&self.0)
+    }
+
+    /// The op. A kernel is known from now on: the id comes from somebody who may have us compute what they say.
+    pub fn adopt(&self) -> Option<&'static dyn Op> {
+        self.known().or_else(|| kernel::adopt(&self.0))
+    }
 }
 
 impl From<&'static dyn Op> for OpId {
@@ -182,16 +202,21 @@ impl From<&'static dyn Op> for OpId {
     }
 }
 
+/// For people: of a kernel's hash, the first digits.
 impl fmt::Display for OpId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        match self.kernel() {
+            Some(sha256) => write!(f, "kernel {}", &sha256[..8]),
+            None => f.write_str(&self.0),
+        }
     }
 }
 
 impl<'de> Deserialize<'de> for OpId {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<OpId, D::Error> {
         let name = Cow::<str>::deserialize(deserializer)?;
-        if name.chars().count() > crate::limits::NAME_CHARS_MAX {
+        let is_short = name.chars().count() <= crate::limits::NAME_CHARS_MAX;
+        if !is_short && name.parse::<kernel::KernelId>().is_err() {
             return Err(D::Error::custom("an op's name is too long"));
         }
         Ok(OpId::new(&name))

@@ -121,7 +121,7 @@ mod tests {
         let inputs: Values = [input.as_str()].into_iter().collect();
         let mut computed = Computed::with_capacity(1);
         OP.compute(0..1, Inputs::List { first: 0, inputs: &inputs }, &mut computed);
-        let outcomes = computed.into_outcomes();
+        let outcomes = computed.into_outcomes().unwrap();
         let Outcome::Result(result) = outcomes.get(0) else { panic!("{outcomes:?}") };
         Number::read(result).unwrap().0
     }

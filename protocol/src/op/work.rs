@@ -1,9 +1,9 @@
 //! What an op is given, and what it gives.
 
-use super::{Args, PARAMS_MAX, Param, Reader, args};
+use super::{Args, GaveUp, PARAMS_MAX, Param, Reader, args};
 use crate::grid::Grid;
 use crate::number::Number;
-use crate::outcome::Outcomes;
+use crate::outcome::{Outcome, Outcomes};
 use crate::values::Values;
 use std::ops::Range;
 
@@ -87,6 +87,7 @@ pub struct Computed {
     /// The newest results, which are not written yet: so many.
     numbers: [f64; NUMBERS],
     unwritten: usize,
+    gave_up: Option<GaveUp>,
 }
 
 /// Numbers that are written together.
@@ -104,6 +105,7 @@ impl Computed {
             errors: Vec::new(),
             numbers: [0.0; NUMBERS],
             unwritten: 0,
+            gave_up: None,
         }
     }
 
@@ -131,6 +133,31 @@ impl Computed {
         self.errors.push((self.starts.len() as u32 - 1, error.to_owned()));
     }
 
+    /// The next task's outcome, which `run` comes to; nothing more once one gave up.
+    pub fn push_run(&mut self, run: impl FnOnce() -> Result<Outcome, GaveUp>) {
+        if self.gave_up.is_some() {
+            return;
+        }
+        match run() {
+            Ok(Outcome::Result(json)) => {
+                self.begin();
+                self.json.extend_from_slice(json.as_bytes());
+            }
+            Ok(Outcome::Error(error)) => self.push_error(&error),
+            Err(gave_up) => self.give_up(gave_up),
+        }
+    }
+
+    /// There will be no outcomes: they could not be computed here.
+    pub(super) fn give_up(&mut self, gave_up: GaveUp) {
+        self.gave_up = Some(gave_up);
+    }
+
+    /// Whether there will be no outcomes.
+    pub fn has_given_up(&self) -> bool {
+        self.gave_up.is_some()
+    }
+
     fn begin(&mut self) {
         if self.unwritten > 0 {
             self.write_numbers();
@@ -155,18 +182,24 @@ impl Computed {
     }
 
     /// All of them.
-    pub fn into_outcomes(mut self) -> Outcomes {
+    ///
+    /// # Errors
+    ///
+    /// Returns why some could not be computed here. An op that is built in never gives up.
+    pub fn into_outcomes(mut self) -> Result<Outcomes, GaveUp> {
+        if let Some(gave_up) = self.gave_up {
+            return Err(gave_up);
+        }
         self.write_numbers();
         self.json.push(b']');
         let json = String::from_utf8(self.json).expect("JSON is UTF-8");
-        Outcomes::of_parts(Values::of_parts(json, self.starts), self.errors)
+        Ok(Outcomes::of_parts(Values::of_parts(json, self.starts), self.errors))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::Outcome;
 
     #[test]
     fn outcomes_keep_their_order_however_they_are_written() {
@@ -182,6 +215,6 @@ mod tests {
             computed.push_number(index as f64);
             expected.push(Outcome::Result(&format!("{index}.0")));
         }
-        assert_eq!(computed.into_outcomes(), expected);
+        assert_eq!(computed.into_outcomes(), Ok(expected));
     }
 }

@@ -50,7 +50,7 @@ fn answer_with(
 fn audit(bench: &mut Bench) -> Vec<Judged> {
     let audits = bench.act(|scheduler, _| scheduler.drain_audits());
     let judge = |audit: Audit| {
-        let ours = audit.compute();
+        let ours = audit.compute().unwrap();
         bench.act(|scheduler, now| scheduler.audited(audit.claim, Some(ours), Duration::ZERO, now))
     };
     audits.into_iter().filter_map(judge).collect()
@@ -209,7 +209,7 @@ fn beyond_the_budget_results_are_believed_and_later_ones_are_audited_again() {
         audited.push(answer.claim.is_some());
         let audits = bench.act(|scheduler, _| scheduler.drain_audits());
         for audit in audits {
-            let ours = audit.compute();
+            let ours = audit.compute().unwrap();
             let took = Duration::from_secs(10) * BLOCK as u32;
             bench.act(|scheduler, now| scheduler.audited(audit.claim, Some(ours), took, now));
         }
