@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
+use tequio_protocol::op::kernel::Sha256;
 use tequio_protocol::text::quote;
 
 /// Why a store could not do it.
@@ -60,6 +61,31 @@ pub enum StoreError {
         /// The one behind the last.
         end: u64,
     },
+    /// Another kernel has the name.
+    #[error(
+        "the name {name} is another kernel's ({by}); choose another with --name, or remove that one"
+    )]
+    NameTaken {
+        /// The name.
+        name: String,
+        /// The other's hash.
+        by: String,
+    },
+    /// Jobs are computed with the kernel.
+    #[error(
+        "the kernel {sha256} is used by {jobs} jobs, job {first} the first: remove them before"
+    )]
+    KernelInUse {
+        /// The kernel's hash.
+        sha256: Sha256,
+        /// How many.
+        jobs: u64,
+        /// The first one's number.
+        first: u64,
+    },
+    /// There is no such kernel.
+    #[error("there is no kernel {0}")]
+    NoSuchKernel(Sha256),
     /// A part of a job cannot be read, or be written to. The rest of the file may be whole.
     #[error("{}: {what}", job_named(*.job, .name))]
     Damaged {
@@ -113,6 +139,9 @@ impl StoreError {
                 | StoreError::WrongState { .. }
                 | StoreError::OutOfRange { .. }
                 | StoreError::Taken { .. }
+                | StoreError::NameTaken { .. }
+                | StoreError::KernelInUse { .. }
+                | StoreError::NoSuchKernel(_)
         )
     }
 
@@ -125,7 +154,10 @@ impl StoreError {
             | StoreError::WrongState { job, .. }
             | StoreError::OutOfRange { job, .. }
             | StoreError::Taken { job, .. } => Some((*job, self.to_string())),
-            StoreError::Locked(_)
+            StoreError::NameTaken { .. }
+            | StoreError::KernelInUse { .. }
+            | StoreError::NoSuchKernel(_)
+            | StoreError::Locked(_)
             | StoreError::Newer { .. }
             | StoreError::Foreign(_)
             | StoreError::Unusable(_)

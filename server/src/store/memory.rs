@@ -2,14 +2,15 @@
 
 use super::{
     Around, Condition, Damage, Fresh, Loaded, NewJob, Recording, Repaired, Run, Sample, Sampling,
-    Standing, Store, StoreError, StoredJob, Tally, check_append, jumps, runs_within,
+    Standing, Store, StoreError, StoredJob, StoredKernel, Tally, check_append, jumps, runs_within,
 };
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
+use tequio_protocol::op::kernel::{KernelId, Sha256};
 use tequio_protocol::outcome::{Errors, Outcomes};
 use tequio_protocol::ranges::{gaps, push_joined};
 use tequio_protocol::reader::LineRun;
@@ -27,6 +28,10 @@ struct State {
     /// The newest id, so that none is given twice.
     last: u64,
     jobs: BTreeMap<JobId, Job>,
+    /// Oldest first.
+    kernels: Vec<StoredKernel>,
+    /// Modules and data.
+    blobs: BTreeMap<Sha256, Vec<u8>>,
 }
 
 #[derive(Debug)]
@@ -89,6 +94,7 @@ impl Store for MemoryStore {
     fn load(&self) -> Result<Loaded, StoreError> {
         let mut state = self.lock();
         state.jobs.retain(|_, job| job.state.is_some());
+        state.drop_unused_data();
         let jobs = state.jobs.iter().filter_map(|(id, job)| job.stored(*id)).collect();
         let epoch = state.epoch;
         state.epoch += 1;
@@ -151,6 +157,52 @@ impl Store for MemoryStore {
     fn note_appended(&self, job: JobId, at_ms: u64) -> Result<(), StoreError> {
         self.lock().published(job)?.appended_at_ms = at_ms;
         Ok(())
+    }
+
+    fn add_kernel(&self, kernel: &StoredKernel, module: &[u8]) -> Result<(), StoreError> {
+        let state = &mut *self.lock();
+        if state.kernels.iter().any(|known| known.sha256 == kernel.sha256) {
+            return Ok(());
+        }
+        if let Some(other) = state.kernels.iter().find(|known| known.name == kernel.name) {
+            let by = other.sha256.to_string();
+            return Err(StoreError::NameTaken { name: kernel.name.clone(), by });
+        }
+        state.kernels.push(kernel.clone());
+        state.blobs.insert(kernel.sha256.clone(), module.to_vec());
+        Ok(())
+    }
+
+    fn kernels(&self) -> Result<Vec<StoredKernel>, StoreError> {
+        Ok(self.lock().kernels.clone())
+    }
+
+    fn remove_kernel(&self, sha256: &Sha256) -> Result<(), StoreError> {
+        let state = &mut *self.lock();
+        let jobs = state.jobs.iter().filter(|(_, job)| {
+            let id = job.entered.op.name().parse::<KernelId>();
+            id.is_ok_and(|id| id.module == *sha256)
+        });
+        let jobs: Vec<JobId> = jobs.map(|(id, _)| *id).collect();
+        if let Some(first) = jobs.first() {
+            let (jobs, first) = (jobs.len() as u64, first.0);
+            return Err(StoreError::KernelInUse { sha256: sha256.clone(), jobs, first });
+        }
+        let Some(place) = state.kernels.iter().position(|known| known.sha256 == *sha256) else {
+            return Err(StoreError::NoSuchKernel(sha256.clone()));
+        };
+        state.kernels.remove(place);
+        state.blobs.remove(sha256);
+        Ok(())
+    }
+
+    fn add_data(&self, sha256: &Sha256, data: &[u8]) -> Result<(), StoreError> {
+        self.lock().blobs.entry(sha256.clone()).or_insert_with(|| data.to_vec());
+        Ok(())
+    }
+
+    fn blob(&self, sha256: &Sha256) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.lock().blobs.get(sha256).cloned())
     }
 
     fn discard(&self, job: JobId) -> Result<(), StoreError> {
@@ -288,6 +340,14 @@ impl Store for MemoryStore {
 }
 
 impl State {
+    fn drop_unused_data(&mut self) {
+        let ids = self.jobs.values().filter_map(|job| job.entered.op.name().parse().ok());
+        let used: BTreeSet<Sha256> = ids.filter_map(|id: KernelId| id.data).collect();
+        let modules: BTreeSet<Sha256> =
+            self.kernels.iter().map(|kernel| kernel.sha256.clone()).collect();
+        self.blobs.retain(|sha256, _| used.contains(sha256) || modules.contains(sha256));
+    }
+
     /// Enters a job; without a state it is a draft.
     fn enter(&mut self, job: &NewJob, state: Option<JobState>) -> JobId {
         self.last += 1;

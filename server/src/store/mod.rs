@@ -30,6 +30,7 @@ use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::limits::JOB_TASKS_MAX;
 use tequio_protocol::op::OpId;
+use tequio_protocol::op::kernel::Sha256;
 use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::reader::LineRun;
 use tequio_protocol::values::Values;
@@ -183,6 +184,24 @@ pub trait Store: Send + Sync {
     /// The grid of a job, whatever its state is; `None` of one that was given inputs.
     fn grid(&self, job: JobId) -> Result<Option<Grid>, StoreError>;
 
+    /// Keeps a kernel and its module, which has the hash `kernel.sha256`. One that is there already stays as it
+    /// is, under its name. Returns [`StoreError::NameTaken`] where another has the name.
+    fn add_kernel(&self, kernel: &StoredKernel, module: &[u8]) -> Result<(), StoreError>;
+
+    /// The kernels that are kept, oldest first.
+    fn kernels(&self) -> Result<Vec<StoredKernel>, StoreError>;
+
+    /// Removes a kernel. Returns [`StoreError::KernelInUse`] where there are jobs of it, whatever their state is, and
+    /// [`StoreError::NoSuchKernel`] where it is not kept.
+    fn remove_kernel(&self, sha256: &Sha256) -> Result<(), StoreError>;
+
+    /// Keeps the data that a job's kernels are given, which has the hash `sha256`. [`Store::load`] removes what no
+    /// job names.
+    fn add_data(&self, sha256: &Sha256, data: &[u8]) -> Result<(), StoreError>;
+
+    /// The module, or the data, of this hash, as it was kept; `None` where there is none.
+    fn blob(&self, sha256: &Sha256) -> Result<Option<Vec<u8>>, StoreError>;
+
     /// From which lines the inputs of tasks `range` come: the run that reaches into it, if there is
     /// one, and those that begin within it. `None` of a job of a grid, which has no lines. What was
     /// entered without lines has no run.
@@ -213,6 +232,19 @@ pub struct NewJob {
     pub block: u64,
     /// Milliseconds since 1970, UTC.
     pub submitted_at_ms: u64,
+}
+
+/// A kernel as it is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredKernel {
+    /// The hash of its module.
+    pub sha256: Sha256,
+    /// What people call it. No two have the same name.
+    pub name: String,
+    /// What is known of the module, as JSON.
+    pub about: String,
+    /// When it was added: milliseconds since 1970, UTC.
+    pub added_at_ms: u64,
 }
 
 /// A job as it is kept.

@@ -19,6 +19,7 @@ mod checksum;
 mod damage;
 mod inputs;
 mod jobs;
+mod kernels;
 mod load;
 mod open;
 mod outcome_row;
@@ -35,7 +36,7 @@ use super::exclusion::{Exclusion, FILE_NAME, LOCK_NAME};
 use super::identity::Identity;
 use super::{
     Around, Condition, Damage, Fresh, Loaded, NewJob, Recording, Repaired, Run, Sample, Sampling,
-    Store, StoreError, Tally, check_append, runs_within,
+    Store, StoreError, StoredKernel, Tally, check_append, runs_within,
 };
 use inputs::{insert_inputs, insert_lines, select_all_inputs, select_inputs_end, select_lines};
 use jobs::{
@@ -61,6 +62,7 @@ use tequio_protocol::api::JobState;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{DAMAGE_SEEN_MAX, STORE_READERS};
+use tequio_protocol::op::kernel::Sha256;
 use tequio_protocol::reader::LineRun;
 use tequio_protocol::values::Values;
 use transaction::{Failure, commit, lock};
@@ -262,6 +264,7 @@ impl Store for SqliteStore {
     fn load(&self) -> Result<Loaded, StoreError> {
         let epoch = self.write(load::begin)?;
         self.write_or(load::tidy, load::pass_over)?;
+        self.write(kernels::delete_unused_data)?;
         let drafts = self.read_from(&lock(&self.writer), load::drafts)?;
         for draft in drafts {
             self.write_or(|tx| delete_any_draft(tx, draft), load::pass_over)?;
@@ -338,6 +341,26 @@ impl Store for SqliteStore {
 
     fn discard(&self, job: JobId) -> Result<(), StoreError> {
         self.write(|tx| delete_draft(tx, job))
+    }
+
+    fn add_kernel(&self, kernel: &StoredKernel, module: &[u8]) -> Result<(), StoreError> {
+        self.write(|tx| kernels::insert_kernel(tx, kernel, module))
+    }
+
+    fn kernels(&self) -> Result<Vec<StoredKernel>, StoreError> {
+        self.read(kernels::select_kernels)
+    }
+
+    fn remove_kernel(&self, sha256: &Sha256) -> Result<(), StoreError> {
+        self.write(|tx| kernels::delete_kernel(tx, sha256))
+    }
+
+    fn add_data(&self, sha256: &Sha256, data: &[u8]) -> Result<(), StoreError> {
+        self.write(|tx| kernels::insert_blob(tx, sha256, data))
+    }
+
+    fn blob(&self, sha256: &Sha256) -> Result<Option<Vec<u8>>, StoreError> {
+        self.read(|connection| kernels::select_blob(connection, sha256))
     }
 
     fn set_aside(&self, job: JobId) {

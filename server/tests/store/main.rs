@@ -9,11 +9,13 @@ mod format_1;
 mod helpers;
 mod inputs;
 mod jobs;
+mod kernels;
 mod model;
 mod outcomes;
 
 use inputs::*;
 use jobs::*;
+use kernels::*;
 use outcomes::*;
 use tequio::store::{MemoryStore, SqliteStore};
 
@@ -38,6 +40,9 @@ macro_rules! conformance {
 }
 
 conformance! {
+    kernels_are_kept_as_they_were_added
+    a_kernel_that_jobs_use_is_not_removed
+    data_is_kept_while_a_job_names_it
     a_new_store_has_no_jobs_and_every_load_raises_the_epoch
     jobs_are_kept_as_entered_oldest_first
     a_job_that_is_submitted_at_once_is_as_one_in_two_steps

@@ -1,9 +1,10 @@
 use super::*;
 use crate::dispatcher::tests::grid_job;
-use crate::store::{Loaded, MemoryStore, NewJob, Run, Sample, Tally};
+use crate::store::{Loaded, MemoryStore, NewJob, Run, Sample, StoredKernel, Tally};
 use std::sync::Mutex;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::WorkerId;
+use tequio_protocol::op::kernel::Sha256;
 use tequio_protocol::outcome::Outcome;
 use tequio_protocol::reader::LineRun;
 use tequio_protocol::values::Values;
@@ -29,6 +30,26 @@ impl Noting {
 impl Store for Noting {
     fn load(&self) -> Result<Loaded, StoreError> {
         self.store.load()
+    }
+
+    fn add_kernel(&self, kernel: &StoredKernel, module: &[u8]) -> Result<(), StoreError> {
+        self.store.add_kernel(kernel, module)
+    }
+
+    fn kernels(&self) -> Result<Vec<StoredKernel>, StoreError> {
+        self.store.kernels()
+    }
+
+    fn remove_kernel(&self, sha256: &Sha256) -> Result<(), StoreError> {
+        self.store.remove_kernel(sha256)
+    }
+
+    fn add_data(&self, sha256: &Sha256, data: &[u8]) -> Result<(), StoreError> {
+        self.store.add_data(sha256, data)
+    }
+
+    fn blob(&self, sha256: &Sha256) -> Result<Option<Vec<u8>>, StoreError> {
+        self.store.blob(sha256)
     }
 
     fn create_job(&self, job: &NewJob) -> Result<JobId, StoreError> {

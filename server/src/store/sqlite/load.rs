@@ -185,7 +185,12 @@ fn lost_job(tx: &Connection, id: JobId, what: &str) -> StoredJob {
 fn read_job(row: &Row<'_>, id: JobId) -> StoredJob {
     let mut fields = Fields { row, trouble: None };
     let name = fields.get(1, "name").unwrap_or_default();
-    let op = fields.read(2, "op", |name: String| Ok(OpId::new(&name)));
+    let op = fields.read(2, "op", |name: String| {
+        let op = OpId::new(&name);
+        // A kernel is known from now on.
+        op.adopt();
+        Ok(op)
+    });
     let priority = fields.get(3, "priority").unwrap_or_default();
     let submitted_at_ms = fields.get(5, "submitted_at_ms").unwrap_or_default();
     let total = fields.read(6, "total", |total: u64| match total {

@@ -1,7 +1,7 @@
 //! Opening the file: its format, its tables, and the connections that are kept.
 
 use super::transaction::{Failure, commit, io};
-use super::{Options, PAGE_BYTES, take_over};
+use super::{Options, PAGE_BYTES, kernels, take_over};
 use crate::store::StoreError;
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
@@ -143,7 +143,7 @@ pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, 
     match found {
         Format::None => commit(&mut writer, create_tables)?,
         Format::First => take_over::take_over(&mut writer, path)?,
-        Format::Current => {}
+        Format::Current => commit(&mut writer, |tx| Ok(tx.execute_batch(kernels::TABLES)?))?,
     }
     open_log(&writer)?;
     Ok(writer)
@@ -215,6 +215,7 @@ fn select_format(connection: &Connection) -> Result<(i64, i64, i64), rusqlite::E
 fn create_tables(tx: &Transaction<'_>) -> Result<(), Failure> {
     tx.execute_batch(SCHEMA)?;
     tx.execute_batch(LATER)?;
+    tx.execute_batch(kernels::TABLES)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", FORMAT)?;
     Ok(())

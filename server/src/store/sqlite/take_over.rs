@@ -7,7 +7,7 @@
 use super::inputs::{checksum_of_inputs, checksum_of_lines};
 use super::open::{FORMAT, LATER};
 use super::transaction::{Failure, commit};
-use super::{damage, outcome_row};
+use super::{damage, kernels, outcome_row};
 use crate::store::StoreError;
 use rusqlite::{Connection, Transaction};
 use std::path::Path;
@@ -41,6 +41,7 @@ fn take_over_all(tx: &Transaction<'_>) -> Result<usize, Failure> {
         tx.execute_batch("ALTER TABLE input_line ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1")?;
     }
     tx.execute_batch(LATER)?;
+    tx.execute_batch(kernels::TABLES)?;
     tx.execute_batch(COLUMNS)?;
     let mut rows = 0;
     rows += take_over_rows(tx, "input", take_over_inputs)?;
