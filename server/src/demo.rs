@@ -226,7 +226,7 @@ mod tests {
                 for end in (0..total).filter(|index| index % row == 0 || index % row == row - 1) {
                     let mut computed = Computed::with_capacity(1);
                     op.compute(end..end + 1, Inputs::Grid(&grid), &mut computed);
-                    let result = computed.into_outcomes().get(0).show();
+                    let result = computed.into_outcomes().unwrap().get(0).show();
                     assert!(result.parse::<f64>().is_ok_and(f64::is_finite), "{name}: {result}");
                 }
             }

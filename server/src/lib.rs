@@ -6,6 +6,7 @@
 //!   echo and chat;
 //! - [`dispatcher`]: the one task that knows who computes and what time it is;
 //! - [`connection`]: one connection, kept alive, bounded in time and closed with a reason;
+//! - [`kernels`]: which there are, and [`engine`]: computing them here;
 //! - [`tequio_scheduler`], a crate of its own: who computes what, pure policy;
 //! - [`store`]: the durable truth.
 //!
@@ -24,8 +25,10 @@ pub mod connection;
 pub mod console;
 pub mod demo;
 pub mod dispatcher;
+pub mod engine;
 pub mod files;
 pub mod handler;
+pub mod kernels;
 pub mod metrics;
 pub mod native;
 mod outbox;

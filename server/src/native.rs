@@ -6,10 +6,11 @@
 
 use crate::connect::{Address, broken, connect, read};
 use crate::connection::Close;
+use crate::engine;
 use futures_util::{SinkExt, StreamExt};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc as sync_mpsc;
 use std::time::Duration;
 use tequio_protocol::limits::CLOSE_TIMEOUT;
@@ -115,6 +116,14 @@ struct Shell {
 struct Slot {
     birth: u64,
     pieces: sync_mpsc::Sender<Piece>,
+    /// Set when nobody waits for it any more: a kernel stops then.
+    stop: Arc<AtomicBool>,
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 struct Socket {
@@ -169,8 +178,9 @@ impl Shell {
             self.slots.resize_with(slot + 1, || None);
         }
         if self.slots[slot].is_none() {
-            match start_slot(slot, birth, self.happens.clone()) {
-                Ok(pieces) => self.slots[slot] = Some(Slot { birth, pieces }),
+            let stop = Arc::<AtomicBool>::default();
+            match start_slot(slot, birth, self.happens.clone(), stop.clone()) {
+                Ok(pieces) => self.slots[slot] = Some(Slot { birth, pieces, stop }),
                 Err(error) => return self.unable(slot, format!("no thread for a slot: {error}")),
             }
         }
@@ -182,7 +192,7 @@ impl Shell {
 
     fn unable(&mut self, slot: usize, reason: String) {
         let (birth, (pieces, _)) = (self.birth(), sync_mpsc::channel());
-        self.slots[slot] = Some(Slot { birth, pieces });
+        self.slots[slot] = Some(Slot { birth, pieces, stop: Arc::default() });
         // The receiver is held by whoever runs this.
         self.happens.send((Source::Slot { slot, birth }, Event::Unable { reason })).ok();
     }
@@ -275,18 +285,22 @@ fn start_slot(
     slot: usize,
     birth: u64,
     happens: Happens,
+    stop: Arc<AtomicBool>,
 ) -> std::io::Result<sync_mpsc::Sender<Piece>> {
     let (pieces, to_compute) = sync_mpsc::channel::<Piece>();
     std::thread::Builder::new().name(format!("slot {slot}")).spawn(move || {
+        engine::stop_at(stop);
         for piece in to_compute {
             let began = std::time::Instant::now();
-            let computed = catch_unwind(AssertUnwindSafe(|| PieceResults::new(piece.compute())));
+            let compute = || piece.try_compute().map(PieceResults::new);
+            let computed = catch_unwind(AssertUnwindSafe(compute));
             let event = match computed {
-                Ok(Some(results)) => {
+                Ok(Ok(Some(results))) => {
                     let duration_ms = began.elapsed().as_secs_f64() * 1000.0;
                     Event::Computed { slot, results, duration_ms }
                 }
-                Ok(None) => Event::ComputeFailed { slot, reason: "an empty piece".to_owned() },
+                Ok(Ok(None)) => Event::ComputeFailed { slot, reason: "an empty piece".to_owned() },
+                Ok(Err(gave_up)) => Event::ComputeFailed { slot, reason: gave_up.to_string() },
                 Err(_) => Event::ComputeFailed { slot, reason: "the op panicked".to_owned() },
             };
             if happens.send((Source::Slot { slot, birth }, event)).is_err() {

@@ -143,7 +143,7 @@ impl Room {
             plan: BTreeMap::new(),
             planned: 0,
             random: StdRng::seed_from_u64(seed),
-            right: right.into_outcomes(),
+            right: right.into_outcomes().unwrap(),
             recorded: 0,
             wrong: 0,
             errors: 0,

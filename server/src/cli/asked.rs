@@ -1,14 +1,20 @@
 //! A job of a grid as a command asks for it: an op, and an axis for each of its parameters.
 
 use super::client::{Client, RequestError};
+use crate::kernels::op_of;
+use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use hyper::http::Method;
+use serde::Deserialize;
 use std::fmt::Display;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use tequio_protocol::api::{JobRequest, JobView};
+use tequio_kernel::{DATA_BYTES_MAX, MODULE_BYTES_MAX};
+use tequio_protocol::api::{JobRequest, JobView, KernelView};
 use tequio_protocol::grid::{Axis, Grid};
+use tequio_protocol::limits::NAME_CHARS_MAX;
 use tequio_protocol::number::Number;
-use tequio_protocol::op::{self, Op};
+use tequio_protocol::op::{self, Op, OpId};
 
 /// What an axis is, for the help of commands that take some.
 pub(super) const AXES_HELP: &str = "\
@@ -16,11 +22,155 @@ An axis is a number (3), a list (1,2,5), or a range: 0..100 without its end, 0..
 0..=1:0.25 in steps. The job has one task for every combination of values, in order; the last axis \
 varies fastest.";
 
+/// What is computed.
+#[derive(Debug, Args)]
+pub(super) struct What {
+    /// What is computed: an op (see `tequio ops`), a kernel's name or hash (see `tequio kernel list`), or a file with
+    /// a kernel, which is added
+    #[arg(value_name = "OP")]
+    pub(super) op: String,
+
+    /// Tasks in a block of a kernel, a power of two; measured where nothing is said
+    #[arg(long, value_name = "N")]
+    block: Option<u64>,
+
+    /// A file that a kernel is given before its tasks
+    #[arg(long, value_name = "FILE")]
+    data: Option<PathBuf>,
+}
+
+/// What is computed, once the server has been asked.
+#[derive(Debug)]
+pub(super) struct Found {
+    /// What its parameters are.
+    pub(super) op: &'static dyn Op,
+    /// What a request calls it.
+    pub(super) id: String,
+    pub(super) block: Option<u64>,
+    /// The hash of the data.
+    pub(super) data: Option<String>,
+}
+
+impl What {
+    /// Finds out what is to be computed; adds a kernel, and data, that are files here.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is not there, or why it is not taken.
+    pub(super) async fn find(&self, client: &Client, axes: &[String]) -> anyhow::Result<Found> {
+        let What { op, block, data } = self;
+        if let Some(op) = op::named(op) {
+            let flag = if block.is_some() { "--block" } else { "--data" };
+            ensure!(
+                block.is_none() && data.is_none(),
+                "{flag} is for kernels; {} is none",
+                op.name()
+            );
+            return Ok(Found { op, id: op.name().to_owned(), block: None, data: None });
+        }
+        let kernel = find_kernel(client, op).await?;
+        let data = match data {
+            Some(file) => Some(send_data(client, file).await?),
+            None => None,
+        };
+        let hash = data.as_ref().map(|data| data.parse()).transpose()?;
+        let id =
+            op_of(&kernel, axes, block.unwrap_or(1), hash).map_err(|said| anyhow!("{said}"))?;
+        let op = OpId::new(&id.to_string()).adopt().context("there are too many kernels")?;
+        Ok(Found { op, id: kernel.id, block: *block, data })
+    }
+}
+
+impl Found {
+    /// What a request for a job of lines says of it.
+    pub(super) fn query(&self) -> Vec<(&'static str, String)> {
+        let block = self.block.map(|block| ("block", block.to_string()));
+        let data = self.data.clone().map(|data| ("data", data));
+        [Some(("op", self.id.clone())), block, data].into_iter().flatten().collect()
+    }
+}
+
+/// The kernel of a name or a hash; or of a file, which is added.
+async fn find_kernel(client: &Client, what: &str) -> anyhow::Result<KernelView> {
+    let file = Path::new(what);
+    if file.is_file() {
+        return add_kernel(client, file, None).await;
+    }
+    let looks_like_a_file = what.contains(['/', '\\']) || file.extension().is_some();
+    ensure!(!looks_like_a_file, "there is no file {what}");
+    let known: Vec<KernelView> = client.json(client.request(Method::GET, "api/kernels")).await?;
+    let is_it = |kernel: &&KernelView| kernel.name == what;
+    if let Some(kernel) = known.iter().find(is_it) {
+        return Ok(kernel.clone());
+    }
+    let mut begins = known.iter().filter(|kernel| what.len() >= 8 && kernel.id.starts_with(what));
+    match (begins.next(), begins.next()) {
+        (Some(kernel), None) => Ok(kernel.clone()),
+        (Some(_), Some(_)) => bail!("the hashes of several kernels begin with {what}"),
+        (None, _) => bail!(
+            "there is no op and no kernel {what}; there is {}, and `tequio kernel list` shows kernels",
+            op::names()
+        ),
+    }
+}
+
+/// Adds the kernel of a file, under a name, that of the file, or one that the server chooses where another has that.
+pub(super) async fn add_kernel(
+    client: &Client,
+    file: &Path,
+    name: Option<&str>,
+) -> anyhow::Result<KernelView> {
+    let module = read_file(file, MODULE_BYTES_MAX).await?;
+    let stem = file.file_stem().and_then(|stem| kernel_name(&stem.to_string_lossy()));
+    let add = async |name: Option<&str>| {
+        let request = client.request(Method::POST, "api/kernels").body(module.clone());
+        let query: Vec<_> = name.map(|name| ("name", name)).into_iter().collect();
+        client.json(request.query(&query)).await
+    };
+    let added = match name {
+        Some(name) => add(Some(name)).await,
+        None => match add(stem.as_deref()).await {
+            // The file was changed since it was added: that is another kernel.
+            Err(error) if error.is_conflict() => add(None).await,
+            added => added,
+        },
+    };
+    added.with_context(|| format!("{} was not added", file.display()))
+}
+
+/// A file's name as a kernel's; `None` if that is an op's, or nothing is left of it.
+fn kernel_name(stem: &str) -> Option<String> {
+    let allowed =
+        |c: char| if c.is_alphanumeric() || matches!(c, '-' | '_' | '.') { c } else { '-' };
+    let name: String = stem.chars().take(NAME_CHARS_MAX).map(allowed).collect();
+    (!name.is_empty() && op::named(&name).is_none()).then_some(name)
+}
+
+async fn send_data(client: &Client, file: &Path) -> anyhow::Result<String> {
+    #[derive(Deserialize)]
+    struct Kept {
+        sha256: String,
+    }
+    let data = read_file(file, DATA_BYTES_MAX).await?;
+    let kept: Kept = client.json(client.request(Method::POST, "api/data").body(data)).await?;
+    Ok(kept.sha256)
+}
+
+async fn read_file(file: &Path, bytes_max: usize) -> anyhow::Result<Vec<u8>> {
+    let name = file.display();
+    let length = tokio::fs::metadata(file).await.map(|about| about.len());
+    let length = length.with_context(|| format!("{name} cannot be read"))?;
+    ensure!(
+        length <= bytes_max as u64,
+        "{name} has {length} bytes; at most {bytes_max} are possible"
+    );
+    tokio::fs::read(file).await.with_context(|| format!("{name} cannot be read"))
+}
+
 #[derive(Debug, Args)]
 pub(super) struct Asked {
-    /// What is computed; `tequio ops` lists what there is
-    #[arg(value_name = "OP", value_parser = parse_op)]
-    pub(super) op: &'static dyn Op,
+    #[command(flatten)]
+    pub(super) what: What,
 
     /// The values of each parameter, such as n=1..=100
     #[arg(value_name = "NAME=AXIS", value_parser = parse_axis)]
@@ -48,24 +198,45 @@ pub(super) struct Asked {
 }
 
 impl Asked {
+    /// What is computed, for the axes that are given.
+    pub(super) async fn find(&self, client: &Client) -> anyhow::Result<Found> {
+        let names: Vec<String> = self.axes().into_iter().map(|(name, _)| name).collect();
+        self.what.find(client, &names).await
+    }
+
+    fn axes(&self) -> Vec<(String, Axis)> {
+        let flags = [("initial", &self.initial), ("factor", &self.factor), ("times", &self.times)];
+        let flags =
+            flags.into_iter().filter_map(|(name, axis)| Some((name.to_owned(), axis.clone()?)));
+        self.axes.iter().cloned().chain(flags).collect()
+    }
+
+    /// The grid, in the order in which its axes are given. `None` if the op is to be asked for first: it is no
+    /// built-in one.
+    ///
+    /// # Errors
+    ///
+    /// Returns what is wrong with the axes, in words.
+    pub(super) fn grid_of_built_in(&self) -> Result<Option<Grid>, String> {
+        op::named(&self.what.op).map(|op| self.grid(op)).transpose()
+    }
+
     /// The grid, in the order in which its axes are given.
     ///
     /// # Errors
     ///
     /// Returns what is wrong with the axes, in words.
-    pub(super) fn grid(&self) -> Result<Grid, String> {
-        let flags = [("initial", &self.initial), ("factor", &self.factor), ("times", &self.times)];
-        let flags =
-            flags.into_iter().filter_map(|(name, axis)| Some((name.to_owned(), axis.clone()?)));
-        let axes: Vec<(String, Axis)> = self.axes.iter().cloned().chain(flags).collect();
+    pub(super) fn grid(&self, op: &dyn Op) -> Result<Grid, String> {
+        let axes = self.axes();
         if axes.is_empty() {
-            let (name, example) = (self.op.name(), example(self.op));
+            let name = if op.kernel().is_some() { &*self.what.op } else { op.name() };
+            let example = if op.params().is_empty() { "n=1..=100".to_owned() } else { example(op) };
             return Err(format!(
                 "{name} needs a value for each of its parameters, such as {example}"
             ));
         }
         let grid = Grid::new(axes).map_err(|error| error.to_string())?;
-        grid.check(self.op.params()).map_err(|error| error.to_string())?;
+        grid.check(op.params()).map_err(|error| error.to_string())?;
         Ok(grid)
     }
 
@@ -73,10 +244,12 @@ impl Asked {
     pub(super) async fn submit(
         &self,
         client: &Client,
+        found: &Found,
         grid: Grid,
     ) -> Result<JobView, RequestError> {
-        let (op, name, priority) = (self.op.into(), self.name.clone(), self.priority);
-        let job = JobRequest { op, grid, name, priority };
+        let Found { id, block, data, .. } = found;
+        let (op, name, priority) = (OpId::new(id), self.name.clone(), self.priority);
+        let job = JobRequest { op, grid, name, priority, block: *block, data: data.clone() };
         client.json(client.request(Method::POST, "api/jobs").json(&job)).await
     }
 }
@@ -85,10 +258,6 @@ impl Asked {
 fn example(op: &dyn Op) -> String {
     let axis = |param: &op::Param| format!("{}={}", param.name, Number(param.example));
     op.params().iter().map(axis).collect::<Vec<_>>().join(" ")
-}
-
-pub(super) fn parse_op(name: &str) -> Result<&'static dyn Op, String> {
-    op::named(name).ok_or_else(|| format!("there is {}", op::names()))
 }
 
 fn parse_axis(text: &str) -> Result<(String, Axis), String> {
@@ -120,8 +289,9 @@ mod tests {
     fn asked(op: &str, axes: &[&str]) -> Result<Grid, String> {
         let axes = axes.iter().map(|axis| parse_axis(axis)).collect::<Result<_, String>>()?;
         let (initial, factor, times) = (None, None, None);
-        let (op, name, priority) = (parse_op(op)?, None, 0);
-        Asked { op, axes, initial, factor, times, name, priority }.grid()
+        let what = What { op: op.to_owned(), block: None, data: None };
+        let (name, priority) = (None, 0);
+        Asked { what, axes, initial, factor, times, name, priority }.grid(op::named(op).unwrap())
     }
 
     #[test]
@@ -134,8 +304,7 @@ mod tests {
     #[test]
     fn what_an_op_does_not_take_is_named() {
         for (op, axes, said) in [
-            ("divide", &["n=1"][..], "there is repeat_multiply, collatz"),
-            ("collatz", &[], "collatz needs a value for each of its parameters, such as n=27"),
+            ("collatz", &[][..], "collatz needs a value for each of its parameters, such as n=27"),
             ("collatz", &["n=0..3"], "n: 0 is no integer from 1 to"),
             ("collatz", &["n=1..2:0.5"], "n: 1.5 is no integer"),
             ("collatz", &["n=2..1"], "n: `2..1` runs backwards"),

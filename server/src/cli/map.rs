@@ -1,6 +1,6 @@
 //! `tequio map`: inputs from stdin to a job, its results to stdout, in order, as they come.
 
-use super::asked::{parse_op, parse_priority};
+use super::asked::{Found, What, parse_priority};
 use super::client::{Client, Remote, RequestError};
 use super::inputs::{Block, Inputs, Patience, Source};
 use super::jobs;
@@ -19,7 +19,6 @@ use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{
     CLIENT_POLL, MAP_AHEAD_TASKS_MAX, MAP_ALIVE_INTERVAL, MAP_BLOCK_WAIT,
 };
-use tequio_protocol::op::Op;
 use tequio_protocol::reader::Invalid;
 use tokio::sync::watch;
 use tokio::time::sleep;
@@ -34,9 +33,8 @@ or CSV whose header has initial, factor and times; other ops have other paramete
 Results are lines {\"index\":0,\"line\":1,\"result\":57.6650390625} or \
 {\"index\":3,\"line\":5,\"error\":\"...\"}, in the order of the inputs.")]
 pub(super) struct Map {
-    /// What is computed; `tequio ops` lists what there is
-    #[arg(value_name = "OP", value_parser = parse_op)]
-    op: &'static dyn Op,
+    #[command(flatten)]
+    what: What,
 
     /// Count and skip lines that are no inputs, instead of stopping at them
     #[arg(long)]
@@ -64,10 +62,14 @@ impl Map {
         let client = self.remote.client();
         let mut stop = Stop::listen().context("signals cannot be listened for")?;
         let invalid = if self.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
-        let command = format!("tequio map {}", self.op.name());
-        let mut inputs = Inputs::open(self.op.params(), &Source::Stdin, invalid, command)?;
+        let found = tokio::select! {
+            found = self.what.find(&client, &[]) => found?,
+            () = stop.asked() => bail!("stopped before there was a job"),
+        };
+        let command = format!("tequio map {}", self.what.op);
+        let mut inputs = Inputs::open(found.op.params(), &Source::Stdin, invalid, command)?;
         let opened = tokio::select! {
-            opened = self.open_job(&client, &mut inputs) => opened?,
+            opened = self.open_job(&client, &found, &mut inputs) => opened?,
             () = stop.asked() => bail!("stopped before there was a job"),
         };
         match opened {
@@ -85,6 +87,7 @@ impl Map {
     async fn open_job(
         &self,
         client: &Client,
+        found: &Found,
         inputs: &mut Inputs,
     ) -> anyhow::Result<Option<(JobId, Block)>> {
         // Whoever may not submit hears of it before anything is typed.
@@ -98,12 +101,10 @@ impl Map {
         }
         let (priority, line) = (self.priority.to_string(), first.line.to_string());
         // It is closed in a second step, that its results may be followed from the first on.
-        let mut query = vec![
-            ("op", self.op.name()),
-            ("priority", &priority),
-            ("more", "true"),
-            ("line", &line),
-        ];
+        let what = found.query();
+        let mut query: Vec<(&str, &str)> =
+            what.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        query.extend([("priority", &*priority), ("more", "true"), ("line", &line)]);
         if let Some(name) = &self.name {
             query.push(("name", name));
         }

@@ -7,6 +7,8 @@ mod echo;
 mod http;
 mod inputs;
 mod jobs;
+mod kernel;
+mod kernel_new;
 mod listen;
 mod map;
 mod ops;
@@ -65,6 +67,8 @@ enum Command {
     Remove(jobs::One),
     /// List what a job may compute
     Ops(ops::Ops),
+    /// Add, list, try and begin kernels: code of your own
+    Kernel(kernel::Kernel),
     /// Look through a job for damage in the file, and have lost results computed again
     Repair(jobs::One),
     /// List who is connected
@@ -103,6 +107,7 @@ impl Cli {
             Command::Cancel(one) => one.change("cancel").await,
             Command::Remove(one) => one.remove().await,
             Command::Ops(ops) => ops.run().await,
+            Command::Kernel(kernel) => kernel.run().await,
             Command::Repair(one) => one.repair().await,
             Command::Workers(list) => list.workers().await,
             Command::Work(work) => work.run().await,

@@ -1,7 +1,7 @@
 //! `tequio run`: a job from its submission to its results.
 
 use super::asked::{AXES_HELP, Asked};
-use super::client::Remote;
+use super::client::{Client, Remote};
 use super::jobs;
 use super::misuse;
 use super::print;
@@ -11,6 +11,7 @@ use super::stream::{Format, Stream};
 use super::submit::{goes_on, submitted};
 use anyhow::{Context, bail};
 use clap::Args;
+use tequio_protocol::api::JobView;
 
 #[derive(Debug, Args)]
 #[command(after_help = AXES_HELP)]
@@ -32,11 +33,11 @@ pub(super) struct Run {
 
 impl Run {
     pub(super) async fn run(self) -> anyhow::Result<()> {
-        let grid = self.asked.grid().map_err(|said| misuse("run", &said))?;
+        self.asked.grid_of_built_in().map_err(|said| misuse("run", &said))?;
         let client = self.remote.client();
         let mut stop = Stop::listen().context("signals cannot be listened for")?;
         let job = tokio::select! {
-            job = self.asked.submit(&client, grid) => job?,
+            job = self.submit(&client) => job?,
             () = stop.asked() => {
                 bail!("stopped before it was submitted; `tequio jobs` shows what the server has")
             }
@@ -57,5 +58,11 @@ impl Run {
             }
         }
         jobs::succeeded(&job)
+    }
+
+    async fn submit(&self, client: &Client) -> anyhow::Result<JobView> {
+        let found = self.asked.find(client).await?;
+        let grid = self.asked.grid(found.op).map_err(|said| misuse("run", &said))?;
+        Ok(self.asked.submit(client, &found, grid).await?)
     }
 }

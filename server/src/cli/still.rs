@@ -148,6 +148,7 @@ mod tests {
             id: JobId(7),
             name: String::new(),
             op: OpId::new("repeat_multiply"),
+            kernel: None,
             axes: None,
             block: 1,
             state,

@@ -1,6 +1,6 @@
 //! `tequio submit`.
 
-use super::asked::{AXES_HELP, Asked};
+use super::asked::{AXES_HELP, Asked, Found};
 use super::client::{Client, Remote};
 use super::http::Request;
 use super::inputs::{Block, Inputs, Patience, Source};
@@ -15,7 +15,6 @@ use indicatif::HumanCount;
 use std::cell::Cell;
 use std::path::PathBuf;
 use tequio_protocol::api::{DraftView, JobView};
-use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::UPLOAD_BLOCK_WAIT;
 use tequio_protocol::line;
@@ -52,7 +51,7 @@ CSV whose header has initial, factor and times; other ops have other parameters.
 
 /// What a job is computed of.
 enum Given {
-    Grid(Grid),
+    Grid,
     Lines(Source),
 }
 
@@ -60,7 +59,10 @@ impl Submit {
     pub(super) async fn run(self) -> anyhow::Result<()> {
         let given = match &self.input {
             Some(file) => Given::Lines(Source::of(file)),
-            None => Given::Grid(self.asked.grid().map_err(|said| misuse("submit", &said))?),
+            None => {
+                self.asked.grid_of_built_in().map_err(|said| misuse("submit", &said))?;
+                Given::Grid
+            }
         };
         let client = self.remote.client();
         let mut stop = Stop::listen().context("signals cannot be listened for")?;
@@ -93,19 +95,24 @@ impl Submit {
         given: Given,
         draft: &Cell<Option<JobId>>,
     ) -> anyhow::Result<JobView> {
+        let found = self.asked.find(client).await?;
         match given {
-            Given::Lines(source) => self.submit_lines(client, &source, draft).await,
-            Given::Grid(grid) => Ok(self.asked.submit(client, grid).await?),
+            Given::Lines(source) => self.submit_lines(client, &found, &source, draft).await,
+            Given::Grid => {
+                let grid = self.asked.grid(found.op).map_err(|said| misuse("submit", &said))?;
+                Ok(self.asked.submit(client, &found, grid).await?)
+            }
         }
     }
 
     async fn submit_lines(
         &self,
         client: &Client,
+        found: &Found,
         source: &Source,
         draft: &Cell<Option<JobId>>,
     ) -> anyhow::Result<JobView> {
-        let mut job = self.try_submit_lines(client, source, draft).await?;
+        let mut job = self.try_submit_lines(client, found, source, draft).await?;
         // A server that was started again has forgotten what it had; a file has not.
         while job.is_none() {
             if *source == Source::Stdin {
@@ -115,7 +122,7 @@ impl Submit {
                 );
             }
             print::note("the server was started again; the file is sent anew");
-            job = self.try_submit_lines(client, source, draft).await?;
+            job = self.try_submit_lines(client, found, source, draft).await?;
         }
         job.context("nothing is submitted")
     }
@@ -125,12 +132,13 @@ impl Submit {
     async fn try_submit_lines(
         &self,
         client: &Client,
+        found: &Found,
         source: &Source,
         draft: &Cell<Option<JobId>>,
     ) -> anyhow::Result<Option<JobView>> {
         let invalid = if self.skip_invalid { Invalid::Skip } else { Invalid::Refuse };
-        let op = self.asked.op;
-        let command = format!("tequio submit {} --input -", op.name());
+        let op = found.op;
+        let command = format!("tequio submit {} --input -", self.asked.what.op);
         let mut inputs = Inputs::open(op.params(), source, invalid, command)?;
         // Whoever may not submit hears of it before everything is read.
         client.send(client.request(Method::POST, "api/operator")).await?;
@@ -139,9 +147,9 @@ impl Submit {
             true if first.count == 0 => {
                 bail!("{}", nothing_in(source, &line::example(op.params()), &inputs))
             }
-            true => Some(client.json(self.begin(client, &first, "false")).await?),
+            true => Some(client.json(self.begin(client, found, &first, "false")).await?),
             false => {
-                let begun = self.begin(client, &first, "true");
+                let begun = self.begin(client, found, &first, "true");
                 let begun: DraftView = client.json(begun).await?;
                 draft.set(Some(begun.id));
                 let sent = send_rest(client, begun, &mut inputs).await;
@@ -158,11 +166,13 @@ impl Submit {
         Ok(job)
     }
 
-    fn begin(&self, client: &Client, first: &Block, draft: &str) -> Request {
-        let Asked { op, name, priority, .. } = &self.asked;
+    fn begin(&self, client: &Client, found: &Found, first: &Block, draft: &str) -> Request {
+        let Asked { name, priority, .. } = &self.asked;
         let (priority, line) = (priority.to_string(), first.line.max(1).to_string());
-        let mut query =
-            vec![("op", op.name()), ("priority", &priority), ("draft", draft), ("line", &line)];
+        let what = found.query();
+        let mut query: Vec<(&str, &str)> =
+            what.iter().map(|(key, value)| (*key, value.as_str())).collect();
+        query.extend([("priority", &*priority), ("draft", draft), ("line", &line)]);
         if let Some(name) = name {
             query.push(("name", name));
         }

@@ -2,13 +2,20 @@
 
 use super::asked::whole;
 use super::client::{SecretParser, parse_url};
+use super::http::{Failure, Http, Request};
 use super::serve::{random, stop_signal, write_log_lines};
 use crate::connect::Address;
+use crate::engine::{self, Source};
 use crate::native::{self, Config, End};
 use anyhow::{Context, bail};
 use clap::Args;
+use hyper::http::{HeaderMap, Method, StatusCode};
+use std::sync::Arc;
+use tequio_kernel::DATA_BYTES_MAX;
 use tequio_protocol::limits::SLOTS_MAX;
+use tequio_protocol::op::kernel::Sha256;
 use tequio_protocol::page::ToPage;
+use tokio::runtime::Handle;
 use tracing::{debug, info, warn};
 
 #[derive(Debug, Args)]
@@ -30,6 +37,11 @@ impl Work {
         let slots = self.slots.unwrap_or(cores.min(SLOTS_MAX));
         let server = socket_of(&self.url);
         info!("Working for {} with {slots} slots; Ctrl-C ends it", self.url);
+        let kernels: Arc<dyn Source> = Arc::new(FromServer {
+            http: Http::new(self.url.clone(), HeaderMap::new()),
+            runtime: Handle::current(),
+        });
+        engine::add_source(&kernels);
         let config = Config { server, slots, seed: random()? };
         let stop = stop_signal().context("signals cannot be listened for")?;
         let mut sent = 0;
@@ -39,6 +51,26 @@ impl Work {
             End::Failed(reason) => bail!(reason),
         }
         Ok(())
+    }
+}
+
+/// The kernels of the server, asked for by the threads that compute.
+struct FromServer {
+    http: Http,
+    runtime: Handle,
+}
+
+impl Source for FromServer {
+    fn blob(&self, sha256: &Sha256) -> Result<Option<Vec<u8>>, String> {
+        let get = async {
+            let request = Request::new(Method::GET, &format!("data/{sha256}"));
+            let mut response = self.http.send(&request).await?;
+            match response.status() {
+                StatusCode::OK => response.bytes(DATA_BYTES_MAX).await.map(Some),
+                _ => Ok(None),
+            }
+        };
+        self.runtime.block_on(get).map_err(|_: Failure| "the server does not answer".to_owned())
     }
 }
 

@@ -30,10 +30,12 @@ fn run(asked: &Mutex<mpsc::Receiver<Audit>>, reports: &Reports) {
         let next = asked.lock().unwrap_or_else(PoisonError::into_inner).recv();
         let Ok(audit) = next else { return };
         let before = Instant::now();
-        let ours = catch_unwind(AssertUnwindSafe(|| audit.compute())).ok();
-        if ours.is_none() {
+        let computed = catch_unwind(AssertUnwindSafe(|| audit.compute()));
+        if computed.is_err() {
             error!("an audit of {} has failed; its claim is believed", audit.op.name());
         }
+        // What could not be computed here either is unknown.
+        let ours = computed.ok().and_then(Result::ok);
         let (claim, took) = (audit.claim, before.elapsed());
         // Without a dispatcher nobody waits for it.
         if reports.send(Report::Audited { claim, ours, took }).is_err() {

@@ -49,7 +49,7 @@ async fn work(dispatcher: Dispatcher) {
         let results = LeaseResults {
             lease: lease.lease,
             first: lease.first,
-            outcomes: computed.into_outcomes(),
+            outcomes: computed.into_outcomes().unwrap(),
             duration_ms: None,
             agent: None,
         };

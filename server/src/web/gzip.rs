@@ -53,7 +53,7 @@ pub(super) fn compressed(hash: Hash, content: &[u8]) -> Option<Bytes> {
 }
 
 /// As `cargo xtask check` does when it weighs the page.
-fn compress(content: &[u8]) -> Option<Bytes> {
+pub(super) fn compress(content: &[u8]) -> Option<Bytes> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
     encoder.write_all(content).ok()?;
     let gzip = encoder.finish().ok()?;

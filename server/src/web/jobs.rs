@@ -9,6 +9,7 @@ use super::lines::Lines;
 use super::list;
 use super::readers::Turn;
 use crate::dispatcher::{ChangeError, Control, ControlError, Dispatcher};
+use crate::kernels::{KernelError, Kernels, measure_block, op_of};
 use crate::store::{NewJob, Store, StoreError};
 use crate::wall_clock;
 use axum::Json;
@@ -22,11 +23,12 @@ use std::sync::Arc;
 use tequio_protocol::api::{DraftView, JobRequest, JobView, RepairView};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
-use tequio_protocol::job_text::{self, JobError};
+use tequio_protocol::job_text::{self, Asked, JobError};
 use tequio_protocol::limits::{
     APPEND_BYTES_MAX, BODY_BYTES_MAX, GRID_BYTES_MAX, JOB_NAME_CHARS_MAX, LIST_ROWS,
 };
 use tequio_protocol::line;
+use tequio_protocol::op::kernel::{KernelId, KernelIdError, Sha256};
 use tequio_protocol::op::{self, Op, OpId};
 use tequio_protocol::reader::{Invalid, LineRun, Skipped, Start};
 use tequio_protocol::text::{printable, quote};
@@ -40,6 +42,10 @@ const SKIPPED_FIRST: HeaderName = HeaderName::from_static("tequio-skipped-first"
 
 /// Tasks in a block of an op that is built in: each stands for itself.
 const BLOCK: u64 = 1;
+
+/// Tasks in a block of a kernel whose inputs come as lines, where nothing is said: how long they take nobody knows
+/// before they are there, and to make an instance takes as long as many a task.
+const LINES_BLOCK: u64 = 16;
 
 /// What the query of a submission of lines says.
 #[derive(Debug, Default, Deserialize)]
@@ -61,6 +67,10 @@ pub(super) struct Submission {
     draft: bool,
     /// The number of the body's first line, where it is a part of something.
     line: Option<u64>,
+    /// Tasks in a block of a kernel.
+    block: Option<u64>,
+    /// The hash of the data that a kernel is given.
+    data: Option<String>,
 }
 
 /// What the query of further inputs says.
@@ -119,13 +129,16 @@ pub(super) async fn submit(
 ) -> Result<Response, ApiError> {
     match &submission.op {
         Some(op) => {
-            let op = op::named(op).ok_or_else(|| unknown_op(op))?;
             check_length(&headers, BODY_BYTES_MAX)?;
+            let (kernels, op) = (app.kernels.clone(), op.clone());
+            let (block, data) = (submission.block, submission.data.clone());
+            let asked = Asked { op, axes: Vec::new(), block, data };
+            let op = blocking(move || find_op(&kernels, asked)).await?.map_err(refused)?;
             submit_lines(&app, op, submission, body).await
         }
         None => {
             check_length(&headers, GRID_BYTES_MAX)?;
-            submit_grid(&app.dispatcher, body).await
+            submit_grid(&app, body).await
         }
     }
 }
@@ -341,25 +354,87 @@ async fn control(
     Ok(Json(app.dispatcher.control(id, control).await?))
 }
 
-async fn submit_grid(dispatcher: &Dispatcher, body: Body) -> Result<Response, ApiError> {
+async fn submit_grid(app: &App, body: Body) -> Result<Response, ApiError> {
     let bytes = axum::body::to_bytes(body, GRID_BYTES_MAX)
         .await
         .map_err(|_| ApiError::body_too_big(GRID_BYTES_MAX))?;
-    let JobRequest { op, grid, name, priority } = read_grid_job(&bytes)?;
+    let (dispatcher, kernels) = (&app.dispatcher, app.kernels.clone());
+    let read = blocking(move || read_grid_job(&kernels, &bytes)).await?;
+    let JobRequest { op, grid, name, priority, .. } = read.map_err(refused)?;
     let id = dispatcher.submit(new_job(op, name, priority, Some(grid))?).await?;
     Ok(created(&view(dispatcher, id).await?))
 }
 
-fn read_grid_job(bytes: &[u8]) -> Result<JobRequest, ApiError> {
-    job_text::read(bytes).map_err(|error| {
-        let example = error.example();
-        let (code, said) = match error {
-            JobError::Json(said) => ("bad_json", format!("The body is no JSON, {said}")),
-            JobError::Job { said, .. } => ("bad_job", said),
-            JobError::Op(name) => return unknown_op(&name),
-        };
-        ApiError::bad(code, format!("{said}. A job is {example}, or lines of inputs with ?op=."))
-    })
+/// Reads a job of a grid. The block of a kernel is measured where it is not said.
+fn read_grid_job(kernels: &Kernels, bytes: &[u8]) -> Result<JobRequest, JobError> {
+    let is_said = |job: &JobRequest| job.block.is_some();
+    let mut job = job_text::read_with(bytes, |asked| {
+        let block = asked.block.or(Some(1));
+        find_op(kernels, Asked { block, ..asked })
+    })?;
+    let kernel = job.op.known().and_then(|op| op.kernel());
+    if let Some(kernel) = kernel.filter(|_| !is_said(&job)) {
+        let block = measure_block(kernel.id(), &job.grid);
+        let op = OpId::new(&KernelId { block, ..kernel.id().clone() }.to_string());
+        op.adopt().ok_or_else(too_many_kernels)?;
+        job.op = op;
+    }
+    job.name = job.name.or_else(|| name_of(kernels, &job.op));
+    Ok(job)
+}
+
+/// What is to be computed: an op that is built in, or a kernel by its name or hash.
+fn find_op(kernels: &Kernels, asked: Asked) -> Result<&'static dyn Op, JobError> {
+    if let Some(op) = op::ALL.iter().find(|op| op.name() == asked.op) {
+        return Ok(*op);
+    }
+    let said = |said: String| JobError::Job { op: None, said };
+    let kernel = kernels.find(&asked.op).map_err(|error| match error {
+        KernelError::Unknown(_) => JobError::Op(asked.op.clone()),
+        error => said(error.to_string()),
+    })?;
+    let data: Option<Sha256> = match &asked.data {
+        Some(data) => {
+            let hash: Sha256 = data
+                .parse()
+                .map_err(|error: KernelIdError| said(format!("\"data\" is no hash: {error}")))?;
+            let found = kernels.blob(&hash).map_err(|error| said(error.to_string()))?;
+            found.ok_or_else(|| said(format!("there is no data {hash}: POST it to /api/data")))?;
+            Some(hash)
+        }
+        None => None,
+    };
+    let block = asked.block.unwrap_or(LINES_BLOCK);
+    let id = op_of(&kernel, &asked.axes, block, data).map_err(said)?;
+    OpId::new(&id.to_string()).adopt().ok_or_else(too_many_kernels)
+}
+
+/// What a job is called for its kernel, where nothing else is said.
+fn name_of(kernels: &Kernels, op: &OpId) -> Option<String> {
+    Some(kernels.find(op.kernel()?).ok()?.name)
+}
+
+fn too_many_kernels() -> JobError {
+    let said = "the server knows as many kernels as it can: start it again".to_owned();
+    JobError::Job { op: None, said }
+}
+
+/// Does what reads the disk, or computes, where nobody else waits for it.
+async fn blocking<T: Send + 'static>(
+    what: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, ApiError> {
+    let done = tokio::task::spawn_blocking(what).await;
+    Ok(done.map_err(|error| StoreError::Unavailable(error.to_string()))?)
+}
+
+fn refused(error: JobError) -> ApiError {
+    let example = error.example();
+    let (code, said) = match error {
+        JobError::Json(said) => ("bad_json", format!("The body is no JSON, {said}")),
+        JobError::Job { said, .. } => ("bad_job", said),
+        JobError::Op(name) => return unknown_op(&name),
+    };
+    ApiError::bad(code, format!("{said}. A job is {example}, or lines of inputs with ?op=."))
 }
 
 async fn submit_lines(
@@ -377,6 +452,11 @@ async fn submit_lines(
     let invalid = if skip_invalid { Invalid::Skip } else { Invalid::Refuse };
     let start = Start { index: 0, line: line.unwrap_or(1) };
     let mut lines = Lines::new(op, body, BODY_BYTES_MAX, start, invalid);
+    let (id, kernels) = (OpId::from(op), app.kernels.clone());
+    let name = match name {
+        Some(name) => Some(name),
+        None => blocking(move || name_of(&kernels, &id)).await?,
+    };
     let job = new_job(op.into(), name, priority, None)?;
     let draft = Draft::create(dispatcher, job).await?;
     let mut total = 0;
@@ -483,12 +563,13 @@ fn new_job(
         let message = format!("A name has at most {JOB_NAME_CHARS_MAX} characters.");
         return Err(ApiError::bad("bad_name", message));
     }
+    let block = op.known().and_then(|op| op.kernel()).map_or(BLOCK, |kernel| kernel.id().block);
     Ok(NewJob {
         name: printable(&name, JOB_NAME_CHARS_MAX),
         op,
         priority,
         grid,
-        block: BLOCK,
+        block,
         submitted_at_ms: wall_clock::unix_ms(),
     })
 }
@@ -499,7 +580,10 @@ pub(super) fn parse_id(id: &str) -> Result<JobId, ApiError> {
 
 /// 400, for a job of an op that this server does not know.
 pub(super) fn unknown_op(name: &str) -> ApiError {
-    let message = format!("There is no op {}; there is {}.", quote(name), op::names());
+    let (name, names) = (quote(name), op::names());
+    let message = format!(
+        "There is no op {name}; there is {names}, and the kernels that GET /api/kernels lists."
+    );
     ApiError::bad("unknown_op", message)
 }
 

@@ -13,6 +13,7 @@ mod grid;
 mod gzip;
 mod jobs;
 mod join;
+mod kernels;
 mod limits;
 mod line;
 mod lines;
@@ -43,7 +44,9 @@ pub use who::{Who, parse_token};
 
 use crate::demo;
 use crate::dispatcher::{Dispatcher, WelcomeTask};
+use crate::engine;
 use crate::files;
+use crate::kernels::Kernels;
 use crate::metrics::{Metrics, Service};
 use crate::services::Services;
 use crate::store::{Store, StoreError};
@@ -56,6 +59,7 @@ use crowd::Crowd;
 use drafts::Drafts;
 use events::Told;
 use futures_util::future::BoxFuture;
+use kernels::Blobs;
 use readers::Readers;
 use sample::Samples;
 use socket::Sockets;
@@ -96,6 +100,8 @@ struct App {
     address: SocketAddr,
     page: Arc<Page>,
     dispatcher: Dispatcher,
+    kernels: Kernels,
+    blobs: Blobs,
     drafts: Drafts,
     store: Arc<dyn Store>,
     readers: Readers,
@@ -144,6 +150,11 @@ fn routes(app: App) -> Router {
         .route("/api/jobs/{id}/repair", post(jobs::repair))
         .route("/api/jobs/{id}/results", get(results::get))
         .route("/api/jobs/{id}/sample", get(sample::get))
+        .route("/api/kernels", get(kernels::list).post(kernels::add))
+        .route("/api/kernels/{id}", get(kernels::one).delete(kernels::remove))
+        .route("/api/data", post(kernels::add_data))
+        .route("/kernels/{file}", get(kernels::module))
+        .route("/data/{sha256}", get(kernels::data))
         .route("/api/{*rest}", any(api::not_found))
         .method_not_allowed_fallback(api::method_not_allowed)
         .fallback(assets::file)
@@ -176,6 +187,9 @@ async fn serve_until(
     let metrics = Arc::new(Metrics::default());
     let (dispatcher, ended) =
         Dispatcher::start(welcome, store.clone(), metrics.clone(), trust).await?;
+    let kernels = Kernels::new(store.clone(), page.examples());
+    let source = kernels.source();
+    engine::add_source(&source);
     let (stopping, is_stopping) = watch::channel(false);
     let (sockets, mut all_closed) = Sockets::new(is_stopping, &limits);
     let who = Arc::new(who);
@@ -190,6 +204,8 @@ async fn serve_until(
         address,
         page: Arc::new(page),
         dispatcher: dispatcher.clone(),
+        kernels,
+        blobs: Blobs::default(),
         drafts: drafts.clone(),
         readers: Readers::new(store.clone()),
         told: Told::new(crowd.limits().events_bytes_max),

@@ -1,6 +1,7 @@
 //! The page's files, which whoever starts a server gives it: the library is built without them, so that it
 //! can be built while they are, and is not built again when they change.
 
+use crate::kernels::Example;
 use sha1::{Digest, Sha1};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -26,6 +27,9 @@ impl Default for Files {
         Files::Packed(HashMap::new())
     }
 }
+
+/// Where the example kernels are among the files: `examples/NAME.wasm`.
+const EXAMPLES: &str = "examples";
 
 /// A pack that `cargo xtask` did not write, or not to its end.
 #[derive(Debug, thiserror::Error)]
@@ -57,6 +61,23 @@ impl Page {
     /// A page that is read from a folder as it is asked for.
     pub fn folder(folder: impl Into<PathBuf>) -> Page {
         Page(Files::Folder(folder.into()))
+    }
+
+    /// The example kernels, by their names. None in a build that has no page either.
+    pub fn examples(&self) -> Vec<Example> {
+        let mut paths: Vec<String> = match &self.0 {
+            Files::Packed(files) => files.keys().map(|path| (*path).to_owned()).collect(),
+            Files::Folder(folder) => {
+                let entries = fs::read_dir(folder.join(EXAMPLES)).into_iter().flatten().flatten();
+                entries.map(|entry| format!("{EXAMPLES}/{}", entry.file_name().display())).collect()
+            }
+        };
+        paths.sort_unstable();
+        let examples = paths.iter().filter_map(|path| {
+            let name = path.strip_prefix(EXAMPLES)?.strip_prefix('/')?.strip_suffix(".wasm")?;
+            Some(Example { name: name.to_owned(), module: self.get(path)?.content })
+        });
+        examples.collect()
     }
 
     /// The file at a path; `None` if there is none.
@@ -109,6 +130,27 @@ mod tests {
         for end in (1..PACK.len()).filter(|end| *end != 11) {
             assert!(Page::packed(&PACK[..end]).is_err(), "{end}");
         }
+    }
+
+    #[test]
+    fn examples_are_the_modules_in_their_folder() {
+        let files = [("examples/pi.wasm", "2"), ("examples/ep.wasm", "1"), ("worker.wasm", "0")];
+        let mut pack = Vec::new();
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("examples")).unwrap();
+        fs::write(folder.path().join("examples/ep.txt"), "0").unwrap();
+        for (path, content) in files {
+            pack.extend([path.len() as u8, 0, 0, 0, content.len() as u8, 0, 0, 0]);
+            pack.extend([path, content].concat().bytes());
+            fs::write(folder.path().join(path), content).unwrap();
+        }
+        for page in [Page::packed(pack.leak()).unwrap(), Page::folder(folder.path())] {
+            let examples = page.examples().into_iter();
+            let examples = examples.map(|example| (example.name, example.module.to_vec()));
+            assert!(examples.eq([("ep".into(), b"1".to_vec()), ("pi".into(), b"2".to_vec())]));
+        }
+        assert_eq!(Page::default().examples(), []);
+        assert_eq!(Page::folder("nowhere").examples(), []);
     }
 
     #[test]

@@ -54,6 +54,13 @@ const ROUTES: &[(&str, &str, Rule)] = &[
     ("POST", "/api/jobs/{id}/repair", Rule::Change),
     ("GET", "/api/jobs/{id}/results", Rule::Look),
     ("GET", "/api/jobs/{id}/sample", Rule::Look),
+    ("GET", "/api/kernels", Rule::Look),
+    ("POST", "/api/kernels", Rule::Change),
+    ("GET", "/api/kernels/{id}", Rule::Look),
+    ("DELETE", "/api/kernels/{id}", Rule::Change),
+    ("POST", "/api/data", Rule::Change),
+    ("GET", "/kernels/{file}", Rule::Look),
+    ("GET", "/data/{sha256}", Rule::Look),
     ("GET", "/api/{*rest}", Rule::Look),
     ("POST", "/api/{*rest}", Rule::Change),
     // What is no route: the page's files.

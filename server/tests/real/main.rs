@@ -12,6 +12,7 @@ mod foreign_files;
 mod handler;
 mod idle;
 mod jobs;
+mod kernels;
 mod limits;
 mod lingering;
 mod link;

@@ -60,7 +60,7 @@ impl Simulation {
         }
         let is_first = self.server().audited.insert(audit.claim);
         let fails = self.auditing == Auditing::Fails;
-        let mut ours = (!(fails && self.chance(0.1))).then(|| audit.compute());
+        let mut ours = (!(fails && self.chance(0.1))).then(|| audit.compute().unwrap());
         if let Some(ours) = &mut ours
             && is_first
             && fails

@@ -136,7 +136,7 @@ impl Simulation {
             op,
             block,
             inputs,
-            right: right.into_outcomes(),
+            right: right.into_outcomes().unwrap(),
             impossible,
             sent,
             is_open,

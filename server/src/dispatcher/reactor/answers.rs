@@ -66,11 +66,19 @@ impl Reactor {
             return self.follow_up(id, lease, judged, None, now);
         }
         let Some(lease) = error.lease else { return };
-        if let Err(refusal) = self.scheduler.release(id, lease) {
+        let cannot_load = error.code == ErrorCode::CannotLoad;
+        let released = match cannot_load {
+            true => self.scheduler.cannot(id, lease),
+            false => self.scheduler.release(id, lease),
+        };
+        if let Err(refusal) = released {
             return self.answer_refusal(id, lease, &refusal, now.at);
         }
         self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
-        if self.scheduler.add_strike(id) {
+        if cannot_load {
+            let said = quote(&error.message);
+            complain!(self.complaints, now.at, "[#{id}] is lent no more kernels: {said}");
+        } else if self.scheduler.add_strike(id) {
             // It would be lent the same again, and refuse it again.
             self.turn_away(id, TOO_MANY_FAULTS, now.at);
         }

@@ -117,6 +117,7 @@ impl Job {
             id,
             name: self.job.name.clone(),
             op: self.job.op.clone(),
+            kernel: self.job.op.kernel().map(str::to_owned),
             axes: None,
             block: self.job.block,
             state,
