@@ -88,6 +88,13 @@ pub enum Event {
         /// Why.
         reason: String,
     },
+    /// The piece of a slot's last [`Action::Compute`] waits for code that cannot be loaded here.
+    CannotLoad {
+        /// The slot.
+        slot: usize,
+        /// Why.
+        reason: String,
+    },
     /// Nothing can be computed at all: the slots' program does not start.
     Unable {
         /// What to tell the person.
@@ -304,6 +311,9 @@ impl Worker {
             }
             (Event::ComputeFailed { slot, reason }, _) => {
                 self.work.compute_failed(slot, &reason, now, actions);
+            }
+            (Event::CannotLoad { slot, reason }, _) => {
+                self.work.cannot_load(slot, &reason, now, actions);
             }
             // It would fail every task, and they would be taken for impossible.
             (Event::Unable { reason }, _) => self.end(ConnectionState::Broken, reason, actions),

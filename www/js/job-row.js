@@ -4,6 +4,7 @@
 
 import { element } from "./dom.js";
 import { isAtEnd, isOver } from "./job-order.js";
+import { opName } from "./op-name.js";
 import { seriesName } from "./palette.js";
 import { strings } from "./strings.js";
 
@@ -73,7 +74,7 @@ export class JobRow {
     this.#find("job-choose").setAttribute("aria-pressed", String(isLooked));
     // Where there is no room for all of them.
     this.#write("job-name", strings.jobs.name(job.id, job.name)).title = job.name;
-    this.#write("job-about", strings.jobs.about(job.id, job.name, job.op));
+    this.#write("job-about", strings.jobs.about(job.id, job.name, opName(job.op)));
     this.#write("job-word", strings.jobs.state[job.trouble ? "damaged" : job.state]);
     this.#write("job-trouble", job.trouble ?? "");
     this.#showBar();

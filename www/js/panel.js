@@ -3,6 +3,7 @@
 
 import { element, input, setText } from "./dom.js";
 import { SHARE_MAX, SHARE_MIN, SHARE_STEP } from "./lending.js";
+import { opName } from "./op-name.js";
 import { strings } from "./strings.js";
 
 /** @typedef {import("./activity.js").Work} Work */
@@ -105,7 +106,7 @@ export function showComputing(state, failure, work, nameOf) {
     setText("ops", state === "failed" ? failure : whyIdle(state));
     setText("job", "");
   } else if (jobs.length > 0) {
-    const ops = new Set(jobs.map((each) => each.op));
+    const ops = new Set(jobs.map((each) => opName(each.op)));
     setText("ops", strings.ops(strings.several([...ops])));
     const ids = new Set(jobs.map((each) => each.job));
     setText("job", strings.several([...ids].map((id) => strings.job(id, nameOf(id)))));

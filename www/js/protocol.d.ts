@@ -357,6 +357,10 @@ name: string,
  */
 op: OpId, 
 /**
+ * The SHA-256 of its kernel, if it is computed by one.
+ */
+kernel?: string, 
+/**
  * Its axes, in their order, where one job is asked for: lists of jobs would be long. None of a job of
  * inputs.
  */

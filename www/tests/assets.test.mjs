@@ -24,6 +24,9 @@ async function ask(url, headers = {}, method = "GET") {
   return { status: answer.statusCode, headers: answer.headers, body: Buffer.concat(chunks) };
 }
 
+/** A file of fewer bytes need not be smaller in gzip. */
+const LINES_BYTES_MAX = 200;
+
 const GZIP = { "accept-encoding": "gzip, deflate, br" };
 
 test("every file comes as it is, and in gzip as the same bytes", async (t) => {
@@ -32,7 +35,6 @@ test("every file comes as it is, and in gzip as the same bytes", async (t) => {
   const names = readdirSync(folder, { recursive: true, encoding: "utf8" });
   const files = names.filter((name) => statSync(join(folder, name)).isFile());
   assert.ok(files.includes("worker_bg.wasm"));
-  let compressed = 0;
   for (const name of files) {
     const [url, file] = [`${server.page}${name}`, readFileSync(join(folder, name))];
     for (const accepted of ["", "gzip;q=0, br"]) {
@@ -46,10 +48,9 @@ test("every file comes as it is, and in gzip as the same bytes", async (t) => {
     assert.ok(gzip.body.length <= file.length, name);
     const isCompressed = gzip.headers["content-encoding"] === "gzip";
     assert.ok((isCompressed ? gunzipSync(gzip.body) : gzip.body).equals(file), name);
-    compressed += Number(isCompressed);
+    // All but those of a line or two.
+    assert.ok(isCompressed || file.length < LINES_BYTES_MAX, name);
   }
-  // All but the loader, of one line.
-  assert.equal(compressed, files.length - 1);
 });
 
 test("what a browser has is not sent again, and HEAD sends nothing", async (t) => {

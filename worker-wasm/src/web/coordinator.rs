@@ -1,7 +1,8 @@
 //! The part that holds the socket and the state machine, and carries out what that decides.
 
 use super::channel::Channel;
-use super::slot::{Asked, Slot};
+use super::kernels::{Kernels, Loaded, Source};
+use super::slot::{Asked, Programs, Slot};
 use super::socket::Socket;
 use super::{log, log_error, now_ms, post, words};
 use crate::digest::Digest;
@@ -14,7 +15,7 @@ use std::time::Duration;
 use tequio_protocol::limits::{ASLEEP_AFTER, SLOT_RETRY, TELL_INTERVAL};
 use tequio_protocol::page::{FromPage, ToPage};
 use tequio_protocol::piece::{Piece, PieceResults};
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use web_sys::DedicatedWorkerGlobalScope;
 
 pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
@@ -26,6 +27,7 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
         url: None,
         socket: None,
         slots: Vec::new(),
+        kernels: Kernels::default(),
         has_computed: false,
         channel: None,
         timeout: None,
@@ -47,7 +49,7 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     listener.forget();
     // The others are started when there is something for them; this one now, so that the first
     // task need not wait, and that a program which does not start is told of at once.
-    shell.0.borrow_mut().start_slot(0, None, &shell);
+    shell.0.borrow_mut().start_slot(0, None, Programs::BuiltIn, &shell);
     shell.carry_on();
     shell.0.borrow_mut().tell(ToPage::Ready, &shell);
 }
@@ -64,6 +66,7 @@ struct State {
     socket: Option<Socket>,
     /// None where nothing was to be computed yet, or since the last reset.
     slots: Vec<Option<Slot>>,
+    kernels: Kernels,
     /// Whether any slot's program has ever started.
     has_computed: bool,
     /// None in browsers that have no such channels: then tabs do not know of each other.
@@ -140,13 +143,36 @@ impl Shell {
         }
     }
 
+    /// What waited for a kernel begins.
+    pub(super) fn kernel_loaded(&self, name: &str, kernel: &JsValue) {
+        let mut state = self.0.borrow_mut();
+        for (slot, piece) in state.kernels.loaded(name, kernel) {
+            state.events.push_back(Event::Began { slot });
+            state.compute(slot, piece, self);
+        }
+        drop(state);
+        self.carry_on();
+    }
+
+    /// What waited for a kernel that cannot be had is given back.
+    pub(super) fn kernel_failed(&self, name: &str, reason: &str) {
+        let mut state = self.0.borrow_mut();
+        for (slot, _) in state.kernels.failed(name) {
+            let reason = format!("The code of this job cannot be loaded: {reason}");
+            state.events.push_back(Event::CannotLoad { slot, reason });
+        }
+        drop(state);
+        self.carry_on();
+    }
+
     fn start_slot_later(&self, slot: usize, waiting: Option<Piece>) {
         let shell = self.clone();
         let timeout = Timeout::new(SLOT_RETRY.as_millis() as u32, move || {
             // It may have been started for something else meanwhile.
             let mut state = shell.0.borrow_mut();
             if state.slots[slot].as_ref().is_some_and(Slot::is_to_be_started) {
-                state.start_slot(slot, waiting, &shell);
+                let programs = Programs::of(waiting.as_ref());
+                state.start_slot(slot, waiting, programs, &shell);
             }
             drop(state);
             shell.carry_on();
@@ -198,6 +224,7 @@ impl State {
             Action::Send(text) => self.send(&text),
             Action::Compute { slot, piece } => self.compute(slot, piece, shell),
             Action::Reset { slot } => {
+                self.kernels.forget(slot);
                 if let Some(slot) = self.slots.get_mut(slot) {
                     *slot = None;
                 }
@@ -239,24 +266,36 @@ impl State {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
-        let Some(running) = &mut self.slots[slot] else {
-            return self.start_slot(slot, Some(piece), shell);
+        let programs = Programs::of(Some(&piece));
+        let kernel = match piece.op.kernel() {
+            Some(kernel) => {
+                let socket = self.url.as_deref().unwrap_or_default();
+                let from = Source { scope: &self.scope, socket, shell };
+                match self.kernels.load(slot, &piece, kernel, &from) {
+                    Loaded::Ready(kernel) => Some(kernel),
+                    Loaded::Waits => return self.events.push_back(Event::Waits { slot }),
+                }
+            }
+            None => None,
         };
-        match running.ask(piece) {
+        let Some(running) = self.slots[slot].as_mut().filter(|slot| slot.runs(programs)) else {
+            return self.start_slot(slot, Some(piece), programs, shell);
+        };
+        match running.ask(piece, kernel.as_ref()) {
             Ok(Asked::Begins) => {}
             Ok(Asked::Waits) => self.events.push_back(Event::Waits { slot }),
             Err(reason) => self.events.push_back(Event::ComputeFailed { slot, reason }),
         }
     }
 
-    fn start_slot(&mut self, slot: usize, first: Option<Piece>, shell: &Shell) {
+    fn start_slot(&mut self, slot: usize, first: Option<Piece>, programs: Programs, shell: &Shell) {
         if self.slots.len() <= slot {
             self.slots.resize_with(slot + 1, || None);
         }
         if first.is_some() {
             self.events.push_back(Event::Waits { slot });
         }
-        match Slot::start(slot, first, shell) {
+        match Slot::start(slot, first, programs, shell) {
             Ok(started) => self.slots[slot] = Some(started),
             Err(error) => {
                 let reason = format!("The compute worker did not start: {}", words(&error));

@@ -7,6 +7,8 @@
 mod channel;
 mod compute;
 mod coordinator;
+mod engine;
+mod kernels;
 mod post;
 mod slot;
 mod socket;

@@ -19,13 +19,14 @@ pub(super) fn bytes(bytes: &[u8]) -> (Uint8Array, Array) {
     (bytes, memory)
 }
 
-/// A listener that hands on bytes; nobody posts anything else to it.
+/// A listener that hands on bytes, and whatever else is posted to it.
 pub(super) fn bytes_listener(
-    mut receive: impl FnMut(Vec<u8>) + 'static,
+    mut bytes: impl FnMut(Vec<u8>) + 'static,
+    mut other: impl FnMut(JsValue) + 'static,
 ) -> Closure<dyn FnMut(MessageEvent)> {
     Closure::new(move |event: MessageEvent| match event.data().dyn_into::<Uint8Array>() {
-        Ok(bytes) => receive(bytes.to_vec()),
-        Err(_) => log_error("tequio: ignored a posted message that is no bytes"),
+        Ok(posted) => bytes(posted.to_vec()),
+        Err(posted) => other(posted),
     })
 }
 

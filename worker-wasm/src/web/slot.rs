@@ -3,12 +3,37 @@
 use super::coordinator::Shell;
 use super::{COMPUTE, post, words};
 use gloo_timers::callback::Timeout;
+use std::collections::VecDeque;
+use tequio_protocol::limits::KERNELS_KEPT;
 use tequio_protocol::piece::Piece;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{ErrorEvent, Event, MessageEvent, Worker, WorkerOptions, WorkerType};
 
-/// The script of every slot, seen from the coordinator's. It waits for the wasm.
-const SCRIPT: &str = "js/slot.js";
+/// What a slot's script can compute. Scripts are named as the coordinator's sees them, and wait for the wasm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Programs {
+    /// Ops that are built in.
+    BuiltIn,
+    /// Kernels as well.
+    Kernels,
+}
+
+impl Programs {
+    /// What a piece needs.
+    pub(super) fn of(piece: Option<&Piece>) -> Programs {
+        match piece.and_then(|piece| piece.op.kernel()) {
+            Some(_) => Programs::Kernels,
+            None => Programs::BuiltIn,
+        }
+    }
+
+    fn script(self) -> &'static str {
+        match self {
+            Programs::BuiltIn => "js/slot.js",
+            Programs::Kernels => "js/kernel-slot.js",
+        }
+    }
+}
 
 /// What becomes of a piece.
 pub(super) enum Asked {
@@ -31,6 +56,9 @@ enum State {
 
 struct Program {
     worker: Worker,
+    programs: Programs,
+    /// The names of the kernels that it has been given, the newest last.
+    kernels: VecDeque<&'static str>,
     is_ready: bool,
     /// What is posted to a worker before it listens would be lost; until then it waits for the wasm alone.
     waiting: Option<Piece>,
@@ -43,15 +71,19 @@ impl Slot {
     pub(super) fn start(
         slot: usize,
         waiting: Option<Piece>,
+        programs: Programs,
         shell: &Shell,
     ) -> Result<Slot, JsValue> {
         let options = WorkerOptions::new();
         options.set_type(WorkerType::Module);
         options.set_name(COMPUTE);
-        let worker = Worker::new_with_options(SCRIPT, &options)?;
+        let worker = Worker::new_with_options(programs.script(), &options)?;
         let message = {
-            let shell = shell.clone();
-            post::bytes_listener(move |answer| shell.hear_slot(slot, answer))
+            let (answers, gave_up) = (shell.clone(), shell.clone());
+            post::bytes_listener(
+                move |answer| answers.hear_slot(slot, answer),
+                move |reason| gave_up.slot_broke(slot, reason.as_string().unwrap_or_default()),
+            )
         };
         let error = {
             let shell = shell.clone();
@@ -65,7 +97,16 @@ impl Slot {
         worker.set_onmessage(Some(message.as_ref().unchecked_ref()));
         worker.set_onerror(Some(error.as_ref().unchecked_ref()));
         let is_ready = false;
-        let program = Program { worker, is_ready, waiting, _message: message, _error: error };
+        let kernels = VecDeque::new();
+        let program = Program {
+            worker,
+            programs,
+            kernels,
+            is_ready,
+            waiting,
+            _message: message,
+            _error: error,
+        };
         // This worker's own, as it is compiled: nobody asks the server for it or compiles it again.
         program.worker.post_message(&wasm_bindgen::module())?;
         Ok(Slot(State::Started(program)))
@@ -99,10 +140,23 @@ impl Slot {
         }
     }
 
-    /// Computes a piece, as soon as it listens.
-    pub(super) fn ask(&mut self, piece: Piece) -> Result<Asked, String> {
+    /// Whether its program can compute this, if there is one.
+    pub(super) fn runs(&self, programs: Programs) -> bool {
+        match &self.0 {
+            State::Started(program) => {
+                programs == Programs::BuiltIn || program.programs == programs
+            }
+            State::Later { .. } => true,
+        }
+    }
+
+    /// Computes a piece, as soon as it listens: one of a kernel with that.
+    pub(super) fn ask(&mut self, piece: Piece, kernel: Option<&JsValue>) -> Result<Asked, String> {
         match &mut self.0 {
             State::Started(program) if program.is_ready => {
+                if let Some(kernel) = kernel {
+                    program.give(piece.op.name(), kernel).map_err(|error| words(&error))?;
+                }
                 let (piece, memory) = post::bytes(&piece.write());
                 let posted = program.worker.post_message_with_transfer(&piece, &memory);
                 posted.map(|()| Asked::Begins).map_err(|error| words(&error))
@@ -113,6 +167,20 @@ impl Slot {
             }
             State::Later { .. } => Err("its program does not start".to_owned()),
         }
+    }
+}
+
+impl Program {
+    /// Hands it a kernel that it does not have; it keeps as many as are counted here.
+    fn give(&mut self, name: &'static str, kernel: &JsValue) -> Result<(), JsValue> {
+        if self.kernels.contains(&name) {
+            return Ok(());
+        }
+        self.kernels.push_back(name);
+        if self.kernels.len() > KERNELS_KEPT {
+            self.kernels.pop_front();
+        }
+        self.worker.post_message(kernel)
     }
 }
 

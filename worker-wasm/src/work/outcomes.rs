@@ -113,6 +113,25 @@ impl Work {
         self.rest_or_go_on(slot, now, goes_on, now, actions);
     }
 
+    /// A piece waited for code that cannot be had here: others may have it.
+    pub(crate) fn cannot_load(
+        &mut self,
+        slot: usize,
+        reason: &str,
+        now: Duration,
+        actions: &mut Vec<Action>,
+    ) {
+        let Some(Running { item, fate, .. }) = self.take_running(slot) else { return };
+        if let Item::Lease(held) = item
+            && !matches!(fate, Fate::Dropped | Fate::Orphan)
+        {
+            notice(actions, reason.to_owned());
+            let about = About::Lease(Some(held.lease.lease));
+            refuse(actions, ErrorCode::CannotLoad, reason.to_owned(), about);
+        }
+        self.rest_or_go_on(slot, now, None, now, actions);
+    }
+
     /// `count` more tasks of a lease have an outcome. Gives it back to its slot if it goes on there.
     fn advance(
         &self,

@@ -47,7 +47,7 @@ impl Worker {
                 agent: self.work.agent().to_owned(),
                 slots,
                 worker: name.clone(),
-                ops: op::ALL.iter().map(|op| op.name().to_owned()).collect(),
+                ops: skills(),
                 resume: self.session.clone(),
             };
             actions.push(Action::Send(WorkerMessage::Hello(hello).write()));
@@ -133,4 +133,10 @@ fn closed_because(code: u16, reason: &str) -> String {
     } else {
         format!("{meaning} ({code} {})", quote(reason))
     }
+}
+
+/// What a worker says that it can compute.
+fn skills() -> Vec<String> {
+    let names = op::ALL.iter().map(|op| op.name()).chain([op::kernel::SKILL]);
+    names.map(str::to_owned).collect()
 }
