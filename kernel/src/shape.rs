@@ -1,7 +1,7 @@
 //! What a kernel is, seen from outside.
 
 use serde::{Deserialize, Serialize};
-use std::fmt;
+pub use tequio_protocol::op::kernel::ValueType;
 
 /// What a kernel is given, and what it gives.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,39 +40,6 @@ impl Form {
             Form::Json => "json",
             Form::Command => "command",
         }
-    }
-}
-
-/// The type of a number.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum ValueType {
-    /// Integers of 32 bits, with a sign.
-    I32,
-    /// Integers of 64 bits, with a sign.
-    I64,
-    /// Floats of 32 bits.
-    F32,
-    /// Floats of 64 bits.
-    F64,
-}
-
-impl ValueType {
-    /// Whether its values are integers.
-    pub fn is_integer(self) -> bool {
-        matches!(self, ValueType::I32 | ValueType::I64)
-    }
-}
-
-/// As WebAssembly's text format has it.
-impl fmt::Display for ValueType {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            ValueType::I32 => "i32",
-            ValueType::I64 => "i64",
-            ValueType::F32 => "f32",
-            ValueType::F64 => "f64",
-        })
     }
 }
 

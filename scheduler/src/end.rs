@@ -93,9 +93,7 @@ impl Scheduler {
         let op = op.map(|job| job.spec.op);
         self.release(id, lease)?;
         if let (Some(op), Some(worker)) = (op, self.workers.get(&id)) {
-            let others = [1, 2]
-                .into_iter()
-                .fold(worker.skills, |skills, block| skills.without(Skills::of(op, block)));
+            let others = worker.skills.without(Skills::of_any_block(op));
             self.set_skills(id, others);
         }
         Ok(())

@@ -40,6 +40,11 @@ impl Skills {
         Skills(place.map_or(0, |place| 1 << (place as u32 + half)))
     }
 
+    /// One op, in blocks of any size.
+    pub(super) fn of_any_block(op: &'static dyn Op) -> Skills {
+        Skills::of(op, 1).with(Skills::of(op, 2))
+    }
+
     pub(super) fn with(self, others: Skills) -> Skills {
         Skills(self.0 | others.0)
     }

@@ -7,6 +7,7 @@ use super::{Args, Audits, Computed, Inputs, Kind, Op, PARAMS_MAX, Param};
 use crate::limits::{FRAME_RESULTS_MAX, INTEGER_MAX, KERNELS_KNOWN_MAX, NAME_CHARS_MAX};
 use crate::number::Number;
 use crate::outcome::Outcome;
+use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::ops::Range;
 use std::str::FromStr;
@@ -55,7 +56,8 @@ pub enum Form {
 }
 
 /// What a parameter's values are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum ValueType {
     /// Integers of 32 bits with a sign.
     I32,
@@ -169,16 +171,8 @@ impl Kernel {
         &self.id
     }
 
-    /// An input of these values as JSON, as a kernel gets it: integers without a point.
     fn text(&self, args: &[f64]) -> String {
-        let fields = self.params.iter().zip(args).map(|(param, value)| {
-            let is_integer = value.fract() == 0.0 && value.abs() <= INTEGER_MAX as f64;
-            match is_integer {
-                true => format!("\"{}\":{}", param.name, *value as i64),
-                false => format!("\"{}\":{}", param.name, Number(*value)),
-            }
-        });
-        format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        input_text(self.params.iter().map(|param| param.name).zip(args.iter().copied()))
     }
 
     /// Computes tasks of one block.
@@ -249,6 +243,18 @@ impl Kernel {
     }
 }
 
+/// An input as JSON, as a kernel gets it, of named values: integers without a point.
+pub fn input_text<'a>(values: impl Iterator<Item = (&'a str, f64)>) -> String {
+    let fields = values.map(|(name, value)| {
+        let is_integer = value.fract() == 0.0 && value.abs() <= INTEGER_MAX as f64;
+        match is_integer {
+            true => format!("\"{name}\":{}", value as i64),
+            false => format!("\"{name}\":{}", Number(value)),
+        }
+    });
+    format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+}
+
 impl Op for Kernel {
     fn name(&self) -> &'static str {
         self.name
@@ -284,6 +290,11 @@ impl ValueType {
         ValueType::ALL.into_iter().find(|known| known.name() == name)
     }
 
+    /// Whether its values are integers.
+    pub fn is_integer(self) -> bool {
+        matches!(self, ValueType::I32 | ValueType::I64)
+    }
+
     /// As WebAssembly's text has it.
     pub fn name(self) -> &'static str {
         match self {
@@ -301,6 +312,12 @@ impl ValueType {
             ValueType::I64 => Kind::Integer { min: -(INTEGER_MAX as i64), max: INTEGER_MAX as i64 },
             ValueType::F32 | ValueType::F64 => Kind::Float,
         }
+    }
+}
+
+impl fmt::Display for ValueType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
     }
 }
 

@@ -5,6 +5,7 @@ use crate::kernels::op_of;
 use anyhow::{Context, anyhow, bail, ensure};
 use clap::Args;
 use hyper::http::Method;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
@@ -98,20 +99,18 @@ async fn find_kernel(client: &Client, what: &str) -> anyhow::Result<KernelView> 
     }
     let looks_like_a_file = what.contains(['/', '\\']) || file.extension().is_some();
     ensure!(!looks_like_a_file, "there is no file {what}");
-    let known: Vec<KernelView> = client.json(client.request(Method::GET, "api/kernels")).await?;
-    let is_it = |kernel: &&KernelView| kernel.name == what;
-    if let Some(kernel) = known.iter().find(is_it) {
-        return Ok(kernel.clone());
-    }
-    let mut begins = known.iter().filter(|kernel| what.len() >= 8 && kernel.id.starts_with(what));
-    match (begins.next(), begins.next()) {
-        (Some(kernel), None) => Ok(kernel.clone()),
-        (Some(_), Some(_)) => bail!("the hashes of several kernels begin with {what}"),
-        (None, _) => bail!(
+    match client.json(client.request(Method::GET, &kernel_path(what))).await {
+        Err(error) if error.is_unknown() => bail!(
             "there is no op and no kernel {what}; there is {}, and `tequio kernel list` shows kernels",
             op::names()
         ),
+        found => Ok(found?),
     }
+}
+
+/// Where the server has the kernel of a name or a hash.
+pub(super) fn kernel_path(what: &str) -> String {
+    format!("api/kernels/{}", utf8_percent_encode(what, NON_ALPHANUMERIC))
 }
 
 /// Adds the kernel of a file, under a name, that of the file, or one that the server chooses where another has that.

@@ -1,6 +1,6 @@
 //! `tequio kernel`: adding, looking at, trying and beginning kernels.
 
-use super::asked::add_kernel;
+use super::asked::{add_kernel, kernel_path};
 use super::client::{Client, Remote};
 use super::kernel_new::{self, Language};
 use super::print::{self, Table};
@@ -15,7 +15,7 @@ use tequio_kernel::{Form, Normalised, Shape};
 use tequio_protocol::api::{KernelParamView, KernelView};
 use tequio_protocol::grid::Axis;
 use tequio_protocol::limits::KERNEL_BLOCK_MAX;
-use tequio_protocol::number::Number;
+use tequio_protocol::op::kernel::input_text;
 
 #[derive(Debug, Args)]
 pub(super) struct Kernel {
@@ -147,7 +147,8 @@ impl List {
 impl One {
     async fn show(self) -> anyhow::Result<()> {
         let client = self.remote.client();
-        let kernel: KernelView = client.json(client.request(Method::GET, &self.path())).await?;
+        let kernel: KernelView =
+            client.json(client.request(Method::GET, &kernel_path(&self.name))).await?;
         if self.remote.json {
             return print::json(&kernel);
         }
@@ -156,14 +157,8 @@ impl One {
 
     async fn remove(self) -> anyhow::Result<()> {
         let client: Client = self.remote.client();
-        client.send(client.request(Method::DELETE, &self.path())).await?;
+        client.send(client.request(Method::DELETE, &kernel_path(&self.name))).await?;
         print::lines(&[format!("kernel {} removed", self.name)])
-    }
-
-    fn path(&self) -> String {
-        let name =
-            percent_encoding::utf8_percent_encode(&self.name, percent_encoding::NON_ALPHANUMERIC);
-        format!("api/kernels/{name}")
     }
 }
 
@@ -239,11 +234,7 @@ impl Test {
             ensure!(of_text, "a kernel of the numbers form takes NAME=VALUE");
             return Ok((Vec::new(), input.clone()));
         }
-        let fields = self.values.iter().map(|(name, value)| match value.fract() == 0.0 {
-            true => format!("\"{name}\":{}", *value as i64),
-            false => format!("\"{name}\":{}", Number(*value)),
-        });
-        let input = format!("{{{}}}", fields.collect::<Vec<_>>().join(","));
+        let input = input_text(self.values.iter().map(|(name, value)| (name.as_str(), *value)));
         if shape.params.is_empty() {
             return Ok((Vec::new(), input));
         }

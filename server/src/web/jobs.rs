@@ -201,8 +201,7 @@ pub(super) async fn append(
 async fn next_line(app: &App, job: JobId, inputs: u64) -> Result<u64, ApiError> {
     let Some(last) = inputs.checked_sub(1) else { return Ok(1) };
     let store = app.store.clone();
-    let reading = tokio::task::spawn_blocking(move || store.lines(job, last..inputs));
-    let runs = reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+    let runs = blocking(move || store.lines(job, last..inputs)).await??;
     let run = runs.unwrap_or_default().pop();
     Ok(run.map_or(inputs, |run| run.line + last - run.first) + 1)
 }
@@ -287,8 +286,7 @@ async fn has_inputs(
     inputs: Arc<Values>,
 ) -> Result<bool, ApiError> {
     let store = app.store.clone();
-    let reading = tokio::task::spawn_blocking(move || store.has_inputs(job, first, &inputs));
-    Ok(reading.await.map_err(|error| StoreError::Unavailable(error.to_string()))??)
+    Ok(blocking(move || store.has_inputs(job, first, &inputs)).await??)
 }
 
 /// `DELETE /api/jobs/ID`: a job that is over, with its results; or a draft.
@@ -337,8 +335,7 @@ pub(super) async fn repair(
     let id = parse_id(&id)?;
     view(&app.dispatcher, id).await?;
     let store = app.store.clone();
-    let examining = tokio::task::spawn_blocking(move || store.examine(id));
-    let damage = examining.await.map_err(|error| StoreError::Unavailable(error.to_string()))??;
+    let damage = blocking(move || store.examine(id)).await??;
     let (repaired, job) = app.dispatcher.repair(id, damage).await?;
     let inputs = repaired.inputs.iter().map(|tasks| (tasks.start, tasks.end)).collect();
     let (rows, tasks) = (repaired.removed.len() as u64, repaired.tasks());
@@ -367,13 +364,13 @@ async fn submit_grid(app: &App, body: Body) -> Result<Response, ApiError> {
 
 /// Reads a job of a grid. The block of a kernel is measured where it is not said.
 fn read_grid_job(kernels: &Kernels, bytes: &[u8]) -> Result<JobRequest, JobError> {
-    let is_said = |job: &JobRequest| job.block.is_some();
     let mut job = job_text::read_with(bytes, |asked| {
         let block = asked.block.or(Some(1));
         find_op(kernels, Asked { block, ..asked })
     })?;
-    let kernel = job.op.known().and_then(|op| op.kernel());
-    if let Some(kernel) = kernel.filter(|_| !is_said(&job)) {
+    if job.block.is_none()
+        && let Some(kernel) = job.op.known().and_then(|op| op.kernel())
+    {
         let block = measure_block(kernel.id(), &job.grid);
         let op = OpId::new(&KernelId { block, ..kernel.id().clone() }.to_string());
         op.adopt().ok_or_else(too_many_kernels)?;
@@ -420,11 +417,11 @@ fn too_many_kernels() -> JobError {
 }
 
 /// Does what reads the disk, or computes, where nobody else waits for it.
-async fn blocking<T: Send + 'static>(
+pub(super) async fn blocking<T: Send + 'static>(
     what: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, ApiError> {
+) -> Result<T, StoreError> {
     let done = tokio::task::spawn_blocking(what).await;
-    Ok(done.map_err(|error| StoreError::Unavailable(error.to_string()))?)
+    done.map_err(|error| StoreError::Unavailable(error.to_string()))
 }
 
 fn refused(error: JobError) -> ApiError {

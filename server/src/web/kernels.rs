@@ -5,8 +5,8 @@ use super::api::Params;
 use super::bodies::Kind;
 use super::error::ApiError;
 use super::gzip;
+use super::jobs::blocking;
 use crate::kernels::{KernelError, Kernels};
-use crate::store::StoreError;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
@@ -167,8 +167,7 @@ async fn run<T: Send + 'static>(
     kernels: Kernels,
     what: impl FnOnce(&Kernels) -> Result<T, KernelError> + Send + 'static,
 ) -> Result<T, ApiError> {
-    let done = tokio::task::spawn_blocking(move || what(&kernels)).await;
-    Ok(done.map_err(|error| StoreError::Unavailable(error.to_string()))??)
+    Ok(blocking(move || what(&kernels)).await??)
 }
 
 async fn read(body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {

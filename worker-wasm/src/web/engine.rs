@@ -1,8 +1,8 @@
 //! Kernels in a slot: `www/js/kernel.js` runs them by the rules of `tequio_kernel::host`, and what they give becomes
 //! text here.
 
+use tequio_kernel::KernelParam;
 use tequio_kernel::result::{self, Trap};
-use tequio_kernel::{KernelParam, ValueType};
 use tequio_protocol::op::kernel::{self, Block, Form, GaveUp, Kernel};
 use tequio_protocol::op::{Computed, Op};
 use tequio_protocol::outcome::Outcome;
@@ -92,21 +92,12 @@ impl kernel::Engine for Engine {
         let running = running.ok_or_else(|| GaveUp("the kernel is not here".to_owned()))?;
         let params = id.params.iter().map(|(name, of)| KernelParam {
             name: name.clone(),
-            kind: Some(value_type(*of)),
+            kind: Some(*of),
             default: None,
             help: None,
         });
         let params = params.collect();
         Ok(Box::new(Tasks { running, form: id.form, params, takes: None, results: Vec::new() }))
-    }
-}
-
-fn value_type(of: kernel::ValueType) -> ValueType {
-    match of {
-        kernel::ValueType::I32 => ValueType::I32,
-        kernel::ValueType::I64 => ValueType::I64,
-        kernel::ValueType::F32 => ValueType::F32,
-        kernel::ValueType::F64 => ValueType::F64,
     }
 }
 
@@ -160,7 +151,7 @@ impl Tasks {
         let done = self.running.numbers(&args[..fitting * params], &mut self.results);
         let results = &self.results[..done];
         match self.form {
-            Form::Numbers(kernel::ValueType::I32 | kernel::ValueType::I64) => {
+            Form::Numbers(of) if of.is_integer() => {
                 results.iter().for_each(|result| computed.push(&result.to_bits().cast_signed()));
             }
             _ => results.iter().for_each(|result| computed.push_number(*result)),
