@@ -6,7 +6,8 @@
 //! gives up it posts the reason as text, and is ended.
 
 use super::engine::ENGINE;
-use super::{log_error, now_ms, post};
+use super::post::{self, Carrier};
+use super::{log_error, now_ms};
 use tequio_protocol::op::kernel::set_engine;
 use tequio_protocol::piece::{Piece, PieceResults};
 use wasm_bindgen::{JsCast, JsValue};
@@ -14,7 +15,8 @@ use web_sys::DedicatedWorkerGlobalScope;
 
 pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
     set_engine(&ENGINE);
-    let answers = scope.clone();
+    let (answers, carrier) = (scope.clone(), Carrier::default());
+    let carried = carrier.clone();
     let compute = move |piece: Vec<u8>| {
         let piece = Piece::read(&piece).expect("a piece of our own reads");
         let before = now_ms(&answers);
@@ -24,17 +26,17 @@ pub(super) fn start(scope: DedicatedWorkerGlobalScope) {
         };
         let results = PieceResults::new(outcomes).expect("a piece has a task");
         let duration_ms = now_ms(&answers) - before;
-        answer(&answers, &results.write(duration_ms));
+        answer(&answers, &carrier, &results.write(duration_ms));
     };
-    let listener = post::bytes_listener(compute, |kernel| ENGINE.keep(&kernel));
+    let listener = post::bytes_listener(carried, compute, |kernel| ENGINE.keep(&kernel));
     scope.set_onmessage(Some(listener.as_ref().unchecked_ref()));
     // It listens as long as the worker lives, and is ended with it.
     listener.forget();
-    answer(&scope, &[]);
+    answer(&scope, &Carrier::default(), &[]);
 }
 
-fn answer(scope: &DedicatedWorkerGlobalScope, bytes: &[u8]) {
-    let (bytes, memory) = post::bytes(bytes);
+fn answer(scope: &DedicatedWorkerGlobalScope, carrier: &Carrier, bytes: &[u8]) {
+    let (bytes, memory) = carrier.load(bytes);
     tell(scope.post_message_with_transfer(&bytes, &memory));
 }
 

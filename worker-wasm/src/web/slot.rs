@@ -1,7 +1,8 @@
 //! One slot: a dedicated worker that computes, and the piece that waits until it listens.
 
 use super::coordinator::Shell;
-use super::{COMPUTE, post, words};
+use super::post::{self, Carrier};
+use super::{COMPUTE, words};
 use gloo_timers::callback::Timeout;
 use std::collections::VecDeque;
 use tequio_protocol::limits::KERNELS_KEPT;
@@ -56,6 +57,7 @@ enum State {
 
 struct Program {
     worker: Worker,
+    carrier: Carrier,
     programs: Programs,
     /// The names of the kernels that it has been given, the newest last.
     kernels: VecDeque<&'static str>,
@@ -78,9 +80,11 @@ impl Slot {
         options.set_type(WorkerType::Module);
         options.set_name(COMPUTE);
         let worker = Worker::new_with_options(programs.script(), &options)?;
+        let carrier = Carrier::default();
         let message = {
             let (answers, gave_up) = (shell.clone(), shell.clone());
             post::bytes_listener(
+                carrier.clone(),
                 move |answer| answers.hear_slot(slot, answer),
                 move |reason| gave_up.slot_broke(slot, reason.as_string().unwrap_or_default()),
             )
@@ -100,6 +104,7 @@ impl Slot {
         let kernels = VecDeque::new();
         let program = Program {
             worker,
+            carrier,
             programs,
             kernels,
             is_ready,
@@ -157,7 +162,7 @@ impl Slot {
                 if let Some(kernel) = kernel {
                     program.give(piece.op.name(), kernel).map_err(|error| words(&error))?;
                 }
-                let (piece, memory) = post::bytes(&piece.write());
+                let (piece, memory) = program.carrier.load(&piece.write());
                 let posted = program.worker.post_message_with_transfer(&piece, &memory);
                 posted.map(|()| Asked::Begins).map_err(|error| words(&error))
             }

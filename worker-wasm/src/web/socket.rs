@@ -3,13 +3,15 @@
 
 use crate::worker::Event;
 use js_sys::{JsString, Uint8Array};
+use std::ops::Range;
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen::{JsCast, JsValue, closure::Closure};
 use web_sys::{BinaryType, CloseEvent, MessageEvent, WebSocket};
 
 /// Texts of so many characters are encoded by the browser: wasm-bindgen copies one character at a time, which is
-/// a tenth of what a frame of inputs costs the coordinator. Of shorter texts the browser's way is the slower one.
-const ENCODED_CHARS_MIN: u32 = 1024;
+/// a tenth of what a frame of inputs costs the coordinator. Of shorter texts the browser's way is the slower one, and
+/// longer ones come seldom.
+const ENCODED_CHARS: Range<u32> = 1024..512 * 1024;
 
 #[wasm_bindgen]
 extern "C" {
@@ -19,8 +21,18 @@ extern "C" {
     fn new() -> TextEncoder;
 
     /// That of `web-sys` takes a text of Rust's.
-    #[wasm_bindgen(method)]
-    fn encode(this: &TextEncoder, text: &JsString) -> Uint8Array;
+    #[wasm_bindgen(method, js_name = encodeInto)]
+    fn encode_into(this: &TextEncoder, text: &JsString, bytes: &Uint8Array) -> Encoded;
+
+    type Encoded;
+
+    /// How many characters were encoded.
+    #[wasm_bindgen(method, getter)]
+    fn read(this: &Encoded) -> u32;
+
+    /// How many bytes they are.
+    #[wasm_bindgen(method, getter)]
+    fn written(this: &Encoded) -> u32;
 }
 
 pub(super) struct Socket {
@@ -46,8 +58,8 @@ impl Socket {
         };
         let message = {
             let tell = tell.clone();
-            let encoder = TextEncoder::new();
-            Closure::new(move |event: MessageEvent| tell(read(&event.data(), &encoder)))
+            let mut reader = Reader::new();
+            Closure::new(move |event: MessageEvent| tell(reader.read(&event.data())))
         };
         let closed = Closure::new(move |event: CloseEvent| {
             tell(Event::Closed { code: event.code(), reason: event.reason() });
@@ -79,15 +91,40 @@ impl Drop for Socket {
     }
 }
 
-fn read(data: &JsValue, encoder: &TextEncoder) -> Event {
-    let Some(text) = data.dyn_ref::<JsString>() else {
+/// Reads what a socket receives.
+struct Reader {
+    encoder: TextEncoder,
+    /// What texts are encoded into.
+    bytes: Uint8Array,
+}
+
+impl Reader {
+    fn new() -> Reader {
+        Reader { encoder: TextEncoder::new(), bytes: Uint8Array::new_with_length(0) }
+    }
+
+    fn read(&mut self, data: &JsValue) -> Event {
+        if let Some(text) = data.dyn_ref::<JsString>() {
+            return Event::Text(self.encode(text).unwrap_or_else(|| text.into()));
+        }
         let bytes =
             data.dyn_ref::<js_sys::ArrayBuffer>().map_or(0, js_sys::ArrayBuffer::byte_length);
-        return Event::Binary { bytes: bytes as usize };
-    };
-    Event::Text(if text.length() < ENCODED_CHARS_MIN {
-        text.into()
-    } else {
-        String::from_utf8(encoder.encode(text).to_vec()).expect("what is encoded is UTF-8")
-    })
+        Event::Binary { bytes: bytes as usize }
+    }
+
+    /// A text as the browser encodes it; none that is better copied by wasm-bindgen, or has more bytes than
+    /// there was room for.
+    fn encode(&mut self, text: &JsString) -> Option<String> {
+        let chars = text.length();
+        if !ENCODED_CHARS.contains(&chars) {
+            return None;
+        }
+        if self.bytes.length() < chars {
+            self.bytes = Uint8Array::new_with_length(chars.next_power_of_two());
+        }
+        let encoded = self.encoder.encode_into(text, &self.bytes);
+        let bytes = self.bytes.subarray(0, encoded.written());
+        (encoded.read() == chars)
+            .then(|| String::from_utf8(bytes.to_vec()).expect("what is encoded is UTF-8"))
+    }
 }
