@@ -2,7 +2,8 @@
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers as well")]
 
-use std::cell::Cell;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use tequio_kernel::host::{Exhausted, Fault, Program};
 use tequio_kernel::{Form, ValueType, normalise, shape};
 
@@ -22,9 +23,13 @@ fn result(json: &str) -> Result<String, Fault> {
     Ok(json.to_owned())
 }
 
+fn data(text: &str) -> Option<Arc<[u8]>> {
+    Some(text.as_bytes().into())
+}
+
 /// The first task of a block.
 fn first(program: &Program, args: &[f64], input: &str) -> Result<String, Fault> {
-    program.instance(None, &|| false)?.run(args, input)
+    program.instance(None, || false)?.run(args, input)
 }
 
 fn numbers(wat: &str, args: &[f64]) -> Result<String, Fault> {
@@ -33,11 +38,8 @@ fn numbers(wat: &str, args: &[f64]) -> Result<String, Fault> {
 
 /// Stops a while after it was asked first: what goes on for ever is ended.
 fn soon() -> impl Fn() -> bool {
-    let asked = Cell::new(0);
-    move || {
-        asked.set(asked.get() + 1);
-        asked.get() > 3
-    }
+    let asked = AtomicU32::new(0);
+    move || asked.fetch_add(1, Ordering::Relaxed) >= 3
 }
 
 #[test]
@@ -265,7 +267,7 @@ fn memory_grows_to_its_maximum_and_gives_minus_one_beyond() {
         ))
     };
     let small = grow("1 3");
-    let mut instance = small.instance(None, &|| false).unwrap();
+    let mut instance = small.instance(None, || false).unwrap();
     for (by, before) in [
         (0.0, "1"),
         (1.0, "1"),
@@ -281,7 +283,7 @@ fn memory_grows_to_its_maximum_and_gives_minus_one_beyond() {
     // 256 MiB, whatever the module says.
     for memory in ["0", "0 65536", "0 4096"] {
         let large = grow(memory);
-        let mut instance = large.instance(None, &|| false).unwrap();
+        let mut instance = large.instance(None, || false).unwrap();
         assert_eq!(instance.run(&[4097.0], ""), result("-1"), "{memory}");
         assert_eq!(instance.run(&[65536.0], ""), result("-1"), "{memory}");
     }
@@ -342,8 +344,7 @@ fn what_goes_on_for_ever_is_ended() {
     for name in ["_initialize", "alloc", "init", "run"] {
         let program = program(&module(name));
         let stop = soon();
-        let ended =
-            program.instance(Some(b"data"), &stop).and_then(|mut block| block.run(&[], "{}"));
+        let ended = program.instance(data("data"), stop).and_then(|mut block| block.run(&[], "{}"));
         assert_eq!(ended, Err(Fault::Exhausted(Exhausted::Time)), "{name}");
     }
     let command = program(
@@ -351,7 +352,7 @@ fn what_goes_on_for_ever_is_ended() {
     );
     let stop = soon();
     assert_eq!(
-        command.instance(None, &stop).unwrap().run(&[], "1"),
+        command.instance(None, stop).unwrap().run(&[], "1"),
         Err(Fault::Exhausted(Exhausted::Time))
     );
     // Loops whose work is done by the engine or by the host.
@@ -367,7 +368,7 @@ fn what_goes_on_for_ever_is_ended() {
         );
         let program = program(&wat);
         let stop = soon();
-        let ended = program.instance(None, &stop).unwrap().run(&[0.0], "");
+        let ended = program.instance(None, stop).unwrap().run(&[0.0], "");
         assert_eq!(ended, Err(Fault::Exhausted(Exhausted::Time)), "{code}");
     }
 }
@@ -380,14 +381,14 @@ fn a_block_has_one_instance_until_it_is_spent() {
           global.get $n i32.const 1 i32.add global.set $n \
           local.get 0 i32.const 99 i32.eq if unreachable end global.get $n))";
     let counting = program(counting);
-    let mut block = counting.instance(None, &|| false).unwrap();
+    let mut block = counting.instance(None, || false).unwrap();
     assert_eq!(block.run(&[0.0], ""), result("11"));
     assert_eq!(block.run(&[0.0], ""), result("12"));
     assert!(block.run(&[0.5], "").is_err());
     assert_eq!(block.run(&[0.0], ""), result("13"));
     assert_eq!(block.run(&[99.0], ""), error("trap: unreachable"));
     assert_eq!(block.run(&[0.0], ""), result("11"));
-    assert_eq!(counting.instance(None, &|| false).unwrap().run(&[0.0], ""), result("11"));
+    assert_eq!(counting.instance(None, || false).unwrap().run(&[0.0], ""), result("11"));
 }
 
 /// A kernel of the JSON form that puts all at 1024, and gives `place`; its data is `data` at 16.
@@ -484,7 +485,7 @@ fn inputs_are_written_where_alloc_says() {
           (func (export \"run\") (param i32 i32) (result i32) \
             local.get 0 i32.const 4 i32.sub local.get 1 i32.store local.get 0 i32.const 4 i32.sub))",
     );
-    let mut block = echo.instance(None, &|| false).unwrap();
+    let mut block = echo.instance(None, || false).unwrap();
     for input in ["{\"k\":3}", "[]", "\"ñ\""] {
         assert_eq!(block.run(&[], input), result(input));
     }
@@ -518,21 +519,21 @@ fn data_is_handed_over_once_an_instance() {
             (global.set $sum (i32.add (global.get $sum) (i32.const 1))) (global.get $sum)))",
     );
     assert!(summing.shape().takes_data && matches!(summing.shape().form, Form::Numbers { .. }));
-    let mut block = summing.instance(Some(b"\x01\x02\x03"), &|| false).unwrap();
+    let mut block = summing.instance(data("\x01\x02\x03"), || false).unwrap();
     assert_eq!(block.run(&[1.0], ""), result("7"));
     assert_eq!(block.run(&[1.0], ""), result("8"));
     assert_eq!(block.run(&[0.0], ""), error("trap: unreachable"));
     assert_eq!(block.run(&[1.0], ""), result("7"));
     // Without data nothing is called; of no bytes it is.
     assert_eq!(first(&summing, &[1.0], ""), result("1"));
-    assert_eq!(summing.instance(Some(b""), &|| false).unwrap().run(&[1.0], ""), result("1"));
+    assert_eq!(summing.instance(data(""), || false).unwrap().run(&[1.0], ""), result("1"));
     assert_eq!(
-        summing.instance(Some(b"!"), &|| false).unwrap_err(),
+        summing.instance(data("!"), || false).unwrap_err(),
         Fault::Error("init gave 7".to_owned())
     );
     let large = vec![0; 70_000];
     let outside = Fault::Error("alloc gave a place outside memory".to_owned());
-    assert_eq!(summing.instance(Some(&large), &|| false).unwrap_err(), outside);
+    assert_eq!(summing.instance(Some(large.into()), || false).unwrap_err(), outside);
 }
 
 /// The functions of WASI, and a memory.
@@ -632,7 +633,7 @@ fn a_command_reads_its_input_and_begins_anew_each_time() {
         sized(2048, &1000u32.to_le_bytes())
     );
     let echo = program(&echo);
-    let mut block = echo.instance(None, &|| false).unwrap();
+    let mut block = echo.instance(None, || false).unwrap();
     for input in ["{\"n\":27}", "[1,2,3]"] {
         assert_eq!(block.run(&[], input), result(input));
     }

@@ -6,81 +6,9 @@
 use arbitrary::Unstructured;
 use tequio_kernel::host::{Fault, Program};
 use tequio_kernel::{normalise, shape};
-use wasm_smith::{Config, InstructionKind, InstructionKinds, MemoryOffsetChoices, Module};
-
-/// SplitMix64: each seed gives the same bytes everywhere.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        z ^ (z >> 31)
-    }
-
-    fn below(&mut self, end: u64) -> usize {
-        (self.next() % end) as usize
-    }
-
-    fn bytes(&mut self, len: usize) -> Vec<u8> {
-        (0..len.div_ceil(8)).flat_map(|_| self.next().to_le_bytes()).take(len).collect()
-    }
-}
-
-const EXPORTS: [&str; 4] = [
-    "(module (func (export \"run\") (param i64 i32) (result i64) unreachable))",
-    "(module (memory (export \"memory\") 1 3) (func (export \"run\") (param f64 i32) (result f64) unreachable))",
-    "(module (memory (export \"memory\") 1) (func (export \"alloc\") (param i32) (result i32) unreachable) \
-      (func (export \"run\") (param i32 i32) (result i32) unreachable) \
-      (func (export \"init\") (param i32 i32) (result i32) unreachable))",
-    "(module (memory (export \"memory\") 0 9) (func (export \"_start\") unreachable))",
-];
-
-/// A module of the features that are allowed, with one of the exports.
-fn allowed(seed: u64) -> Option<Vec<u8>> {
-    let mut random = Random(seed);
-    let bytes = random.bytes(4096);
-    let mut config = all();
-    config.exports = Some(wat::parse_str(EXPORTS[seed as usize % EXPORTS.len()]).unwrap());
-    config.exceptions_enabled = false;
-    config.gc_enabled = false;
-    config.simd_enabled = false;
-    config.relaxed_simd_enabled = false;
-    config.threads_enabled = false;
-    config.memory64_enabled = false;
-    config.reference_types_enabled = false;
-    config.allow_start_export = false;
-    config.max_imports = 0;
-    config.max_memories = 1;
-    config.max_memory32_bytes = 4 << 20;
-    config.max_table_elements = 1000;
-    config.max_tables = 1;
-    config.allow_floats = seed % 8 >= 4;
-    let module = Module::new(config, &mut Unstructured::new(&bytes)).ok()?;
-    Some(module.to_bytes())
-}
-
-fn all() -> Config {
-    Config {
-        max_instructions: 300,
-        memory_offset_choices: MemoryOffsetChoices(95, 4, 1),
-        allowed_instructions: InstructionKinds::new(&[
-            InstructionKind::Numeric,
-            InstructionKind::Vector,
-            InstructionKind::Reference,
-            InstructionKind::Parametric,
-            InstructionKind::Variable,
-            InstructionKind::Table,
-            InstructionKind::Memory,
-            InstructionKind::Control,
-            InstructionKind::Aggregate,
-        ]),
-        generate_custom_sections: true,
-        ..Config::default()
-    }
-}
+use tequio_kernel_cases::made::Random;
+use tequio_kernel_cases::made::smith::{EXPORTS, all, allowed};
+use wasm_smith::Module;
 
 #[test]
 fn what_is_normalised_stays_as_it_is() {
@@ -105,10 +33,10 @@ fn what_is_normalised_stays_as_it_is() {
 
 #[test]
 fn modules_of_all_features_are_normalised_or_refused() {
-    let mut random = Random(1);
+    let mut random = Random::new(1);
     let (mut accepted, mut refused) = (0, 0);
     for seed in 0..300u64 {
-        let bytes = Random(seed).bytes(2048);
+        let bytes = Random::new(seed).bytes(2048);
         let mut config = all();
         if seed % 4 != 3 {
             config.exports = Some(wat::parse_str(EXPORTS[seed as usize % EXPORTS.len()]).unwrap());
@@ -143,12 +71,12 @@ fn modules_of_all_features_are_normalised_or_refused() {
 
 #[test]
 fn broken_modules_are_refused_without_a_panic() {
-    let mut random = Random(2);
+    let mut random = Random::new(2);
     for seed in 0..200 {
         let Some(mut bytes) = allowed(seed) else { continue };
         for _ in 0..=random.below(4) {
             let place = random.below(bytes.len() as u64);
-            bytes[place] = random.next() as u8;
+            bytes[place] = random.word() as u8;
         }
         bytes.truncate(bytes.len() - random.below(3));
         if let Ok(normalised) = normalise(&bytes) {
@@ -167,7 +95,7 @@ fn what_is_normalised_means_what_it_meant() {
         let program = Program::compile(&normalise(&bytes).unwrap().bytes).unwrap();
         for args in [[0, 0], [1, -1], [1 << 40, 77]] {
             let stop = || true;
-            let block = program.instance(None, &stop);
+            let block = program.instance(None, stop);
             let ours = block.and_then(|mut block| block.run(&args.map(|arg| arg as f64), ""));
             match (ours, plain(&bytes, args)) {
                 (Err(Fault::Exhausted(_)), _) | (_, Plain::Unknown) => {}

@@ -163,7 +163,7 @@ fn instructions_leave_no_stack_behind() {
         let thread = std::thread::Builder::new().stack_size(STACK_BYTES);
         let name = code.clone();
         let run = move || {
-            let ended = program.instance(None, &|| false).unwrap().run(&[2.0], "");
+            let ended = program.instance(None, || false).unwrap().run(&[2.0], "");
             assert_eq!(ended, Ok("20000".to_owned()), "{name}");
         };
         thread.spawn(run).unwrap().join().unwrap();

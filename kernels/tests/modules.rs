@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tequio_kernel::host::{Fault, Program};
 use tequio_kernel::{Form, ValueType, normalise};
 
@@ -37,7 +38,7 @@ fn module(name: &str) -> Option<Vec<u8>> {
 
 /// Computes tasks in one instance, each of some text: values or an input.
 fn computed(program: &Program, data: Option<&[u8]>, tasks: &[&str]) -> Vec<Result<String, Fault>> {
-    let mut instance = program.instance(data, &|| false).expect("an instance");
+    let mut instance = program.instance(data.map(Arc::from), || false).expect("an instance");
     let run = |task: &&str| match program.shape().form {
         Form::Numbers { .. } => {
             let values: Vec<f64> =
@@ -126,7 +127,7 @@ fn align() {
     assert_eq!(outcomes[..4], expected);
     assert_eq!(outcomes[4..], [trap.clone(), score("10"), trap.clone()]);
     assert_eq!(computed(&program, None, &["0"]), [trap]);
-    let nothing = program.instance(Some(b" \n"), &|| false);
+    let nothing = program.instance(Some((*b" \n").into()), || false);
     assert_eq!(nothing.unwrap_err(), Fault::Error("init gave 1".to_owned()));
 
     // Data and a query of more than one page of memory.

@@ -1,11 +1,13 @@
-//! Kernels computed in this program, by wasmi: to audit claims, and in `tequio work`.
+//! Kernels computed in this program: to audit claims, and in `tequio work`. The first engine of the build does it, and
+//! another decides what is doubted, where the build has one.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::thread::LocalKey;
 use std::time::{Duration, Instant};
-use tequio_kernel::host::{Fault, Instance, Program};
+use tequio_kernel::host::{self, Fault, Instance, Program};
 use tequio_protocol::limits::{KERNEL_BLOCK_MAX, KERNELS_KEPT};
 use tequio_protocol::op::kernel::{self, Block, GaveUp, Kernel, Sha256};
 use tequio_protocol::outcome::Outcome;
@@ -29,8 +31,8 @@ static ENGINE: Engine = Engine {
 
 struct Engine {
     sources: Mutex<Vec<Weak<dyn Source>>>,
-    /// Those that were used last, which is at the back.
-    programs: Mutex<VecDeque<(Sha256, Program)>>,
+    /// Those that were used last, which is at the back. A module may be there once for each engine.
+    programs: Mutex<VecDeque<((Sha256, host::Engine), Program)>>,
     data: Mutex<VecDeque<(Sha256, Arc<[u8]>)>>,
 }
 
@@ -39,6 +41,8 @@ thread_local! {
     static STOP: RefCell<Option<Arc<AtomicBool>>> = const { RefCell::new(None) };
     /// How long a block may take on this thread.
     static TIME_MAX: Cell<Duration> = const { Cell::new(KERNEL_BLOCK_MAX) };
+    /// What computes on this thread.
+    static BY: Cell<host::Engine> = const { Cell::new(host::Engine::FIRST) };
 }
 
 /// Kernels are computed from now on with what `source` has, for as long as somebody else holds it.
@@ -54,30 +58,58 @@ pub(crate) fn stop_at(stop: Arc<AtomicBool>) {
 
 /// Computes with less time for each block than there is otherwise.
 pub(crate) fn within<T>(time_max: Duration, compute: impl FnOnce() -> T) -> T {
-    let before = TIME_MAX.replace(time_max);
-    let computed = compute();
-    TIME_MAX.set(before);
-    computed
+    let _before = Before::replaced(&TIME_MAX, time_max);
+    compute()
+}
+
+/// Computes with the engine that decides what is doubted.
+pub(crate) fn doubting<T>(compute: impl FnOnce() -> T) -> T {
+    let _before = Before::replaced(&BY, host::Engine::SECOND);
+    compute()
+}
+
+/// What a thread goes back to, also if it panics meanwhile.
+struct Before<T: Copy + 'static> {
+    of: &'static LocalKey<Cell<T>>,
+    value: T,
+}
+
+impl<T: Copy> Before<T> {
+    fn replaced(of: &'static LocalKey<Cell<T>>, by: T) -> Before<T> {
+        Before { of, value: of.replace(by) }
+    }
+}
+
+impl<T: Copy> Drop for Before<T> {
+    fn drop(&mut self) {
+        self.of.set(self.value);
+    }
 }
 
 impl kernel::Engine for Engine {
     fn begin<'a>(&'a self, kernel: &'a Kernel) -> Result<Box<dyn Block + 'a>, GaveUp> {
         let id = kernel.id();
-        let program = self.program(&id.module)?;
+        let program = self.program(&id.module, BY.get())?;
         let data = id.data.as_ref().map(|data| self.data(data)).transpose()?;
         Ok(Box::new(Running { program, data, instance: None }))
     }
 }
 
 impl Engine {
-    fn program(&self, sha256: &Sha256) -> Result<Program, GaveUp> {
-        if let Some(program) = used(&mut lock(&self.programs), sha256) {
+    fn program(&self, sha256: &Sha256, by: host::Engine) -> Result<Program, GaveUp> {
+        let key = (sha256.clone(), by);
+        if let Some(program) = used(&mut lock(&self.programs), &key) {
             return Ok(program);
         }
         // Two who want it at once compile it twice, and nobody waits for another's.
         let module = self.blob(sha256)?;
-        let program = Program::compile(&module).map_err(|error| GaveUp(error.to_string()))?;
-        keep(&mut lock(&self.programs), sha256, program.clone());
+        let compiled = if by == host::Engine::FIRST {
+            Program::compile(&module)
+        } else {
+            Program::compile_for(by, &module)
+        };
+        let program = compiled.map_err(|error| GaveUp(error.to_string()))?;
+        keep(&mut lock(&self.programs), key, program.clone());
         Ok(program)
     }
 
@@ -86,7 +118,7 @@ impl Engine {
             return Ok(data);
         }
         let data: Arc<[u8]> = self.blob(sha256)?.into();
-        keep(&mut lock(&self.data), sha256, data.clone());
+        keep(&mut lock(&self.data), sha256.clone(), data.clone());
         Ok(data)
     }
 
@@ -109,17 +141,17 @@ impl Engine {
     }
 }
 
-/// What is kept of a hash, which is the last to go now.
-fn used<T: Clone>(kept: &mut VecDeque<(Sha256, T)>, sha256: &Sha256) -> Option<T> {
-    let place = kept.iter().position(|(known, _)| known == sha256)?;
+/// What is kept by this key, which is the last to go now.
+fn used<K: PartialEq, T: Clone>(kept: &mut VecDeque<(K, T)>, key: &K) -> Option<T> {
+    let place = kept.iter().position(|(known, _)| known == key)?;
     let found = kept.remove(place)?;
     let value = found.1.clone();
     kept.push_back(found);
     Some(value)
 }
 
-fn keep<T>(kept: &mut VecDeque<(Sha256, T)>, sha256: &Sha256, value: T) {
-    kept.push_back((sha256.clone(), value));
+fn keep<K, T>(kept: &mut VecDeque<(K, T)>, key: K, value: T) {
+    kept.push_back((key, value));
     if kept.len() > KERNELS_KEPT {
         kept.pop_front();
     }
@@ -134,14 +166,14 @@ struct Running {
     program: Program,
     data: Option<Arc<[u8]>>,
     /// `None` before the first task, and where none could be made.
-    instance: Option<Instance<'static>>,
+    instance: Option<Instance>,
 }
 
 impl Block for Running {
     fn run(&mut self, args: &[f64], input: &str) -> Result<Outcome, GaveUp> {
         let mut instance = match self.instance.take() {
             Some(instance) => instance,
-            None => match self.program.kept_instance(self.data.clone(), stop()) {
+            None => match self.program.instance(self.data.clone(), stop()) {
                 Ok(instance) => instance,
                 Err(fault) => return outcome(Err(fault)),
             },
@@ -153,12 +185,12 @@ impl Block for Running {
 }
 
 /// Time is up for a block at its limit, or where nobody waits for it any more.
-fn stop() -> Box<dyn Fn() -> bool> {
+fn stop() -> impl Fn() -> bool + Send + Sync + 'static {
     let until = Instant::now() + TIME_MAX.get();
     let stop = STOP.with_borrow(Clone::clone);
-    Box::new(move || {
+    move || {
         Instant::now() >= until || stop.as_ref().is_some_and(|stop| stop.load(Ordering::Relaxed))
-    })
+    }
 }
 
 fn outcome(computed: Result<String, Fault>) -> Result<Outcome, GaveUp> {
@@ -166,5 +198,67 @@ fn outcome(computed: Result<String, Fault>) -> Result<Outcome, GaveUp> {
         Ok(result) => Ok(Outcome::Result(result)),
         Err(Fault::Error(error)) => Ok(Outcome::Error(error)),
         Err(Fault::Exhausted(exhausted)) => Err(GaveUp(exhausted.to_string())),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::panic::catch_unwind;
+    use tequio_protocol::op::kernel::{Form, KernelId, ValueType};
+    use tequio_protocol::op::{Computed, Inputs, OpId};
+
+    struct One(Vec<u8>);
+
+    impl Source for One {
+        fn blob(&self, sha256: &Sha256) -> Result<Option<Vec<u8>>, String> {
+            let is_it = tequio_kernel::sha256(&self.0) == sha256.as_str();
+            Ok(is_it.then(|| self.0.clone()))
+        }
+    }
+
+    #[test]
+    fn what_is_doubted_is_computed_by_the_second_engine() {
+        let wat = "(module (func (export \"run\") (param f64) (result f64) local.get 0 f64.sqrt))";
+        let bytes = wat::parse_str(wat).unwrap();
+        let normalised = tequio_kernel::normalise(&bytes).unwrap();
+        let module: Sha256 = normalised.sha256.parse().unwrap();
+        let source: Arc<dyn Source> = Arc::new(One(normalised.bytes));
+        add_source(&source);
+        let params = vec![("x".to_owned(), ValueType::F64)];
+        let id = KernelId {
+            module: module.clone(),
+            data: None,
+            block: 4,
+            form: Form::Numbers(ValueType::F64),
+            params,
+        };
+        let op = OpId::new(&id.to_string()).adopt().unwrap();
+        let compute = || {
+            let grid = "{\"x\":\"-1..=4\"}";
+            let grid: tequio_protocol::grid::Grid = serde_json::from_str(grid).unwrap();
+            let mut computed = Computed::with_capacity(6);
+            op.compute(0..6, Inputs::Grid(&grid), &mut computed);
+            computed.into_outcomes().unwrap()
+        };
+        let known = || {
+            let programs = lock(&ENGINE.programs);
+            let of_it = programs.iter().filter(|((sha256, _), _)| *sha256 == module);
+            of_it.map(|((_, by), program)| (*by, program.engine())).collect::<Vec<_>>()
+        };
+        let second = doubting(compute);
+        assert_eq!(known(), [(host::Engine::SECOND, host::Engine::SECOND)]);
+        let first = compute();
+        assert_eq!(first, second);
+        assert!(known().contains(&(host::Engine::FIRST, host::Engine::FIRST)));
+        assert_eq!(known().len(), host::Engine::ALL.len());
+    }
+
+    #[test]
+    fn a_panic_leaves_a_thread_as_it_was() {
+        let panicked =
+            catch_unwind(|| within(Duration::ZERO, || doubting(|| panic!("as it is to"))));
+        assert!(panicked.is_err());
+        assert_eq!((TIME_MAX.get(), BY.get()), (KERNEL_BLOCK_MAX, host::Engine::FIRST));
     }
 }

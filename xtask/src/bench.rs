@@ -6,9 +6,18 @@ use anyhow::Result;
 use clap::Args;
 use std::process::Command;
 
+/// Which engines of kernels are built.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Engines {
+    /// wasmi alone, as people build Tequio.
+    Usual,
+    /// wasmtime too.
+    Jit,
+}
+
 /// Builds all for speed and measures. `arguments` are those of the program in `bench/`.
-pub(crate) fn bench(arguments: &[String]) -> Result<()> {
-    run(build()?.args(arguments))
+pub(crate) fn bench(engines: Engines, arguments: &[String]) -> Result<()> {
+    run(build(engines)?.args(arguments))
 }
 
 /// How a server is put under load.
@@ -40,7 +49,7 @@ pub(crate) struct Load {
 /// Puts the release server under the load of workers that come and go, and of strangers.
 pub(crate) fn soak(how: &Load) -> Result<()> {
     let Load { minutes, workers, churn, floods, flood_seconds, flood_scale, idle } = how;
-    let mut soak = build()?;
+    let mut soak = build(Engines::Usual)?;
     soak.arg("soak");
     soak.args(["--minutes", &minutes.to_string(), "--workers", &workers.to_string()]);
     soak.args(["--churn", &churn.to_string(), "--floods", floods, "--idle", &idle.to_string()]);
@@ -49,9 +58,14 @@ pub(crate) fn soak(how: &Load) -> Result<()> {
 }
 
 /// Builds all for speed; gives the program, told where everything is.
-fn build() -> Result<Command> {
+fn build(engines: Engines) -> Result<Command> {
     serve::build()?;
-    step("measures", || run(cargo().args(["build", "--release", "--package", "tequio-bench"])))?;
+    let features: &[&str] = match engines {
+        Engines::Usual => &[],
+        Engines::Jit => &["--features", "jit"],
+    };
+    let build = ["build", "--release", "--package", "tequio-bench"];
+    step("measures", || run(cargo().args(build).args(features)))?;
     let mut bench = command(built("release", "tequio-bench"));
     bench.arg("--tequio").arg(built("release", "tequio")).arg("--root").arg(root());
     bench.arg("--target").arg(target_dir());

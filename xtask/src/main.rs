@@ -19,7 +19,7 @@ mod tools;
 mod vendor;
 mod weight;
 
-use bench::Load;
+use bench::{Engines, Load};
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
 
@@ -45,8 +45,9 @@ enum Chore {
         #[arg(long)]
         firefox: bool,
     },
-    /// Run the simulation of the whole system for many seeds, new ones each time; or, with --load, the
-    /// release server itself under workers that come and go, and under the floods of strangers
+    /// Run the simulation of the whole system for many seeds, new ones each time; or, with --kernels,
+    /// compare all hosts of kernels on modules that nobody wrote; or, with --load, run the release server
+    /// itself under workers that come and go, and under the floods of strangers
     Soak {
         /// How many
         #[arg(long, default_value_t = 1000)]
@@ -54,6 +55,13 @@ enum Chore {
         /// The first seed, to run the same ones again
         #[arg(long)]
         first: Option<u64>,
+        /// Compute so many made kernels by wasmi, wasmtime and Chromium, and by Firefox where it is, and
+        /// normalise modules of which some bytes were changed
+        #[arg(long, value_name = "N", conflicts_with_all = ["seeds", "first", "load"])]
+        kernels: Option<u64>,
+        /// With --kernels, the seed of the first, to compute the same ones again
+        #[arg(long, requires = "kernels")]
+        seed: Option<u64>,
         /// Check that thousands of workers that come and go cost a server no result, no memory and no
         /// file; and that nothing that strangers do takes what honest people need
         #[arg(long, conflicts_with_all = ["seeds", "first"])]
@@ -77,6 +85,9 @@ enum Chore {
     Dist,
     /// Measure against ceilings, and write bench/RESULTS.md
     Bench {
+        /// Build wasmtime too, and measure it (four minutes of CPU)
+        #[arg(long)]
+        jit: bool,
         /// Measures to run alone, --rounds N, or --help
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<String>,
@@ -90,6 +101,7 @@ fn main() -> ExitCode {
         Chore::Serve { arguments } => serve::serve(&arguments),
         Chore::Test { firefox: false } => test::test(),
         Chore::Test { firefox: true } => test::test_with_firefox(),
+        Chore::Soak { kernels: Some(count), seed, .. } => test::soak_kernels(count, seed),
         Chore::Soak { load: false, seeds, first, .. } => test::soak(seeds, first),
         Chore::Soak { load: true, how, .. } => bench::soak(&how),
         Chore::Trunk => test::trunk(),
@@ -99,7 +111,8 @@ fn main() -> ExitCode {
         Chore::Kernels => kernels::build().map(drop),
         Chore::Vendor => vendor::vendor().map(drop),
         Chore::Dist => serve::dist(),
-        Chore::Bench { arguments } => bench::bench(&arguments),
+        Chore::Bench { jit: false, arguments } => bench::bench(Engines::Usual, &arguments),
+        Chore::Bench { jit: true, arguments } => bench::bench(Engines::Jit, &arguments),
         Chore::Screenshots => test::screenshots(),
     };
     match done {

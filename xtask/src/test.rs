@@ -9,6 +9,7 @@ use crate::run::{built, cargo, command, root, run, step, target_dir};
 use crate::serve;
 use crate::tools::{chromium, firefox, node_packages, on_path};
 use anyhow::{Context, Result, ensure};
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -27,30 +28,28 @@ const MEASURING: [&str; 3] = ["charts.test.mjs", "page.test.mjs", "worker.test.m
 /// Every test but those in Firefox.
 pub(crate) fn test() -> Result<()> {
     let mut browser = Browser::set_up()?;
-    browser.add_test_ops()?;
-    browser.variables.extend(classroom::set_up()?);
-    test_in(&browser)
+    let compilers = browser.add_what_all_need()?;
+    test_in(&browser, &compilers)
 }
 
 /// Every test.
 pub(crate) fn test_with_firefox() -> Result<()> {
     let firefox = firefox()?;
     let mut browser = Browser::set_up()?;
-    browser.add_test_ops()?;
-    browser.variables.extend(classroom::set_up()?);
+    let compilers = browser.add_what_all_need()?;
     browser.variables.push(("FIREFOX", firefox));
-    test_in(&browser)?;
+    test_in(&browser, &compilers)?;
     step("Firefox tests", || browser.run(&tests_in("www/tests/firefox")?, 1))
 }
 
-fn test_in(browser: &Browser) -> Result<()> {
-    // With the ops for tests, as the server that browser tests run against: it is built once.
-    let compilers = compilers::set_up()?;
+fn test_in(browser: &Browser, compilers: &OsStr) -> Result<()> {
+    // With the ops for tests, as the server that browser tests run against: it is built once. All that fails is
+    // told at once.
     step("cargo test", || {
         run(cargo()
-            .args(["test", "--workspace"])
+            .args(["test", "--workspace", "--no-fail-fast"])
             .args(TEST_OPS)
-            .env(COMPILERS, &compilers)
+            .env(COMPILERS, compilers)
             .env(KERNELS, kernels::folder()))
     })?;
     // As a release server computes them: optimised code differs most from the other where kernels run.
@@ -59,6 +58,17 @@ fn test_in(browser: &Browser) -> Result<()> {
             .args(["test", "--release", "--package", "tequio-kernels"])
             .args(["--package", "tequio-kernel"])
             .env(KERNELS, kernels::folder()))
+    })?;
+    // Not optimised: that takes two minutes of CPU to build, and four otherwise.
+    step("kernels, by both engines", || {
+        run(cargo().args(["test", "--package", "tequio-kernel", "--features", "jit"]).args([
+            "--test",
+            "engines",
+            "--test",
+            "meaning",
+            "--test",
+            "computing",
+        ]))
     })?;
     let (alone, beside) =
         tests_in("www/tests")?.into_iter().partition::<Vec<_>, _>(|file| is_alone(file));
@@ -72,10 +82,47 @@ fn is_alone(file: &Path) -> bool {
     MEASURING.iter().any(|name| file.ends_with(name))
 }
 
+/// A seed that was not there before.
+fn new_seed() -> u64 {
+    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    since_1970.as_secs() * 1_000_000
+}
+
+/// Kernels that a browser is given at once: some megabytes.
+const KERNELS_AT_ONCE: u64 = 500;
+
+/// Made kernels on every host.
+pub(crate) fn soak_kernels(count: u64, first: Option<u64>) -> Result<()> {
+    let first = first.unwrap_or_else(new_seed);
+    let end = first.saturating_add(count);
+    let range = format!("{first}..{end}");
+    step(&format!("seeds {range}, wasmi and wasmtime"), || {
+        let soak = ["run", "--package", "tequio-kernel", "--features", "jit", "--example", "soak"];
+        run(cargo().args(soak).arg("--").arg(&range))
+    })?;
+    let mut browser = Browser::set_up()?;
+    let mut files = vec![PathBuf::from("www/tests/kernels.test.mjs")];
+    match firefox() {
+        Ok(firefox) => {
+            browser.variables.push(("FIREFOX", firefox));
+            files.push("www/tests/firefox/kernels.test.mjs".into());
+        }
+        Err(error) => eprintln!("  without Firefox: {error}"),
+    }
+    for from in (first..end).step_by(KERNELS_AT_ONCE as usize) {
+        let seeds = format!("{from}..{}", end.min(from + KERNELS_AT_ONCE));
+        step(&format!("seeds {seeds} in browsers"), || {
+            let mut node = browser.node(&["--test".into(), "--test-concurrency=1".into()]);
+            node.args(["--test-name-pattern", "computes kernels as"]);
+            run(node.args(&files).env("TEQUIO_KERNEL_SEEDS", &seeds))
+        })?;
+    }
+    Ok(())
+}
+
 /// The simulation, optimised, since it is to run for long.
 pub(crate) fn soak(seeds: u64, first: Option<u64>) -> Result<()> {
-    let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let first = first.unwrap_or(since_1970.as_secs() * 1_000_000);
+    let first = first.unwrap_or_else(new_seed);
     let range = format!("{first}..{}", first + seeds);
     step(&format!("seeds {range}"), || {
         run(cargo()
@@ -129,6 +176,15 @@ impl Browser {
                 ("TEQUIO_PAGE", Page::real().folder().to_owned()),
             ],
         })
+    }
+
+    /// Adds what the tests of a whole run need beside that, and gives the folders of compilers.
+    fn add_what_all_need(&mut self) -> Result<OsString> {
+        self.add_test_ops()?;
+        self.variables.extend(classroom::set_up()?);
+        let compilers = compilers::set_up()?;
+        self.variables.push((COMPILERS, PathBuf::from(&compilers)));
+        Ok(compilers)
     }
 
     /// Adds a page and a server that know the ops for tests only.

@@ -13,8 +13,12 @@ use std::path::Path;
 /// Where the client library of Socket.IO lies among the page's files. The page does not load it.
 const SOCKET_IO: &str = "vendor/socket.io";
 
-/// How the paths begin of the scripts that run kernels: a slot loads them with the first kernel only.
-const KERNEL_SCRIPTS: &str = "js/kernel";
+/// How the paths begin of scripts that a guest's visit does not load: those that run kernels, which a slot loads with
+/// the first kernel only, and the form of a new job, which is loaded when it is opened.
+const LATER: [&str; 4] = ["js/kernel", "js/new-job-", "js/new-job.js", "js/strings/kernels"];
+
+/// What begins like these and is loaded all the same: the button that opens the form.
+const AT_ONCE: &str = "js/new-job-door.js";
 
 /// What Node's server has of it, but for the maps, which weigh three times as much.
 const SOCKET_IO_SCRIPTS: [&str; 4] =
@@ -22,8 +26,10 @@ const SOCKET_IO_SCRIPTS: [&str; 4] =
 
 /// Whether a visit of the page loads this file of it.
 pub(crate) fn is_visited(name: &Path) -> bool {
-    let runs_kernels = name.to_str().is_some_and(|name| name.starts_with(KERNEL_SCRIPTS));
-    !name.starts_with(SOCKET_IO) && !name.starts_with(kernels::IN_PAGE) && !runs_kernels
+    let is_later = name
+        .to_str()
+        .is_some_and(|name| name != AT_ONCE && LATER.iter().any(|later| name.starts_with(later)));
+    !name.starts_with(SOCKET_IO) && !name.starts_with(kernels::IN_PAGE) && !is_later
 }
 
 /// Leaves the files in `www/vendor/`, where trunk and tests find them, and gives them, by their path

@@ -82,6 +82,7 @@ mod tests {
         let mut page = page(1, 1);
         page.insert("vendor/socket.io/socket.io.js".into(), noise(PAGE_BYTES_MAX));
         page.insert("examples/ep.wasm".into(), noise(PAGE_BYTES_MAX));
+        page.insert("js/new-job.js".into(), noise(PAGE_BYTES_MAX));
         assert!(check(&page).is_ok());
     }
 

@@ -1,4 +1,6 @@
-//! The host outside of browsers: kernels in wasmi, an interpreter, confined and interruptible.
+//! The host outside of browsers: kernels confined and interruptible, in wasmi, an interpreter, or with the feature
+//! `jit` in wasmtime, which compiles them to the processor's code. Both come to the same outcomes, and what they do
+//! not share is behind [`machine::Machine`].
 //!
 //! # The meaning
 //!
@@ -71,21 +73,69 @@
 //!     elsewhere.
 //! 13. **Floats** that a host hands over have no NaN but the canonical one.
 
+mod interpreter;
+#[cfg(feature = "jit")]
+mod jit;
 mod live;
+mod machine;
 mod wasi;
 
 use crate::refused::Refused;
 use crate::result;
 use crate::shape::{Form, Shape};
-use live::Live;
+use live::{Live, Task};
+use machine::{Machine, Stop};
+use std::fmt;
 use std::sync::Arc;
-use wasmi::{CompilationMode, Config, Engine, Linker, Module, OperatorCost};
 
-/// How deeply calls may nest: as deeply as in browsers, about.
-const CALLS_NESTED_MAX: usize = 16_384;
+/// What runs kernels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Engine {
+    /// wasmi, an interpreter, which is in every build.
+    Wasmi,
+    /// wasmtime, a compiler: some four times as fast, and minutes of building.
+    #[cfg(feature = "jit")]
+    Wasmtime,
+}
 
-/// Bytes of the stack of an instance, which grows as it is needed.
-const STACK_BYTES_MAX: usize = 4 * 1024 * 1024;
+impl Engine {
+    /// All that this build has, the fastest first.
+    pub const ALL: &[Engine] = &[
+        #[cfg(feature = "jit")]
+        Engine::Wasmtime,
+        Engine::Wasmi,
+    ];
+
+    /// What kernels are computed by.
+    pub const FIRST: Engine = Engine::ALL[0];
+
+    /// What decides where a computation is doubted: another engine than the first, if this build has two.
+    pub const SECOND: Engine = Engine::Wasmi;
+
+    /// Its name, for people.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Engine::Wasmi => "wasmi",
+            #[cfg(feature = "jit")]
+            Engine::Wasmtime => "wasmtime",
+        }
+    }
+
+    /// How many times faster browsers compute, about.
+    pub const fn browsers_are_faster(self) -> u32 {
+        match self {
+            Engine::Wasmi => 4,
+            #[cfg(feature = "jit")]
+            Engine::Wasmtime => 1,
+        }
+    }
+}
+
+impl fmt::Display for Engine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
 
 /// A kernel that is compiled. Clones share it.
 #[derive(Clone)]
@@ -93,36 +143,49 @@ pub struct Program(Arc<Compiled>);
 
 struct Compiled {
     shape: Shape,
-    module: Module,
-    linker: Linker<wasi::State>,
+    code: Code,
+}
+
+/// A module as an engine has it.
+enum Code {
+    Interpreted(interpreter::Code),
+    #[cfg(feature = "jit")]
+    Jitted(jit::Code),
 }
 
 impl Program {
-    /// Compiles what [`normalise`](fn@crate::normalise) gave.
+    /// Compiles what [`normalise`](fn@crate::normalise) gave, for the first engine that takes it.
     ///
     /// # Errors
     ///
-    /// Returns an error where the module is not normalised, and where this engine cannot take it (a function
-    /// with thousands of values at once).
+    /// Returns what [`Program::compile_for`] does for [`Engine::SECOND`]: what is taken is the same in all builds.
     pub fn compile(normalised: &[u8]) -> Result<Program, Refused> {
+        match Program::compile_for(Engine::FIRST, normalised) {
+            Err(_) if Engine::FIRST != Engine::SECOND => {
+                Program::compile_for(Engine::SECOND, normalised)
+            }
+            compiled => compiled,
+        }
+    }
+
+    /// Compiles what [`normalise`](fn@crate::normalise) gave, for an engine.
+    ///
+    /// # Errors
+    ///
+    /// Returns an error where the module is not normalised, and where the engine cannot take it: for wasmi a
+    /// function with thousands of values at once, for wasmtime functions that it would compile for minutes.
+    pub fn compile_for(engine: Engine, normalised: &[u8]) -> Result<Program, Refused> {
         let shape = crate::shape(normalised)?;
-        let mut config = Config::default();
-        // A module that this engine cannot take is refused when it is added, not when it runs.
-        config.compilation_mode(CompilationMode::Eager);
-        config.consume_fuel(true);
-        config.ignore_custom_sections(true);
-        // The one instruction that leaves something on the thread's stack (see `tests/stack.rs`): few at a
-        // stretch, whatever a kernel does.
-        config.operator_cost(OperatorCost { memory_grow: u8::MAX, ..OperatorCost::default() });
-        config.set_max_recursion_depth(CALLS_NESTED_MAX);
-        config.set_max_stack_height(STACK_BYTES_MAX);
-        let engine = Engine::new(&config);
-        let refused = |error: &dyn std::fmt::Display| {
-            Refused::new("engine", format!("the server's engine cannot take this module: {error}"))
+        let code = match engine {
+            Engine::Wasmi => interpreter::Code::compile(normalised).map(Code::Interpreted),
+            #[cfg(feature = "jit")]
+            Engine::Wasmtime => jit::Code::compile(normalised).map(Code::Jitted),
         };
-        let module = Module::new(&engine, normalised).map_err(|error| refused(&error))?;
-        let linker = wasi::linker(&engine).map_err(|error| refused(&error))?;
-        Ok(Program(Arc::new(Compiled { shape, module, linker })))
+        let code = code.map_err(|error| {
+            let said = format!("the server's engine cannot take this module: {error}");
+            Refused::new("engine", said)
+        })?;
+        Ok(Program(Arc::new(Compiled { shape, code })))
     }
 
     /// What the kernel is given and gives.
@@ -130,40 +193,32 @@ impl Program {
         &self.0.shape
     }
 
+    /// What computes it.
+    pub fn engine(&self) -> Engine {
+        match self.0.code {
+            Code::Interpreted(_) => Engine::Wasmi,
+            #[cfg(feature = "jit")]
+            Code::Jitted(_) => Engine::Wasmtime,
+        }
+    }
+
     /// Makes the instance of a block, by rules 1 and 2. `stop` is asked every few milliseconds whether time is
     /// up, here and in each task.
+    ///
+    /// A thread that computes has a stack of 2 MiB at least, which is what Rust gives its threads.
     ///
     /// # Errors
     ///
     /// Returns what becomes of every task of the block: an error that they all end with, or what was
     /// exhausted.
-    pub fn instance<'a>(
-        &self,
-        data: Option<&'a [u8]>,
-        stop: &'a dyn Fn() -> bool,
-    ) -> Result<Instance<'a>, Fault> {
-        self.instance_of(data.map(Data::Lent), Box::new(stop))
-    }
-
-    /// Makes the instance of a block as [`Program::instance`] does, one that may be kept.
-    ///
-    /// # Errors
-    ///
-    /// Returns what that does.
-    pub fn kept_instance(
+    pub fn instance(
         &self,
         data: Option<Arc<[u8]>>,
-        stop: Box<dyn Fn() -> bool>,
-    ) -> Result<Instance<'static>, Fault> {
-        self.instance_of(data.map(Data::Shared), stop)
-    }
-
-    fn instance_of<'a>(
-        &self,
-        data: Option<Data<'a>>,
-        stop: Box<dyn Fn() -> bool + 'a>,
-    ) -> Result<Instance<'a>, Fault> {
-        let mut instance = Instance { program: self.clone(), data, stop, live: None };
+        stop: impl Fn() -> bool + Send + Sync + 'static,
+    ) -> Result<Instance, Fault> {
+        let data = data.filter(|_| self.0.shape.takes_data);
+        let mut instance =
+            Instance { program: self.clone(), data, stop: Arc::new(stop), live: None };
         if self.0.shape.form != Form::Command {
             instance.live = Some(instance.fresh(Vec::new())?);
         }
@@ -171,8 +226,8 @@ impl Program {
     }
 }
 
-impl std::fmt::Debug for Program {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Debug for Program {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Program").field("shape", self.shape()).finish_non_exhaustive()
     }
 }
@@ -202,22 +257,25 @@ pub enum Exhausted {
     Time,
 }
 
-/// The data of a job.
-enum Data<'a> {
-    Lent(&'a [u8]),
-    Shared(Arc<[u8]>),
-}
-
 /// The instance of a block. It computes one task after the other.
-pub struct Instance<'a> {
+pub struct Instance {
     program: Program,
-    data: Option<Data<'a>>,
-    stop: Box<dyn Fn() -> bool + 'a>,
+    /// `None` where the kernel takes none.
+    data: Option<Arc<[u8]>>,
+    stop: Stop,
     /// `None` where the next task begins with a fresh one.
-    live: Option<Live>,
+    live: Option<AnyLive>,
 }
 
-impl Instance<'_> {
+/// What lives in one of the engines.
+enum AnyLive {
+    /// Nearly 2 KB, which each task would move.
+    Interpreted(Box<Live<interpreter::Instance>>),
+    #[cfg(feature = "jit")]
+    Jitted(Live<jit::Instance>),
+}
+
+impl Instance {
     /// Computes one task: of `args` in the numbers form, of `input`, JSON text, in the others. Gives the
     /// result as JSON text without white space.
     ///
@@ -236,45 +294,66 @@ impl Instance<'_> {
                 for (param, value) in shape.params.iter().zip(args) {
                     result::check_argument(param, *value).map_err(Fault::Error)?;
                 }
-                self.within(|live, stop| live.numbers(params, args, stop))
+                self.within(Task::Numbers { params, args })
             }
-            Form::Json => self.within(|live, stop| live.json(input, stop)),
-            Form::Command => self.fresh(format!("{input}\n").into_bytes())?.command(&self.stop),
+            Form::Json => self.within(Task::Json { input }),
+            Form::Command => self.fresh(format!("{input}\n").into_bytes())?.run(Task::Command),
         }
     }
 
-    /// Calls the living instance, or a fresh one, and lets it go if it is spent.
-    fn within(
-        &mut self,
-        call: impl FnOnce(&mut Live, &dyn Fn() -> bool) -> Result<String, Fault>,
-    ) -> Result<String, Fault> {
+    /// Gives a task to the living instance, or to a fresh one, and lets that go if it is spent.
+    fn within(&mut self, task: Task<'_>) -> Result<String, Fault> {
         let mut live = match self.live.take() {
             Some(live) => live,
             None => self.fresh(Vec::new())?,
         };
-        let result = call(&mut live, &self.stop);
+        let result = live.run(task);
         if !live.is_spent() {
             self.live = Some(live);
         }
         result
     }
 
-    fn fresh(&self, stdin: Vec<u8>) -> Result<Live, Fault> {
-        let Compiled { shape, module, linker } = &*self.program.0;
-        let mut live = Live::new(module, linker, stdin)?;
-        if shape.form != Form::Command {
-            let data = self.data.as_ref().filter(|_| shape.takes_data).map(|data| match data {
-                Data::Lent(data) => data,
-                Data::Shared(data) => &**data,
-            });
-            live.initialize(data, &self.stop)?;
+    fn fresh(&self, stdin: Vec<u8>) -> Result<AnyLive, Fault> {
+        match &self.program.0.code {
+            Code::Interpreted(code) => {
+                let live = self.fresh_in(code, stdin)?;
+                Ok(AnyLive::Interpreted(Box::new(live)))
+            }
+            #[cfg(feature = "jit")]
+            Code::Jitted(code) => self.fresh_in(code, stdin).map(AnyLive::Jitted),
+        }
+    }
+
+    fn fresh_in<M: Machine>(&self, code: &M::Code, stdin: Vec<u8>) -> Result<Live<M>, Fault> {
+        let mut live = Live::new(M::new(code, stdin, self.stop.clone())?);
+        if self.program.0.shape.form != Form::Command {
+            live.initialize(self.data.as_deref())?;
         }
         Ok(live)
     }
 }
 
-impl std::fmt::Debug for Instance<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl AnyLive {
+    fn run(&mut self, task: Task<'_>) -> Result<String, Fault> {
+        match self {
+            AnyLive::Interpreted(live) => live.run(task),
+            #[cfg(feature = "jit")]
+            AnyLive::Jitted(live) => live.run(task),
+        }
+    }
+
+    fn is_spent(&self) -> bool {
+        match self {
+            AnyLive::Interpreted(live) => live.is_spent(),
+            #[cfg(feature = "jit")]
+            AnyLive::Jitted(live) => live.is_spent(),
+        }
+    }
+}
+
+impl fmt::Debug for Instance {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Instance").field("program", &self.program).finish_non_exhaustive()
     }
 }

@@ -1,19 +1,17 @@
 //! What is given to modules that import: WASI preview 1 with nothing behind it, and AssemblyScript's two.
 //! Rules 8 and 9 of [the meaning](super).
 
-use crate::normalise::imports::{WASI, WASI_FUNCTIONS};
+use super::machine::Caller;
 use crate::result::{RESULT_BYTES_MAX, STDERR_BYTES_KEPT, of_abort};
 use std::fmt;
 use std::ops::Range;
-use wasmi::errors::LinkerError;
-use wasmi::{Caller, Engine, Error, FuncType, Linker, Memory, Val, ValType};
 
-const SUCCESS: i32 = 0;
-const EBADF: i32 = 8;
+pub(super) const SUCCESS: i32 = 0;
+pub(super) const EBADF: i32 = 8;
 const EFAULT: i32 = 21;
 const EINVAL: i32 = 28;
-const ENOSYS: i32 = 52;
-const ESPIPE: i32 = 70;
+pub(super) const ENOSYS: i32 = 52;
+pub(super) const ESPIPE: i32 = 70;
 
 /// What is kept of stdout: enough to see that it is too long, whatever line break is at its end.
 const STDOUT_BYTES_KEPT: usize = RESULT_BYTES_MAX + 3;
@@ -22,32 +20,21 @@ const STDOUT_BYTES_KEPT: usize = RESULT_BYTES_MAX + 3;
 const TEXT_UNITS_MAX: usize = 500;
 
 /// What `env.seed` gives.
-const SEED: f64 = 1.0;
+pub(super) const SEED: f64 = 1.0;
 
 /// What an instance has beside its own memory.
 pub(super) struct State {
-    pub(super) memory: Option<Memory>,
     stdin: Vec<u8>,
     /// How much of it was read.
     read: usize,
     pub(super) stdout: Vec<u8>,
     pub(super) stderr: Vec<u8>,
     random: u64,
-    /// What our own functions cost since the clock was looked at, in fuel.
-    pub(super) charged: u64,
 }
 
 impl State {
     pub(super) fn new(stdin: Vec<u8>) -> State {
-        State {
-            memory: None,
-            stdin,
-            read: 0,
-            stdout: Vec::new(),
-            stderr: Vec::new(),
-            random: 0,
-            charged: 0,
-        }
+        State { stdin, read: 0, stdout: Vec::new(), stderr: Vec::new(), random: 0 }
     }
 
     fn write(&mut self, file: i32, bytes: &[u8]) {
@@ -90,113 +77,119 @@ impl fmt::Display for Ended {
     }
 }
 
-impl wasmi::errors::HostError for Ended {}
+impl std::error::Error for Ended {}
 
-/// Everything that a module may import.
-pub(super) fn linker(engine: &Engine) -> Result<Linker<State>, LinkerError> {
-    let mut linker = Linker::new(engine);
-    linker.func_wrap("env", "abort", abort)?;
-    linker.func_wrap("env", "seed", || SEED)?;
-    for (name, params) in WASI_FUNCTIONS {
-        match name {
-            "args_get" | "environ_get" => {
-                linker.func_wrap(WASI, name, |_: i32, _: i32| SUCCESS)?;
+/// Defines `linker`, which gives an engine's linker everything that a module may import. There is one text for
+/// all engines, whose linkers are alike but for how the type of a function is made, and an error.
+macro_rules! linker_of {
+    ($engine:ident, |$of:ident| $function_type:expr, $error:path) => {
+        fn linker(engine: &$engine::Engine) -> Result<$engine::Linker<Owned>, $engine::Error> {
+            use crate::host::wasi::{self, EBADF, ENOSYS, ESPIPE, SEED, SUCCESS};
+            use crate::normalise::imports::{WASI, WASI_FUNCTIONS};
+            use $engine::{Caller, Error, Linker, Val, ValType};
+
+            type In<'a> = Caller<'a, Owned>;
+            let end = |ended: Ended| -> Result<(), Error> { Err($error(ended)) };
+            let mut linker = Linker::<Owned>::new(engine);
+            linker.func_wrap("env", "seed", || SEED)?;
+            linker.func_wrap(
+                "env",
+                "abort",
+                move |mut caller: In<'_>, message: i32, file: i32, line: i32, column: i32| {
+                    end(wasi::abort(&mut caller, [message, file], line, column))
+                },
+            )?;
+            for (name, params) in WASI_FUNCTIONS {
+                match name {
+                    "args_get" | "environ_get" => {
+                        linker.func_wrap(WASI, name, |_: i32, _: i32| SUCCESS)?
+                    }
+                    "args_sizes_get" | "environ_sizes_get" => linker.func_wrap(
+                        WASI,
+                        name,
+                        |mut caller: In<'_>, count: i32, size: i32| {
+                            wasi::write_all(&mut caller, [(count, &[0; 4]), (size, &[0; 4])])
+                        },
+                    )?,
+                    "clock_time_get" => linker.func_wrap(
+                        WASI,
+                        name,
+                        |mut caller: In<'_>, _: i32, _: i64, place: i32| {
+                            wasi::write_all(&mut caller, [(place, &0u64.to_le_bytes())])
+                        },
+                    )?,
+                    "clock_res_get" => {
+                        linker.func_wrap(WASI, name, |mut caller: In<'_>, _: i32, place: i32| {
+                            wasi::write_all(&mut caller, [(place, &1u64.to_le_bytes())])
+                        })?
+                    }
+                    "fd_close" => {
+                        linker.func_wrap(WASI, name, |file: i32| wasi::of_file(file, SUCCESS))?
+                    }
+                    "fd_fdstat_get" => linker.func_wrap(
+                        WASI,
+                        name,
+                        |mut caller: In<'_>, file: i32, place: i32| {
+                            wasi::fd_fdstat_get(&mut caller, file, place)
+                        },
+                    )?,
+                    "fd_prestat_get" => linker.func_wrap(WASI, name, |_: i32, _: i32| EBADF)?,
+                    "fd_prestat_dir_name" => {
+                        linker.func_wrap(WASI, name, |_: i32, _: i32, _: i32| EBADF)?
+                    }
+                    "fd_read" => linker.func_wrap(
+                        WASI,
+                        name,
+                        |mut caller: In<'_>, file: i32, list: i32, buffers: i32, count: i32| {
+                            wasi::fd_read(&mut caller, file, list, buffers, count)
+                        },
+                    )?,
+                    "fd_seek" => {
+                        linker.func_wrap(WASI, name, |file: i32, _: i64, _: i32, _: i32| {
+                            wasi::of_file(file, ESPIPE)
+                        })?
+                    }
+                    "fd_tell" => linker
+                        .func_wrap(WASI, name, |file: i32, _: i32| wasi::of_file(file, ESPIPE))?,
+                    "fd_write" => linker.func_wrap(
+                        WASI,
+                        name,
+                        |mut caller: In<'_>, file: i32, list: i32, buffers: i32, count: i32| {
+                            wasi::fd_write(&mut caller, file, list, buffers, count)
+                        },
+                    )?,
+                    "proc_exit" => {
+                        linker.func_wrap(WASI, name, move |code: i32| end(Ended::Exit(code)))?
+                    }
+                    "random_get" => linker.func_wrap(
+                        WASI,
+                        name,
+                        |mut caller: In<'_>, place: i32, len: i32| {
+                            wasi::random_get(&mut caller, place, len)
+                        },
+                    )?,
+                    "sched_yield" => linker.func_wrap(WASI, name, || SUCCESS)?,
+                    _ => {
+                        let param = |c| if c == b'I' { ValType::I64 } else { ValType::I32 };
+                        let params = params.bytes().map(param);
+                        let $of = engine;
+                        let ty = ($function_type)(params, [ValType::I32]);
+                        linker.func_new(WASI, name, ty, |_, _, results| {
+                            results[0] = Val::I32(ENOSYS);
+                            Ok(())
+                        })?
+                    }
+                };
             }
-            "args_sizes_get" | "environ_sizes_get" => {
-                linker.func_wrap(
-                    WASI,
-                    name,
-                    |mut caller: Caller<'_, State>, count: i32, size: i32| {
-                        write_all(&mut caller, [(count, &[0; 4]), (size, &[0; 4])])
-                    },
-                )?;
-            }
-            "clock_time_get" => {
-                linker.func_wrap(
-                    WASI,
-                    name,
-                    |mut caller: Caller<'_, State>, _: i32, _: i64, place: i32| {
-                        write_all(&mut caller, [(place, &0u64.to_le_bytes())])
-                    },
-                )?;
-            }
-            "clock_res_get" => {
-                linker.func_wrap(
-                    WASI,
-                    name,
-                    |mut caller: Caller<'_, State>, _: i32, place: i32| {
-                        write_all(&mut caller, [(place, &1u64.to_le_bytes())])
-                    },
-                )?;
-            }
-            "fd_close" => {
-                linker.func_wrap(WASI, name, |file: i32| of_file(file, SUCCESS))?;
-            }
-            "fd_fdstat_get" => {
-                linker.func_wrap(WASI, name, fd_fdstat_get)?;
-            }
-            "fd_prestat_get" => {
-                linker.func_wrap(WASI, name, |_: i32, _: i32| EBADF)?;
-            }
-            "fd_prestat_dir_name" => {
-                linker.func_wrap(WASI, name, |_: i32, _: i32, _: i32| EBADF)?;
-            }
-            "fd_read" => {
-                linker.func_wrap(WASI, name, fd_read)?;
-            }
-            "fd_seek" => {
-                linker.func_wrap(WASI, name, |file: i32, _: i64, _: i32, _: i32| {
-                    of_file(file, ESPIPE)
-                })?;
-            }
-            "fd_tell" => {
-                linker.func_wrap(WASI, name, |file: i32, _: i32| of_file(file, ESPIPE))?;
-            }
-            "fd_write" => {
-                linker.func_wrap(WASI, name, fd_write)?;
-            }
-            "proc_exit" => {
-                linker.func_wrap(WASI, name, |code: i32| -> Result<(), Error> {
-                    Err(Error::host(Ended::Exit(code)))
-                })?;
-            }
-            "random_get" => {
-                linker.func_wrap(WASI, name, random_get)?;
-            }
-            "sched_yield" => {
-                linker.func_wrap(WASI, name, || SUCCESS)?;
-            }
-            _ => {
-                let param = |c| if c == b'I' { ValType::I64 } else { ValType::I32 };
-                let ty = FuncType::new(params.bytes().map(param), [ValType::I32]);
-                linker.func_new(WASI, name, ty, |_, _, results| {
-                    results[0] = Val::I32(ENOSYS);
-                    Ok(())
-                })?;
-            }
+            Ok(linker)
         }
-    }
-    Ok(linker)
+    };
 }
+pub(super) use linker_of;
 
 /// What a function gives that knows the three files only.
-fn of_file(file: i32, code: i32) -> i32 {
+pub(super) fn of_file(file: i32, code: i32) -> i32 {
     if (0..=2).contains(&file) { code } else { EBADF }
-}
-
-/// The memory, and the rest. No memory is one of no bytes.
-fn parts<'a>(caller: &'a mut Caller<'_, State>) -> (&'a mut [u8], &'a mut State) {
-    match caller.data().memory {
-        Some(memory) => memory.data_and_store_mut(caller),
-        None => (&mut [], caller.data_mut()),
-    }
-}
-
-/// Takes what work for the module costs off what it may compute until the clock is looked at.
-fn charge(caller: &mut Caller<'_, State>, cost: u64) {
-    let left = caller.get_fuel().expect("the engine counts fuel").saturating_sub(cost);
-    caller.set_fuel(left).expect("the engine counts fuel");
-    caller.data_mut().charged += cost;
 }
 
 /// A place in memory, if all of it is.
@@ -206,8 +199,11 @@ fn within(memory: &[u8], place: u32, len: u32) -> Option<Range<usize>> {
 }
 
 /// Writes all, or nothing where one of the places is not within memory.
-fn write_all<const N: usize>(caller: &mut Caller<'_, State>, writes: [(i32, &[u8]); N]) -> i32 {
-    let (memory, _) = parts(caller);
+pub(super) fn write_all<const N: usize>(
+    caller: &mut impl Caller,
+    writes: [(i32, &[u8]); N],
+) -> i32 {
+    let (memory, _) = caller.parts();
     let is_within =
         |(place, bytes): &(i32, &[u8])| within(memory, *place as u32, bytes.len() as u32).is_some();
     if !writes.iter().all(is_within) {
@@ -220,7 +216,7 @@ fn write_all<const N: usize>(caller: &mut Caller<'_, State>, writes: [(i32, &[u8
     SUCCESS
 }
 
-fn fd_fdstat_get(mut caller: Caller<'_, State>, file: i32, place: i32) -> i32 {
+pub(super) fn fd_fdstat_get(caller: &mut impl Caller, file: i32, place: i32) -> i32 {
     const CHARACTER_DEVICE: u8 = 2;
     const RIGHT_TO_READ: u8 = 2;
     const RIGHT_TO_WRITE: u8 = 64;
@@ -230,7 +226,7 @@ fn fd_fdstat_get(mut caller: Caller<'_, State>, file: i32, place: i32) -> i32 {
     let mut stat = [0; 24];
     stat[0] = CHARACTER_DEVICE;
     stat[8] = if file == 0 { RIGHT_TO_READ } else { RIGHT_TO_WRITE };
-    write_all(&mut caller, [(place, &stat)])
+    write_all(caller, [(place, &stat)])
 }
 
 /// The bytes of all buffers of a list, if the list, the buffers and the place of the count are in memory.
@@ -257,12 +253,18 @@ fn buffer_of(entry: &[u8]) -> (u32, u32) {
     (number(&entry[..4]), number(&entry[4..]))
 }
 
-fn fd_write(mut caller: Caller<'_, State>, file: i32, list: i32, buffers: i32, count: i32) -> i32 {
+pub(super) fn fd_write(
+    caller: &mut impl Caller,
+    file: i32,
+    list: i32,
+    buffers: i32,
+    count: i32,
+) -> i32 {
     if !(1..=2).contains(&file) {
         return EBADF;
     }
-    charge(&mut caller, u64::from(buffers as u32));
-    let (memory, state) = parts(&mut caller);
+    caller.charge(u64::from(buffers as u32));
+    let (memory, state) = caller.parts();
     let total = match total(memory, list, buffers, count) {
         Ok(total) => total,
         Err(code) => return code,
@@ -271,15 +273,21 @@ fn fd_write(mut caller: Caller<'_, State>, file: i32, list: i32, buffers: i32, c
         let (place, len) = buffer_of(entry);
         state.write(file, &memory[place as usize..place as usize + len as usize]);
     }
-    write_all(&mut caller, [(count, &total.to_le_bytes())])
+    write_all(caller, [(count, &total.to_le_bytes())])
 }
 
-fn fd_read(mut caller: Caller<'_, State>, file: i32, list: i32, buffers: i32, count: i32) -> i32 {
+pub(super) fn fd_read(
+    caller: &mut impl Caller,
+    file: i32,
+    list: i32,
+    buffers: i32,
+    count: i32,
+) -> i32 {
     if file != 0 {
         return EBADF;
     }
-    charge(&mut caller, u64::from(buffers as u32));
-    let (memory, state) = parts(&mut caller);
+    caller.charge(u64::from(buffers as u32));
+    let (memory, state) = caller.parts();
     if let Err(code) = total(memory, list, buffers, count) {
         return code;
     }
@@ -298,12 +306,12 @@ fn fd_read(mut caller: Caller<'_, State>, file: i32, list: i32, buffers: i32, co
         state.read += taken;
     }
     let read = (state.read - before) as u32;
-    write_all(&mut caller, [(count, &read.to_le_bytes())])
+    write_all(caller, [(count, &read.to_le_bytes())])
 }
 
-fn random_get(mut caller: Caller<'_, State>, place: i32, len: i32) -> i32 {
-    charge(&mut caller, u64::from(len as u32) / 4);
-    let (memory, state) = parts(&mut caller);
+pub(super) fn random_get(caller: &mut impl Caller, place: i32, len: i32) -> i32 {
+    caller.charge(u64::from(len as u32) / 4);
+    let (memory, state) = caller.parts();
     let Some(range) = within(memory, place as u32, len as u32) else { return EFAULT };
     for bytes in memory[range].chunks_mut(8) {
         bytes.copy_from_slice(&state.next_word().to_le_bytes()[..bytes.len()]);
@@ -311,17 +319,11 @@ fn random_get(mut caller: Caller<'_, State>, place: i32, len: i32) -> i32 {
     SUCCESS
 }
 
-fn abort(
-    mut caller: Caller<'_, State>,
-    message: i32,
-    file: i32,
-    line: i32,
-    column: i32,
-) -> Result<(), Error> {
-    let (memory, _) = parts(&mut caller);
-    let text = |place: i32| text(memory, place as u32).unwrap_or_default();
-    let words = of_abort(&text(message), &text(file), line as u32, column as u32);
-    Err(Error::host(Ended::Abort(words)))
+/// What a call ends with that calls `env.abort`, whose texts are a message and the name of a file.
+pub(super) fn abort(caller: &mut impl Caller, texts: [i32; 2], line: i32, column: i32) -> Ended {
+    let (memory, _) = caller.parts();
+    let [message, file] = texts.map(|place| text(memory, place as u32).unwrap_or_default());
+    Ended::Abort(of_abort(&message, &file, line as u32, column as u32))
 }
 
 /// A text of AssemblyScript.
