@@ -1,7 +1,7 @@
 //! Prints the TypeScript declarations of every type that the page uses. `cargo xtask types`
 //! writes them to `www/js/protocol.d.ts`; `cargo xtask check` fails when that file is stale.
 
-use tequio_protocol::{api, chat, ids, live, op, page};
+use tequio_protocol::{api, chat, check, ids, live, op, page};
 use ts_rs::{Config, TS};
 
 fn main() {
@@ -24,8 +24,12 @@ fn main() {
         api::WorkerView::decl(&config),
         api::Pulse::decl(&config),
         api::WorkerKind::decl(&config),
+        check::Check::decl(&config),
         api::JobView::decl(&config),
+        api::SlowBlock::decl(&config),
         api::JobState::decl(&config),
+        api::KernelParamView::decl(&config),
+        api::KernelView::decl(&config),
         api::SampleView::decl(&config),
         api::ErrorBody::decl(&config),
         api::ErrorDetail::decl(&config),

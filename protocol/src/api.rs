@@ -1,5 +1,6 @@
 //! What the HTTP API takes and answers: plain JSON objects and arrays.
 
+use crate::check::Check;
 use crate::grid::Grid;
 use crate::ids::{JobId, WorkerId};
 use crate::number::Number;
@@ -74,7 +75,8 @@ impl From<&Param> for ParamView {
 }
 
 /// What `GET /api/grid?op=NAME&PARAM=AXIS...` answers: what a job of these axes, as a person has typed
-/// them, would be. Without `op` it is `repeat_multiply`.
+/// them, would be. Without `op` it is `repeat_multiply`. `GET /api/grid?kernel=ID&NAME=AXIS...` answers the same of a
+/// kernel.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
 pub struct GridView {
@@ -87,6 +89,11 @@ pub struct GridView {
     /// What each axis has, of those that are right, whatever the others are.
     #[cfg_attr(feature = "typescript", ts(type = "Partial<Record<string, AxisView>>"))]
     pub axes: BTreeMap<String, AxisView>,
+    /// The op's id that a kernel with axes of these names has, in blocks of one task: what a page computes one
+    /// as. None of an op that is built in, and where the names are wrong.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub op: Option<String>,
 }
 
 /// The values of one axis, so that whoever has typed a range sees whether its end is in it.
@@ -96,6 +103,9 @@ pub struct AxisView {
     /// How many there are.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub count: u64,
+    /// The first one.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub first: Number,
     /// The last one.
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub last: Number,
@@ -206,6 +216,9 @@ pub struct JobRequest {
     /// The hash of the data that a kernel is given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<String>,
+    /// How its results are checked.
+    #[serde(skip_serializing_if = "Check::is_default")]
+    pub check: Check,
 }
 
 /// A kernel, as `GET /api/kernels` lists it.
@@ -280,6 +293,24 @@ pub struct JobView {
     #[serde(default = "one")]
     #[cfg_attr(feature = "typescript", ts(type = "number"))]
     pub block: u64,
+    /// How its results are checked.
+    #[serde(default)]
+    pub check: Check,
+    /// Tasks with an outcome on disk that the server has computed itself as well: an audit of a worker's, or the
+    /// result of one that nobody else could compute. The others are believed or, of a job that is checked
+    /// `twice`, what two workers came to.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub audited: u64,
+    /// Tasks that one worker has computed, and that wait for a second one: of a job that is checked `twice` only.
+    #[serde(default)]
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub unconfirmed: u64,
+    /// The block of a kernel that took longest, if that was far longer than it should have been. As far as is known
+    /// since the server started.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "typescript", ts(optional))]
+    pub slowest: Option<SlowBlock>,
     /// Where it is.
     pub state: JobState,
     /// Whether it waits for more inputs. Such a job is not done before it is closed.
@@ -309,6 +340,23 @@ pub struct JobView {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[cfg_attr(feature = "typescript", ts(optional))]
     pub trouble: Option<String>,
+}
+
+/// A block that took far longer than others of its job.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "typescript", derive(ts_rs::TS))]
+pub struct SlowBlock {
+    /// Its first task.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub first: u64,
+    /// How many tasks it has; of several blocks that were answered together, all of theirs: one of them is it.
+    #[cfg_attr(feature = "typescript", ts(type = "number"))]
+    pub tasks: u64,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// How many times as long as it should have: as most blocks of the job took, or as blocks are to take, if that is
+    /// longer.
+    pub times: f64,
 }
 
 /// What older servers mean, who do not say it.

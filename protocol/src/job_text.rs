@@ -1,6 +1,7 @@
 //! A job of a grid, as the body of a request has it; what is wrong with one is said in words of our own.
 
 use crate::api::JobRequest;
+use crate::check::Check;
 use crate::fault::{Field, Kind as ValueKind, fields};
 use crate::grid::{Axis, Grid};
 use crate::limits::AXIS_VALUES_MAX;
@@ -148,7 +149,7 @@ fn asked(given: &[Field<'_>]) -> Result<Asked, String> {
 }
 
 fn rest(op: &'static dyn Op, given: &[Field<'_>]) -> Result<JobRequest, String> {
-    let mut names = vec!["op", "axes", "grid", "name", "priority"];
+    let mut names = vec!["op", "axes", "grid", "name", "priority", "check"];
     if op.kernel().is_some() {
         names.extend(["kernel", "block", "data"]);
     }
@@ -167,7 +168,14 @@ fn rest(op: &'static dyn Op, given: &[Field<'_>]) -> Result<JobRequest, String> 
         })?,
         None => 0,
     };
-    Ok(JobRequest { op: op.into(), grid, name, priority, block: None, data: None })
+    let check = match optional("check", given) {
+        Some(check) if check.kind == ValueKind::Text => {
+            text_of(check).parse().map_err(|said| format!("\"check\" is {}; {said}", check.is()))?
+        }
+        Some(check) => return Err(format!("\"check\" is {}; it must be a text", check.is())),
+        None => Check::default(),
+    };
+    Ok(JobRequest { op: op.into(), grid, name, priority, block: None, data: None, check })
 }
 
 /// The grid of a job, which says it in one of two ways: `axes` in their order, or `grid` in the order of the
@@ -283,7 +291,7 @@ mod tests {
         let axes = axes.into_iter().map(|(name, axis)| (name.to_owned(), axis)).collect();
         let (op, grid) = (OpId::new(op), Grid::new(axes).unwrap());
         let name = name.map(str::to_owned);
-        JobRequest { op, grid, name, priority, block: None, data: None }
+        JobRequest { op, grid, name, priority, block: None, data: None, check: Check::Auto }
     }
 
     #[test]
@@ -367,7 +375,7 @@ mod tests {
             (
                 "\"name\"",
                 "\"nam\"",
-                said("a job has no \"nam\"; it has op, axes, grid, name, priority"),
+                said("a job has no \"nam\"; it has op, axes, grid, name, priority, check"),
             ),
             ("\"name\"", "\"op\"", said("\"op\" is there twice")),
             ("\"a \\u00f1\"", "[]", said("\"name\" is a list; it must be a text")),
@@ -403,7 +411,7 @@ mod tests {
             (
                 "\"grid\"",
                 "\"grid\":null,\"x\"",
-                said("a job has no \"x\"; it has op, axes, grid, name, priority"),
+                said("a job has no \"x\"; it has op, axes, grid, name, priority, check"),
             ),
         ] {
             let text = FULL.replacen(from, to, 1);

@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod chat;
+pub mod check;
 pub mod fault;
 mod foreign;
 pub mod grid;

@@ -461,12 +461,21 @@ pub const KERNEL_MEASURE_MAX: Duration = Duration::from_millis(200);
 /// lease.
 pub const KERNEL_BLOCK_AIM: Duration = Duration::from_millis(10);
 
-/// Modules and data that a server keeps ready to be handed out, 20 MiB each at the most, beside those that somebody is
-/// reading just now.
-pub const BLOBS_KEPT: usize = 4;
+/// Bytes of modules and data that a server keeps ready to be handed out, in gzip as well, beside those that somebody is
+/// reading just now: the largest data twice, and modules beside it.
+pub const BLOBS_KEPT_BYTES: usize = 64 * 1024 * 1024;
+
+/// Bytes from which on they are compressed quickly rather than well: the largest data takes a tenth of a second, not one.
+pub const GZIP_FAST_BYTES_MIN: usize = 1024 * 1024;
 
 /// Kernels that a tab and each of its slots keep: a job's, and those of some that take turns with it.
 pub const KERNELS_KEPT: usize = 8;
+
+/// How many times as long as it should a block of a kernel takes where that is said in its job's view.
+pub const SLOW_BLOCK_FACTOR: f64 = 30.0;
+
+/// Kernels that one worker may say it cannot load and is lent others all the same; then it is lent none.
+pub const WORKER_KERNELS_CANNOT_MAX: usize = 16;
 
 /// Kernels with their data, blocks and names of parameters that a process may know: each takes some 500 bytes until
 /// the process ends.
@@ -491,6 +500,10 @@ pub const AUDITED_MIN: u64 = 4;
 /// result in sixteen. Audits of a few nanoseconds are not counted.
 pub const AUDIT_CORES: f64 = 0.5;
 
+/// Engines of browsers, with their versions, that wrong results are counted of by themselves: a measure each, and
+/// workers say what they are.
+pub const MISMATCH_ENGINES_MAX: usize = 64;
+
 /// What of that is saved at the most while nothing is audited. Half of it is for the claims of newcomers.
 pub const AUDIT_SAVED_MAX: Duration = Duration::from_secs(10);
 
@@ -504,6 +517,27 @@ pub const AUDIT_THREADS_MAX: usize = 4;
 /// Bytes of outcomes and inputs that wait for such audits. Beyond it results are believed as those are that
 /// the budget has nothing left for.
 pub const CLAIMS_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// How long it takes to judge what waits for audits that no budget counts, about: those of jobs of which everything
+/// is audited. Beyond it nothing more of these is begun, until half of that is left: a crash loses what waits.
+pub const CLAIMS_AHEAD_MAX: Duration = Duration::from_secs(30);
+
+/// Disputes of a job (blocks on which two workers differ) that the server decides at a time. Of more than these somebody
+/// else's vote decides.
+pub const DISPUTES_WAITING_MAX: usize = 4;
+
+/// How long somebody else's vote decides all disputes of a job after one that the server could not compute: it takes as long
+/// as the longest audit, and finds out nothing.
+pub const DISPUTES_PAUSE: Duration = Duration::from_secs(600);
+
+/// Bytes of outcomes that wait for an audit where they may not be believed without, and as many that wait for a second
+/// worker. From [`CLAIMS_BYTES_MAX`] on nothing more of such jobs is begun; what is out by then has this much room, and what
+/// finds none is computed again. Of jobs that wait for second workers each has a share of its own, so many of them as there are.
+pub const CLAIMS_HELD_BYTES_MAX: usize = 2 * CLAIMS_BYTES_MAX;
+
+/// How long what one worker has sent waits for a second one at another address, where there is any that can. From then on,
+/// or once nothing more of the job is begun before, one at the same address may confirm it too.
+pub const SECOND_WAIT: Duration = Duration::from_secs(10);
 
 /// Strikes (answers out of shape, or about what it does not hold) before a worker is turned away; of
 /// a plain client, wrong results as well, since programs of beginners have faults and the server

@@ -21,6 +21,8 @@ pub enum FromPage {
         worker: Option<String>,
         /// A random id of this tab's own: the tabs of a browser share its cores out by it.
         tab: String,
+        /// Whether the server's kernels can be had: a page may fetch code from its own server only.
+        kernels: bool,
         /// What may be used of this machine.
         allowance: Allowance,
     },

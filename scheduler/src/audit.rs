@@ -8,7 +8,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use std::fmt;
 use std::ops::Range;
-use tequio_protocol::limits::{AUDIT_EVERY_MAX, AUDITED_FIRST, AUDITED_MIN, REFUTED_MAX};
+use tequio_protocol::limits::{
+    AUDIT_CORES, AUDIT_EVERY_MAX, AUDITED_FIRST, AUDITED_MIN, REFUTED_MAX,
+};
 use tequio_protocol::op::{Audits, Exactness, Op, PARAMS_MAX};
 use tequio_protocol::outcome::{OutcomeRef, Outcomes};
 use tequio_protocol::ranges::push_joined;
@@ -21,6 +23,8 @@ pub struct Trust {
     pub seed: [u8; 32],
     /// What a worker's word is worth that a task cannot be computed.
     pub failures: Failures,
+    /// Cores that audits on threads take at the most, on average: more than 0.
+    pub cores: f64,
 }
 
 /// What a worker's word is worth that a task cannot be computed.
@@ -35,7 +39,8 @@ pub enum Failures {
 /// A seed of few bits, for tests that are to be repeated.
 impl From<u64> for Trust {
     fn from(seed: u64) -> Trust {
-        Trust { seed: StdRng::seed_from_u64(seed).random(), failures: Failures::Judged }
+        let seed = StdRng::seed_from_u64(seed).random();
+        Trust { seed, failures: Failures::Judged, cores: AUDIT_CORES }
     }
 }
 

@@ -3,11 +3,13 @@
 //! a task lasts, some are audited.
 
 use std::time::Duration;
-use tequio_protocol::limits::{AUDIT_CORES, AUDIT_SAVED_MAX};
+use tequio_protocol::limits::AUDIT_SAVED_MAX;
 
 /// Seconds of computing that audits may take.
 #[derive(Debug)]
 pub(super) struct Budget {
+    /// Cores that they take at the most, on average.
+    cores: f64,
     /// Below 0 where an audit has taken more than there was.
     seconds: f64,
     /// When that was so.
@@ -23,18 +25,17 @@ pub(super) enum Standing {
     Known,
 }
 
-impl Default for Budget {
-    fn default() -> Budget {
-        Budget { seconds: AUDIT_SAVED_MAX.as_secs_f64(), at: Duration::ZERO }
-    }
-}
-
 impl Budget {
+    /// One of which nothing is spent yet.
+    pub(super) fn new(cores: f64) -> Budget {
+        Budget { cores, seconds: AUDIT_SAVED_MAX.as_secs_f64(), at: Duration::ZERO }
+    }
+
     /// Whether an audit may begin. Half of what can be saved is for newcomers' claims.
     pub(super) fn allows(&mut self, standing: Standing, now: Duration) -> bool {
         let saved_max = AUDIT_SAVED_MAX.as_secs_f64();
         let passed = now.saturating_sub(self.at).as_secs_f64();
-        self.seconds = (self.seconds + passed * AUDIT_CORES).min(saved_max);
+        self.seconds = (self.seconds + passed * self.cores).min(saved_max);
         self.at = self.at.max(now);
         match standing {
             Standing::Newcomer => self.seconds > 0.0,
@@ -56,12 +57,13 @@ impl Budget {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tequio_protocol::limits::AUDIT_CORES;
 
     #[test]
     fn audits_take_their_share_of_the_time_and_no_more_however_long_one_is() {
-        for task_s in [0.01, 1.0, 100.0] {
+        for (task_s, cores) in [(0.01, AUDIT_CORES), (1.0, AUDIT_CORES), (100.0, 0.5), (0.1, 3.0)] {
             for standing in [Standing::Newcomer, Standing::Known] {
-                let mut budget = Budget::default();
+                let mut budget = Budget::new(cores);
                 let (mut spent, mut count) = (0.0, 0);
                 for ms in 0..1_000_000 {
                     if budget.allows(standing, Duration::from_millis(ms)) {
@@ -70,16 +72,16 @@ mod tests {
                         count += 1;
                     }
                 }
-                let most = 1000.0 * AUDIT_CORES + AUDIT_SAVED_MAX.as_secs_f64() + task_s;
+                let most = 1000.0 * cores + AUDIT_SAVED_MAX.as_secs_f64() + task_s;
                 assert!(spent <= most && count > 0, "{task_s}: {spent} {count}");
-                assert!(spent >= 1000.0 * AUDIT_CORES - task_s, "{task_s}: {spent}");
+                assert!(spent >= 1000.0 * cores - task_s, "{task_s}: {spent}");
             }
         }
     }
 
     #[test]
     fn what_is_left_goes_to_newcomers_and_wrong_guesses_are_made_good() {
-        let mut budget = Budget::default();
+        let mut budget = Budget::new(AUDIT_CORES);
         budget.take(AUDIT_SAVED_MAX.as_secs_f64() * 0.75);
         assert!(budget.allows(Standing::Newcomer, Duration::ZERO));
         assert!(!budget.allows(Standing::Known, Duration::ZERO));

@@ -27,12 +27,18 @@ pub struct ClaimId(NonZeroU64);
 pub struct Audit {
     /// The claim.
     pub claim: ClaimId,
+    /// Of which job.
+    pub job: JobId,
     /// What is computed.
     pub op: &'static dyn Op,
     /// Of what.
     pub inputs: Inputs,
     /// Which tasks: whole blocks.
     pub runs: Vec<Range<u64>>,
+    /// Whether the budget counts it.
+    pub cost: Cost,
+    /// A result was found wrong, and this decides: by another engine than before, where there is one.
+    pub is_doubted: bool,
 }
 
 impl Audit {
@@ -45,6 +51,15 @@ impl Audit {
         let compute = |run| self.inputs.try_compute_runs(self.op, std::slice::from_ref(run));
         self.runs.iter().map(compute).collect()
     }
+}
+
+/// What an audit is paid from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Cost {
+    /// The budget of all jobs.
+    Budget,
+    /// Nothing: the job is to be audited whole. Others are computed first.
+    Job,
 }
 
 /// Whose claim was judged, and what came of it.
@@ -63,7 +78,11 @@ pub struct Judged {
 pub(super) struct Waiting {
     claims: BTreeMap<ClaimId, Claim>,
     next: NonZeroU64,
-    bytes: usize,
+    /// What those hold that the budget pays for.
+    paid_bytes: usize,
+    /// What the others hold, of jobs that are audited whole, and how long they take to be judged, about, in seconds.
+    unpaid_bytes: usize,
+    unpaid_s: f64,
     /// Audits that nobody was asked for yet.
     audits: Vec<Audit>,
 }
@@ -88,8 +107,11 @@ pub(super) struct Claim {
     pub(super) is_late: bool,
     /// How long the audit is expected to take, in seconds.
     pub(super) expected_s: f64,
+    pub(super) cost: Cost,
     /// A result was found wrong, and is computed once more before that is held against anybody.
     pub(super) is_doubted: bool,
+    /// What the server came to before, of a dispute that it computes again.
+    pub(super) once: Option<Outcomes>,
 }
 
 /// What is claimed.
@@ -99,12 +121,15 @@ pub(super) enum Kind {
     Outcomes,
     /// That a block has none, as the last attempt at it says.
     Failure,
+    /// Outcomes of blocks on which another worker does not agree.
+    Dispute,
 }
 
 impl Default for Waiting {
     fn default() -> Waiting {
         let (claims, audits) = (BTreeMap::new(), Vec::new());
-        Waiting { claims, next: NonZeroU64::MIN, bytes: 0, audits }
+        let (paid_bytes, unpaid_bytes, unpaid_s) = (0, 0, 0.0);
+        Waiting { claims, next: NonZeroU64::MIN, paid_bytes, unpaid_bytes, unpaid_s, audits }
     }
 }
 
@@ -113,8 +138,19 @@ impl Waiting {
         self.claims.len()
     }
 
+    /// Whether no more of those may wait that the budget pays for: of other jobs as many wait beside them.
     pub(super) fn is_full(&self) -> bool {
-        self.bytes >= CLAIMS_BYTES_MAX
+        self.paid_bytes >= CLAIMS_BYTES_MAX
+    }
+
+    /// Bytes that those hold that no budget counts.
+    pub(super) fn unpaid_bytes(&self) -> usize {
+        self.unpaid_bytes
+    }
+
+    /// How long those take to be judged that no budget counts, about, in seconds.
+    pub(super) fn unpaid_s(&self) -> f64 {
+        self.unpaid_s
     }
 
     fn new_id(&mut self) -> ClaimId {
@@ -123,14 +159,27 @@ impl Waiting {
         ClaimId(id)
     }
 
+    fn bytes_of(&mut self, cost: Cost) -> &mut usize {
+        match cost {
+            Cost::Budget => &mut self.paid_bytes,
+            Cost::Job => &mut self.unpaid_bytes,
+        }
+    }
+
     fn insert(&mut self, id: ClaimId, claim: Claim) {
-        self.bytes += claim.bytes();
+        *self.bytes_of(claim.cost) += claim.bytes();
+        self.unpaid_s += claim.unpaid_s();
         self.claims.insert(id, claim);
     }
 
     fn remove(&mut self, id: ClaimId) -> Option<Claim> {
         let claim = self.claims.remove(&id)?;
-        self.bytes -= claim.bytes();
+        *self.bytes_of(claim.cost) -= claim.bytes();
+        self.unpaid_s -= claim.unpaid_s();
+        if self.claims.is_empty() {
+            // Nothing is left of what was rounded.
+            self.unpaid_s = 0.0;
+        }
         Some(claim)
     }
 
@@ -140,6 +189,7 @@ impl Waiting {
         for id in of_job.map(|(id, _)| *id).collect::<Vec<_>>() {
             self.remove(id);
         }
+        self.audits.retain(|audit| audit.job != job);
     }
 
     /// Who claimed as `was` is known as `now` from now on.
@@ -154,8 +204,17 @@ impl Waiting {
         of_job.flat_map(|claim| claim.fresh.iter().cloned()).collect()
     }
 
+    /// How many of a job's claims are disputes.
+    pub(super) fn disputes_of(&self, job: JobId) -> usize {
+        let is_dispute = |claim: &&Claim| claim.held.job == job && claim.kind == Kind::Dispute;
+        self.claims.values().filter(is_dispute).count()
+    }
+
     pub(super) fn assert_consistent(&self) {
-        assert_eq!(self.bytes, self.claims.values().map(Claim::bytes).sum::<usize>());
+        for (cost, bytes) in [(Cost::Budget, self.paid_bytes), (Cost::Job, self.unpaid_bytes)] {
+            let paid_so = self.claims.values().filter(|claim| claim.cost == cost);
+            assert_eq!(bytes, paid_so.map(Claim::bytes).sum::<usize>(), "{cost:?}");
+        }
     }
 }
 
@@ -171,8 +230,13 @@ impl Claim {
         Claims { op, block, first, outcomes, inputs, mode }
     }
 
+    fn unpaid_s(&self) -> f64 {
+        if self.cost == Cost::Job { self.expected_s } else { 0.0 }
+    }
+
     fn bytes(&self) -> usize {
-        size_of::<Claim>() + self.outcomes.bytes() + self.inputs.bytes()
+        let once = self.once.as_ref().map_or(0, Outcomes::bytes);
+        size_of::<Claim>() + self.outcomes.bytes() + self.inputs.bytes() + once
     }
 }
 
@@ -209,10 +273,12 @@ impl Scheduler {
         let Some(job) = self.jobs.get_mut(&claim.held.job) else { return };
         let inputs = claim.inputs.clone();
         claim.fresh.iter().for_each(|run| job.claim(run));
-        let (op, runs, job) = (job.spec.op, claim.runs.clone(), claim.held.job);
+        let (op, runs, job, cost) = (job.spec.op, claim.runs.clone(), claim.held.job, claim.cost);
+        let is_doubted = claim.is_doubted;
         self.claims.insert(id, claim);
-        self.claims.audits.push(Audit { claim: id, op, inputs, runs });
+        self.claims.audits.push(Audit { claim: id, job, op, inputs, runs, cost, is_doubted });
         self.refresh_job(job);
+        self.hold_or_free_audited();
     }
 
     /// What is to be computed since the last call. The outcomes go to [`Scheduler::audited`].
@@ -241,7 +307,10 @@ impl Scheduler {
         now: Duration,
     ) -> Option<Judged> {
         let mut claim = self.claims.remove(id)?;
-        self.budget.correct(claim.expected_s, took);
+        if claim.cost == Cost::Budget {
+            self.budget.correct(claim.expected_s, took);
+        }
+        self.hold_or_free_audited();
         let job = self.jobs.get_mut(&claim.held.job)?;
         let (op, block) = (job.spec.op, job.spec.block);
         claim.fresh.iter().for_each(|run| job.unclaim(run));
@@ -249,6 +318,9 @@ impl Scheduler {
         if claim.kind == Kind::Failure {
             let judged = self.judge_failure(&claim, ours, now);
             return Some(Judged { worker, lease, judged });
+        }
+        if claim.kind == Kind::Dispute {
+            return self.judge_dispute(id, claim, ours, now);
         }
         let claims = claim.beside(op, block);
         let wrong = claim.runs.iter().zip(ours.iter().flatten()).find_map(|(run, ours)| {
@@ -270,15 +342,17 @@ impl Scheduler {
                 Err(self.refuse_claim(&claim, index, got, now))
             }
             Some((_, block)) => {
-                // A second time, by itself: nobody is turned away for a bit that flipped here.
                 claim.runs = vec![block];
-                claim.expected_s = 0.0;
-                claim.is_doubted = true;
-                self.wait_as(id, claim);
+                self.doubt(id, claim);
                 return None;
             }
         };
         Some(Judged { worker, lease, judged })
+    }
+
+    /// Has a claim computed a second time: nobody is turned away for a bit that flipped here.
+    pub(super) fn doubt(&mut self, id: ClaimId, claim: Claim) {
+        self.wait_as(id, Claim { expected_s: 0.0, is_doubted: true, ..claim });
     }
 
     /// What was claimed is wrong: its tasks are pending again, and its worker is not believed any more.
@@ -306,6 +380,10 @@ impl Scheduler {
         let ours = ours.and_then(|ours| ours.into_iter().next());
         let (outcomes, by) = match ours {
             Some(ours) => (ours, By::Server),
+            None if !self.may_fail(job, &block) => {
+                self.put_back_claimed(claim);
+                return Ok(Accepted { job: Some(job), ..Accepted::default() });
+            }
             None => (claim.outcomes.clone(), By::Worker),
         };
         let is_refuted = by == By::Server && outcomes.failed() == 0;
@@ -321,7 +399,7 @@ impl Scheduler {
     }
 
     /// Nobody claims these tasks any more: what no lease covers is pending again.
-    fn put_back_claimed(&mut self, claim: &Claim) {
+    pub(super) fn put_back_claimed(&mut self, claim: &Claim) {
         let Some(job) = self.jobs.get_mut(&claim.held.job) else { return };
         for run in &claim.fresh {
             let mut elsewhere = job.spec.settled.clone_within(run);
@@ -339,7 +417,7 @@ impl Scheduler {
 #[cfg(all(test, feature = "test-ops"))]
 impl Waiting {
     /// As if so much waited.
-    pub(super) fn set_bytes(&mut self, bytes: usize) {
-        self.bytes = bytes;
+    pub(super) fn set_bytes(&mut self, cost: Cost, bytes: usize) {
+        *self.bytes_of(cost) = bytes;
     }
 }

@@ -9,6 +9,7 @@ use super::{Expired, Inputs, Refusal, Scheduler, SessionId, Skills};
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
+use tequio_protocol::limits::WORKER_KERNELS_CANNOT_MAX;
 
 impl Scheduler {
     /// Forgets a job that is over, and revokes what is out of it.
@@ -25,6 +26,9 @@ impl Scheduler {
         }
         self.sessions.forget_job(id);
         self.claims.forget_job(id);
+        self.voted.remove(&id);
+        self.hold_or_free_audited();
+        self.hold_or_free_voted();
         let mut late = Vec::new();
         for (worker_id, worker) in self.workers.iter_mut() {
             worker.memory.forget_job(id);
@@ -82,19 +86,33 @@ impl Scheduler {
         Ok(())
     }
 
-    /// The worker gives a lease back as [`Scheduler::release`] does, and is lent nothing of its op any more: it cannot
-    /// compute that.
+    /// The worker gives a lease back as [`Scheduler::release`] does, and is lent nothing of its kernel any more: it cannot
+    /// compute that. One that says so of too many is lent no kernels at all.
     ///
     /// # Errors
     ///
     /// Returns a refusal if the worker does not hold the lease.
     pub fn cannot(&mut self, id: WorkerId, lease: LeaseId) -> Result<(), Refusal> {
-        let op = self.leases.get(&lease).and_then(|lease| self.jobs.get(&lease.job));
-        let op = op.map(|job| job.spec.op);
+        let job = self.leases.get(&lease).and_then(|lease| self.jobs.get(&lease.job));
+        let job = job.map(|job| (job.spec.op, job.kernel));
         self.release(id, lease)?;
-        if let (Some(op), Some(worker)) = (op, self.workers.get(&id)) {
-            let others = worker.skills.without(Skills::of_any_block(op));
-            self.set_skills(id, others);
+        let (Some((op, kernel)), Some(worker)) = (job, self.workers.get(&id)) else {
+            return Ok(());
+        };
+        match kernel {
+            Some(kernel) if worker.cannot.contains(&kernel) => {}
+            Some(kernel) if worker.cannot.len() < WORKER_KERNELS_CANNOT_MAX => {
+                // Its queues and counts follow from that.
+                self.leave_queues(id);
+                if let Some(worker) = self.workers.get_mut(&id) {
+                    worker.cannot.push(kernel);
+                }
+                self.refresh_worker(id);
+            }
+            _ => {
+                let others = worker.skills.without(Skills::of_any_block(op));
+                self.set_skills(id, others);
+            }
         }
         Ok(())
     }
@@ -109,13 +127,16 @@ impl Scheduler {
         let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
         let kept = self.kept.first().map(|(due, _)| *due);
         let resting = self.resting.first().map(|(until, _)| *until);
-        [deadline, kept, resting, self.sessions.next_timeout()].into_iter().flatten().min()
+        let all = [deadline, kept, resting, self.seconds_due, self.sessions.next_timeout()];
+        all.into_iter().flatten().min()
     }
 
     /// Takes back every lease whose deadline has passed, and drops the sessions that were kept for
     /// long enough. What the worker of a lease still sends counts if nobody was faster.
     pub fn expire(&mut self, now: Duration) -> Vec<Expired> {
         self.sessions.expire(now);
+        // Whoever asks for the next lease then looks again.
+        self.seconds_due = self.seconds_due.filter(|due| *due > now);
         let mut expired = Vec::new();
         while let Some(&(deadline, id)) = self.deadlines.first()
             && deadline <= now

@@ -1,16 +1,24 @@
 //! Jobs and workers that come, and what of them changes.
 
 use super::job::Job;
+use super::twice::Votes;
 use super::worker::Worker;
 use super::{JobSpec, Mode, Origin, Scheduler, SessionId, Skills};
 use rand::RngExt;
 use std::time::Duration;
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::{JobId, WorkerId};
 
 impl Scheduler {
     /// Enters a job.
     pub fn add_job(&mut self, id: JobId, spec: JobSpec) {
-        self.jobs.insert(id, Job::new(spec, self.turn));
+        let may_begin = !self.is_held_new(spec.check);
+        if spec.check == Check::Twice {
+            self.voted.insert(id);
+        }
+        let votes = Votes::new(self.votes_bytes.of_new_job());
+        let job = Job { may_begin, votes, ..Job::new(spec, self.turn) };
+        self.jobs.insert(id, job);
         self.refresh_job(id);
     }
 
@@ -82,6 +90,7 @@ impl Scheduler {
     ) -> Option<WorkerId> {
         let (was, memory) = self.sessions.resume(session, now)?;
         self.claims.rename_worker(was, id);
+        self.rename_voter(was, id);
         if !self.has_worker(id) {
             self.add_worker(id, origin, Mode::Lease, skills, slots, now);
         }

@@ -2,8 +2,9 @@
 
 use super::intervals::count;
 use super::job::Job;
-use super::{Inputs, Intervals, Scheduler};
+use super::{Inputs, Intervals, Scheduler, Skills};
 use std::collections::BTreeSet;
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::{JobId, LeaseId};
 use tequio_protocol::limits::LEASE_COPIES_MAX;
 
@@ -28,7 +29,16 @@ impl Scheduler {
             job.copies.assert_consistent();
             job.holders.assert_counts(job.copies.leases().map(|id| self.leases[&id].worker));
             self.assert_in_one_stage(*id, job);
+            job.votes.assert_consistent(&job.spec, &job.seconds);
+            assert_eq!(job.votes.disputes.waiting(), self.claims.disputes_of(*id), "job {id}");
         }
+        for (id, job) in &self.jobs {
+            assert_eq!(job.spec.check == Check::Twice, self.voted.contains(id));
+            let said = job.votes.bytes_by_said();
+            assert_eq!(job.votes.counted().of_job(), said.values().sum::<usize>(), "job {id}");
+        }
+        let said = self.jobs.values().flat_map(|job| job.votes.bytes_by_said());
+        assert_eq!(self.votes_bytes.get(), said.map(|(_, bytes)| bytes).sum::<usize>());
         self.leases.assert_consistent();
         self.workers.assert_consistent();
         for (id, lease) in self.leases.iter() {
@@ -44,6 +54,7 @@ impl Scheduler {
         for worker in self.workers.values() {
             assert!(worker.late.iter().all(|lease| worker.memory.past(*lease).is_some()));
             assert!(worker.leases.is_sorted());
+            assert!(worker.cannot.is_empty() || worker.skills.has_some_of(Skills::kernels()));
             worker.memory.assert_consistent();
         }
         self.sessions.assert_consistent();
@@ -119,6 +130,10 @@ impl Scheduler {
 /// The tasks that nobody has, those that are to be retried among them.
 fn pending(job: &Job) -> Intervals {
     let mut pending = job.pending.clone();
+    for second in job.seconds.iter() {
+        let is_new = pending.insert(second.clone()) == count(&second);
+        assert!(is_new, "{second:?} is pending twice");
+    }
     for first in &job.retry {
         let block = job.block(*first);
         assert_eq!(pending.insert(block.clone()), count(&block), "{block:?} is pending twice");

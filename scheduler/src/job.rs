@@ -1,16 +1,20 @@
 //! One job: which of its tasks are where, and which come next.
 
-use super::able::{Able, AbleFor};
+use super::able::{Able, AbleHere};
 use super::copies::Copies;
 use super::holders::Holders;
 use super::intervals::count;
 use super::lease::Lease;
+use super::skills::KernelKey;
 use super::slab_map::SlabMap;
+use super::slow::Slowness;
+use super::twice::Votes;
 use super::worker::Worker;
 use super::{Intervals, JobSpec, Mode, Origin, Skills};
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{
     GRANT_SCAN_MAX, LEASE_GROWTH, LEASE_TARGET, RETRY_PATIENCE_FACTOR, TASK_ATTEMPTS_MAX,
@@ -21,9 +25,16 @@ pub(super) struct Job {
     pub(super) spec: JobSpec,
     /// What computing it takes.
     pub(super) skill: Skills,
+    /// Its kernel, if it is computed by one.
+    pub(super) kernel: Option<KernelKey>,
     pub(super) pending: Intervals,
     /// Tasks whose outcomes wait for a verdict.
     pub(super) claimed: Intervals,
+    /// Whether tasks of it are lent that nobody has sent outcomes of: not while too many outcomes wait to be judged.
+    pub(super) may_begin: bool,
+    /// What workers have sent that another is to confirm, and the tasks of that which nobody else computes yet.
+    pub(super) votes: Votes,
+    pub(super) seconds: Intervals,
     /// Blocks that failed and wait for another attempt, by their first tasks.
     pub(super) retry: BTreeSet<u64>,
     /// Of blocks that failed, by their first tasks.
@@ -33,6 +44,7 @@ pub(super) struct Job {
     /// Who has that.
     pub(super) holders: Holders,
     pub(super) task_s: Option<f64>,
+    pub(super) slowness: Slowness,
     pub(super) turn: u64,
     pub(super) is_ready: bool,
 }
@@ -48,16 +60,22 @@ impl Job {
     pub(super) fn new(spec: JobSpec, turn: u64) -> Job {
         let pending = spec.settled.missing_in(&(0..spec.total)).into_iter().collect();
         let skill = Skills::of(spec.op, spec.block);
+        let kernel = spec.op.kernel().map(|kernel| KernelKey::of(kernel.id()));
         Job {
             spec,
             skill,
+            kernel,
             pending,
             claimed: Intervals::default(),
+            may_begin: true,
+            votes: Votes::default(),
+            seconds: Intervals::default(),
             retry: BTreeSet::new(),
             attempts: BTreeMap::new(),
             copies: Copies::default(),
             holders: Holders::default(),
             task_s: None,
+            slowness: Slowness::default(),
             turn,
             is_ready: false,
         }
@@ -87,13 +105,15 @@ impl Job {
 
     /// Whether a worker can compute it.
     pub(super) fn is_for(&self, worker: &Worker) -> bool {
-        worker.skills.has_some_of(self.skill)
+        let can_load = |kernel| !worker.cannot.contains(&kernel);
+        worker.skills.has_some_of(self.skill) && self.kernel.is_none_or(can_load)
     }
 
     /// Whether something of it may be lent.
     pub(super) fn has_work(&self) -> bool {
-        let has_pending = self.next_pending(1).is_some() || !self.retry.is_empty();
-        has_pending && !self.spec.is_paused
+        let has_pending = self.may_begin && self.next_pending(1).is_some();
+        let has_work = has_pending || !self.retry.is_empty() || !self.seconds.is_empty();
+        has_work && !self.spec.is_paused
     }
 
     /// The first pending tasks, at most so many. More may come to the last block of a job that may grow.
@@ -115,7 +135,7 @@ impl Job {
 
     pub(super) fn lent(&self) -> u64 {
         let to_retry = self.retry.iter().map(|first| count(&self.block(*first))).sum::<u64>();
-        let here = self.pending.len() + to_retry;
+        let here = self.pending.len() + to_retry + self.seconds.len();
         self.spec.total - (self.spec.settled.len() + self.claimed.len() + here)
     }
 
@@ -167,13 +187,51 @@ impl Job {
             return None;
         }
         let mut candidates = self.retry.iter().take(GRANT_SCAN_MAX).copied();
-        let able = able.with(self.skill);
-        let first = candidates.find(|first| self.attempts[first].may_try(id, workers, able))?;
+        let able = able.with(self.skill, self.kernel);
+        let first = candidates.find(|first| self.may_retry(*first, id, workers, able.as_ref()))?;
         self.retry.remove(&first);
         Some(self.block(first))
     }
 
+    /// Whether a worker may try a block that others have failed.
+    fn may_retry(
+        &self,
+        first: u64,
+        id: WorkerId,
+        workers: &SlabMap<WorkerId, Worker>,
+        able: Option<&AbleHere<'_>>,
+    ) -> bool {
+        let failed = &self.attempts[&first].by;
+        if self.votes.is_empty() {
+            return may_try(failed, id, workers, able);
+        }
+        // Who has computed it need not try it again.
+        let mut by = self.votes.voters(&self.block(first));
+        let has_voted = by.iter().any(|(voter, _)| *voter == id);
+        // Nor who has failed as often as makes an error of a block without votes.
+        let tries = failed.iter().filter(|(tried, _)| *tried == id).count();
+        let has_tried = !by.is_empty() && tries >= TASK_ATTEMPTS_MAX;
+        by.extend(failed);
+        !has_voted && !has_tried && may_try(&by, id, workers, able)
+    }
+
+    /// Whether what waits for another attempt or a second worker, as far as it is looked at for one grant, is for
+    /// workers at other addresses than this.
+    pub(super) fn is_for_elsewhere(&self, origin: Origin, able: &Able, now: Duration) -> bool {
+        let Some(able) = able.with(self.skill, self.kernel) else { return false };
+        let tried = self.retry.iter().take(GRANT_SCAN_MAX).map(|first| {
+            let mut by = self.votes.voters(&self.block(*first));
+            by.extend(&self.attempts[first].by);
+            by
+        });
+        let mut by = tried.chain(self.voters_of_seconds(now));
+        by.all(|by| has_to_be_elsewhere(&by, origin, &able))
+    }
+
     pub(super) fn pop_pending(&mut self, count_max: u64) -> Option<Range<u64>> {
+        if !self.may_begin {
+            return None;
+        }
         let range = self.next_pending(count_max)?;
         self.pending.remove(range.clone());
         Some(range)
@@ -190,11 +248,18 @@ impl Job {
         if self.retry.remove(&first) {
             return (self.block(first), None);
         }
+        if self.seconds.contains(first) {
+            let end = self.seconds.missing_in(&range).first().map_or(range.end, |gap| gap.start);
+            self.seconds.remove(first..end);
+            return (first..end, None);
+        }
         if !self.pending.contains(first) {
             // What lies behind it may be pending, where its copies cover no more.
             let pending = self.pending.clone_within(&range).front(1).map(|front| front.start);
             let retry = self.retry.range(range.clone()).next().copied();
-            let end = pending.into_iter().chain(retry).min().unwrap_or(range.end);
+            let second = self.seconds.clone_within(&range).front(1).map(|front| front.start);
+            let all = [pending, retry, second];
+            let end = all.into_iter().flatten().min().unwrap_or(range.end);
             return (first..end, Some(original));
         }
         let end = self.pending.missing_in(&range).first().map_or(range.end, |gap| gap.start);
@@ -205,7 +270,8 @@ impl Job {
     /// Nobody has these tasks any more. Those that were tried wait for others than the rest does.
     pub(super) fn put_back(&mut self, tasks: Range<u64>) {
         let tried: Vec<u64> = self.attempts.range(tasks.clone()).map(|(index, _)| *index).collect();
-        self.pending.insert(tasks);
+        self.pending.insert(tasks.clone());
+        self.put_to_seconds(&tasks);
         for first in tried {
             self.retry_later(first);
         }
@@ -214,6 +280,7 @@ impl Job {
     /// A pending block waits for others than those that have tried it.
     pub(super) fn retry_later(&mut self, first: u64) {
         self.pending.remove(self.block(first));
+        self.seconds.remove(self.block(first));
         self.retry.insert(first);
     }
 
@@ -236,6 +303,7 @@ impl Job {
     /// Outcomes of these tasks, whole blocks of which nobody else has one, wait for a verdict.
     pub(super) fn claim(&mut self, tasks: &Range<u64>) {
         self.pending.remove(tasks.clone());
+        self.seconds.remove(tasks.clone());
         let to_retry: Vec<u64> = self.retry.range(tasks.clone()).copied().collect();
         for first in to_retry {
             self.retry.remove(&first);
@@ -252,6 +320,7 @@ impl Job {
     pub(super) fn settle(&mut self, tasks: &Range<u64>) {
         self.pending.remove(tasks.clone());
         self.forget_attempts(tasks);
+        self.forget_votes(tasks);
         self.spec.settled.insert(tasks.clone());
     }
 
@@ -278,27 +347,39 @@ impl Attempts {
         self.by.iter().any(|(worker, _)| *worker == id)
     }
 
-    /// Whether a worker is to try it next: first others are to, at other addresses, where there are any.
-    fn may_try(
-        &self,
-        id: WorkerId,
-        workers: &SlabMap<WorkerId, Worker>,
-        able: Option<&AbleFor>,
-    ) -> bool {
-        let Some(able) = able else { return true };
-        let worker = &workers[&id];
-        let is_able = |id: &WorkerId| workers.get(id).is_some_and(|worker| worker.is_able);
-        let places: BTreeSet<Origin> = self.by.iter().map(|(_, origin)| *origin).collect();
-        if !places.contains(&worker.origin) {
-            return true;
-        }
-        let places_able = places.iter().filter(|origin| able.at.contains_key(origin)).count();
-        if places_able < able.at.len() {
-            return false;
-        }
-        let tried: BTreeSet<WorkerId> = self.by.iter().map(|(worker, _)| *worker).collect();
-        let others = able.workers - usize::from(worker.is_able);
-        !tried.contains(&id)
-            || tried.iter().filter(|by| **by != id && is_able(by)).count() >= others
+    /// The last one does not count.
+    pub(super) fn forget_last(&mut self) {
+        self.by.pop();
     }
+}
+
+/// Whether a worker is to compute a block next that was tried `by` these: first others are to, at other addresses,
+/// where there are any.
+pub(super) fn may_try(
+    by: &[(WorkerId, Origin)],
+    id: WorkerId,
+    workers: &SlabMap<WorkerId, Worker>,
+    able: Option<&AbleHere<'_>>,
+) -> bool {
+    let Some(able) = able else { return true };
+    let worker = &workers[&id];
+    let is_able = |id: &WorkerId| workers.get(id).is_some_and(|worker| able.counts(worker));
+    if !by.iter().any(|(_, origin)| *origin == worker.origin) {
+        return true;
+    }
+    if has_to_be_elsewhere(by, worker.origin, able) {
+        return false;
+    }
+    let tried: BTreeSet<WorkerId> = by.iter().map(|(worker, _)| *worker).collect();
+    // One that has said since that it cannot compute this is none of them.
+    let others = able.workers() - usize::from(able.counts(worker));
+    !tried.contains(&id) || tried.iter().filter(|by| **by != id && is_able(by)).count() >= others
+}
+
+/// Whether a block that was tried `by` these, some of them at this address, waits for somebody able where nobody has
+/// tried it.
+fn has_to_be_elsewhere(by: &[(WorkerId, Origin)], origin: Origin, able: &AbleHere<'_>) -> bool {
+    let places: BTreeSet<Origin> = by.iter().map(|(_, origin)| *origin).collect();
+    let places_able = || places.iter().filter(|origin| able.has(**origin)).count();
+    places.contains(&origin) && places_able() < able.places()
 }

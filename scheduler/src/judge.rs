@@ -1,18 +1,31 @@
 //! Judging: whose answers count, what failures are believed, and strikes.
 
 use super::audit::{Failures, Wrong};
-use super::claims::{Claim, Kind};
-use super::job::Job;
+use super::claims::{Claim, Cost, Kind};
+use super::intervals::count;
+use super::job::Attempts;
 use super::lease::Lease;
 use super::worker::Worker;
 use super::{Accepted, By, Mode, Refusal, RefusalReason, Scheduler, Skills};
 use std::ops::Range;
 use std::time::Duration;
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{STRIKES_MAX, TASK_ERROR_CHARS_MAX};
 use tequio_protocol::op::{Audits, Op};
 use tequio_protocol::outcome::{Outcome, Outcomes};
 use tequio_protocol::text::printable;
+
+/// What comes of it where the last attempt at a block has failed as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum LastFailure {
+    /// The server computes the block again, on threads of its own.
+    Audited,
+    /// The block has no outcome.
+    Believed,
+    /// It was one too many to be audited now.
+    TriedAgain,
+}
 
 impl Scheduler {
     /// A worker says that it could not compute the block that begins with the task `first`, at its lease's
@@ -39,8 +52,12 @@ impl Scheduler {
         // Somebody was faster, with outcomes that are settled or wait for a verdict.
         let (skill, is_duplicate) = (job.skill, job.open_in(&block).is_empty());
         let Some(front) = self.leases.get(&lease).map(|lease| lease.rest.start) else {
+            let is_late = self.workers.get(&worker).is_some_and(|it| it.late.contains(&lease));
             // Of a lease that is over, what comes behind it may still count.
             self.advance(worker, lease, block.end, now);
+            if is_late && !is_duplicate {
+                return Ok(self.failed_late(worker, lease, &held, &block, error, now));
+            }
             return Ok(duplicate);
         };
         if front != first {
@@ -63,9 +80,18 @@ impl Scheduler {
             None => self.add_attempt(job_id, worker, &block, error).map(|it| (it, By::Worker)),
         };
         let outcomes = match outcomes {
-            Some((errors, By::Worker)) if self.may_audit_failures_of(job_id) => {
-                return Ok(self.claim_failure(worker, lease, &held, errors, first, now));
-            }
+            Some((errors, By::Worker)) => match self.last_failure_of(job_id) {
+                LastFailure::Audited => {
+                    return Ok(self.claim_failure(worker, lease, &held, errors, first, now));
+                }
+                LastFailure::Believed => {
+                    self.may_fail(job_id, &block).then_some((errors, By::Worker))
+                }
+                LastFailure::TriedAgain => {
+                    self.forget_attempt(job_id, first);
+                    None
+                }
+            },
             outcomes => outcomes,
         };
         let accepted = match outcomes {
@@ -85,11 +111,82 @@ impl Scheduler {
         Ok(accepted)
     }
 
-    /// Whether the server computes a block again, on threads of its own, that the last attempt failed.
-    fn may_audit_failures_of(&self, job: JobId) -> bool {
-        let is_slow = |job: &Job| job.spec.op.audits() == Audits::OnThreads;
-        let is_judged = self.failures == Failures::Judged && !self.claims.is_full();
-        is_judged && self.jobs.get(&job).is_some_and(is_slow)
+    /// A block has failed that its worker was to answer long ago. That is an attempt as well: of a task that never ends
+    /// each lease is over, or taken over, before its worker gives up.
+    fn failed_late(
+        &mut self,
+        worker: WorkerId,
+        lease: LeaseId,
+        held: &Lease,
+        block: &Range<u64>,
+        error: &str,
+        now: Duration,
+    ) -> Accepted {
+        let id = held.job;
+        let mut accepted = Accepted { job: Some(id), ..Accepted::default() };
+        let Some(job) = self.jobs.get(&id) else { return accepted };
+        if job.attempts.get(&block.start).is_some_and(|tried| tried.has(worker)) {
+            return accepted;
+        }
+        let refuted = self.failures.refute(job, held.inputs.as_ref(), block);
+        let outcomes = match refuted {
+            Some(ours) => Some((ours, By::Server)),
+            None => self.add_attempt(id, worker, block, error).map(|it| (it, By::Worker)),
+        };
+        let outcomes = match outcomes {
+            Some((errors, By::Worker)) => match self.last_failure_of(id) {
+                LastFailure::Audited if held.inputs.is_some() => {
+                    return self.claim_failure(worker, lease, held, errors, block.start, now);
+                }
+                LastFailure::TriedAgain => {
+                    self.forget_attempt(id, block.start);
+                    None
+                }
+                _ => self.may_fail(id, block).then_some((errors, By::Worker)),
+            },
+            outcomes => outcomes,
+        };
+        match outcomes {
+            Some((outcomes, by)) => {
+                accepted = self.settle_failed(id, block, outcomes, by);
+                self.revoke_all_settled(id);
+            }
+            _ => {
+                if let Some(job) = self.jobs.get_mut(&id)
+                    && (job.pending.contains(block.start) || job.seconds.contains(block.start))
+                {
+                    job.retry_later(block.start);
+                }
+            }
+        }
+        self.refresh_job(id);
+        accepted
+    }
+
+    /// Whether attempts that failed make an error the outcome of a block: not where somebody has come to something else, which
+    /// only the server can refute. It waits for somebody else then.
+    pub(super) fn may_fail(&self, job: JobId, block: &Range<u64>) -> bool {
+        self.jobs.get(&job).is_none_or(|job| !job.is_voted(block))
+    }
+
+    /// What a last failure of this job leads to.
+    fn last_failure_of(&self, job: JobId) -> LastFailure {
+        let Some(spec) = self.jobs.get(&job).map(|job| &job.spec) else {
+            return LastFailure::Believed;
+        };
+        let is_slow = spec.op.audits() == Audits::OnThreads && spec.check != Check::None;
+        match self.failures {
+            Failures::Judged if is_slow && !self.claims.is_full() => LastFailure::Audited,
+            // Nothing of such a job is believed for want of room.
+            Failures::Judged if is_slow && spec.check == Check::All => LastFailure::TriedAgain,
+            _ => LastFailure::Believed,
+        }
+    }
+
+    /// The last attempt at a block is none: another one will be the last.
+    fn forget_attempt(&mut self, job: JobId, first: u64) {
+        let attempts = self.jobs.get_mut(&job).and_then(|job| job.attempts.get_mut(&first));
+        attempts.into_iter().for_each(Attempts::forget_last);
     }
 
     /// The last attempt at a block has failed: whether it has no outcome is for the server to find out.
@@ -122,7 +219,9 @@ impl Scheduler {
             kind: Kind::Failure,
             is_late: false,
             expected_s: task_s * tasks as f64,
+            cost: Cost::Budget,
             is_doubted: false,
+            once: None,
         };
         self.budget.take(claim.expected_s);
         self.claim(claim, now)
@@ -171,7 +270,7 @@ impl Scheduler {
         let Some(past) = past else { return Accepted::default() };
         let (id, inputs) = (past.job, past.inputs().cloned());
         let Some(job) = self.jobs.get(&id) else { return Accepted::default() };
-        let is_pending = job.pending.contains(index);
+        let is_pending = job.pending.contains(index) || job.seconds.contains(index);
         if !is_pending && !job.retry.contains(&index) || self.is_somebody_late_with(id, index) {
             // Others have it, or it is settled.
             return Accepted::default();
@@ -183,10 +282,17 @@ impl Scheduler {
                 .jobs
                 .get(&id)
                 .and_then(|job| self.failures.refute(job, inputs.as_ref(), &block));
-            accepted = match refuted {
-                Some(ours) => self.settle_failed(id, &block, ours, By::Server),
-                None => self.settle_failed(id, &block, errors, By::Worker),
-            };
+            match refuted {
+                Some(ours) => accepted = self.settle_failed(id, &block, ours, By::Server),
+                None if self.may_fail(id, &block) => {
+                    accepted = self.settle_failed(id, &block, errors, By::Worker);
+                }
+                None => {
+                    if let Some(job) = self.jobs.get_mut(&id).filter(|_| is_pending) {
+                        job.retry_later(index);
+                    }
+                }
+            }
         } else if let Some(job) = self.jobs.get_mut(&id).filter(|_| is_pending) {
             job.retry_later(index);
         }
@@ -261,10 +367,11 @@ impl Scheduler {
         now: Duration,
     ) -> Refusal {
         let outcomes = |run: &Range<u64>| claim.beside(op, block).outcomes_of(run);
+        let audited = wrong.right.iter().map(count).sum::<u64>() as u32;
         let saved = self.settle(claim.held.job, &claim.range(), wrong.right, outcomes);
         let refusal = self.wrong(claim.worker, claim.lease, wrong.index, wrong.got, now);
         self.revoke_done(claim.held.job, &claim.held, claim.is_late);
-        Refusal { saved: Accepted { duplicates: 0, ..saved }, ..refusal }
+        Refusal { saved: Accepted { duplicates: 0, audited, ..saved }, ..refusal }
     }
 
     /// A wrong result: the lease goes back whole. In lease mode, where bits are everybody's, that is
@@ -304,6 +411,7 @@ impl Scheduler {
         if let Some(worker) = self.workers.get(&id) {
             self.suspects.add(worker.origin, now);
         }
+        self.forget_votes_of(id);
         self.remove_worker(id);
         Refusal { reason, is_turned_away: true, saved: Accepted::default() }
     }
@@ -320,6 +428,7 @@ impl Scheduler {
         worker.memory.strikes += 1;
         let is_turned_away = worker.memory.strikes >= STRIKES_MAX;
         if is_turned_away {
+            self.forget_votes_of(id);
             self.remove_worker(id);
         }
         is_turned_away

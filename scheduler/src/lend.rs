@@ -2,12 +2,81 @@
 
 use super::intervals::count;
 use super::lease::{Lease, deadline_after};
-use super::{Grant, Inputs, Scheduler, Skills};
+use super::skills::KernelKey;
+use super::twice::Others;
+use super::worker::Worker;
+use super::{Grant, Inputs, Origin, Scheduler, Skills};
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Duration;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::limits::{DEADLINE_MIN, GRANT_SCAN_MAX};
+use tequio_protocol::limits::{DEADLINE_MIN, GRANT_SCAN_MAX, SECOND_WAIT};
+
+/// A look for who is lent something next: how much of it is left, and who has nothing to expect.
+struct Scan<'a> {
+    /// Jobs that are still looked at, whomever they are for.
+    looks: usize,
+    /// Workers that nothing was there for, though they can compute something of it.
+    workers: usize,
+    passed: Vec<Passed<'a>>,
+}
+
+/// Nothing is there for workers like this one.
+struct Passed<'a> {
+    skills: Skills,
+    cannot: &'a [KernelKey],
+    /// Where they are, if that is why.
+    origin: Option<Origin>,
+}
+
+/// Jobs that a worker can compute, and gets nothing of.
+#[derive(Default)]
+struct Refused {
+    jobs: usize,
+    /// Others at its address might be lent something.
+    is_its_own: bool,
+}
+
+impl<'a> Scan<'a> {
+    fn new() -> Scan<'a> {
+        Scan { looks: GRANT_SCAN_MAX * GRANT_SCAN_MAX, workers: 0, passed: Vec::new() }
+    }
+
+    fn is_over(&self) -> bool {
+        self.looks == 0 || self.workers == GRANT_SCAN_MAX
+    }
+
+    /// Whether somebody else than those who were looked at might be lent something, elsewhere.
+    fn has_refused_for_places(&self) -> bool {
+        self.passed.iter().any(|passed| passed.origin.is_some())
+    }
+
+    /// Whether it is known already that there is nothing for this worker: however many there are of its kind, they
+    /// hide nobody.
+    fn passes_by(&mut self, worker: &Worker) -> bool {
+        let passes = self.passed.iter().any(|passed| passed.is_like(worker));
+        self.looks -= usize::from(passes);
+        passes
+    }
+
+    fn pass_by(&mut self, worker: &'a Worker, refused: &Refused) {
+        self.workers += usize::from(refused.jobs > 0);
+        if !refused.is_its_own && self.passed.len() < GRANT_SCAN_MAX {
+            let origin = (refused.jobs > 0).then_some(worker.origin);
+            let (skills, cannot) = (worker.skills, &worker.cannot);
+            self.passed.push(Passed { skills, cannot, origin });
+        }
+    }
+}
+
+impl Passed<'_> {
+    /// Whether a worker can compute no more, and is nowhere else if that matters.
+    fn is_like(&self, worker: &Worker) -> bool {
+        worker.skills == self.skills
+            && self.origin.is_none_or(|origin| origin == worker.origin)
+            && self.cannot.iter().all(|kernel| worker.cannot.contains(kernel))
+    }
+}
 
 impl Scheduler {
     /// The next lease to grant, if a worker has room and a job has something for it.
@@ -17,22 +86,48 @@ impl Scheduler {
     }
 
     fn grant_pending(&mut self, now: Duration) -> Option<Grant> {
+        let (worker, job, range) = self.pop_next(now)?;
+        Some(self.lend(job, worker, range, None, now))
+    }
+
+    /// Takes what is lent next, for the first worker that something is there for. Who cannot load the kernels that wait
+    /// is passed by, and hides nobody.
+    fn pop_next(&mut self, now: Duration) -> Option<(WorkerId, JobId, Range<u64>)> {
         let (workers, jobs, leases) = (&self.workers, &mut self.jobs, &self.leases);
         let (able, out) = (&self.able, self.tasks_out);
-        let waiting = self.waiting.with(self.ready.skills());
-        let mut waiting = waiting.map(|(_, _, worker)| worker).take(GRANT_SCAN_MAX);
-        let (worker, job, range) = waiting.find_map(|worker| {
-            let ready = self.ready.with(workers[&worker].skills);
-            let mut ready = ready.map(|(_, _, job)| job).take(GRANT_SCAN_MAX);
-            ready.find_map(|id| {
-                let job = jobs.get_mut(&id)?;
+        let mut scan = Scan::new();
+        for (_, _, worker) in self.waiting.with(self.ready.skills()) {
+            let state = &workers[&worker];
+            if scan.is_over() {
+                break;
+            }
+            if scan.passes_by(state) {
+                continue;
+            }
+            let mut refused = Refused::default();
+            for (_, _, id) in self.ready.with(state.skills) {
+                if refused.jobs == GRANT_SCAN_MAX || scan.looks == 0 {
+                    break;
+                }
+                scan.looks -= 1;
+                let Some(job) = jobs.get_mut(&id).filter(|job| job.is_for(state)) else { continue };
+                let size = job.size_for(state, id, out);
                 let range = job
                     .pop_retry(worker, workers, leases, able)
-                    .or_else(|| job.pop_pending(job.size_for(&workers[&worker], id, out)));
-                Some((worker, id, range?))
-            })
-        })?;
-        Some(self.lend(job, worker, range, None, now))
+                    .or_else(|| job.pop_second(worker, &Others { workers, able, now }, size))
+                    .or_else(|| job.pop_pending(size));
+                if let Some(range) = range {
+                    return Some((worker, id, range));
+                }
+                refused.jobs += 1;
+                refused.is_its_own |= !job.is_for_elsewhere(state.origin, able, now);
+            }
+            scan.pass_by(state, &refused);
+        }
+        if scan.has_refused_for_places() && !self.voted.is_empty() && self.seconds_due.is_none() {
+            self.seconds_due = Some(now.saturating_add(SECOND_WAIT));
+        }
+        None
     }
 
     /// When nothing is pending, an idle worker gets a copy of the oldest lease that may have one:
@@ -57,7 +152,7 @@ impl Scheduler {
         copyable.truncate(GRANT_SCAN_MAX);
         for worker in idle {
             for &(original, job) in &copyable {
-                if let Some(range) = self.copy_for(worker, job, original) {
+                if let Some(range) = self.copy_for(worker, job, original, now) {
                     return Some(self.lend(job, worker, range, Some(original), now));
                 }
             }
@@ -65,7 +160,13 @@ impl Scheduler {
         None
     }
 
-    fn copy_for(&self, worker_id: WorkerId, id: JobId, original: LeaseId) -> Option<Range<u64>> {
+    fn copy_for(
+        &self,
+        worker_id: WorkerId,
+        id: JobId,
+        original: LeaseId,
+        now: Duration,
+    ) -> Option<Range<u64>> {
         let (job, worker) = (&self.jobs[&id], &self.workers[&worker_id]);
         if !job.is_for(worker) {
             return None;
@@ -84,7 +185,10 @@ impl Scheduler {
         let range = start.min(last)..unsettled.end;
         let mut attempts = job.attempts.range(range.clone());
         let has_failed = attempts.any(|(_, attempts)| attempts.has(worker_id));
-        (!has_failed && !worker.is_late_with(id, &range)).then_some(range)
+        let holders = group().map(|lease| (lease.worker, self.workers[&lease.worker].origin));
+        let others = Others { workers: &self.workers, able: &self.able, now };
+        let may = job.may_copy(worker_id, &range, holders, &others);
+        (!has_failed && may && !worker.is_late_with(id, &range)).then_some(range)
     }
 
     /// When an idle worker finds nothing pending and nothing to copy, it takes over what stalls, or what
@@ -103,11 +207,12 @@ impl Scheduler {
         let idle: Vec<WorkerId> = self.idle(skills).take(GRANT_SCAN_MAX).collect();
         let mut pairs =
             idle.iter().flat_map(|worker| held.iter().map(move |lease| (*worker, *lease)));
-        let (worker, lease) = pairs.find(|(worker, lease)| self.may_take_over(*worker, *lease))?;
+        let (worker, lease) =
+            pairs.find(|(worker, lease)| self.may_take_over(*worker, *lease, now))?;
         self.take_over(worker, lease, now)
     }
 
-    fn may_take_over(&self, worker_id: WorkerId, id: LeaseId) -> bool {
+    fn may_take_over(&self, worker_id: WorkerId, id: LeaseId, now: Duration) -> bool {
         let (worker, lease) = (&self.workers[&worker_id], &self.leases[&id]);
         let job = &self.jobs[&lease.job];
         let Some(front) = job.open_in(&lease.rest).first().map(|gap| gap.start) else {
@@ -117,9 +222,12 @@ impl Scheduler {
         let has_copy =
             job.copies.of(lease.original).iter().any(|of| self.leases[of].worker == worker_id);
         let has_failed = job.attempts.get(&front).is_some_and(|tried| tried.has(worker_id));
+        let others = Others { workers: &self.workers, able: &self.able, now };
+        let may = job.may_copy(worker_id, &job.block(front), std::iter::empty(), &others);
         lease.is_sent
             && job.is_for(worker)
             && !(is_newcomers && worker.is_newcomer())
+            && may
             && !(has_copy || has_failed || worker.is_late_with(lease.job, &lease.rest))
     }
 
@@ -134,6 +242,7 @@ impl Scheduler {
         let gap = job.open_in(&rest).into_iter().next()?;
         let size = job.size_for(worker, job_id, self.tasks_out);
         let range = gap.start..gap.end.min(gap.start + size);
+        let range = job.without_votes_of(worker_id, range);
         let (range, copy_of) = job.pop_front_of(range, original);
         self.refresh_job(job_id);
         Some(self.lend(job_id, worker_id, range, copy_of, now))

@@ -25,6 +25,8 @@
 //! - `hold`: a worker says that it goes on, and is believed for a while;
 //! - `judge`: whose answers count, what failures are believed, strikes;
 //! - `settle`: results that are right are accepted, once;
+//! - `twice`: those of jobs that are computed twice, once two workers agree; `dispute`: where they do not;
+//! - `full`: nothing more is begun where too much waits to be judged;
 //! - `end`: leases expire, go back or are revoked; jobs and workers leave.
 //!
 //! An answer passes through them like this: `judge` finds its lease, `audit` draws which of its results
@@ -41,8 +43,10 @@ mod audit;
 mod budget;
 mod claims;
 mod copies;
+mod dispute;
 mod end;
 mod enter;
+mod full;
 mod hold;
 mod holders;
 mod ids_hash;
@@ -60,14 +64,16 @@ mod sessions;
 mod settle;
 mod skills;
 mod slab_map;
+mod slow;
 mod speeds;
 mod suspects;
 #[cfg(test)]
 mod tests;
+mod twice;
 mod worker;
 
 pub use audit::{Failures, Trust};
-pub use claims::{Audit, ClaimId, Judged};
+pub use claims::{Audit, ClaimId, Cost, Judged};
 pub use intervals::Intervals;
 pub use origin::Origin;
 pub use sessions::SessionId;
@@ -89,11 +95,14 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 use suspects::Suspects;
+use tequio_protocol::api::SlowBlock;
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::op::{self, Computed, GaveUp, Op};
 use tequio_protocol::outcome::Outcomes;
 use tequio_protocol::values::Values;
+use twice::VotesBytes;
 use worker::Worker;
 
 /// A job, as the scheduler needs to know it.
@@ -106,6 +115,8 @@ pub struct JobSpec {
     /// Tasks in a block, a power of two. Blocks are what is lent, tried again, answered, audited and settled;
     /// the last one may be shorter. While a job may grow, a short one is not lent.
     pub block: u64,
+    /// How its results are checked.
+    pub check: Check,
     /// Higher ones come first; equal ones share the workers in turn.
     pub priority: i32,
     /// The most tasks of one lease.
@@ -205,6 +216,8 @@ pub struct Accepted {
     pub job: Option<JobId>,
     /// Outcomes that are the first of their tasks, to be recorded: runs with their first index.
     pub fresh: Vec<(u64, Outcomes)>,
+    /// How many of these the server has computed as well; a message has few enough for 32 bits.
+    pub audited: u32,
     /// Outcomes that were dropped, because their tasks had one.
     pub duplicates: u64,
     /// Outcomes that wait for a verdict, which [`Scheduler::audited`] gives.
@@ -249,6 +262,17 @@ pub enum RefusalReason {
     Refuted { lease: LeaseId, index: u64, result: String },
 }
 
+/// A worker whose answer was found wrong by what others answered.
+#[derive(Debug)]
+pub struct Convicted {
+    /// Who; it may have left.
+    pub worker: WorkerId,
+    /// The lease that the answer was of.
+    pub lease: LeaseId,
+    /// As if it had answered that now.
+    pub refusal: Refusal,
+}
+
 /// A lease that its worker did not answer in time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Expired {
@@ -267,6 +291,8 @@ pub struct Lent {
     pub tasks: u64,
     /// Workers that hold them.
     pub workers: u32,
+    /// Tasks that one worker has computed, and that nobody computes a second time yet.
+    pub unconfirmed: u64,
 }
 
 /// The policy and its state.
@@ -280,6 +306,16 @@ pub struct Scheduler {
     /// Claims that wait for a verdict, and what judging them may cost.
     claims: claims::Waiting,
     budget: Budget,
+    /// Whether so much waits to be judged that no more is begun of jobs that are audited whole.
+    is_held: bool,
+    /// Jobs that are computed twice, what their votes hold, and whether no more is begun of some of them for that.
+    voted: BTreeSet<JobId>,
+    votes_bytes: VotesBytes,
+    is_some_voted_held: bool,
+    /// When idle workers are looked at again that what waits for a second worker was not for, where they are.
+    seconds_due: Option<Duration>,
+    /// Who was found wrong by what others answered.
+    convicted: Vec<Convicted>,
     late_inputs: LateInputs,
     first_lease: LeaseId,
     next_lease: LeaseId,
@@ -320,7 +356,13 @@ impl Scheduler {
             leases: SlabMap::default(),
             sessions: Sessions::default(),
             claims: claims::Waiting::default(),
-            budget: Budget::default(),
+            budget: Budget::new(trust.cores),
+            votes_bytes: VotesBytes::default(),
+            is_held: false,
+            voted: BTreeSet::new(),
+            is_some_voted_held: false,
+            seconds_due: None,
+            convicted: Vec::new(),
             late_inputs: LateInputs::default(),
             first_lease,
             next_lease: first_lease,
@@ -351,7 +393,13 @@ impl Scheduler {
     /// What is out of a job. It costs no more where much is: whoever looks at a job asks.
     pub fn lent(&self, id: JobId) -> Lent {
         let Some(job) = self.jobs.get(&id) else { return Lent::default() };
-        Lent { tasks: job.lent(), workers: job.holders.len() as u32 }
+        let workers = job.holders.len() as u32;
+        Lent { tasks: job.lent(), workers, unconfirmed: job.seconds.len() }
+    }
+
+    /// The block of a job's kernel that took longest, if that was far longer than it should have been.
+    pub fn slowest(&self, id: JobId) -> Option<SlowBlock> {
+        self.jobs.get(&id)?.slowness.slowest()
     }
 
     /// Whether the worker is entered.

@@ -110,8 +110,8 @@ impl Scheduler {
         }
         let is_able = worker.is_able_now();
         match (std::mem::replace(&mut worker.is_able, is_able), is_able) {
-            (false, true) => self.able.add(worker.origin, worker.skills),
-            (true, false) => self.able.remove(worker.origin, worker.skills),
+            (false, true) => self.able.add(worker.origin, worker.skills, &worker.cannot),
+            (true, false) => self.able.remove(worker.origin, worker.skills, &worker.cannot),
             _ => {}
         }
     }
@@ -121,6 +121,10 @@ impl Scheduler {
         self.leave_queues(id);
         if let Some(worker) = self.workers.get_mut(&id) {
             worker.skills = skills;
+            // Of who is lent no kernels it need not be known which.
+            if !skills.has_some_of(Skills::kernels()) {
+                worker.cannot.clear();
+            }
             self.refresh_worker(id);
         }
     }
@@ -132,7 +136,7 @@ impl Scheduler {
             self.waiting.remove(worker.skills, &(demand, worker.turn, id));
         }
         if std::mem::take(&mut worker.is_able) {
-            self.able.remove(worker.origin, worker.skills);
+            self.able.remove(worker.origin, worker.skills, &worker.cannot);
         }
     }
 

@@ -1,15 +1,17 @@
 //! Settling: results that are accepted, and what follows for their leases and workers.
 
 use super::audit::draw;
-use super::claims::{Claim, Kind};
+use super::claims::{Claim, Cost, Kind};
 use super::intervals::count;
 use super::lease::Lease;
 use super::speeds::{TASK_S_MIN, blend};
 use super::{Accepted, By, Mode, Refusal, Scheduler, Skills};
 use std::ops::Range;
 use std::time::Duration;
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
-use tequio_protocol::op::Audits;
+use tequio_protocol::limits::{AUDIT_TASK_S_MIN, CLAIMS_HELD_BYTES_MAX};
+use tequio_protocol::op::{Audits, Op};
 use tequio_protocol::outcome::Outcomes;
 
 impl Scheduler {
@@ -47,7 +49,9 @@ impl Scheduler {
             kind: Kind::Outcomes,
             is_late: !self.leases.contains_key(&lease),
             expected_s: 0.0,
+            cost: Cost::Budget,
             is_doubted: false,
+            once: None,
         };
         self.judge_outcomes(claim, duration, now)
     }
@@ -59,17 +63,17 @@ impl Scheduler {
         duration: Option<Duration>,
         now: Duration,
     ) -> Result<Accepted, Refusal> {
-        let (op, block) = {
+        let (op, block, check) = {
             let spec = &self.jobs[&claim.held.job].spec;
-            (spec.op, spec.block)
+            (spec.op, spec.block, spec.check)
         };
         if let Some(wrong) = claim.beside(op, block).find_impossible(&claim.fresh) {
             return Err(self.refuse_results(&claim, op, block, wrong, now));
         }
-        let credit = self.workers[&claim.worker].memory.credit;
-        if op.audits() != Audits::Never {
-            claim.runs = draw(&mut self.random, credit, &claim.fresh, block, claim.mode);
+        if check == Check::Twice && claim.mode == Mode::Lease {
+            return self.vote(claim, duration, now);
         }
+        self.choose_audits(&mut claim, op, block, check);
         match op.audits() {
             Audits::OnTheSpot => match claim.beside(op, block).judge(&claim.runs, &claim.fresh) {
                 Err(wrong) => return Err(self.refuse_results(&claim, op, block, wrong, now)),
@@ -81,6 +85,13 @@ impl Scheduler {
                 }
                 Ok(_) => {}
             },
+            Audits::OnThreads if check == Check::All => {
+                if self.is_out_of_room() {
+                    return Ok(self.drop_claim(&claim, now));
+                }
+                claim.cost = Cost::Job;
+                claim.expected_s = self.expected_s(&claim);
+            }
             // What the budget has nothing left for is believed.
             Audits::OnThreads => self.cut_to_budget(&mut claim, now),
             Audits::Never => {}
@@ -97,6 +108,47 @@ impl Scheduler {
         self.advance(claim.worker, claim.lease, end, now);
         self.revoke_done_of(&claim, &accepted);
         Ok(accepted)
+    }
+
+    /// Which of what is new is computed again: all that a plain client has sent in any case, since its bits are its
+    /// own language's.
+    fn choose_audits(&mut self, claim: &mut Claim, op: &dyn Op, block: u64, check: Check) {
+        if op.audits() == Audits::Never {
+            return;
+        }
+        claim.runs = match check {
+            Check::None if claim.mode == Mode::Lease => Vec::new(),
+            Check::All => claim.fresh.clone(),
+            Check::Auto | Check::None | Check::Twice => {
+                let credit = self.workers[&claim.worker].memory.credit;
+                draw(&mut self.random, credit, &claim.fresh, block, claim.mode)
+            }
+        };
+    }
+
+    /// How long it takes to compute what is drawn of a claim, about, in seconds.
+    fn expected_s(&self, claim: &Claim) -> f64 {
+        let task_s = self.jobs.get(&claim.held.job).and_then(|job| job.task_s);
+        let tasks: u64 = claim.runs.iter().map(count).sum();
+        task_s.unwrap_or(0.0).max(AUDIT_TASK_S_MIN) * tasks as f64
+    }
+
+    /// Whether so much of jobs that are audited whole waits to be judged that no more can.
+    fn is_out_of_room(&self) -> bool {
+        self.claims.unpaid_bytes() >= CLAIMS_HELD_BYTES_MAX
+    }
+
+    /// There is no room for what was sent, and it may not be believed: it is computed again.
+    fn drop_claim(&mut self, claim: &Claim, now: Duration) -> Accepted {
+        self.mark_alive(claim.worker);
+        let (id, range) = (claim.held.job, claim.range());
+        let front = self.leases.get(&claim.lease).map(|lease| lease.rest.start);
+        self.advance(claim.worker, claim.lease, range.end, now);
+        if let Some(front) = front {
+            self.back_to_pending(id, claim.held.original, front.max(range.start)..range.end);
+            self.refresh_job(id);
+        }
+        Accepted { job: Some(id), ..Accepted::default() }
     }
 
     /// Outcomes of a lease wait for their verdict, and the lease goes on behind them.
@@ -121,10 +173,12 @@ impl Scheduler {
             self.add_credit(claim.worker, skill, audited, fresh.iter().map(count).sum());
         }
         let (first, range) = (claim.first, claim.range());
-        self.settle(id, &range, fresh, |run| {
+        let audited = claim.runs.iter().map(count).sum::<u64>() as u32;
+        let accepted = self.settle(id, &range, fresh, |run| {
             let place = |index: u64| (index - first) as usize;
             claim.outcomes.take(place(run.start)..place(run.end))
-        })
+        });
+        Accepted { audited, ..accepted }
     }
 
     /// Something of a lease was accepted, perhaps after it was over: others may hold it for nothing.
@@ -148,7 +202,7 @@ impl Scheduler {
         }
     }
 
-    fn measure(&mut self, claim: &Claim, duration: Option<Duration>, now: Duration) {
+    pub(super) fn measure(&mut self, claim: &Claim, duration: Option<Duration>, now: Duration) {
         let (lease, tasks) = (&claim.held, count(&claim.range()));
         let elapsed = now.saturating_sub(lease.answered_at);
         // Nothing took longer than the lease was out, whatever a worker says.
@@ -156,6 +210,10 @@ impl Scheduler {
         let duration = duration.unwrap_or(elapsed).min(held);
         let task_s = (duration.as_secs_f64() / tasks as f64).max(TASK_S_MIN);
         let Some(job) = self.jobs.get_mut(&lease.job) else { return };
+        if job.kernel.is_some() {
+            let blocks = tasks.div_ceil(job.spec.block);
+            job.slowness.note(&claim.range(), blocks, duration.as_secs_f64());
+        }
         job.task_s = Some(blend(job.task_s, task_s));
         let Some(worker) = self.workers.get_mut(&claim.worker) else { return };
         worker.memory.speeds.measure(lease.job, task_s, tasks);
@@ -178,8 +236,12 @@ impl Scheduler {
             job.settle(&gap);
             runs.push((gap.start, outcomes(&gap)));
         }
+        if self.is_some_voted_held {
+            self.hold_or_free_voted();
+        }
         let duplicates = count(range) - fresh_count;
-        Accepted { job: Some(id), fresh: runs, duplicates, claim: None, by: By::Worker }
+        let job = Some(id);
+        Accepted { job, fresh: runs, audited: 0, duplicates, claim: None, by: By::Worker }
     }
 
     /// The outcomes of these tasks are lost, as far as they were settled: they are pending again, unless a lease
@@ -202,7 +264,8 @@ impl Scheduler {
     ) -> Accepted {
         let whole = vec![block.clone()];
         let accepted = self.settle(id, block, whole, |_| outcomes.clone());
-        Accepted { by, ..accepted }
+        let audited = if by == By::Server { count(block) as u32 } else { 0 };
+        Accepted { by, audited, ..accepted }
     }
 
     /// The front of a lease has moved to `front`; at its end the lease is over.

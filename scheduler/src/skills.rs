@@ -1,12 +1,28 @@
 //! Which ops a worker can compute: a job is lent to those only. Whoever cannot is no liar.
 
 use std::fmt;
+use tequio_protocol::op::kernel::{KernelId, Sha256};
 use tequio_protocol::op::{self, Audits, Op, kernel};
 
 /// Ops of this version's table, by their places in it, and behind them kernels, whichever: in the lower half those
 /// of which single tasks are computed, and in the upper one those of which blocks of several are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Skills(u64);
+
+/// A kernel's module and its job's data, whatever the blocks are: what a worker can get and compile, or cannot. Of each
+/// hash the beginning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct KernelKey {
+    module: u64,
+    data: u64,
+}
+
+impl KernelKey {
+    pub(super) fn of(id: &KernelId) -> KernelKey {
+        let digits = |hash: &Sha256| u64::from_str_radix(&hash.as_str()[..16], 16).unwrap_or(0);
+        KernelKey { module: digits(&id.module), data: id.data.as_ref().map_or(0, digits) }
+    }
+}
 
 /// The bits of each half.
 const HALF: u32 = u64::BITS / 2;
@@ -43,6 +59,11 @@ impl Skills {
     /// One op, in blocks of any size.
     pub(super) fn of_any_block(op: &'static dyn Op) -> Skills {
         Skills::of(op, 1).with(Skills::of(op, 2))
+    }
+
+    /// Kernels, in blocks of any size.
+    pub(super) fn kernels() -> Skills {
+        Skills::named([kernel::SKILL])
     }
 
     pub(super) fn with(self, others: Skills) -> Skills {

@@ -7,6 +7,8 @@ mod blocks;
 #[cfg(feature = "test-ops")]
 mod claims;
 mod deadlines;
+#[cfg(feature = "test-ops")]
+mod disputes;
 mod end;
 mod hold;
 mod intervals;
@@ -17,12 +19,13 @@ mod sessions;
 mod settle;
 mod skills;
 mod trust;
+mod twice;
 
 use super::intervals::count;
 use super::speeds::Speed;
 use super::*;
 use std::net::{IpAddr, Ipv4Addr};
-use tequio_protocol::limits::LEASE_TASKS_MAX;
+use tequio_protocol::limits::{CLAIMS_BYTES_MAX, CLAIMS_HELD_BYTES_MAX, LEASE_TASKS_MAX};
 use tequio_protocol::number::Number;
 use tequio_protocol::outcome::Outcome;
 
@@ -77,6 +80,7 @@ fn spec(total: u64) -> JobSpec {
         op: op::named("repeat_multiply").unwrap(),
         total,
         block: 1,
+        check: Check::Auto,
         priority: 0,
         lease_tasks_max: LEASE_TASKS_MAX,
         is_open: false,

@@ -2,6 +2,7 @@
 //! and speeds are claims.
 
 use super::memory::Memory;
+use super::skills::KernelKey;
 use super::{Mode, Origin, Skills};
 use std::collections::BTreeSet;
 use std::ops::Range;
@@ -25,6 +26,8 @@ pub(super) struct Worker {
     pub(super) mode: Mode,
     /// What it can compute; changed by `set_skills` only.
     pub(super) skills: Skills,
+    /// Kernels that it can neither get nor compile; changed by `cannot` only.
+    pub(super) cannot: Vec<KernelKey>,
     /// What it has computed rightly.
     pub(super) shown: Skills,
     pub(super) slots: u32,
@@ -63,6 +66,7 @@ impl Worker {
             origin,
             mode,
             skills,
+            cannot: Vec::new(),
             shown: Skills::default(),
             slots,
             leases: Vec::new(),

@@ -56,6 +56,32 @@ impl Agent {
     }
 }
 
+/// The engine that computed, with its major version: `Chrome 131` of every browser that has Chrome's, `Safari 18` of
+/// every one on iOS. There are few: of what is unknown or odd it is `other`.
+pub fn engine_of(agent: &str) -> String {
+    if agent.starts_with("tequio/") {
+        return "tequio".to_owned();
+    }
+    let of = |word: &str, name: &str| {
+        let (_, behind) = agent.split_once(word)?;
+        let digits = behind.split(|c: char| !c.is_ascii_digit()).next().unwrap_or_default();
+        (1..=3).contains(&digits.len()).then(|| format!("{name} {digits}"))
+    };
+    let is_ios = ["iPhone OS ", "CPU OS "].iter().any(|word| agent.contains(word));
+    let known = match is_ios {
+        // Whatever it calls itself.
+        true => of("iPhone OS ", "Safari").or_else(|| of("CPU OS ", "Safari")),
+        false => ["Chrome/", "Firefox/", "Version/"]
+            .iter()
+            .zip(["Chrome", "Firefox", "Safari"])
+            .find_map(|(word, name)| of(word, name)),
+    };
+    known.unwrap_or_else(|| OTHER_ENGINE.to_owned())
+}
+
+/// What an engine is called that is not known, or that is one too many.
+pub const OTHER_ENGINE: &str = "other";
+
 fn program(agent: &str) -> (WorkerKind, String) {
     if let Some(version) = version_behind(agent, "tequio/") {
         return (WorkerKind::Native, format!("tequio {version}"));
@@ -78,6 +104,53 @@ fn version_behind<'a>(agent: &'a str, word: &str) -> Option<&'a str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_engine_is_what_computes_whatever_the_browser_is_called() {
+        let webkit = "AppleWebKit/537.36 (KHTML, like Gecko)";
+        for (agent, engine) in [
+            (
+                format!(
+                    "Mozilla/5.0 (X11; Linux x86_64) {webkit} HeadlessChrome/150.0.1.2 Safari/537.36"
+                ),
+                "Chrome 150",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (Windows NT 10.0) {webkit} Chrome/141.0.0.0 Safari/537.36 Edg/140.0.3.1"
+                ),
+                "Chrome 141",
+            ),
+            (
+                format!(
+                    "Mozilla/5.0 (Linux; Android 10; K) {webkit} SamsungBrowser/28.0 Chrome/130.0.0.0 Mobile"
+                ),
+                "Chrome 130",
+            ),
+            ("Mozilla/5.0 (X11; rv:153.0) Gecko/20100101 Firefox/153.0".to_owned(), "Firefox 153"),
+            (
+                "Mozilla/5.0 (Macintosh) AppleWebKit/605.1.15 Version/18.6 Safari/605.1.15"
+                    .to_owned(),
+                "Safari 18",
+            ),
+            (
+                "Mozilla/5.0 (iPhone; CPU iPhone OS 18_6 like Mac OS X) Version/18.6 Mobile/15E148"
+                    .to_owned(),
+                "Safari 18",
+            ),
+            (
+                "Mozilla/5.0 (iPad; CPU OS 17_2 like Mac OS X) AppleWebKit/605.1.15 CriOS/141.0.7"
+                    .to_owned(),
+                "Safari 17",
+            ),
+            ("tequio/0.4.0 (linux; x86_64)".to_owned(), "tequio"),
+            ("Chrome/99999999".to_owned(), "other"),
+            ("Chrome/<b>".to_owned(), "other"),
+            (String::new(), "other"),
+        ] {
+            assert_eq!(engine_of(&agent), engine, "{agent}");
+        }
+    }
 
     #[test]
     fn agents_of_these_days_are_known() {

@@ -9,6 +9,7 @@ use std::collections::VecDeque;
 use std::f64::consts::TAU;
 use std::time::Duration;
 use tequio_protocol::api::JobState;
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::{Axis, Grid, GridError};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::op::OpId;
@@ -100,6 +101,7 @@ impl Demo {
             priority: 0,
             grid: Some(grid),
             block: 1,
+            check: Check::Auto,
             submitted_at_ms: wall_clock::unix_ms(),
         };
         let id = self.dispatcher.submit(job).await?;

@@ -7,10 +7,9 @@ use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
-use tequio_kernel::host::Program;
+use tequio_kernel::host::{Engine, Program};
 use tequio_kernel::{Form, Normalised, Refused, Shape};
 use tequio_protocol::api::{KernelParamView, KernelView};
-use tequio_protocol::grid::Grid;
 use tequio_protocol::limits::{KERNEL_BLOCK_AIM, KERNEL_MEASURE_MAX, KERNELS_MAX, NAME_CHARS_MAX};
 use tequio_protocol::op::kernel::{self, KernelId, Sha256, ValueType, is_param_name};
 use tequio_protocol::op::{Computed, Inputs, OpId};
@@ -97,8 +96,8 @@ impl Kernels {
         if known.len() >= KERNELS_MAX {
             return Err(KernelError::Full);
         }
-        // What this server could not audit is not lent.
-        Program::compile(&bytes)?;
+        // What this server could not audit is not lent. What another engine does not take this one computes.
+        Program::compile_for(Engine::SECOND, &bytes)?;
         let name = name.unwrap_or_else(|| format!("kernel-{}", &sha256.as_str()[..DIGITS_MIN]));
         check_name(&name)?;
         if let Some(other) = known.iter().find(|known| known.name == name) {
@@ -275,6 +274,25 @@ pub(crate) fn op_of(
         let max = kernel::BLOCK_MAX;
         return Err(format!("a block is a power of two from 1 to {max}, not {block}"));
     }
+    let params = params_of(kernel, axes)?;
+    let form = match (kernel.form.as_str(), kernel.result.as_deref().and_then(ValueType::named)) {
+        ("numbers", Some(result)) => kernel::Form::Numbers(result),
+        ("command", _) => kernel::Form::Command,
+        _ => kernel::Form::Json,
+    };
+    let module = kernel.id.parse().map_err(|_| format!("{name} has no hash"))?;
+    Ok(KernelId { module, data, block, form, params })
+}
+
+/// The parameters of a kernel's job, for axes of these names.
+///
+/// # Errors
+///
+/// Returns which name is none.
+pub(crate) fn params_of(
+    kernel: &KernelView,
+    axes: &[String],
+) -> Result<Vec<(String, ValueType)>, String> {
     if let Some(odd) = axes.iter().find(|name| !is_param_name(name)) {
         return Err(format!(
             "{} is no name for a kernel's axis: letters, digits and _, and no digit in front",
@@ -289,28 +307,21 @@ pub(crate) fn op_of(
     let named = kernel.params.iter().map(|param| param.name.clone());
     let is_nameless =
         kernel.params.iter().enumerate().all(|(at, param)| param.name == format!("p{}", at + 1));
-    let params = match kernel.params.len() {
+    Ok(match kernel.params.len() {
         0 => axes.iter().map(|name| (name.clone(), ValueType::F64)).collect(),
         // Its parameters have no names, so axes may have any, in order.
         count if is_nameless && count == axes.len() => axes.iter().cloned().zip(kinds).collect(),
         _ => named.zip(kinds).collect(),
-    };
-    let form = match (kernel.form.as_str(), kernel.result.as_deref().and_then(ValueType::named)) {
-        ("numbers", Some(result)) => kernel::Form::Numbers(result),
-        ("command", _) => kernel::Form::Command,
-        _ => kernel::Form::Json,
-    };
-    let module = kernel.id.parse().map_err(|_| format!("{name} has no hash"))?;
-    Ok(KernelId { module, data, block, form, params })
+    })
 }
 
-/// Tasks in a block of a grid's kernel, measured on some tasks that are spread over the job: such that a block takes
+/// Tasks in a block of a kernel, measured on some tasks that are spread over the `total` of these inputs: such that a block takes
 /// some [`KERNEL_BLOCK_AIM`] in a browser, and 20 times what making an instance takes. One where a task takes longer.
 ///
 /// `id` is of blocks of one task, each of which so has an instance of its own.
-pub(crate) fn measure_block(id: &KernelId, grid: &Grid) -> u64 {
+pub(crate) fn measure_block(id: &KernelId, inputs: Inputs<'_>, total: u64) -> u64 {
     let Some(op) = OpId::new(&id.to_string()).adopt() else { return 1 };
-    let (began, total) = (Instant::now(), grid.total());
+    let began = Instant::now();
     let samples = total.min(SAMPLES_MAX);
     let mut times = Vec::new();
     for sample in 0..samples {
@@ -322,7 +333,7 @@ pub(crate) fn measure_block(id: &KernelId, grid: &Grid) -> u64 {
         let before = Instant::now();
         let mut computed = Computed::with_capacity(1);
         engine::within(left, || {
-            op.compute(index..index + 1, Inputs::Grid(grid), &mut computed);
+            op.compute(index..index + 1, inputs, &mut computed);
         });
         if computed.into_outcomes().is_err() {
             // It took all of the time, or cannot be computed here at all.
@@ -350,5 +361,5 @@ pub(crate) fn measure_block(id: &KernelId, grid: &Grid) -> u64 {
 /// How many tasks are measured at the most.
 const SAMPLES_MAX: u64 = 64;
 
-/// How many times faster browsers compute than the interpreter here, about.
-const FASTER_IN_A_BROWSER: u32 = 4;
+/// How many times faster browsers compute than this program, about.
+const FASTER_IN_A_BROWSER: u32 = Engine::FIRST.browsers_are_faster();

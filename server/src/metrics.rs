@@ -1,11 +1,15 @@
 //! What `/metrics` shows, in the words of Prometheus.
 
+use crate::agent::OTHER_ENGINE;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
+use std::collections::BTreeSet;
+use std::sync::{Mutex, PoisonError};
+use tequio_protocol::limits::MISMATCH_ENGINES_MAX;
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -49,6 +53,9 @@ pub struct Tally {
 /// The label of each measure of a [`Tally`].
 type OfService = [(&'static str, &'static str); 1];
 
+/// The label of each count of wrong results.
+type OfEngine = [(&'static str, String); 1];
+
 /// Every measure of a server. Counters only grow; gauges are set when they are looked at.
 #[derive(Debug)]
 pub struct Metrics {
@@ -80,6 +87,9 @@ pub struct Metrics {
     pub commit: Histogram,
     /// How long the dispatcher takes for what has come together, in seconds: nobody else is heard meanwhile.
     pub turn: Histogram,
+    mismatches: Family<OfEngine, Counter>,
+    /// The engines that have a count of their own, see [`Metrics::count_mismatch`].
+    engines: Mutex<BTreeSet<String>>,
     connections: Family<OfService, Gauge>,
     received: Family<OfService, Counter>,
     sent: Family<OfService, Counter>,
@@ -120,6 +130,9 @@ impl Default for Metrics {
         let turn = Histogram::new(exponential_buckets(0.000_02, 2.0, 15));
         let help = "How long the dispatcher's turns take";
         registry.register_with_unit("dispatcher_turn", help, Unit::Seconds, turn.clone());
+        let mismatches = Family::default();
+        let help = "Wrong results by the engine that came to them";
+        registry.register("mismatches", help, mismatches.clone());
         let connections = Family::default();
         registry.register("connections", "Connections that are open", connections.clone());
         let received = Family::default();
@@ -141,6 +154,8 @@ impl Default for Metrics {
             events,
             commit,
             turn,
+            mismatches,
+            engines: Mutex::default(),
             connections,
             received,
             sent,
@@ -166,6 +181,17 @@ impl Metrics {
             received: self.received.get_or_create_owned(&label),
             sent: self.sent.get_or_create_owned(&label),
         }
+    }
+
+    /// Counts a wrong result by the engine that came to it, or as `other` where there are [`MISMATCH_ENGINES_MAX`]
+    /// counts: workers say what they are. Gives what it was counted as, and how many there are of it.
+    pub fn count_mismatch(&self, engine: String) -> (String, u64) {
+        let mut engines = self.engines.lock().unwrap_or_else(PoisonError::into_inner);
+        let has_place = engines.contains(&engine) || engines.len() < MISMATCH_ENGINES_MAX;
+        let engine = if has_place { engine } else { OTHER_ENGINE.to_owned() };
+        engines.insert(engine.clone());
+        let counter = self.mismatches.get_or_create_owned(&[("browser", engine.clone())]);
+        (engine, counter.inc() + 1)
     }
 
     /// The text that Prometheus reads.

@@ -16,6 +16,7 @@ use tequio::dispatcher::reactor::{Effect, FromWorker, Now, Reactor, Recorded};
 use tequio::metrics::Metrics;
 use tequio::store::{NewJob, StoredJob};
 use tequio_protocol::api::JobState;
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::message::{
@@ -123,6 +124,7 @@ impl Room {
             priority: 0,
             grid: Some(grid),
             block: 1,
+            check: Check::Auto,
             submitted_at_ms: 0,
         };
         let jobs = vec![StoredJob::new(JOB, job, TASKS, false)];

@@ -25,6 +25,7 @@ use tequio_protocol::limits::{
     AGENT_CHARS_MAX, ASLEEP_AFTER, CONNECT_TIMEOUT, HEARTBEAT_SILENCE_MAX,
 };
 use tequio_protocol::message::DurationMs;
+use tequio_protocol::op::kernel;
 use tequio_protocol::page::{Allowance, ToPage};
 use tequio_protocol::piece::{Piece, PieceResults};
 use tequio_protocol::text::printable;
@@ -158,6 +159,8 @@ pub enum Action {
 #[derive(Debug)]
 pub struct Worker {
     name: Option<String>,
+    /// What it says that it can compute.
+    skills: Vec<String>,
     will: Will,
     allowance: Allowance,
     tabs: Tabs,
@@ -225,6 +228,7 @@ impl Worker {
     pub fn new(agent: &str, seed: u64) -> Worker {
         Worker {
             name: None,
+            skills: connection::skills(),
             will: Will::Stopped,
             allowance: Allowance { cores: 1, share_percent: 100 },
             tabs: Tabs::default(),
@@ -237,6 +241,11 @@ impl Worker {
             due: None,
             work: Work::new(printable(agent, AGENT_CHARS_MAX)),
         }
+    }
+
+    /// Has it say, from the next connection on, that it computes no kernels: their code cannot be had here.
+    pub fn compute_no_kernels(&mut self) {
+        self.skills.retain(|skill| skill != kernel::SKILL);
     }
 
     /// What to do about `event`, which happened at `now`.

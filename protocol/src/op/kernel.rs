@@ -306,7 +306,7 @@ impl ValueType {
     }
 
     /// What values a parameter of this type takes.
-    fn kind(self) -> Kind {
+    pub fn kind(self) -> Kind {
         match self {
             ValueType::I32 => Kind::Integer { min: i32::MIN.into(), max: i32::MAX.into() },
             ValueType::I64 => Kind::Integer { min: -(INTEGER_MAX as i64), max: INTEGER_MAX as i64 },

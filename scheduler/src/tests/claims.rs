@@ -227,7 +227,7 @@ fn so_many_bytes_of_claims_wait_and_no_more() {
     let lent = grant(&mut bench);
     claimed(answer_with(&mut bench, &lent, |index| index));
     let lent = grant(&mut bench);
-    bench.scheduler.claims.set_bytes(CLAIMS_BYTES_MAX);
+    bench.scheduler.claims.set_bytes(Cost::Budget, CLAIMS_BYTES_MAX);
     let (id, lease) = (lent.worker, lent.lease);
     let results: Values = lent.range.clone().map(|index| index.to_string()).collect();
     let first = lent.range.start;
@@ -276,4 +276,45 @@ fn a_failure_of_a_block_that_another_claims_is_a_duplicate() {
     assert_accepted(&bench.fail(&copy, 0), 0, 1);
     assert_accepted(&audit(&mut bench)[0].judged, 4, 0);
     assert!(bench.scheduler.is_settled(JOB));
+}
+
+#[test]
+fn what_waits_of_a_job_that_is_audited_whole_leaves_others_audited() {
+    let mut bench = bench(1 << 20, 1);
+    let lent = grant(&mut bench);
+    bench.scheduler.claims.set_bytes(Cost::Job, CLAIMS_BYTES_MAX);
+    let results: Values = lent.range.clone().map(|index| index.to_string()).collect();
+    let (first, now) = (lent.range.start, bench.now);
+    let answer = bench.scheduler.results(lent.worker, lent.lease, first, results.into(), None, now);
+    claimed(answer);
+}
+
+#[test]
+fn a_last_failure_is_not_believed_for_want_of_room_where_everything_is_audited() {
+    for (check, settled) in [(Check::Auto, BLOCK), (Check::All, 0)] {
+        let mut bench = Bench::with_failures(Failures::Judged);
+        bench.add_job(JOB, JobSpec { check, ..slow(BLOCK) });
+        bench.act(|scheduler, now| {
+            let skills = Skills::named(["sleep"]);
+            scheduler.add_worker(worker(1), here(), Mode::Lease, skills, 2, now);
+        });
+        for attempt in 1..=TASK_ATTEMPTS_MAX {
+            let lent = grant(&mut bench);
+            let is_last = attempt == TASK_ATTEMPTS_MAX;
+            if is_last {
+                bench.scheduler.claims.set_bytes(Cost::Budget, CLAIMS_BYTES_MAX);
+            }
+            let (id, lease, now) = (lent.worker, lent.lease, bench.now);
+            let answer = bench.scheduler.failed(id, lease, 0, "trap", now);
+            assert_accepted(&answer, if is_last { settled } else { 0 }, 0);
+        }
+        bench.scheduler.claims.set_bytes(Cost::Budget, 0);
+        if check == Check::All {
+            // There is room again.
+            let lent = grant(&mut bench);
+            claimed(bench.fail(&lent, 0));
+            assert_accepted(&audit(&mut bench)[0].judged, BLOCK, 0);
+        }
+        assert!(bench.scheduler.is_settled(JOB));
+    }
 }

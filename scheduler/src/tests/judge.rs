@@ -356,3 +356,22 @@ fn results_of_what_was_said_to_have_failed_are_audited() {
     assert!(matches!(refusal.reason, RefusalReason::Wrong { .. }));
     assert!(bench.scheduler.jobs[&JOB].spec.settled.is_empty());
 }
+
+#[test]
+fn a_failure_of_a_lease_that_is_over_is_an_attempt_once() {
+    let mut bench = Bench::with(1, 4);
+    let mut late = Vec::new();
+    for _ in 0..3 {
+        late.push(bench.grant().unwrap());
+        bench.expire();
+    }
+    for (attempts, grant) in (1..).zip(&late) {
+        assert!(!bench.scheduler.is_settled(JOB));
+        let fresh = u64::from(attempts == 3);
+        let accepted = bench.fail(grant, 0).unwrap();
+        assert_eq!(accepted.fresh.len() as u64, fresh, "{attempts}");
+        let again = bench.fail(grant, 0).unwrap();
+        assert!(again.fresh.is_empty(), "it is over");
+    }
+    assert!(bench.scheduler.is_settled(JOB));
+}

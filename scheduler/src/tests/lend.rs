@@ -137,7 +137,7 @@ fn copies_are_made_when_nothing_is_pending_and_of_the_oldest_lease_first() {
     bench.add_worker(5, 1);
     let fifth = bench.grant_to(5);
     assert_eq!(fifth.range.end, two.range.end, "of the first there are {LEASE_COPIES_MAX}");
-    assert_eq!(bench.scheduler.lent(JOB), Lent { tasks: 200, workers: 5 });
+    assert_eq!(bench.scheduler.lent(JOB), Lent { tasks: 200, workers: 5, unconfirmed: 0 });
 }
 
 #[test]

@@ -181,7 +181,7 @@ fn tasks_to_be_tried_again_leave_room_for_others() {
 #[test]
 fn a_session_or_an_audit_cannot_be_guessed_from_64_bits() {
     let drawn = |seed: [u8; 32]| {
-        let trust = Trust { seed, failures: Failures::Judged };
+        let trust = Trust { seed, ..Trust::from(0) };
         Scheduler::new(LeaseId(1), trust).new_session_id()
     };
     let mut seeds = [[7; 32]; 4];

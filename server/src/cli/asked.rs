@@ -12,6 +12,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 use tequio_kernel::{DATA_BYTES_MAX, MODULE_BYTES_MAX};
 use tequio_protocol::api::{JobRequest, JobView, KernelView};
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::limits::NAME_CHARS_MAX;
 use tequio_protocol::number::Number;
@@ -38,6 +39,11 @@ pub(super) struct What {
     /// A file that a kernel is given before its tasks
     #[arg(long, value_name = "FILE")]
     data: Option<PathBuf>,
+
+    /// How results are checked: auto (the server computes some again), all (it computes all again), none, or twice
+    /// (two workers compute each)
+    #[arg(long, value_name = "HOW", default_value_t)]
+    check: Check,
 }
 
 /// What is computed, once the server has been asked.
@@ -50,6 +56,7 @@ pub(super) struct Found {
     pub(super) block: Option<u64>,
     /// The hash of the data.
     pub(super) data: Option<String>,
+    pub(super) check: Check,
 }
 
 impl What {
@@ -59,7 +66,8 @@ impl What {
     ///
     /// Returns what is not there, or why it is not taken.
     pub(super) async fn find(&self, client: &Client, axes: &[String]) -> anyhow::Result<Found> {
-        let What { op, block, data } = self;
+        let What { op, block, data, check } = self;
+        let check = *check;
         if let Some(op) = op::named(op) {
             let flag = if block.is_some() { "--block" } else { "--data" };
             ensure!(
@@ -67,7 +75,7 @@ impl What {
                 "{flag} is for kernels; {} is none",
                 op.name()
             );
-            return Ok(Found { op, id: op.name().to_owned(), block: None, data: None });
+            return Ok(Found { op, id: op.name().to_owned(), block: None, data: None, check });
         }
         let kernel = find_kernel(client, op).await?;
         let data = match data {
@@ -78,7 +86,7 @@ impl What {
         let id =
             op_of(&kernel, axes, block.unwrap_or(1), hash).map_err(|said| anyhow!("{said}"))?;
         let op = OpId::new(&id.to_string()).adopt().context("there are too many kernels")?;
-        Ok(Found { op, id: kernel.id, block: *block, data })
+        Ok(Found { op, id: kernel.id, block: *block, data, check })
     }
 }
 
@@ -87,7 +95,8 @@ impl Found {
     pub(super) fn query(&self) -> Vec<(&'static str, String)> {
         let block = self.block.map(|block| ("block", block.to_string()));
         let data = self.data.clone().map(|data| ("data", data));
-        [Some(("op", self.id.clone())), block, data].into_iter().flatten().collect()
+        let check = (!self.check.is_default()).then(|| ("check", self.check.to_string()));
+        [Some(("op", self.id.clone())), block, data, check].into_iter().flatten().collect()
     }
 }
 
@@ -246,9 +255,10 @@ impl Asked {
         found: &Found,
         grid: Grid,
     ) -> Result<JobView, RequestError> {
-        let Found { id, block, data, .. } = found;
+        let Found { id, block, data, check, .. } = found;
         let (op, name, priority) = (OpId::new(id), self.name.clone(), self.priority);
-        let job = JobRequest { op, grid, name, priority, block: *block, data: data.clone() };
+        let (block, data, check) = (*block, data.clone(), *check);
+        let job = JobRequest { op, grid, name, priority, block, data, check };
         client.json(client.request(Method::POST, "api/jobs").json(&job)).await
     }
 }
@@ -288,7 +298,7 @@ mod tests {
     fn asked(op: &str, axes: &[&str]) -> Result<Grid, String> {
         let axes = axes.iter().map(|axis| parse_axis(axis)).collect::<Result<_, String>>()?;
         let (initial, factor, times) = (None, None, None);
-        let what = What { op: op.to_owned(), block: None, data: None };
+        let what = What { op: op.to_owned(), block: None, data: None, check: Check::Auto };
         let (name, priority) = (None, 0);
         Asked { what, axes, initial, factor, times, name, priority }.grid(op::named(op).unwrap())
     }

@@ -6,7 +6,8 @@ use super::still::Watcher;
 use clap::Args;
 use hyper::http::Method;
 use indicatif::HumanCount;
-use tequio_protocol::api::{JobState, JobView, RepairView, WorkerView};
+use tequio_protocol::api::{JobState, JobView, RepairView, SlowBlock, WorkerView};
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::JobId;
 
 #[derive(Debug, Args)]
@@ -166,6 +167,10 @@ fn show(job: &JobView, as_json: bool) -> anyhow::Result<()> {
             job.id
         ));
     }
+    lines.extend(describe_checks(job).into_iter().map(|said| format!("  checked    {said}")));
+    if let Some(slow) = &job.slowest {
+        lines.push(format!("  slow       {}", describe_slow(slow, job.block)));
+    }
     if job.leased > 0 {
         let workers = if job.workers == 1 { "worker" } else { "workers" };
         lines.push(format!(
@@ -175,6 +180,53 @@ fn show(job: &JobView, as_json: bool) -> anyhow::Result<()> {
         ));
     }
     print::lines(&lines)
+}
+
+/// How its results were and are checked, in sentences.
+fn describe_checks(job: &JobView) -> Vec<String> {
+    let recorded = job.done + job.failed;
+    let mut said = Vec::new();
+    if recorded > 0 {
+        said.push(format!("{} audited", percent(job.audited, recorded)));
+    }
+    match job.check {
+        Check::Auto => {}
+        Check::All if job.audited < recorded => said.push(
+            "every task is audited (--check all), and what the server cannot compute is believed"
+                .to_owned(),
+        ),
+        Check::All => said.push("every task is audited (--check all)".to_owned()),
+        Check::None => said.push("nothing is audited (--check none)".to_owned()),
+        Check::Twice => {
+            said.push("each task is computed by two workers (--check twice)".to_owned());
+        }
+    }
+    if job.unconfirmed > 0 && job.state == JobState::Running {
+        let tasks = if job.unconfirmed == 1 { "task waits" } else { "tasks wait" };
+        said.push(format!("{} {tasks} for a second worker", HumanCount(job.unconfirmed)));
+    }
+    said
+}
+
+/// A share of tasks: `1.3 %`, and never 0 or 100 where it is neither.
+fn percent(tasks: u64, of: u64) -> String {
+    let percent = tasks as f64 * 100.0 / of as f64;
+    match tasks {
+        0 => "0 %".to_owned(),
+        _ if tasks >= of => "100 %".to_owned(),
+        _ => format!("{:.1} %", percent.clamp(0.1, 99.9)),
+    }
+}
+
+fn describe_slow(slow: &SlowBlock, block: u64) -> String {
+    let (first, end) = (slow.first, slow.first + slow.tasks);
+    let (times, took) = (HumanCount(slow.times as u64), duration(slow.seconds));
+    let mut said = format!("a block of tasks {first}..{end} took {took}, {times} times the usual");
+    if block > 1 {
+        let smaller = (block / 16).max(1);
+        said += &format!("; a smaller one, such as `--block {smaller}`, shares such tasks better");
+    }
+    said
 }
 
 /// A job's state, for a table.
@@ -249,5 +301,32 @@ pub(super) fn succeeded(job: &JobView) -> anyhow::Result<()> {
             HumanCount(job.total)
         ),
         state => anyhow::bail!("job {id} is {}: {}", state.name(), describe(job)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_neither_none_nor_all_unless_it_is() {
+        for (tasks, of, said) in [
+            (0, 7, "0 %"),
+            (7, 7, "100 %"),
+            (13, 1000, "1.3 %"),
+            (1, 9_000_000, "0.1 %"),
+            (9999, 10_000, "99.9 %"),
+        ] {
+            assert_eq!(percent(tasks, of), said);
+        }
+    }
+
+    #[test]
+    fn of_a_slow_block_a_smaller_one_is_named_if_there_is_any() {
+        let slow = SlowBlock { first: 640, tasks: 64, seconds: 12.0, times: 400.2 };
+        let said = describe_slow(&slow, 64);
+        assert!(said.contains("640..704") && said.contains("400 times the usual"), "{said}");
+        assert!(said.contains("`--block 4`"), "{said}");
+        assert!(!describe_slow(&slow, 1).contains("--block"));
     }
 }

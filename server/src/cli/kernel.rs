@@ -9,6 +9,7 @@ use clap::{Args, Subcommand};
 use hyper::http::Method;
 use indicatif::HumanBytes;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tequio_kernel::host::{Fault, Program};
 use tequio_kernel::{Form, Normalised, Shape};
@@ -206,21 +207,24 @@ impl Test {
         ensure!(data.is_none() || shape.takes_data, "{file} takes no data: it exports no init");
         let program = Program::compile(&bytes).map_err(|refused| anyhow!("{file}: {refused}"))?;
         let until = Instant::now() + KERNEL_BLOCK_MAX;
-        let is_over = || Instant::now() >= until;
         let began = Instant::now();
         let mut instance = program
-            .instance(data.as_deref(), &is_over)
+            .instance(data.map(Arc::from), move || Instant::now() >= until)
             .map_err(|fault| failed(&file.to_string(), &fault))?;
         let ready = began.elapsed();
         let result = instance.run(&args, &input);
         let first = began.elapsed() - ready;
         let result = result.map_err(|fault| failed(&file.to_string(), &fault))?;
         print::lines(&[result])?;
+        let speed = match program.engine().browsers_are_faster() {
+            1 => "about as fast as browsers".to_owned(),
+            times => format!("browsers are some {times} times faster"),
+        };
         print::note(&format!(
-            "{} for the task, {} for the instance, in the interpreter of this program; browsers are some four \
-             times faster",
+            "{} for the task, {} for the instance, computed by {} in this program; {speed}",
             show(first),
-            show(ready)
+            show(ready),
+            program.engine(),
         ));
         Ok(())
     }

@@ -148,7 +148,7 @@ mod tests {
         let normalised = normalised.unwrap_or_else(|refused| panic!("{language:?}: {refused}"));
         assert!(normalised.notes.is_empty(), "{language:?}: {:?}", normalised.notes);
         let program = Program::compile(&normalised.bytes).unwrap();
-        let mut instance = program.instance(None, &|| false).unwrap();
+        let mut instance = program.instance(None, || false).unwrap();
         for (n, expected) in
             [(0_i64, "0"), (1234, "30"), (-99, "162"), (9_007_199_254_740_991, "566")]
         {

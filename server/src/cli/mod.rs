@@ -31,9 +31,15 @@ use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
 use futures_util::future::LocalBoxFuture;
 
+/// What `--version` says: of two builds that differ in nothing else, which of them computes kernels faster.
+#[cfg(not(feature = "jit"))]
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+#[cfg(feature = "jit")]
+const VERSION: &str = concat!(env!("CARGO_PKG_VERSION"), " (jit: kernels in wasmtime)");
+
 /// Turns browser tabs into a compute cluster.
 #[derive(Debug, Parser)]
-#[command(name = "tequio", version)]
+#[command(name = "tequio", version = VERSION)]
 pub struct Cli {
     #[command(subcommand)]
     command: Command,

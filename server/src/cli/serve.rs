@@ -21,6 +21,7 @@ use std::io::{self, IsTerminal};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use tequio_protocol::limits::AUDIT_CORES;
 use tequio_protocol::op::{self, Args as InputArgs, Kind, write_input};
 use tequio_scheduler::{Failures, Trust};
 use tracing::info;
@@ -60,6 +61,11 @@ pub(super) struct Serve {
     #[arg(long)]
     demo: bool,
 
+    /// Cores that checking results of long tasks takes at the most, on average; jobs that are checked `all` take
+    /// whole cores, as many as this rounded up, or half of those that there are
+    #[arg(long, value_name = "CORES", default_value_t = AUDIT_CORES, value_parser = parse_cores)]
+    check_cores: f64,
+
     /// What whoever submits or controls jobs must show. Off loopback one is made and printed where
     /// none is given; on loopback none is needed
     #[arg(long, value_name = "TOKEN", env = "TEQUIO_TOKEN", hide_env_values = true)]
@@ -95,7 +101,8 @@ impl Serve {
         let stop = stop_signal().context("signals cannot be listened for")?;
         let welcome = (!self.no_welcome).then_some(self.welcome);
         let (demo, root) = (self.demo, self.root);
-        let trust = Trust { seed: random_bytes()?, failures: Failures::Judged };
+        let trust =
+            Trust { seed: random_bytes()?, failures: Failures::Judged, cores: self.check_cores };
         let limits = Limits::default();
         let config = Config { address, welcome, demo, root, page, store, who, trust, limits };
         web::serve(listener, config, stop).await?;
@@ -205,6 +212,23 @@ pub(super) fn write_log_lines() -> anyhow::Result<Console> {
     Ok(console)
 }
 
+/// A share of this machine. None of it would believe everybody, in all jobs, without a word in any.
+fn parse_cores(text: &str) -> Result<f64, String> {
+    let most = std::thread::available_parallelism().map_or(1, usize::from);
+    match text.trim().parse::<f64>() {
+        Ok(cores) if cores > 0.0 && cores <= most as f64 => Ok(cores),
+        Ok(0.0) => {
+            Err("0 cores would check nothing and not say so; a job that is not to be checked is \
+             submitted with `--check none`"
+                .to_owned())
+        }
+        _ => Err(format!(
+            "it must be a number above 0, such as 0.5, and at most {most}: this machine has \
+             so many cores"
+        )),
+    }
+}
+
 /// A task of `repeat_multiply`, which clients of classroom exercises know.
 fn parse_welcome(text: &str) -> Result<WelcomeTask, String> {
     let op = op::named("repeat_multiply").ok_or("this op is not known")?;
@@ -261,6 +285,16 @@ mod tests {
             "Listening on ws://127.0.0.1:1 · open http://127.0.0.1:1 · others join at \
              https://lab.example"
         );
+    }
+
+    #[test]
+    fn the_cores_for_checks_are_some_of_this_machine() {
+        assert_eq!(parse_cores("0.5"), Ok(0.5));
+        assert_eq!(parse_cores(" 1 "), Ok(1.0));
+        assert!(parse_cores("0").unwrap_err().contains("`--check none`"));
+        for text in ["-1", "NaN", "inf", "1e9", "half", ""] {
+            assert!(parse_cores(text).unwrap_err().contains("above 0"), "{text}");
+        }
     }
 
     #[test]

@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use std::convert::Infallible;
 use std::time::{Duration, Instant};
 use tequio_protocol::api::{JobState, JobView};
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::CLIENT_STILL;
 
@@ -24,6 +25,7 @@ enum Told {
     Nothing,
     Paused,
     NoWorker,
+    OneWorker,
 }
 
 /// What to do about it.
@@ -33,6 +35,8 @@ enum Next {
     Say(String),
     /// Ask who is connected, for [`Still::connected`].
     Ask,
+    /// The same of a job that waits for a second worker.
+    AskForSecond,
 }
 
 impl Still {
@@ -43,13 +47,19 @@ impl Still {
 
     fn look(&mut self, job: &JobView, now: Duration) -> Next {
         let recorded = job.done + job.failed;
-        let moves = recorded != self.recorded || job.workers > 0;
+        // What one computes alone comes to nothing before a second one does.
+        let is_alone = job.check == Check::Twice && job.unconfirmed > 0;
+        let moves = recorded != self.recorded || job.workers > 0 && !is_alone;
         let has_work = recorded < job.total && !job.state.is_over();
         self.recorded = recorded;
         if moves || !has_work {
             self.since = now;
         }
         match self.told {
+            Told::OneWorker if moves => {
+                self.told = Told::Nothing;
+                return Next::Say(format!("a second worker computes job {} as well now", job.id));
+            }
             Told::NoWorker if job.workers > 0 || moves => {
                 self.told = Told::Nothing;
                 let workers = job.workers.max(1);
@@ -77,7 +87,23 @@ impl Still {
             }
             return Next::Say(format!("job {id} is paused; `tequio resume {id}` goes on with it"));
         }
-        Next::Ask
+        if is_alone { Next::AskForSecond } else { Next::Ask }
+    }
+
+    /// So many are connected, where a job waits for a second worker.
+    fn connected_for_second(&mut self, job: &JobView, workers: usize) -> Option<String> {
+        if workers == 0 {
+            return self.connected(workers);
+        }
+        self.told = Told::OneWorker;
+        let (id, tasks) = (job.id, HumanCount(job.unconfirmed));
+        let noun = if job.unconfirmed == 1 { "task" } else { "tasks" };
+        // Others there may be that cannot load its kernel, or do something else.
+        let others = if workers == 1 { "" } else { " that can compute it" };
+        Some(format!(
+            "job {id} waits for a second worker{others}: {tasks} {noun} are computed once, and `--check twice` has \
+             each computed by two"
+        ))
     }
 
     /// So many are connected.
@@ -114,6 +140,10 @@ impl Watcher {
             Next::Say(said) => Some(said),
             // Where that cannot be asked, nothing is claimed.
             Next::Ask => workers(&self.client).await.and_then(|n| self.still.connected(n)),
+            Next::AskForSecond => {
+                let workers = workers(&self.client).await?;
+                self.still.connected_for_second(job, workers)
+            }
         }
     }
 }
@@ -151,6 +181,10 @@ mod tests {
             kernel: None,
             axes: None,
             block: 1,
+            check: Check::Auto,
+            audited: 0,
+            unconfirmed: 0,
+            slowest: None,
             state,
             open: false,
             total: 10,
@@ -195,6 +229,29 @@ mod tests {
         assert_eq!(still.look(&left, at(66)), Next::Ask);
         assert!(still.connected(0).is_some());
         assert_eq!(said(still.look(&job(JobState::Running, 6, 0), at(67))), "now 1 worker");
+    }
+
+    #[test]
+    fn that_a_second_worker_is_waited_for_is_said_though_the_first_goes_on() {
+        let alone = |done| JobView {
+            check: Check::Twice,
+            unconfirmed: 4,
+            ..job(JobState::Running, done, 1)
+        };
+        let mut still = Still::new(at(0));
+        assert_eq!(still.look(&alone(0), at(2)), Next::Nothing);
+        assert_eq!(still.look(&alone(0), at(3)), Next::AskForSecond);
+        let told = still.connected_for_second(&alone(0), 1).unwrap();
+        assert!(told.contains("job 7 waits for a second worker: 4 tasks"), "{told}");
+        assert_eq!(still.look(&alone(0), at(60)), Next::Nothing, "it was said");
+        assert!(said(still.look(&alone(2), at(61))).contains("a second worker computes"));
+        let mut still = Still::new(at(0));
+        assert_eq!(still.look(&alone(0), at(3)), Next::AskForSecond);
+        assert!(still.connected_for_second(&alone(0), 0).unwrap().contains("no worker"));
+        let mut still = Still::new(at(0));
+        assert_eq!(still.look(&alone(0), at(3)), Next::AskForSecond);
+        let told = still.connected_for_second(&alone(0), 5).unwrap();
+        assert!(told.contains("a second worker that can compute it: 4 tasks"), "{told}");
     }
 
     #[test]

@@ -141,6 +141,7 @@ impl Dispatcher {
         metrics: Arc<Metrics>,
         trust: impl Into<Trust>,
     ) -> Started {
+        let trust = trust.into();
         let loading = store.clone();
         let loaded = tokio::task::spawn_blocking(move || loading.load())
             .await
@@ -155,7 +156,7 @@ impl Dispatcher {
             })?;
         let (inputs, inputs_thread) = inputs::start(store, reports.clone())
             .map_err(|error| StoreError::Unavailable(format!("no thread for inputs: {error}")))?;
-        let audits = audits::start(&reports)
+        let audits = audits::start(&reports, trust.cores)
             .map_err(|error| StoreError::Unavailable(format!("no thread for audits: {error}")))?;
         let kept = Arc::new(Kept::default());
         let origin = Instant::now();

@@ -1,5 +1,6 @@
 //! The task around what [`reactor`](super::reactor) decides: takes what comes, and carries out what was decided.
 
+use super::audits::Audits;
 use super::event::{Controlled, Event, OnDisk, Question, Report};
 use super::feed::Feed;
 use super::outgoing::{self, Outbox, Outgoing};
@@ -17,7 +18,6 @@ use std::sync::{Arc, mpsc as sync_mpsc};
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{DISPATCHER_BATCH, DISPATCHER_QUESTIONS};
 use tequio_protocol::values::Values;
-use tequio_scheduler::Audit;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 use tracing::{error, warn};
@@ -37,7 +37,7 @@ pub(super) struct State {
     /// One a job that was followed or may be.
     pub(super) followers: HashMap<JobId, watch::Sender<Progress>>,
     pub(super) inputs: sync_mpsc::Sender<inputs::Wanted>,
-    pub(super) audits: sync_mpsc::Sender<Audit>,
+    pub(super) audits: Audits,
     pub(super) writes: sync_mpsc::Sender<Queued>,
     pub(super) metrics: Arc<Metrics>,
     pub(super) feed: Feed,
@@ -255,7 +255,8 @@ impl State {
                 Effect::ReadInputs { lease, job, range } => {
                     self.read_inputs(inputs::Wanted { lease, job, range });
                 }
-                Effect::Audit(audit) => self.audit(audit),
+                Effect::Audit(audit) => self.audits.ask(audit),
+                Effect::ForgetAudits(job) => self.audits.forget_job(job),
                 Effect::Record(recording) => self.write(Write::Record(recording)),
                 Effect::SetState(job, state) => {
                     let (reply, answer) = oneshot::channel();
@@ -297,12 +298,6 @@ impl State {
     fn read_inputs(&self, wanted: inputs::Wanted) {
         if self.inputs.send(wanted).is_err() {
             error!("the thread that reads inputs is gone; jobs of inputs are no longer lent");
-        }
-    }
-
-    fn audit(&self, audit: Audit) {
-        if self.audits.send(audit).is_err() {
-            error!("the threads of audits are gone; claims of long tasks wait for ever");
         }
     }
 

@@ -3,6 +3,7 @@ use crate::store::{Fresh, MemoryStore, Recording};
 use std::net::SocketAddr;
 use std::time::Duration;
 use tequio_protocol::api::JobState;
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::Axis;
 use tequio_protocol::message::{
     Hello, LeaseInputs, LeaseResults, PROTOCOL, ServerMessage, WorkerMessage,
@@ -21,7 +22,15 @@ pub(super) fn grid_job(values: u32) -> NewJob {
     let one = |name: &str| (name.to_owned(), Axis::value_of(1.0).unwrap());
     let axes = vec![("initial".to_owned(), list), one("factor"), one("times")];
     let (name, op) = (String::new(), OpId::new("repeat_multiply"));
-    NewJob { name, op, priority: 0, grid: Grid::new(axes).ok(), block: 1, submitted_at_ms: 0 }
+    NewJob {
+        name,
+        op,
+        priority: 0,
+        grid: Grid::new(axes).ok(),
+        block: 1,
+        check: Check::Auto,
+        submitted_at_ms: 0,
+    }
 }
 
 /// A worker that computes whatever it is lent of grids.
@@ -68,6 +77,7 @@ fn foreign(job: JobId, tasks: std::ops::Range<u64>) -> Recording {
         worker: WorkerId(99),
         agent: String::new(),
         duration_ms: None,
+        audited: 0,
         recorded_at_ms: 0,
     }
 }

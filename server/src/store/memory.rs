@@ -40,6 +40,7 @@ struct Job {
     total: u64,
     is_open: bool,
     appended_at_ms: u64,
+    audited: u64,
     /// `None` for a draft.
     state: Option<JobState>,
     inputs: Values,
@@ -357,6 +358,7 @@ impl State {
             total: job.grid.as_ref().map_or(0, Grid::total),
             is_open: false,
             appended_at_ms: job.submitted_at_ms,
+            audited: 0,
             state,
             inputs: Values::new(),
             lines: Vec::new(),
@@ -398,12 +400,15 @@ impl State {
         if taken.peek().is_none() {
             drop(taken);
             published.runs.insert(tasks.start, Kept::of(&recording.outcomes));
+            published.audited += recording.audited;
             return Ok(Fresh::All);
         }
         let new = gaps(&tasks, taken.map(|(first, run)| *first..first + run.len()));
         for tasks in &new {
             published.runs.insert(tasks.start, Kept::of(&recording.part(tasks).outcomes));
         }
+        let count = new.iter().map(|tasks| tasks.end - tasks.start).sum();
+        published.audited += recording.audited.min(count);
         Ok(Fresh::Only(new))
     }
 }
@@ -427,6 +432,7 @@ impl Job {
             state,
             done,
             failed,
+            audited: self.audited,
             recorded: if state.is_over() { Vec::new() } else { recorded },
             trouble: None,
         })

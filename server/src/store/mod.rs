@@ -26,6 +26,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::ops::Range;
 use tequio_protocol::api::JobState;
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::limits::JOB_TASKS_MAX;
@@ -230,6 +231,8 @@ pub struct NewJob {
     pub grid: Option<Grid>,
     /// Tasks in a block: a power of two.
     pub block: u64,
+    /// How its results are checked.
+    pub check: Check,
     /// Milliseconds since 1970, UTC.
     pub submitted_at_ms: u64,
 }
@@ -267,6 +270,9 @@ pub struct StoredJob {
     pub done: u64,
     /// Tasks with an error.
     pub failed: u64,
+    /// Tasks whose outcomes the server has computed itself, as [`Recording::audited`] says. What was recorded again
+    /// after damage counts twice.
+    pub audited: u64,
     /// The intervals that have outcomes, in order, neighbours joined; left empty where the state
     /// is over, since nobody asks then.
     pub recorded: Vec<Range<u64>>,
@@ -290,6 +296,8 @@ pub struct Recording {
     pub agent: String,
     /// How long that took, in milliseconds.
     pub duration_ms: Option<f64>,
+    /// How many of them the server has computed itself as well.
+    pub audited: u64,
     /// When they were taken: milliseconds since 1970, UTC.
     pub recorded_at_ms: u64,
 }
@@ -345,6 +353,7 @@ impl StoredJob {
             state: JobState::Running,
             done: 0,
             failed: 0,
+            audited: 0,
             recorded: Vec::new(),
             trouble: None,
         }
@@ -356,7 +365,8 @@ impl Recording {
     pub fn part(&self, tasks: &Range<u64>) -> Recording {
         let place = |index: u64| (index - self.first) as usize;
         let outcomes = self.outcomes.slice(place(tasks.start)..place(tasks.end));
-        Recording { first: tasks.start, outcomes, agent: self.agent.clone(), ..*self }
+        let audited = self.audited.min(outcomes.len());
+        Recording { first: tasks.start, outcomes, agent: self.agent.clone(), audited, ..*self }
     }
 
     /// The index behind the last. Returns an error where no job has such a task.

@@ -25,6 +25,7 @@ mod open;
 mod outcome_row;
 mod outcomes;
 mod pool;
+mod record;
 mod repair;
 mod rows;
 mod take_over;
@@ -46,10 +47,10 @@ use jobs::{
 };
 use open::{beside, create_folder, limit_pages, open_reader, open_writer};
 use outcomes::{
-    OUTCOMES, insert_recordings, outcomes_of, select_around, select_outcomes,
-    select_single_outcomes, select_tally,
+    OUTCOMES, outcomes_of, select_around, select_outcomes, select_single_outcomes, select_tally,
 };
 use pool::Pool;
+use record::{AuditedCount, record};
 use repair::{examine_inputs, examine_outcomes};
 use rows::{ROW, find};
 use rusqlite::config::DbConfig;
@@ -89,6 +90,7 @@ pub struct SqliteStore {
     aside: Mutex<BTreeSet<JobId>>,
     /// What readers have found damaged, for [`Store::take_damage`].
     seen: Mutex<Vec<(JobId, Range<u64>)>>,
+    audited: AuditedCount,
     _exclusion: Exclusion,
 }
 
@@ -137,6 +139,7 @@ impl SqliteStore {
             log,
             aside: Mutex::default(),
             seen: Mutex::default(),
+            audited: AuditedCount::default(),
             _exclusion: exclusion,
         })
     }
@@ -387,22 +390,12 @@ impl Store for SqliteStore {
         recordings: &[Recording],
         states: &BTreeMap<JobId, JobState>,
     ) -> Result<Vec<Fresh>, StoreError> {
-        self.write(|tx| {
-            for (job, state) in states {
-                match damage::of_job(*job, ROW, update_state(tx, *job, *state)) {
-                    Ok(()) | Err(Failure::Store(StoreError::NoSuchJob(_))) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            let mut fresh = Vec::with_capacity(recordings.len());
-            for of_job in recordings.chunk_by(|one, next| one.job == next.job) {
-                let job = of_job[0].job;
-                select_published(tx, job)?;
-                let inserted = insert_recordings(tx, of_job, &mut fresh);
-                damage::of_job(job, OUTCOMES, inserted)?;
-            }
-            Ok(fresh)
-        })
+        let write = || self.write(|tx| record(tx, recordings, states, &self.audited));
+        match write() {
+            // What has met a damaged page cannot be committed: once more, without that.
+            Err(_) if self.audited.is_lost_now() => write(),
+            committed => committed,
+        }
     }
 
     /// Of the connection that writes: whoever records does not wait for those who read.
@@ -539,6 +532,7 @@ impl Store for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tequio_protocol::check::Check;
     use tequio_protocol::op::OpId;
 
     #[test]
@@ -546,7 +540,15 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path()).unwrap();
         let (name, op) = (String::new(), OpId::new("collatz"));
-        let job = NewJob { name, op, priority: 0, grid: None, block: 1, submitted_at_ms: 0 };
+        let job = NewJob {
+            name,
+            op,
+            priority: 0,
+            grid: None,
+            block: 1,
+            check: Check::Auto,
+            submitted_at_ms: 0,
+        };
         let id = store.create_job(&job).unwrap();
         let inputs = [r#"{"n":3}"#].into_iter().collect();
         store.append_inputs(id, 0, &inputs).unwrap();

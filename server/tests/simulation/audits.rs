@@ -6,6 +6,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use std::ops::Range;
 use std::time::Duration;
+use tequio_protocol::check::Check;
 use tequio_protocol::outcome::{Outcome, OutcomeRef, Outcomes};
 use tequio_scheduler::Audit;
 
@@ -60,7 +61,8 @@ impl Simulation {
         }
         let is_first = self.server().audited.insert(audit.claim);
         let fails = self.auditing == Auditing::Fails;
-        let mut ours = (!(fails && self.chance(0.1))).then(|| audit.compute().unwrap());
+        let is_unknown = (fails && self.chance(0.1)) || self.cannot_be_audited(audit);
+        let mut ours = (!is_unknown).then(|| audit.compute().unwrap());
         if let Some(ours) = &mut ours
             && is_first
             && fails
@@ -79,10 +81,21 @@ impl Simulation {
         let (claim, now) = (audit.claim, self.wall());
         self.with_reactor(|reactor| reactor.audited(claim, ours, took, now));
         self.verdict = None;
-        // It is doubted since nobody's bits flip where there are liars.
-        if !is_first && !fails {
+        // Of two who differ either may be wrong. Else it is doubted since nobody's bits flip where there are liars.
+        let is_twice = self.jobs[&audit.job].check == Check::Twice;
+        if !is_first && !fails && !is_twice {
             self.check_found(claim);
         }
+    }
+
+    /// Whether the server cannot compute what is to be audited: it hangs here as well, or there is no room.
+    fn cannot_be_audited(&self, audit: &Audit) -> bool {
+        let text = |index| audit.inputs.as_op().text(audit.op.params(), index);
+        let cannot = |index: u64| {
+            let task = (audit.op.name(), text(index));
+            self.hanging.contains(&task) || self.exhausting.contains(&task)
+        };
+        audit.runs.iter().cloned().flatten().any(cannot)
     }
 
     /// A bit has flipped here, and one outcome is wrong.

@@ -4,11 +4,13 @@ use crate::audits::{Auditing, FLIPPED};
 use crate::jobs::Job;
 use crate::workers::{AGENT, Kind, Node};
 use crate::world::Simulation;
+use std::collections::BTreeSet;
 use std::ops::Range;
 use tequio::connection::Close;
 use tequio::dispatcher::Progress;
 use tequio::store::{Recording, Store};
 use tequio_protocol::api::JobState;
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{LEASE_COPIES_MAX, TASK_ATTEMPTS_MAX};
 use tequio_protocol::message::{Lease, Task};
@@ -105,7 +107,12 @@ impl Simulation {
         let wrong =
             wrong.find(|(index, outcome)| self.truth_of(recording, *index, *outcome) == Truth::Lie);
         let Some((index, outcome)) = wrong else { return };
-        let may_be_believed = self.auditing != Auditing::Quick && job.is_slow();
+        let may_be_believed = match job.check {
+            Check::Auto => self.auditing != Auditing::Quick && job.is_slow(),
+            Check::None => true,
+            // Nobody lies where bits flip here.
+            Check::All | Check::Twice => self.auditing == Auditing::Fails,
+        };
         assert!(may_be_believed, "task {index} is not {outcome:?}");
         if recording.agent != AGENT {
             return;
@@ -159,9 +166,22 @@ impl Simulation {
             }
             assert_eq!(stored.state, JobState::Done);
             self.check_outcomes(stored.id, job);
+            self.check_audited(job, stored.audited);
             if !self.may_be_given_up(job) {
                 assert_eq!(job.given_up, 0, "{TASK_ATTEMPTS_MAX} attempts failed for no reason");
             }
+        }
+    }
+
+    /// As many tasks were audited as the job says.
+    fn check_audited(&self, job: &Job, audited: u64) {
+        let all = job.durable.len();
+        assert!(audited <= all);
+        let has_unknown =
+            self.has_some_of(job, &self.hanging) || self.has_some_of(job, &self.exhausting);
+        let is_known = self.failures == Failures::Judged && self.auditing != Auditing::Fails;
+        if job.check == Check::All && is_known && !has_unknown {
+            assert_eq!(audited, all, "all of a job that is audited whole");
         }
     }
 
@@ -185,7 +205,14 @@ impl Simulation {
     fn may_be_given_up(&self, job: &Job) -> bool {
         match (self.failures, job.is_slow()) {
             (Failures::Judged, false) => false,
-            (Failures::Judged, true) => self.auditing == Auditing::Fails,
+            (Failures::Judged, true) => {
+                let is_flaky = |node: &Node| node.kind == Kind::Flaky;
+                let may_fail = self.nodes.iter().any(is_flaky) || self.has_impossible(job);
+                self.auditing == Auditing::Fails
+                    || self.has_some_of(job, &self.hanging)
+                    || self.has_some_of(job, &self.exhausting)
+                    || job.check == Check::None && may_fail
+            }
             (Failures::Believed, _) => {
                 // Plain clients that leave do not say whether they could.
                 let has_left = self.plain_left >= TASK_ATTEMPTS_MAX as u64;
@@ -200,8 +227,12 @@ impl Simulation {
 
     /// Whether a job has tasks that nobody can compute, perhaps because of another job's.
     fn has_impossible(&self, job: &Job) -> bool {
-        let is_impossible = |input: &str| self.impossible.contains(&(job.op.name(), input.into()));
-        job.inputs.iter().any(is_impossible)
+        self.has_some_of(job, &self.impossible)
+    }
+
+    fn has_some_of(&self, job: &Job, inputs: &BTreeSet<(&'static str, String)>) -> bool {
+        let is_of = |input: &str| inputs.contains(&(job.op.name(), input.into()));
+        !inputs.is_empty() && job.inputs.iter().any(is_of)
     }
 }
 
@@ -215,7 +246,8 @@ impl Job {
 
 /// Whether these are the words of a tab that could not compute a task.
 fn is_given_up(outcome: OutcomeRef<'_>) -> bool {
-    outcome == OutcomeRef::Error("it does not work")
+    let said = |said: &str| said == "it does not work" || said.starts_with("it had not ended");
+    matches!(outcome, OutcomeRef::Error(error) if said(error))
 }
 
 fn range_of(recording: &Recording) -> Range<u64> {

@@ -1,11 +1,13 @@
 //! Jobs: of every op, of a grid or of a list, in blocks of any size, and open ones that grow.
 
+use crate::kernels::kernel;
 use crate::world::{Happening, Simulation};
 use rand::RngExt;
 use std::collections::BTreeSet;
 use std::ops::Range;
 use tequio::dispatcher::Control;
 use tequio::store::{NewJob, Store, StoredJob};
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::op::{self, Args, Audits, Computed, Inputs, Op, PARAMS_MAX};
@@ -19,6 +21,7 @@ const BEYOND_64_BITS: f64 = 12_327_829_503.0;
 pub(crate) struct Job {
     pub(crate) op: &'static dyn Op,
     pub(crate) block: u64,
+    pub(crate) check: Check,
     pub(crate) inputs: Values,
     /// What they come to.
     pub(crate) right: Outcomes,
@@ -65,13 +68,19 @@ impl Simulation {
             let pause = self.random.random_range(0.0..60.0);
             self.after(pause, Happening::Submit);
         }
-        let name = match self.random.random_range(0..10) {
-            0..=3 => "repeat_multiply",
-            4..=6 => "collatz",
-            _ => "sleep",
-        };
-        let op = op::named(name).unwrap();
         let block = [1, 4, 64][self.random.random_range(0..3)].min(self.block_max);
+        let op = match self.random.random_range(0..12) {
+            0..=2 => op::named("repeat_multiply").unwrap(),
+            3..=5 => op::named("collatz").unwrap(),
+            6..=7 => op::named("sleep").unwrap(),
+            _ => kernel(block),
+        };
+        let check = match self.random.random_range(0..8) {
+            0..=2 => Check::Auto,
+            3 => Check::All,
+            4 => Check::None,
+            _ => Check::Twice,
+        };
         let grid = self.chance(0.5).then(|| self.grid(op));
         let inputs = match &grid {
             Some(grid) => {
@@ -87,6 +96,7 @@ impl Simulation {
             priority,
             grid,
             block,
+            check,
             submitted_at_ms: 0,
         };
         let id = self.store.create_job(&new).unwrap();
@@ -100,7 +110,7 @@ impl Simulation {
             true => self.store.publish_open(id).unwrap(),
             false => self.store.publish(id).unwrap(),
         }
-        let job = self.job(op, block, inputs, sent, is_open);
+        let job = Job { check, ..self.job(op, block, inputs, sent, is_open) };
         self.jobs.insert(id, job);
         let stored = StoredJob::new(id, new, sent, is_open);
         let now = self.wall();
@@ -128,13 +138,23 @@ impl Simulation {
             false => BTreeSet::new(),
         };
         let texts = impossible.iter().map(|index| inputs.get(*index as usize).to_owned());
-        self.impossible.extend(texts.map(|text| (op.name(), text)));
+        let texts: Vec<_> = texts.map(|text| (op.name(), text)).collect();
+        self.impossible.extend(texts.clone());
+        if op.kernel().is_some() {
+            match self.random.random_range(0..3) {
+                0 => self.hanging.extend(texts),
+                1 => self.exhausting.extend(texts),
+                // The server has more room than any tab.
+                _ => {}
+            }
+        }
         if block == 1 {
             self.single.extend(inputs.iter().map(str::to_owned));
         }
         Job {
             op,
             block,
+            check: Check::Auto,
             inputs,
             right: right.into_outcomes().unwrap(),
             impossible,
@@ -159,6 +179,7 @@ impl Simulation {
                 ("times", Axis::range(0.0, 1.0, count)),
             ],
             "collatz" => vec![("n", Axis::range(BEYOND_64_BITS - 10.0, 1.0, count))],
+            _ if op.kernel().is_some() => vec![("n", Axis::range(0.0, 1.0, count))],
             _ => vec![("n", Axis::range(0.0, 1.0, count)), ("ms", Axis::value_of(0.0))],
         };
         let axes = axes.into_iter().map(|(name, axis)| (name.to_owned(), axis.unwrap()));

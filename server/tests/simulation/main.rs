@@ -1,13 +1,14 @@
 //! The whole system on virtual time: the real reactor of the dispatcher with its scheduler, the memory
 //! store, and real worker state machines over a network that delays, reorders, repeats and loses;
 //! tabs that freeze, vanish and lie, a disk that fails, and a server that crashes, at any step.
-//! Jobs are of every op, in blocks of 1, 4 and 64; those of a slow op are audited some time later.
+//! Jobs are of every op and of a kernel, in blocks of 1, 4 and 64, and are checked in every way; those of a slow op
+//! are audited some time later. Tasks of kernels trap, hang, and exhaust whoever computes them.
 //!
 //! Everything follows from a seed, and a failure prints it. `TEQUIO_SEEDS=7` runs that one,
 //! `TEQUIO_SEEDS=1000..2000` a range; `cargo xtask soak --seeds N` runs as many as asked.
 //!
 //! `world` is the state and what comes next. What happens has a module each: `jobs`, `server`, `audits`,
-//! `network`, `workers`, `chaos`; `checks` is what must hold, for which `people` tells who is who.
+//! `network`, `workers`, `chaos`, `kernels`; `checks` is what must hold, for which `people` tells who is who.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking, in its helpers as well")]
 
@@ -15,6 +16,7 @@ mod audits;
 mod chaos;
 mod checks;
 mod jobs;
+mod kernels;
 mod network;
 mod people;
 mod server;

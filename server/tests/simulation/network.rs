@@ -13,6 +13,9 @@ use tequio_protocol::limits::{FRAME_BYTES_MAX, PLAIN_SILENCE_MAX, SILENCE_MAX};
 use tequio_protocol::message::{Hello, ServerMessage, WorkerMessage};
 use tequio_worker::worker::Event;
 
+/// Addresses that tabs share.
+const PLACES: u8 = 3;
+
 pub(crate) struct Connection {
     pub(crate) node: usize,
     life: u64,
@@ -113,10 +116,11 @@ impl Simulation {
         if self.is_chaos() && self.chance(0.05) {
             return self.send_to_worker(id, closed);
         }
-        let address = "127.0.0.1:1".parse::<std::net::SocketAddr>().unwrap().into();
+        let node = self.connections[&id].node;
+        let place = std::net::Ipv4Addr::new(127, 0, 0, 1 + node as u8 % PLACES);
+        let address = std::net::SocketAddr::from((place, 1)).into();
         let peer = Peer { address, path: "/ws".to_owned(), agent: None };
         let now = self.wall();
-        let node = self.connections[&id].node;
         let server = self.server();
         let worker = server.reactor.connected(peer, now);
         server.connections.insert(worker, id);

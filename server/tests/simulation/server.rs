@@ -48,7 +48,7 @@ impl Simulation {
         }
         let op = op::named("repeat_multiply").unwrap();
         let welcome = Some(WelcomeTask { op, input: WELCOME.to_owned() });
-        let trust = Trust { seed: self.random.random(), failures: self.failures };
+        let trust = Trust { seed: self.random.random(), failures: self.failures, ..Trust::from(0) };
         let metrics = Arc::new(Metrics::default());
         let now = self.wall();
         let reactor = Reactor::new(welcome, loaded.epoch, loaded.jobs, trust, metrics, now);
@@ -114,6 +114,8 @@ impl Simulation {
                     self.after(delay, Happening::Inputs { server: number, lease, job, range });
                 }
                 Effect::Audit(audit) => self.audit(number, audit),
+                // What was asked for is computed all the same: it may have begun.
+                Effect::ForgetAudits(_) => {}
                 Effect::Record(recording) => self.write(number, recording),
                 Effect::SetState(job, state) => self.store.set_state(job, state).unwrap(),
                 Effect::NoteAppended(job, at_ms) => self.store.note_appended(job, at_ms).unwrap(),

@@ -1,5 +1,6 @@
 //! Tabs: the worker's real state machine, and the people, browsers and liars around it.
 
+use crate::kernels::skill_of;
 use crate::server::WELCOME;
 use crate::world::{Happening, Simulation};
 use rand::RngExt;
@@ -8,6 +9,7 @@ use std::time::Duration;
 use tequio_protocol::ids::LeaseId;
 use tequio_protocol::message::WorkerMessage;
 use tequio_protocol::number::Number;
+use tequio_protocol::op::kernel::SKILL;
 use tequio_protocol::op::{self, Audits};
 use tequio_protocol::outcome::{Outcome, OutcomeRef, Outcomes};
 use tequio_protocol::page::{Allowance, ToPage};
@@ -43,7 +45,7 @@ impl Node {
     }
 
     pub(crate) fn can_compute(&self, op: &dyn op::Op) -> bool {
-        self.ops.iter().any(|name| name == op.name())
+        self.ops.iter().any(|name| name == skill_of(op))
     }
 }
 
@@ -94,7 +96,7 @@ impl Simulation {
 
     /// All ops, or some of them, or none, and one that the server does not know.
     fn ops_of(&mut self, kind: Kind) -> Vec<String> {
-        let all = op::ALL.iter().map(|op| op.name().to_owned());
+        let all = op::ALL.iter().map(|op| op.name()).chain([SKILL]).map(str::to_owned);
         if kind == Kind::Steady || self.chance(0.5) {
             return all.collect();
         }
@@ -228,6 +230,9 @@ impl Simulation {
         if node.lives != life || node.is_gone {
             return;
         }
+        if self.hangs(&piece) {
+            return;
+        }
         let (kind, knows_it) = (node.kind, node.can_compute(piece.op));
         if kind == Kind::Sloth && !is_welcome(&piece) {
             // It never comes back from this.
@@ -276,10 +281,26 @@ impl Simulation {
     /// Something else than what is right.
     fn lie(&mut self, right: OutcomeRef<'_>) -> Outcome {
         match right {
-            _ if self.chance(0.1) => Outcome::Error("it is a lie".to_owned()),
-            Outcome::Result("7" | "7.0") => Outcome::Result("8".to_owned()),
-            Outcome::Result(_) | Outcome::Error(_) => Outcome::Result("7".to_owned()),
+            _ if self.chance(0.1) => Outcome::Error(format!("it is a lie, {}", self.number())),
+            // No two lies are alike.
+            Outcome::Result(right) => {
+                let lie = self.number().to_string();
+                Outcome::Result(if lie == right { "7".to_owned() } else { lie })
+            }
+            Outcome::Error(_) => Outcome::Result(self.number().to_string()),
         }
+    }
+
+    fn number(&mut self) -> u64 {
+        self.random.random_range(1_000_000_000..1 << 50)
+    }
+
+    /// Whether the piece has a task that never ends.
+    fn hangs(&self, piece: &Piece) -> bool {
+        let inputs = piece.inputs.from(piece.first);
+        let text = |index| inputs.text(piece.op.params(), index);
+        let hangs = |index| self.hanging.contains(&(piece.op.name(), text(index)));
+        !self.hanging.is_empty() && (piece.first..piece.first + piece.count).any(hangs)
     }
 
     /// Whether the piece has a task that nobody can compute. Plain tasks and pieces do not say

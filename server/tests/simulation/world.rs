@@ -57,6 +57,9 @@ pub(crate) struct Simulation {
     pub(crate) verdict: Option<Verdict>,
     /// Inputs that no tab can compute, each with its op's name.
     pub(crate) impossible: BTreeSet<(&'static str, String)>,
+    /// Those of them that hang, or that the server cannot compute either.
+    pub(crate) hanging: BTreeSet<(&'static str, String)>,
+    pub(crate) exhausting: BTreeSet<(&'static str, String)>,
     /// Inputs that plain clients may get.
     pub(crate) single: BTreeSet<String>,
     last: VecDeque<String>,
@@ -152,10 +155,14 @@ impl Simulation {
             block_max,
             verdict: None,
             impossible: BTreeSet::new(),
+            hanging: BTreeSet::new(),
+            exhausting: BTreeSet::new(),
             single: BTreeSet::new(),
             last: VecDeque::new(),
         };
         simulation.rise();
+        simulation.open(Kind::Steady);
+        // Of some jobs nothing ends without two.
         simulation.open(Kind::Steady);
         for _ in 0..simulation.random.random_range(0..=6) {
             let kind = match simulation.random.random_range(0..16) {

@@ -4,8 +4,9 @@ use crate::helpers::*;
 use rusqlite::Row;
 use rusqlite::types::Value;
 use std::fs;
-use tequio::store::{Options, PAGE_BYTES, SqliteStore, Store, StoreError};
+use tequio::store::{NewJob, Options, PAGE_BYTES, SqliteStore, Store, StoreError};
 use tequio_protocol::api::JobState;
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::JOB_TASKS_MAX;
 use tequio_protocol::outcome::Outcome;
@@ -296,4 +297,25 @@ fn a_row_that_somebody_broke_is_an_error_that_names_it() {
         assert_eq!(error.to_string(), text);
         assert_eq!(store.outcomes(job, 0..20, 1000).unwrap(), [run(10..12)]);
     }
+}
+
+#[test]
+fn a_file_from_before_jobs_said_how_they_are_checked_is_opened_as_it_is() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let old = running(&store, 10);
+    drop(store);
+    let shell = rusqlite::Connection::open(dir.path().join("tequio.sqlite")).unwrap();
+    shell.execute_batch("ALTER TABLE job DROP COLUMN checks; DROP TABLE audited").unwrap();
+    drop(shell);
+    for _ in 0..2 {
+        let store = SqliteStore::open(dir.path()).unwrap();
+        let jobs = store.load().unwrap().jobs;
+        assert_eq!((jobs[0].id, jobs[0].job.check, jobs[0].audited), (old, Check::Auto, 0));
+        assert_eq!(jobs[0].trouble, None);
+    }
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let new = NewJob { check: Check::Twice, ..grid_job(3) };
+    store.submit(&new).unwrap();
+    assert_eq!(store.load().unwrap().jobs[1].job.check, Check::Twice);
 }

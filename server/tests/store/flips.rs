@@ -229,6 +229,26 @@ fn a_bit_of_an_index_is_repaired_or_told_of() {
     assert!(repaired > 100, "{repaired} of 200 were repaired");
 }
 
+#[test]
+fn results_are_recorded_though_nobody_knows_how_many_were_audited() {
+    let dir = memory_folder();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    let job = running(&store, 1000);
+    let audited = |first| Recording { audited: 10, ..numbers(job, first..first + 10) };
+    store.record(&[audited(0)]).unwrap();
+    drop(store);
+    let path = dir.path().join("tequio.sqlite");
+    let mut file = fs::read(&path).unwrap();
+    let root = roots(&file)["audited"];
+    file[(root - 1) * PAGE..root * PAGE].fill(0xff);
+    fs::write(&path, file).unwrap();
+    let store = SqliteStore::open(dir.path()).unwrap();
+    assert_eq!(store.load().unwrap().jobs[0].audited, 0);
+    store.record(&[audited(10)]).unwrap();
+    assert_eq!(store.load().unwrap().jobs[0].recorded, [0..20]);
+    assert_eq!(store.outcomes(job, 10..20, 10).unwrap(), [run(10..20)]);
+}
+
 /// The page, counted from 1, that each table and index begins with.
 fn roots(file: &[u8]) -> BTreeMap<String, usize> {
     let dir = memory_folder();

@@ -4,6 +4,7 @@ use std::fs;
 use std::ops::Range;
 use std::path::Path;
 use tequio::store::{Condition, NewJob, Recording, Run, SqliteStore, Store, StoreError, StoredJob};
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::number::Number;
@@ -21,6 +22,7 @@ pub(crate) fn grid_job(total: u64) -> NewJob {
         priority: 0,
         grid: Some(Grid::new(vec![one("initial"), one("factor"), times]).unwrap()),
         block: 1,
+        check: Check::Auto,
         submitted_at_ms: 1,
     }
 }
@@ -67,6 +69,7 @@ pub(crate) fn recording(job: JobId, first: u64, outcomes: Vec<Outcome>) -> Recor
         worker: WorkerId(3),
         agent: "Mozilla/5.0".to_owned(),
         duration_ms: Some(1.5),
+        audited: 0,
         recorded_at_ms: 1_763_700_000_456,
     }
 }

@@ -3,6 +3,7 @@
 use crate::helpers::*;
 use tequio::store::{Condition, NewJob, Store, StoredJob};
 use tequio_protocol::api::JobState;
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{INTEGER_MAX, REMOVED_ROWS_MAX};
@@ -29,6 +30,7 @@ pub(crate) fn jobs_are_kept_as_entered_oldest_first(store: &dyn Store) {
         priority: i32::MIN,
         grid: Some(grid.clone()),
         block: 64,
+        check: Check::Twice,
         submitted_at_ms: 1_763_700_000_123,
     };
     let first = store.create_job(&rich).unwrap();
@@ -42,6 +44,7 @@ pub(crate) fn jobs_are_kept_as_entered_oldest_first(store: &dyn Store) {
         appended_at_ms: 1_763_700_000_123,
         state: JobState::Running,
         done: 0,
+        audited: 0,
         failed: 0,
         recorded: vec![],
         trouble: None,

@@ -62,6 +62,7 @@ conformance! {
     when_a_job_was_appended_to_is_kept
     every_kind_of_outcome_comes_back_to_the_bit
     the_first_outcome_stands_and_the_rest_is_recorded
+    what_the_server_has_audited_is_counted_with_what_is_recorded
     a_batch_is_all_or_none
     outcomes_and_states_are_written_together_or_not_at_all
     of_a_batch_that_overlaps_itself_the_first_stands

@@ -3,7 +3,7 @@
 use crate::helpers::*;
 use std::ops::Range;
 use std::thread;
-use tequio::store::{Fresh, Run, Sample, Store, Tally};
+use tequio::store::{Fresh, Recording, Run, Sample, Store, Tally};
 use tequio_protocol::api::JobState;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::JOB_TASKS_MAX;
@@ -316,4 +316,25 @@ pub(crate) fn readers_see_whole_batches(store: &dyn Store) {
         }
     });
     assert_eq!(store.outcomes(job, 0..1000, 1000).unwrap().len(), 100);
+}
+
+pub(crate) fn what_the_server_has_audited_is_counted_with_what_is_recorded(store: &dyn Store) {
+    let (job, other) = (running(store, 1000), running(store, 10));
+    let audited = |recording: Recording, audited: u64| Recording { audited, ..recording };
+    let count = |store: &dyn Store| -> Vec<u64> {
+        store.load().unwrap().jobs.iter().map(|job| job.audited).collect()
+    };
+    store.record(&[audited(numbers(job, 0..100), 7), audited(numbers(other, 0..2), 2)]).unwrap();
+    store.record(&[audited(numbers(job, 200..300), 100)]).unwrap();
+    assert_eq!(count(store), [107, 2]);
+    // Of what is there already nothing counts.
+    store.record(&[audited(numbers(job, 0..100), 100)]).unwrap();
+    store.record(&[audited(numbers(job, 90..103), 13)]).unwrap();
+    assert_eq!(count(store), [110, 2]);
+    let beyond = recording(job, JOB_TASKS_MAX, vec![result(1.0)]);
+    assert!(store.record(&[audited(numbers(job, 400..410), 10), beyond]).is_err());
+    assert_eq!(count(store), [110, 2]);
+    store.set_state(job, JobState::Cancelled).unwrap();
+    while store.remove(job).unwrap() {}
+    assert_eq!(count(store), [2]);
 }

@@ -83,8 +83,11 @@ struct State {
 impl Shell {
     fn hear_page(&self, message: FromPage) {
         match message {
-            FromPage::Start { url, worker, tab, allowance } => {
+            FromPage::Start { url, worker, tab, kernels, allowance } => {
                 let mut state = self.0.borrow_mut();
+                if !kernels {
+                    state.worker.compute_no_kernels();
+                }
                 state.url = Some(url);
                 let tab = state.channel.is_some().then_some(tab);
                 drop(state);

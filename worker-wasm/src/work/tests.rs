@@ -32,6 +32,13 @@ fn hello_is_said_only_by_who_has_a_name() {
         bench.close(1006);
         bench.pass();
     }
+    // One that cannot get their code says so, and is lent none.
+    let mut bench = Bench::unnamed(3);
+    bench.worker.compute_no_kernels();
+    bench.start(3);
+    let sent = bench.handle(Event::Opened).sent;
+    let [WorkerMessage::Hello(hello)] = &sent[..] else { panic!("{sent:?}") };
+    assert_eq!(hello.ops, known[..known.len() - 1]);
 }
 
 #[test]

@@ -47,7 +47,7 @@ impl Worker {
                 agent: self.work.agent().to_owned(),
                 slots,
                 worker: name.clone(),
-                ops: skills(),
+                ops: self.skills.clone(),
                 resume: self.session.clone(),
             };
             actions.push(Action::Send(WorkerMessage::Hello(hello).write()));
@@ -135,8 +135,8 @@ fn closed_because(code: u16, reason: &str) -> String {
     }
 }
 
-/// What a worker says that it can compute.
-fn skills() -> Vec<String> {
+/// What a worker can compute, unless it is told otherwise.
+pub(super) fn skills() -> Vec<String> {
     let names = op::ALL.iter().map(|op| op.name()).chain([op::kernel::SKILL]);
     names.map(str::to_owned).collect()
 }

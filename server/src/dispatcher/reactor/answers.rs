@@ -9,7 +9,7 @@ use tequio_protocol::live::HowEnded;
 use tequio_protocol::message::{DurationMs, ErrorCode, ErrorMessage, LeaseResults, TaskFailed};
 use tequio_protocol::outcome::Outcomes;
 use tequio_protocol::text::quote;
-use tequio_scheduler::{Accepted, ClaimId, Judged, Refusal, RefusalReason};
+use tequio_scheduler::{Accepted, ClaimId, Convicted, Judged, Refusal, RefusalReason};
 use tracing::{debug, debug_span, warn};
 
 /// Who has sent an outcome, as it is recorded with it; it may have left by then.
@@ -77,7 +77,11 @@ impl Reactor {
         self.live.stream.ended(id, lease, HowEnded::Returned, now.at);
         if cannot_load {
             let said = quote(&error.message);
-            complain!(self.complaints, now.at, "[#{id}] is lent no more kernels: {said}");
+            complain!(
+                self.complaints,
+                now.at,
+                "[#{id}] cannot load a kernel, and is lent no more of it: {said}"
+            );
         } else if self.scheduler.add_strike(id) {
             // It would be lent the same again, and refuse it again.
             self.turn_away(id, TOO_MANY_FAULTS, now.at);
@@ -131,21 +135,39 @@ impl Reactor {
         judged: Result<Accepted, Refusal>,
         now: Now,
     ) {
-        self.count_refusal(&judged);
+        self.count_refusal(&judged, &claimant.agent, now.at);
         match judged {
             Ok(accepted) => {
                 self.metrics.duplicates.inc_by(accepted.duplicates);
-                match accepted.claim {
-                    Some(claim) => {
-                        self.claimants.insert(claim, claimant);
-                    }
-                    None => self.record(&claimant, accepted, now),
+                let claim = accepted.claim;
+                self.record(&claimant, accepted, now);
+                if let Some(claim) = claim {
+                    self.claimants.insert(claim, claimant);
                 }
             }
             Err(mut refusal) => {
                 let saved = std::mem::take(&mut refusal.saved);
                 self.record(&claimant, saved, now);
                 self.answer_refusal(claimant.worker, lease, &refusal, now.at);
+            }
+        }
+    }
+
+    /// Turns away whose answers were found wrong by what others answered.
+    pub(super) fn turn_away_convicted(&mut self, now: Duration) {
+        for Convicted { worker: id, lease, refusal } in self.scheduler.drain_convicted() {
+            // Who has left is counted as well, without a name.
+            let worker = self.workers.get_mut(&id);
+            let agent = worker.map(|worker| {
+                worker.errors += 1;
+                worker.peer.agent.clone().unwrap_or_default()
+            });
+            let judged = Err::<(), _>(refusal);
+            self.count_refusal(&judged, &agent.unwrap_or_default(), now);
+            if let Err(refusal) = judged
+                && self.workers.contains_key(&id)
+            {
+                self.answer_refusal(id, lease, &refusal, now);
             }
         }
     }
@@ -183,7 +205,6 @@ impl Reactor {
         answer: Result<(), Refusal>,
         now: Duration,
     ) {
-        self.count_refusal(&answer);
         if let Err(refusal) = answer {
             self.answer_refusal(id, lease, &refusal, now);
         }

@@ -6,7 +6,7 @@ use crate::store::{NewJob, StoredJob, job_named};
 use crate::wall_clock::rfc3339;
 use std::sync::Arc;
 use std::time::Duration;
-use tequio_protocol::api::{JobState, JobView};
+use tequio_protocol::api::{JobState, JobView, SlowBlock};
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::{LEASE_INPUTS_MAX, LEASE_TASKS_MAX};
@@ -29,6 +29,10 @@ pub(super) struct Job {
     pub(super) state: JobState,
     pub(super) done: u64,
     pub(super) failed: u64,
+    /// Tasks on disk that the server has computed as well.
+    pub(super) audited: u64,
+    /// What is known of its slowest block, once it is over.
+    pub(super) slowest: Option<SlowBlock>,
     pub(super) durable: Intervals,
     pub(super) rate: Rate,
     /// What of it cannot be read.
@@ -38,7 +42,8 @@ pub(super) struct Job {
 impl Job {
     /// A job as the store has it.
     pub(super) fn new(stored: StoredJob) -> Job {
-        let StoredJob { mut job, total, is_open, state, done, failed, recorded, .. } = stored;
+        let StoredJob { mut job, total, is_open, state, done, failed, recorded, audited, .. } =
+            stored;
         // Nothing is lent any more of one that is over.
         let grid = job.grid.take().filter(|_| !state.is_over()).map(Arc::new);
         let trouble = stored.trouble.or_else(|| unknown_op(&job));
@@ -52,6 +57,8 @@ impl Job {
             state,
             done,
             failed,
+            audited,
+            slowest: None,
             durable: recorded.into_iter().collect(),
             rate: Rate::default(),
             trouble,
@@ -65,6 +72,7 @@ impl Job {
             op,
             total: self.total,
             block: self.job.block,
+            check: self.job.check,
             priority: self.job.priority,
             lease_tasks_max: if is_grid { LEASE_TASKS_MAX } else { LEASE_INPUTS_MAX },
             is_open: self.is_open,
@@ -120,6 +128,10 @@ impl Job {
             kernel: self.job.op.kernel().map(str::to_owned),
             axes: None,
             block: self.job.block,
+            check: self.job.check,
+            audited: self.audited.min(self.done + self.failed),
+            unconfirmed: lent.unconfirmed,
+            slowest: self.slowest,
             state,
             open: self.may_grow(),
             total: self.total,

@@ -47,9 +47,16 @@ impl Reactor {
         }
         job.warn_of_trouble(id, &what);
         job.trouble = Some(what);
-        self.scheduler.remove_job(id);
+        self.remove_from_scheduler(id);
         self.progressed.insert(id);
         self.wait_for_inputs(id, Duration::ZERO);
+    }
+
+    fn remove_from_scheduler(&mut self, id: JobId) {
+        if self.scheduler.claims_waiting() > 0 {
+            self.effects.push(Effect::ForgetAudits(id));
+        }
+        self.scheduler.remove_job(id);
     }
 
     pub(super) fn resize_job(&mut self, id: JobId, total: u64, is_open: bool) {
@@ -73,12 +80,14 @@ impl Reactor {
     pub(super) fn end_job(&mut self, id: JobId, state: JobState) {
         let Some(job) = self.jobs.get_mut(&id) else { return };
         job.state = state;
+        job.slowest = self.scheduler.slowest(id).or(job.slowest);
         self.grids_bytes -= job.drop_grid();
-        self.scheduler.remove_job(id);
-        self.effects.push(Effect::SetState(id, state));
-        self.effects.push(Effect::Progress(id, job.progress()));
-        self.progressed.remove(&id);
+        let progress = job.progress();
         job.durable = Intervals::default();
+        self.remove_from_scheduler(id);
+        self.effects.push(Effect::SetState(id, state));
+        self.effects.push(Effect::Progress(id, progress));
+        self.progressed.remove(&id);
         self.wait_for_inputs(id, Duration::ZERO);
     }
 

@@ -182,6 +182,7 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::store::{NewJob, StoredJob};
     use tequio_protocol::api::{JobState, WorkerKind};
+    use tequio_protocol::check::Check;
     use tequio_protocol::message::{Hello, PROTOCOL, WorkerMessage};
     use tequio_protocol::op::OpId;
 
@@ -198,13 +199,22 @@ mod tests {
         let (name, op) = (String::new(), OpId::new("repeat_multiply"));
         let job = StoredJob {
             id: JobId(id),
-            job: NewJob { name, op, priority: 0, grid, block: 1, submitted_at_ms: 0 },
+            job: NewJob {
+                name,
+                op,
+                priority: 0,
+                grid,
+                block: 1,
+                check: Check::Auto,
+                submitted_at_ms: 0,
+            },
             total: 1,
             is_open: false,
             appended_at_ms: 0,
             state: JobState::Running,
             done: 0,
             failed: 0,
+            audited: 0,
             recorded: Vec::new(),
             trouble: None,
         };

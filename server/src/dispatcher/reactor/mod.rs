@@ -125,6 +125,8 @@ pub enum Effect {
     },
     /// Compute tasks again, beside all else, and hand what they come to to [`Reactor::audited`].
     Audit(Audit),
+    /// Nobody waits for what is still to be computed of a job.
+    ForgetAudits(JobId),
     /// Record outcomes, then tell [`Reactor::recorded`].
     Record(Recording),
     /// Set a job's state in the store.
@@ -245,6 +247,7 @@ impl Reactor {
             self.revoked(worker, lease);
             self.live.stream.ended(worker, lease, HowEnded::Returned, now.at);
         }
+        self.turn_away_convicted(now.at);
         self.grant(now);
         for expired in self.scheduler.drain_taken_over() {
             self.expired(expired, now);

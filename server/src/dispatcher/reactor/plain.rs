@@ -100,8 +100,9 @@ impl Reactor {
             return self.follow_up(id, lease, judged, result.duration_ms, now);
         }
         worker.errors += 1;
+        let agent = worker.peer.agent.clone().unwrap_or_default();
         self.live.stream.ended(id, lease, HowEnded::Lost, now.at);
-        self.count_refusal(&judged);
+        self.count_refusal(&judged, &agent, now.at);
         let (task_id, message) = (held.task_id, held.show_wrong(result));
         self.refuse_task(id, ErrorCode::WrongResult, message, task_id, now.at);
         if judged.is_err_and(|refusal| refusal.is_turned_away) {

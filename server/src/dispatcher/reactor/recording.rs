@@ -22,6 +22,8 @@ pub struct Recorded {
     pub range: Range<u64>,
     /// How many of them are errors.
     pub failed: u64,
+    /// How many of them the server has computed as well.
+    pub audited: u64,
     /// What computed them.
     pub kind: WorkerKind,
     /// The first of them, and the user agent that computed it.
@@ -53,6 +55,7 @@ impl Recorded {
             job: recording.job,
             range: recording.first..end,
             failed: recording.outcomes.failed(),
+            audited: recording.audited,
             kind,
             first: recording.outcomes.first().map(|first| (first.to_owned(), recording.agent)),
         }
@@ -68,9 +71,13 @@ impl Reactor {
             By::Server => native::agent(),
         };
         let _job = debug_span!("job", id = %job).entered();
+        let mut audited = u64::from(accepted.audited);
         for (first, outcomes) in accepted.fresh {
             debug!(first, count = outcomes.len(), "to be recorded");
             self.uncommitted += outcomes.len();
+            // Which of them these are nobody asks.
+            let of_these = audited.min(outcomes.len());
+            audited -= of_these;
             self.effects.push(Effect::Record(Recording {
                 job,
                 first,
@@ -78,6 +85,7 @@ impl Reactor {
                 worker,
                 agent: agent.clone(),
                 duration_ms: duration_ms.map(DurationMs::get),
+                audited: of_these,
                 recorded_at_ms: now.unix_ms,
             }));
         }
@@ -85,7 +93,7 @@ impl Reactor {
 
     /// Outcomes are on disk.
     pub fn recorded(&mut self, recorded: Recorded, now: Now) {
-        let Recorded { job: id, range, failed, kind, first } = recorded;
+        let Recorded { job: id, range, failed, audited, kind, first } = recorded;
         let count = range.end - range.start;
         self.live.history.count(now.at, kind, count);
         self.uncommitted -= count;
@@ -96,6 +104,7 @@ impl Reactor {
         }
         job.done += count - failed;
         job.failed += failed;
+        job.audited += audited;
         job.rate.count(now.at, count);
         if !job.state.is_over() {
             job.durable.insert(range);

@@ -2,6 +2,7 @@
 
 use super::complaints::complain;
 use super::{Effect, Reactor};
+use crate::agent::engine_of;
 use crate::connection::Close;
 use std::time::Duration;
 use tequio_protocol::ids::{LeaseId, TaskId, WorkerId};
@@ -35,10 +36,18 @@ impl Reactor {
         }
     }
 
-    pub(super) fn count_refusal<T>(&self, answer: &Result<T, Refusal>) {
-        if let Err(Refusal { reason: RefusalReason::Wrong { .. }, .. }) = answer {
-            self.metrics.wrong.inc();
-        }
+    /// Counts a wrong result, by the engine that came to it: many of one version are a fault of that, and not of
+    /// people.
+    pub(super) fn count_refusal<T>(
+        &mut self,
+        answer: &Result<T, Refusal>,
+        agent: &str,
+        now: Duration,
+    ) {
+        let Err(Refusal { reason: RefusalReason::Wrong { .. }, .. }) = answer else { return };
+        self.metrics.wrong.inc();
+        let (engine, count) = self.metrics.count_mismatch(engine_of(agent));
+        complain!(self.complaints, now, "a wrong result of {engine}, {count} so far");
     }
 
     pub(super) fn turn_away(&mut self, id: WorkerId, why: &str, now: Duration) {

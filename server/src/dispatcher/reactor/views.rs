@@ -51,6 +51,7 @@ impl Reactor {
     }
 
     pub(super) fn job_view(&self, id: JobId, job: &Job, now: Duration) -> JobView {
-        job.view(id, self.scheduler.lent(id), now)
+        let slowest = self.scheduler.slowest(id).or(job.slowest);
+        JobView { slowest, ..job.view(id, self.scheduler.lent(id), now) }
     }
 }

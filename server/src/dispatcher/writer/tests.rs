@@ -165,6 +165,7 @@ fn record(job: JobId, first: u64) -> Write {
         worker: WorkerId(1),
         agent: String::new(),
         duration_ms: None,
+        audited: 0,
         recorded_at_ms: 0,
     })
 }

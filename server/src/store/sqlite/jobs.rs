@@ -12,13 +12,13 @@ use tequio_protocol::limits::REMOVED_ROWS_MAX;
 use tequio_protocol::text::quote;
 
 /// What a job has beside its row, in the order in which it is removed.
-const TABLES: [&str; 4] = ["outcome", "input", "input_line", "appended"];
+const TABLES: [&str; 5] = ["outcome", "input", "input_line", "appended", "audited"];
 
 pub(super) fn insert_draft(tx: &Transaction<'_>, job: &NewJob) -> Result<JobId, Failure> {
     let grid = job.grid.as_ref().map(to_json).transpose()?;
     let mut statement = tx.prepare_cached(
-        "INSERT INTO job (name, op, priority, grid, total, is_open, state, submitted_at_ms, block)
-         VALUES (?1, ?2, ?3, ?4, ?5, FALSE, 'draft', ?6, ?7)",
+        "INSERT INTO job (name, op, priority, grid, total, is_open, state, submitted_at_ms, block, checks)
+         VALUES (?1, ?2, ?3, ?4, ?5, FALSE, 'draft', ?6, ?7, ?8)",
     )?;
     let total = job.grid.as_ref().map_or(0, Grid::total);
     let id = statement.insert(params![
@@ -28,7 +28,8 @@ pub(super) fn insert_draft(tx: &Transaction<'_>, job: &NewJob) -> Result<JobId, 
         grid,
         int(total),
         int(job.submitted_at_ms),
-        int(job.block)
+        int(job.block),
+        job.check.name()
     ])?;
     Ok(JobId(id as u64))
 }
@@ -153,6 +154,14 @@ pub(super) fn upsert_appended(tx: &Transaction<'_>, job: JobId, at_ms: u64) -> R
     let upsert = "INSERT INTO appended (job, at_ms) VALUES (?1, ?2)
         ON CONFLICT (job) DO UPDATE SET at_ms = excluded.at_ms";
     tx.prepare_cached(upsert)?.execute([int(job.0), int(at_ms)])?;
+    Ok(())
+}
+
+/// So many more tasks of a job were computed by the server itself.
+pub(super) fn upsert_audited(tx: &Transaction<'_>, job: JobId, tasks: u64) -> Result<(), Failure> {
+    let upsert = "INSERT INTO audited (job, tasks) VALUES (?1, ?2)
+        ON CONFLICT (job) DO UPDATE SET tasks = tasks + excluded.tasks";
+    tx.prepare_cached(upsert)?.execute([int(job.0), int(tasks)])?;
     Ok(())
 }
 

@@ -12,6 +12,7 @@ use rusqlite::types::FromSql;
 use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 use std::collections::BTreeMap;
 use tequio_protocol::api::JobState;
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::limits::JOB_TASKS_MAX;
@@ -85,10 +86,7 @@ pub(super) fn load(tx: &Connection, epoch: u64) -> Result<Loaded, Failure> {
     for job in &mut jobs {
         fill_in(tx, job)?;
     }
-    match add_appended(tx, &mut jobs) {
-        Err(Failure::Sqlite(error)) if damage::of(&error).is_some() => {}
-        done => done?,
-    }
+    add_beside(tx, &mut jobs)?;
     Ok(Loaded { epoch, jobs })
 }
 
@@ -96,11 +94,25 @@ pub(super) fn load(tx: &Connection, epoch: u64) -> Result<Loaded, Failure> {
 pub(super) fn load_one(tx: &Connection, id: JobId) -> Result<StoredJob, Failure> {
     let mut job = select_job(tx, id)?.ok_or(StoreError::NoSuchJob(id))?;
     fill_in(tx, &mut job)?;
-    match add_appended(tx, std::slice::from_mut(&mut job)) {
-        Err(Failure::Sqlite(error)) if damage::of(&error).is_some() => {}
-        done => done?,
-    }
+    add_beside(tx, std::slice::from_mut(&mut job))?;
     Ok(job)
+}
+
+/// Adds what jobs have in tables beside theirs. Where one of these is damaged it says nothing.
+fn add_beside(tx: &Connection, jobs: &mut [StoredJob]) -> Result<(), Failure> {
+    let appended = add_number(tx, "SELECT job, at_ms FROM appended", jobs, |job, at_ms| {
+        job.appended_at_ms = at_ms;
+    });
+    let audited = add_number(tx, "SELECT job, tasks FROM audited", jobs, |job, tasks| {
+        job.audited = tasks;
+    });
+    for added in [appended, audited] {
+        match added {
+            Err(Failure::Sqlite(error)) if damage::of(&error).is_some() => {}
+            done => done?,
+        }
+    }
+    Ok(())
 }
 
 /// Adds what a job has beside its row, and what is wrong with that.
@@ -159,7 +171,8 @@ fn select_jobs(tx: &Connection) -> Result<Vec<StoredJob>, Failure> {
 
 fn select_job(tx: &Connection, id: JobId) -> Result<Option<StoredJob>, Failure> {
     let mut statement = tx.prepare_cached(
-        "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state, block
+        "SELECT id, name, op, priority, grid, submitted_at_ms, total, is_open, state, block,
+                checks
          FROM job WHERE id = ?1 AND state IS NOT 'draft'",
     )?;
     match statement.query_row([int(id.0)], |row| Ok(read_job(row, id))).optional() {
@@ -176,7 +189,8 @@ fn lost_job(tx: &Connection, id: JobId, what: &str) -> StoredJob {
     let name = "SELECT name FROM job WHERE id = ?1";
     let name = tx.query_row(name, [int(id.0)], |row| row.get(0)).unwrap_or_default();
     let (op, priority, submitted_at_ms) = (OpId::new("unknown"), 0, 0);
-    let job = NewJob { name, op, priority, grid: None, block: 1, submitted_at_ms };
+    let job =
+        NewJob { name, op, priority, grid: None, block: 1, check: Check::Auto, submitted_at_ms };
     let trouble = Some(format!("{ROW} cannot be read: {what}"));
     StoredJob { state: JobState::Paused, trouble, ..StoredJob::new(id, job, 0, false) }
 }
@@ -214,13 +228,15 @@ fn read_job(row: &Row<'_>, id: JobId) -> StoredJob {
         true => Ok(block),
         false => Err(format!("{block} is no power of two")),
     });
+    let check = fields.read(10, "checks", |name: String| name.parse::<Check>());
     let is_open = fields.get(7, "is_open").unwrap_or_default();
     let state = fields.read(8, "state", |name: String| {
         to_state(&name).ok_or_else(|| format!("{} is unknown to this tequio", quote(&name)))
     });
     let op = op.unwrap_or_else(|| OpId::new("unknown"));
     let (grid, block) = (grid.flatten(), block.unwrap_or(1));
-    let job = NewJob { name, op, priority, grid, block, submitted_at_ms };
+    let check = check.unwrap_or_default();
+    let job = NewJob { name, op, priority, grid, block, check, submitted_at_ms };
     StoredJob {
         state: state.unwrap_or(JobState::Paused),
         trouble: fields.trouble,
@@ -315,15 +331,20 @@ fn add_recorded(tx: &Connection, job: &mut StoredJob) -> Result<Option<String>, 
     }))
 }
 
-/// [`StoredJob::appended_at_ms`] of the jobs that something is noted of.
-fn add_appended(tx: &Connection, jobs: &mut [StoredJob]) -> Result<(), Failure> {
-    let mut statement = tx.prepare("SELECT job, at_ms FROM appended")?;
+/// Has each job get its number of those that are selected.
+fn add_number(
+    tx: &Connection,
+    select: &str,
+    jobs: &mut [StoredJob],
+    add: impl Fn(&mut StoredJob, u64),
+) -> Result<(), Failure> {
+    let mut statement = tx.prepare(select)?;
     let noted =
         statement.query_map([], |row| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?)))?;
     let noted = noted.collect::<Result<BTreeMap<u64, u64>, _>>()?;
     for job in jobs {
-        if let Some(at_ms) = noted.get(&job.id.0) {
-            job.appended_at_ms = *at_ms;
+        if let Some(number) = noted.get(&job.id.0) {
+            add(job, *number);
         }
     }
     Ok(())

@@ -4,7 +4,7 @@ use super::transaction::{Failure, commit, io};
 use super::{Options, PAGE_BYTES, kernels, take_over};
 use crate::store::StoreError;
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, Transaction};
+use rusqlite::{Connection, ErrorCode, OpenFlags, Row, Transaction};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -55,7 +55,8 @@ const SCHEMA: &str = "
         state TEXT NOT NULL
             CHECK (state IN ('draft', 'running', 'paused', 'done', 'cancelled')),
         submitted_at_ms INTEGER NOT NULL,
-        block INTEGER NOT NULL DEFAULT 1
+        block INTEGER NOT NULL DEFAULT 1,
+        checks TEXT NOT NULL DEFAULT 'auto'
     ) STRICT;
 
     CREATE TABLE input (
@@ -98,6 +99,16 @@ pub(super) const LATER: &str = "
     CREATE INDEX IF NOT EXISTS input_line_first ON input_line (job, first);
     CREATE TABLE IF NOT EXISTS appended (job INTEGER PRIMARY KEY, at_ms INTEGER NOT NULL) STRICT;
 ";
+
+/// What files of format 2 got since: how many tasks of a job the server has computed itself. It is no column of
+/// `job`, whose rows may be long, and each change writes a row whole.
+pub(super) const AUDITED: &str = "
+    CREATE TABLE IF NOT EXISTS audited (job INTEGER PRIMARY KEY, tasks INTEGER NOT NULL) STRICT;
+";
+
+/// The column that says how a job is checked, which the first files of format 2 lack. An older tequio reads the
+/// others by their names.
+const CHECKS: &str = "ALTER TABLE job ADD COLUMN checks TEXT NOT NULL DEFAULT 'auto'";
 
 /// Makes `dir` and the parents that it lacks, each of them durably.
 pub(super) fn create_folder(dir: &Path) -> Result<(), StoreError> {
@@ -143,7 +154,7 @@ pub(super) fn open_writer(path: &Path, options: &Options) -> Result<Connection, 
     match found {
         Format::None => commit(&mut writer, create_tables)?,
         Format::First => take_over::take_over(&mut writer, path)?,
-        Format::Current => commit(&mut writer, |tx| Ok(tx.execute_batch(kernels::TABLES)?))?,
+        Format::Current => commit(&mut writer, add_later)?,
     }
     open_log(&writer)?;
     Ok(writer)
@@ -211,11 +222,27 @@ fn select_format(connection: &Connection) -> Result<(i64, i64, i64), rusqlite::E
     )
 }
 
+/// What a file of format 2 lacks that was written before there was such a thing.
+fn add_later(tx: &Transaction<'_>) -> Result<(), Failure> {
+    tx.execute_batch(kernels::TABLES)?;
+    tx.execute_batch(AUDITED)?;
+    // A file without the table is refused when it is loaded.
+    let columns = "SELECT count(*), count(*) FILTER (WHERE name = 'checks')
+        FROM pragma_table_info('job')";
+    let read = |row: &Row<'_>| Ok((row.get::<_, u64>(0)?, row.get::<_, u64>(1)?));
+    let (columns, checks) = tx.query_row(columns, [], read)?;
+    if columns > 0 && checks == 0 {
+        tx.execute_batch(CHECKS)?;
+    }
+    Ok(())
+}
+
 /// In one transaction with what marks the file as ours, so that it is a store or an empty file.
 fn create_tables(tx: &Transaction<'_>) -> Result<(), Failure> {
     tx.execute_batch(SCHEMA)?;
     tx.execute_batch(LATER)?;
     tx.execute_batch(kernels::TABLES)?;
+    tx.execute_batch(AUDITED)?;
     tx.pragma_update(None, "application_id", APPLICATION_ID)?;
     tx.pragma_update(None, "user_version", FORMAT)?;
     Ok(())

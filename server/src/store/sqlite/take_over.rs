@@ -5,7 +5,7 @@
 //! Rows stay where they are, so that the file does not grow; the log beside it has all of it for a while.
 
 use super::inputs::{checksum_of_inputs, checksum_of_lines};
-use super::open::{FORMAT, LATER};
+use super::open::{AUDITED, FORMAT, LATER};
 use super::transaction::{Failure, commit};
 use super::{damage, kernels, outcome_row};
 use crate::store::StoreError;
@@ -16,6 +16,7 @@ use tracing::info;
 /// What rows and jobs get.
 const COLUMNS: &str = "
     ALTER TABLE job ADD COLUMN block INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE job ADD COLUMN checks TEXT NOT NULL DEFAULT 'auto';
     ALTER TABLE input ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;
     ALTER TABLE outcome ADD COLUMN errors TEXT;
     ALTER TABLE outcome ADD COLUMN checksum INTEGER NOT NULL DEFAULT -1;
@@ -42,6 +43,7 @@ fn take_over_all(tx: &Transaction<'_>) -> Result<usize, Failure> {
     }
     tx.execute_batch(LATER)?;
     tx.execute_batch(kernels::TABLES)?;
+    tx.execute_batch(AUDITED)?;
     tx.execute_batch(COLUMNS)?;
     let mut rows = 0;
     rows += take_over_rows(tx, "input", take_over_inputs)?;
