@@ -43,12 +43,12 @@ function foreign(status) {
  * @typedef {{ status: number, said: any }} Answer */
 
 /** Asks for something, and waits so long and no longer.
- * @param {string} path Below the page's own. @param {RequestInit} [request]
+ * @param {string} path Below the page's own. @param {RequestInit} [request] @param {number} [msMax]
  * @returns {Promise<Answer>} @throws {Refused} Where nothing came. */
-export async function ask(path, request = {}) {
+export async function ask(path, request = {}, msMax = ANSWER_MS_MAX) {
   const asking = new AbortController();
   const stop = () => asking.abort();
-  const limit = setTimeout(stop, ANSWER_MS_MAX);
+  const limit = setTimeout(stop, msMax);
   request.signal?.addEventListener("abort", stop);
   try {
     if (request.signal?.aborted) {

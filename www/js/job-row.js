@@ -64,7 +64,8 @@ export class JobRow {
    * @param {boolean} mayChange @param {Wish} [asked] What the server has been asked and has not
    * answered yet. */
   show(job, isLooked, mayChange, asked) {
-    const drawn = [job, isLooked, mayChange, asked, strings];
+    const op = opName(job.op);
+    const drawn = [job, op, isLooked, mayChange, asked, strings];
     if (drawn.every((part, nth) => part === this.#drawn[nth])) {
       return;
     }
@@ -74,7 +75,7 @@ export class JobRow {
     this.#find("job-choose").setAttribute("aria-pressed", String(isLooked));
     // Where there is no room for all of them.
     this.#write("job-name", strings.jobs.name(job.id, job.name)).title = job.name;
-    this.#write("job-about", strings.jobs.about(job.id, job.name, opName(job.op)));
+    this.#write("job-about", strings.jobs.about(job.id, job.name, op));
     this.#write("job-word", strings.jobs.state[job.trouble ? "damaged" : job.state]);
     this.#write("job-trouble", job.trouble ?? "");
     this.#showBar();
@@ -104,11 +105,15 @@ export class JobRow {
 
   #showFacts() {
     const { state, rate, eta_s: etaS, done, failed, total, leased, workers } = this.#job;
+    const { audited, unconfirmed, slowest, block } = this.#job;
     const isRunning = state === "running";
     const said = strings.jobs;
     const isLeft = isRunning && done + failed < total;
     const isAll = state === "done" && total > 0;
     this.#write("job-progress", isAll ? strings.newJob.total(total) : this.#progress());
+    this.#write("job-second", isLeft && unconfirmed > 0 ? said.second(unconfirmed) : "");
+    this.#write("job-audited", done + failed > 0 ? said.audited(audited, done + failed) : "");
+    this.#write("job-slow", slowest ? said.slow(slowest, block > 1) : "");
     this.#write("job-failed", failed > 0 ? said.failed(failed) : "");
     this.#write("job-open", this.#isOpen ? said.open : "");
     this.#write("job-leased", isLeft && leased > 0 ? said.leased(leased, workers) : "");

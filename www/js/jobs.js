@@ -5,7 +5,8 @@ import { whyOf } from "./answer.js";
 import { element, setText } from "./dom.js";
 import { arrange } from "./job-order.js";
 import { JobRow } from "./job-row.js";
-import { NewJob } from "./new-job.js";
+import { NewJobDoor } from "./new-job-door.js";
+import { onKernel } from "./op-name.js";
 import { Operator } from "./operator.js";
 import { Question } from "./question.js";
 import { strings } from "./strings.js";
@@ -19,7 +20,7 @@ import { strings } from "./strings.js";
 let work;
 /** @type {Operator} */
 let operator;
-/** @type {NewJob} */
+/** @type {NewJobDoor} */
 let newJob;
 /** @type {Question} */
 let question;
@@ -41,12 +42,13 @@ let trouble = null;
 export function setUp(shared) {
   work = shared;
   operator = new Operator(() => work.show());
-  newJob = new NewJob(operator, (job) => {
+  newJob = new NewJobDoor(operator, (job) => {
     trouble = null;
     work.learn(job);
     work.choose(job.id);
     rows.get(job.id)?.focus();
   });
+  onKernel(() => work.show());
   question = new Question((id, grave) => void carryOut(id, grave));
   element("jobs-current-all").addEventListener("click", () => {
     isAllCurrent = !isAllCurrent;

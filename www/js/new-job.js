@@ -1,57 +1,48 @@
 // @ts-check
-// The form of a new job: an op, and an axis for each of its parameters. The server tells which there are,
+// The form of a new job: an op or a kernel, and an axis for each of its parameters. The server tells which there are,
 // and checks the axes while they are typed, so that page and command line take the same ones and count the
-// same tasks.
+// same tasks. It is loaded when it is opened.
 
-import { Refused, ask, saidBy, whyOf } from "./answer.js";
+import { ask, saidBy, whyOf } from "./answer.js";
 import { element, input, setText } from "./dom.js";
+import { KernelForm } from "./kernel-form.js";
+import { kernelWords } from "./kernel-words.js";
+import { free, ofKernel, ofOp } from "./new-job-choice.js";
+import { checked, fieldId, makeField, nameId, noteOf, showError, wordsOf, writeField } from "./new-job-fields.js";
 import { strings, wordsFor } from "./strings.js";
 
+/** @typedef {import("./kernel-form.js").Ready} Ready */
+/** @typedef {import("./new-job-choice.js").Choice} Choice */
+/** @typedef {import("./new-job-choice.js").Field} Field */
+/** @typedef {import("./new-job-fields.js").Axes} Axes */
 /** @typedef {import("./operator.js").Operator} Operator */
-/** @typedef {import("./protocol.js").AxisView} AxisView */
-/** @typedef {import("./protocol.js").ErrorDetail} ErrorDetail */
 /** @typedef {import("./protocol.js").GridView} GridView */
 /** @typedef {import("./protocol.js").JobView} JobView */
+/** @typedef {import("./protocol.js").KernelView} KernelView */
 /** @typedef {import("./protocol.js").OpView} OpView */
-/** @typedef {import("./protocol.js").ParamView} ParamView */
 
 /** The pause in typing after which the server is asked: about that between two keys. */
 const TYPING_PAUSE_MS = 200;
-/** The longest text of an axis, in characters: as many bytes as the server takes. */
-export const AXIS_CHARS_MAX = 16 * 1024;
-/** A field whose text is longer is wider than the others, where there is room. */
-const WIDE_CHARS_MIN = 10;
-/** What the server answers where they are too long together for it to look at any. */
-const TOO_LONG_STATUSES = [414, 431];
 
-/** Axes that are there at first, of the op that most begin with: a job that is worth looking at.
- * @type {Record<string, Axes>} */
-const BEGIN = {
-  repeat_multiply: { initial: "100", factor: "0.99999..=1.00001:0.000005", times: "0..200000" },
-};
-
-/** As they were typed, by their parameters. @typedef {Record<string, string>} Axes */
+/** What was typed of a choice: each field's name and text, and how many fields there are.
+ * @typedef {{ fields: Map<string, { name: string, text: string }>, count: number }} Typed */
 
 export class NewJob {
-  /** Whether a person has opened or closed it; null while nobody has.
-   * @type {boolean | null} */
-  #wish = null;
-  /** The op that the fields are of; none before the server has told of any.
-   * @type {OpView | null} */
-  #op = null;
-  /** The ops that the server knows.
-   * @type {OpView[]} */
-  #ops = [];
+  /** What the fields are of; none before the server has told of anything.
+   * @type {Choice | null} */
+  #choice = null;
+  /** What the server can compute. @type {Choice[]} */
+  #choices = [];
   /** Whether it has told of them since the page has come to it. */
   #isTold = false;
-  /** What was typed, of every op. @type {Map<string, Axes>} */
-  #typed = new Map(Object.entries(BEGIN));
+  /** What was typed, by the choices' keys. @type {Map<string, Typed>} */
+  #typed = new Map();
   /** The server's last answer about the axes; none while there is none about these.
    * @type {GridView | null} */
   #grid = null;
   /** The axes that it is about.
-   * @type {Axes | null} */
-  #asked = null;
+   * @type {Map<string, string>} */
+  #asked = new Map();
   /** Why there is none.
    * @type {unknown} */
   #unasked = null;
@@ -64,6 +55,7 @@ export class NewJob {
   #isSending = false;
   /** Why the job was not taken, in the language of the moment. */
   #trouble = () => "";
+  #kernel;
   #operator;
   #submitted;
 
@@ -71,73 +63,51 @@ export class NewJob {
   constructor(operator, submitted) {
     this.#operator = operator;
     this.#submitted = submitted;
+    this.#kernel = new KernelForm(operator, {
+      added: (kernel) => this.#add(kernel),
+      ready: () => this.#ready(),
+      axes: (count) => this.#resize(count),
+      changed: () => this.#write(),
+    });
     const form = element("new-job");
-    element("new-job-open").addEventListener("click", () => this.#turn());
-    form.addEventListener("focusin", () => (this.#wish = true));
-    form.addEventListener("keydown", (event) => {
-      if (event.key === "Escape") {
-        this.#turn();
-      }
-    });
-    form.addEventListener("submit", (event) => {
-      event.preventDefault();
-      void this.#submit();
-    });
+    form.addEventListener("submit", () => void this.#submit());
     opSelect().addEventListener("change", () => {
       this.#choose(opSelect().value);
       void this.#ask();
     });
-    form.addEventListener("input", () => this.forgive());
+    form.addEventListener("input", () => this.#forgive());
   }
 
-  /** @param {boolean} isAtHand Whether it is open unless somebody has closed it. */
-  show(isAtHand) {
-    const { mayChange } = this.#operator;
-    const isOpen = mayChange && (this.#wish ?? isAtHand);
-    const opener = element("new-job-open");
-    opener.hidden = !mayChange;
-    opener.setAttribute("aria-expanded", String(isOpen));
-    setText("new-job-open", isOpen ? strings.newJob.close : strings.newJob.open);
-    element("new-job").hidden = !isOpen;
-    if (isOpen) {
-      this.#askOnce();
-      this.#write();
+  /** Draws it as it is now. */
+  show() {
+    if (!this.#isTold && this.#typing === undefined) {
+      this.#typing = setTimeout(() => void this.#ask(), 0);
     }
+    this.#write();
   }
 
-  /** Asks the server anew what there is: it may be another one than before. */
+  /** Asks the server anew what there is: it may be another one than before, or have more by now. */
   refresh() {
     this.#isTold = false;
     clearTimeout(this.#typing);
     this.#typing = undefined;
-    this.forgive();
+    this.#forgive();
   }
 
   /** Says no more why the last job was not taken: it may be by now. */
-  forgive() {
+  #forgive() {
     this.#trouble = () => "";
     this.#write();
   }
 
-  #turn() {
-    this.#wish = element("new-job").hidden === true;
-    this.show(false);
-    (this.#wish ? input("new-name") : element("new-job-open")).focus();
-  }
-
-  /** @param {string} name */
-  #type(name) {
-    this.#touched.add(name);
+  /** @param {Field} field */
+  #type(field) {
+    this.#typedNow.fields.set(field.key, boxesOf(field));
+    this.#touched.add(field.key);
+    this.#kernel.forget();
     this.#asking.abort();
     clearTimeout(this.#typing);
     this.#typing = setTimeout(() => void this.#ask(), TYPING_PAUSE_MS);
-  }
-
-  /** What there is, and of the axes that are there at first. */
-  #askOnce() {
-    if (!this.#isTold && this.#typing === undefined) {
-      this.#typing = setTimeout(() => void this.#ask(), 0);
-    }
   }
 
   /** Asks the server about the axes; what it says of older ones is of no use.
@@ -149,58 +119,109 @@ export class NewJob {
     const { signal } = this.#asking;
     try {
       if (!this.#isTold) {
-        this.#offer(saidBy(await ask("api/ops", { signal })));
+        const [ops, kernels] = await Promise.all(["api/ops", "api/kernels"].map((path) => ask(path, { signal })));
+        this.#offer([...saidBy(ops).map(ofOp), ...saidBy(kernels).map(ofKernel)]);
+        this.#isTold = true;
       }
-      const axes = this.#axes();
-      const grid = await checked(this.#op?.name ?? "", axes, signal);
+      const axes = this.#axes;
+      const grid = this.#choice && (await checked(this.#choice, axes, signal));
       if (!signal.aborted) {
-        [this.#grid, this.#asked] = [grid, axes];
+        [this.#grid, this.#asked] = [grid, new Map(axes)];
         this.#write();
       }
       return true;
     } catch (error) {
       if (!signal.aborted) {
         this.#unasked = error;
-        [this.#grid, this.#asked] = [null, null];
+        [this.#grid, this.#asked] = [null, new Map()];
         // Without any there is nothing that could be submitted.
-        this.#trouble = this.#op ? this.#trouble : () => whyOf(error);
+        this.#trouble = this.#choice ? this.#trouble : () => whyOf(error);
         this.#write();
       }
       return signal.aborted;
     }
   }
 
-  /** @param {OpView[]} ops */
-  #offer(ops) {
-    const name = this.#op?.name;
-    const next = ops.find((op) => op.name === name) ?? ops[0];
-    const isSame = JSON.stringify(next) === JSON.stringify(this.#op);
-    [this.#ops, this.#isTold] = [ops, true];
-    opSelect().replaceChildren(...ops.map((op) => new Option(op.name)));
-    opSelect().value = next.name;
+  /** @param {Choice[]} choices */
+  #offer(choices) {
+    const key = this.#choice?.key;
+    const next = choices.find((choice) => choice.key === key) ?? choices[0];
+    const isSame = JSON.stringify(next) === JSON.stringify(this.#choice);
+    this.#choices = choices;
+    const option = (/** @type {Choice} */ { name, key }) => new Option(name, key);
+    const kernels = document.createElement("optgroup");
+    kernels.append(...choices.filter(({ kernel }) => kernel).map(option));
+    const ops = choices.filter(({ kernel }) => !kernel).map(option);
+    opSelect().replaceChildren(...ops, ...(kernels.children.length > 0 ? [kernels] : []));
+    opSelect().value = next.key;
     // There is no choice of one.
-    element("new-job-op").hidden = ops.length < 2;
+    element("new-job-op").hidden = choices.length < 2;
     // Whoever types goes on.
     if (!isSame) {
-      this.#choose(next.name);
+      this.#choose(next.key);
     }
   }
 
-  /** Makes the fields of an op. @param {string} name */
-  #choose(name) {
-    const op = this.#ops.find((op) => op.name === name) ?? this.#ops[0];
-    const typed = { ...this.#typed.get(op.name) };
-    this.#typed.set(op.name, typed);
-    this.#op = op;
-    [this.#grid, this.#asked] = [null, null];
+  /** A kernel that a person has brought is the one to compute. @param {KernelView} kernel */
+  #add(kernel) {
+    const added = ofKernel(kernel);
+    const others = this.#choices.filter(({ key }) => key !== added.key);
+    this.#offer([...others, added]);
+    this.#choose(added.key);
+    void this.#ask();
+  }
+
+  /** Makes the fields of a choice. @param {string} key */
+  #choose(key) {
+    const choice = this.#choices.find((choice) => choice.key === key) ?? this.#choices[0];
+    this.#choice = choice;
+    opSelect().value = choice.key;
+    [this.#grid, this.#asked] = [null, new Map()];
     this.#touched.clear();
-    const fields = op.params.map((param) => field(param, typed[param.name] ?? "", () => {
-      typed[param.name] = axisInput(param).value;
-      this.#type(param.name);
-    }));
-    element("new-job-axes").replaceChildren(...fields);
-    element("new-job-total").setAttribute("for", op.params.map(fieldId).join(" "));
+    this.#kernel.choose(choice);
+    this.#makeFields();
+  }
+
+  #makeFields() {
+    const fields = this.#fields;
+    const typed = this.#typedNow.fields;
+    const made = fields.map((field) => {
+      const { name, text } = typed.get(field.key) ?? { name: "", text: field.text };
+      return makeField(field, { name, text }, () => this.#type(field));
+    });
+    element("new-job-axes").replaceChildren(...made);
+    element("new-job-total").setAttribute("for", fields.map(fieldId).join(" "));
     this.#write();
+  }
+
+  /** Makes there be so many axes. @param {number} count */
+  #resize(count) {
+    this.#typedNow.count = count;
+    this.#kernel.forget();
+    this.#makeFields();
+    const last = this.#fields[count - 1];
+    input(last.takesName ? nameId(last) : fieldId(last)).focus();
+    void this.#ask();
+  }
+
+  /** The axes, once the server has said that they are right. Else shows what is wrong.
+   * @returns {Promise<Ready | null>} */
+  async #ready() {
+    const isAnswered = await this.#ask();
+    this.#fields.forEach(({ key }) => this.#touched.add(key));
+    this.#write();
+    const { op, axes = {} } = this.#grid ?? {};
+    const wrong = this.#wrongAxis();
+    if (isAnswered && !wrong && op) {
+      const input = this.#axes.map(([name]) => `${name} = ${axes[name]?.first}`).join(", ");
+      return { op, axes: this.#axes, input };
+    }
+    if (wrong) {
+      input(wrong).focus();
+    } else {
+      this.#trouble = () => whyOf(this.#unasked);
+    }
+    return null;
   }
 
   async #submit() {
@@ -210,18 +231,19 @@ export class NewJob {
     this.#setSending(true);
     this.#trouble = () => "";
     const isAnswered = await this.#ask();
-    this.#params.forEach(({ name }) => this.#touched.add(name));
+    this.#fields.forEach(({ key }) => this.#touched.add(key));
     const wrong = this.#wrong();
     if (isAnswered && wrong) {
       this.#setSending(false);
-      return input(wrong).focus();
+      const field = input(wrong);
+      field.closest("details")?.setAttribute("open", "");
+      return field.focus();
     }
     try {
       if (!isAnswered) {
         throw this.#unasked;
       }
-      const job = await this.#operator.post("api/jobs", this.#job());
-      this.#wish = false;
+      const job = await this.#operator.post("api/jobs", await this.#job());
       input("new-name").value = "";
       this.#submitted(job);
     } catch (error) {
@@ -245,44 +267,63 @@ export class NewJob {
     }
   }
 
-  get #params() {
-    return this.#op?.params ?? [];
+  // ---- What was typed ---------------------------------------------------------------------------
+
+  get #typedNow() {
+    const key = this.#choice?.key ?? "";
+    const typed = this.#typed.get(key) ?? { fields: new Map(), count: this.#choice?.fields.length ?? 0 };
+    this.#typed.set(key, typed);
+    return typed;
+  }
+
+
+  /** @returns {Field[]} */
+  get #fields() {
+    const { fields = [], isOpen = false } = this.#choice ?? {};
+    return isOpen ? Array.from({ length: this.#typedNow.count }, (_, at) => free(at)) : fields;
+  }
+
+  /** @returns {Axes} */
+  get #axes() {
+    return this.#fields.map((field) => [nameOf(field), boxesOf(field).text]);
   }
 
   /** The id of the first field that is wrong. @returns {string | undefined} */
   #wrong() {
+    const isPriority = input("new-priority").validity.valid;
+    return this.#wrongAxis() ?? (isPriority ? this.#kernel.wrong : "new-priority");
+  }
+
+  /** @returns {string | undefined} */
+  #wrongAxis() {
     const errors = this.#grid?.errors ?? {};
-    const param = this.#params.find(({ name }) => errors.grid ?? errors[name]);
-    if (param) {
-      return fieldId(param);
+    const field = this.#fields.find((field) => errors.grid ?? errors[nameOf(field)]);
+    if (!field) {
+      return undefined;
     }
-    return input("new-priority").validity.valid ? undefined : "new-priority";
+    const error = errors[nameOf(field)];
+    return error && error.code in kernelWords().names && field.takesName ? nameId(field) : fieldId(field);
   }
 
-  /** @returns {Axes} */
-  #axes() {
-    return Object.fromEntries(this.#params.map((param) => [param.name, axisInput(param).value]));
-  }
-
-  #job() {
-    return {
-      op: this.#op?.name,
-      axes: this.#axes(),
-      name: input("new-name").value.trim(),
-      priority: Number(input("new-priority").value),
-    };
+  async #job() {
+    const name = input("new-name").value.trim();
+    const rest = { axes: Object.fromEntries(this.#axes), priority: Number(input("new-priority").value) };
+    if (this.#choice?.kernel) {
+      // The server calls it like its kernel, where nothing is said.
+      return { ...(await this.#kernel.asked()), ...rest, name: name || undefined };
+    }
+    return { op: this.#choice?.id, ...rest, name };
   }
 
   #write() {
     const said = strings.newJob;
-    for (const param of this.#params) {
-      const { name } = param;
+    for (const field of this.#fields) {
+      const name = nameOf(field);
       const error = this.#grid?.errors[name];
-      const isEarly = error?.code === "missing" && !this.#touched.has(name);
-      showError(fieldId(param), error && !isEarly ? wordsOf(error, param) : "");
-      const text = this.#asked?.[name];
-      const note = text === undefined ? "" : noteOf(text, this.#grid?.axes[name], param);
-      setText(`${fieldId(param)}-note`, note);
+      const isEarly = error?.code === "missing" && !this.#touched.has(field.key);
+      const text = this.#asked.get(name);
+      const note = text === undefined ? "" : noteOf(text, this.#grid?.axes[name], field);
+      writeField(field, { error: isEarly ? undefined : error, note });
     }
     const isPriority = input("new-priority").validity.valid;
     showError("new-priority", isPriority ? "" : said.badPriority);
@@ -290,103 +331,19 @@ export class NewJob {
     setText("new-job-trouble", whole ? wordsOf(whole) : this.#trouble());
     const total = this.#grid?.total ?? null;
     setText("new-job-total", total === null ? "" : said.total(total));
-    const about = wordsFor(said.ops, { code: this.#op?.name ?? "", message: "" });
+    const about = wordsFor(said.ops, { code: this.#choice?.key ?? "", message: "" });
     setText("new-job-what", `${about} ${said.what}`.trim());
+    opSelect().querySelector("optgroup")?.setAttribute("label", kernelWords().group);
+    this.#kernel.write(this.#fields.length);
   }
 }
+
+/** What is in a field's boxes: a browser may have put it there, too. @param {Field} field */
+const boxesOf = (field) => ({ name: input(nameId(field)).value, text: input(fieldId(field)).value });
+
+/** What an axis is called. @param {Field} field */
+const nameOf = (field) => boxesOf(field).name.trim() || field.key;
 
 function opSelect() {
   return /** @type {HTMLSelectElement} */ (element("new-op"));
-}
-
-/** @param {ParamView} param */
-function fieldId({ name }) {
-  return `axis-${name}`;
-}
-
-/** @param {ParamView} param */
-function axisInput(param) {
-  return input(fieldId(param));
-}
-
-/** The field of a parameter, from the page's template. Its name is not translated.
- * @param {ParamView} param @param {string} text @param {() => void} typed */
-function field(param, text, typed) {
-  const template = /** @type {HTMLTemplateElement} */ (element("new-axis"));
-  const made = /** @type {any} */ (template.content.firstElementChild).cloneNode(true);
-  const [label, box, error, note] = made.children;
-  const id = fieldId(param);
-  Object.assign(label, { htmlFor: id, textContent: param.name });
-  Object.assign(box, { id, name: param.name, value: text, placeholder: param.example });
-  box.setAttribute("aria-describedby", `${id}-error ${id}-note new-job-ways`);
-  box.addEventListener("input", typed);
-  error.id = `${id}-error`;
-  note.id = `${id}-note`;
-  // What is long is to be read as well.
-  made.style.flexGrow = Math.max(WIDE_CHARS_MIN, text.length);
-  return made;
-}
-
-/** @param {string} op @param {Axes} axes @param {AbortSignal} signal
- * @returns {Promise<GridView | null>} None where the server does not say. */
-async function checked(op, axes, signal) {
-  if (Object.values(axes).some((text) => text.length > AXIS_CHARS_MAX)) {
-    return tooLong(axes);
-  }
-  const answer = await ask(`api/grid?${new URLSearchParams({ op, ...axes })}`, { signal });
-  if (TOO_LONG_STATUSES.includes(answer.status)) {
-    return tooLong(axes);
-  }
-  try {
-    return saidBy(answer);
-  } catch (error) {
-    // What the server refuses here it says of the job as well.
-    if (error instanceof Refused && error.foreign === null) {
-      return null;
-    }
-    throw error;
-  }
-}
-
-/** What the server would say of axes that are too long to be sent: it is the longest that is wrong.
- * @param {Axes} axes @returns {GridView} */
-export function tooLong(axes) {
-  const [longest] = Object.keys(axes).sort((one, other) => axes[other].length - axes[one].length);
-  return { total: null, errors: { [longest]: { code: "too_long", message: "" } }, axes: {} };
-}
-
-/** What is to be known of an axis: what may be typed, where nothing is; and of one that is right what its
- * commas mean, where they may be meant otherwise, or how much a range has.
- * @param {string} text @param {AxisView | undefined} view @param {ParamView} param */
-export function noteOf(text, view, { min, max }) {
-  const said = strings.newJob;
-  const typed = text.trim();
-  if (typed === "" && min !== undefined && max !== undefined) {
-    return said.integers(min, max);
-  }
-  if (!view || view.count === 1) {
-    return "";
-  }
-  const parts = typed.split(",");
-  // As the page itself writes numbers.
-  if (/^-?[1-9]\d{0,2}(,\d{3})+$/.test(typed)) {
-    return said.comma(parts.length, parts.join(""));
-  }
-  if (/^-?\d+,\d+$/.test(typed)) {
-    return said.comma(parts.length, parts.join("."));
-  }
-  return said.values(view.count, Number(view.last));
-}
-
-/** @param {ErrorDetail} error @param {ParamView} [param] That it is about; none where it is about all. */
-function wordsOf(error, { min, max } = /** @type {ParamView} */ ({})) {
-  const { integers, errors } = strings.newJob;
-  const isRange = error.code === "not_an_integer" && min !== undefined && max !== undefined;
-  return isRange ? integers(min, max) : wordsFor(errors, error);
-}
-
-/** @param {string} id Of the field. @param {string} text Empty where nothing is wrong. */
-function showError(id, text) {
-  setText(`${id}-error`, text);
-  input(id).setAttribute("aria-invalid", String(text !== ""));
 }

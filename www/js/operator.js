@@ -16,6 +16,9 @@ export const TOKEN_KEY = "tequio-operator";
  * own. */
 const TOKEN_HEADER = "tequio-token";
 
+/** How long a file may take to the server and be looked at there, in milliseconds: 16 MiB over a slow line. */
+const UPLOAD_MS_MAX = 120_000;
+
 export class Operator {
   /** Whether the server wants a token; null until it has said so.
    * @type {boolean | null} */
@@ -107,6 +110,13 @@ export class Operator {
     return this.#change(path, { headers, body: body && JSON.stringify(body) });
   }
 
+  /** Sends the server a file, and gives what it says of that.
+   * @param {string} path @param {Blob} file @param {AbortSignal} [signal] @returns {Promise<any>} @throws {Refused} */
+  async send(path, file, signal) {
+    const headers = { "content-type": "application/octet-stream" };
+    return this.#change(path, { headers, body: file, signal }, UPLOAD_MS_MAX);
+  }
+
   /** Asks the server to remove something.
    * @param {string} path @throws {Refused} */
   async remove(path) {
@@ -114,14 +124,15 @@ export class Operator {
   }
 
   /** What the server answers; null where that is nothing.
-   * @param {string} path @param {RequestInit} request @throws {Refused} */
-  async #change(path, request) {
+   * @param {string} path @param {RequestInit} request @param {number} [msMax] How long it may take.
+   * @throws {Refused} */
+  async #change(path, request, msMax) {
     const headers = new Headers(request.headers);
     if (this.#token) {
       headers.set(TOKEN_HEADER, this.#token);
     }
     try {
-      return saidBy(await ask(path, { method: "POST", ...request, headers }));
+      return saidBy(await ask(path, { method: "POST", ...request, headers }, msMax));
     } catch (error) {
       // A proxy that wants a password knows nothing of the token.
       if (error instanceof Refused && error.code === "unauthorized") {

@@ -3,7 +3,7 @@
 
 import { element, input, setText } from "./dom.js";
 import { SHARE_MAX, SHARE_MIN, SHARE_STEP } from "./lending.js";
-import { opName } from "./op-name.js";
+import { kernelOf, opName } from "./op-name.js";
 import { strings } from "./strings.js";
 
 /** @typedef {import("./activity.js").Work} Work */
@@ -46,9 +46,10 @@ export function setUp(lending, act) {
   share.addEventListener("input", () => lending.setShare(share.valueAsNumber));
 }
 
-/** @param {string} url */
-export function showServer(url) {
+/** @param {string} url @param {boolean} lacksKernels Whether it has kernels that the page cannot get. */
+export function showServer(url, lacksKernels) {
   setText("server", strings.server(url));
+  setText("no-kernels", lacksKernels ? strings.noKernels : "");
 }
 
 /** @param {State} state @param {boolean} canRetry */
@@ -100,6 +101,8 @@ export function showComputing(state, failure, work, nameOf) {
   const jobs = shown.filter((each) => "job" in each);
   const texts = shown.flatMap((each) => ("text" in each ? [each.text] : []));
   const isWorking = shown.length > 0 && state !== "pausing";
+  const kernels = new Set(isWorking ? jobs.map((each) => kernelText(each.op)) : []);
+  setText("computing-kernels", [...kernels].filter(Boolean).join(" "));
   element("computing").classList.toggle("idle", !isWorking && state !== "failed");
   element("computing").classList.toggle("words", !isWorking);
   if (!isWorking) {
@@ -116,6 +119,12 @@ export function showComputing(state, failure, work, nameOf) {
   }
   // A long name is cut.
   element("computing").title = isWorking ? (element("computing").textContent ?? "") : "";
+}
+
+/** What a kernel is, once the server has said it; empty of other ops. @param {string} op */
+function kernelText(op) {
+  const kernel = kernelOf(op);
+  return kernel ? strings.kernel(kernel.name, kernel.bytes) : "";
 }
 
 /** @param {Exclude<State, "failed">} state */

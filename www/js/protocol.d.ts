@@ -21,6 +21,10 @@ worker: string | null,
  */
 tab: string, 
 /**
+ * Whether the server's kernels can be had: a page may fetch code from its own server only.
+ */
+kernels: boolean, 
+/**
  * What may be used of this machine.
  */
 allowance: Allowance, } | { "type": "allow", 
@@ -220,13 +224,22 @@ errors: Partial<Record<string, ErrorDetail>>,
 /**
  * What each axis has, of those that are right, whatever the others are.
  */
-axes: Partial<Record<string, AxisView>>, };
+axes: Partial<Record<string, AxisView>>, 
+/**
+ * The op's id that a kernel with axes of these names has, in blocks of one task: what a page computes one
+ * as. None of an op that is built in, and where the names are wrong.
+ */
+op?: string, };
 
 export type AxisView = { 
 /**
  * How many there are.
  */
 count: number, 
+/**
+ * The first one.
+ */
+first: number, 
 /**
  * The last one.
  */
@@ -343,6 +356,8 @@ refused: number, };
 
 export type WorkerKind = "chrome" | "edge" | "firefox" | "safari" | "native" | "other";
 
+export type Check = "auto" | "all" | "none" | "twice";
+
 export type JobView = { 
 /**
  * Its number.
@@ -369,6 +384,25 @@ axes?: Record<string, unknown>,
  * Tasks in a block.
  */
 block: number, 
+/**
+ * How its results are checked.
+ */
+check: Check, 
+/**
+ * Tasks with an outcome on disk that the server has computed itself as well: an audit of a worker's, or the
+ * result of one that nobody else could compute. The others are believed or, of a job that is checked
+ * `twice`, what two workers came to.
+ */
+audited: number, 
+/**
+ * Tasks that one worker has computed, and that wait for a second one: of a job that is checked `twice` only.
+ */
+unconfirmed: number, 
+/**
+ * The block of a kernel that took longest, if that was far longer than it should have been. As far as is known
+ * since the server started.
+ */
+slowest?: SlowBlock, 
 /**
  * Where it is.
  */
@@ -415,7 +449,86 @@ submitted_at: string,
  */
 trouble?: string, };
 
+export type SlowBlock = { 
+/**
+ * Its first task.
+ */
+first: number, 
+/**
+ * How many tasks it has; of several blocks that were answered together, all of theirs: one of them is it.
+ */
+tasks: number, 
+/**
+ * How long it took, in seconds.
+ */
+seconds: number, 
+/**
+ * How many times as long as it should have: as most blocks of the job took, or as blocks are to take, if that is
+ * longer.
+ */
+times: number, };
+
 export type JobState = "running" | "paused" | "done" | "cancelled";
+
+export type KernelParamView = { 
+/**
+ * Its name: `p1`, `p2` and so on where the kernel gives none, and axes may have any names.
+ */
+name: string, 
+/**
+ * The type of its values; none where any number does.
+ */
+kind?: string, 
+/**
+ * An axis to begin with.
+ */
+default?: string, 
+/**
+ * What it is, for people.
+ */
+help?: string, };
+
+export type KernelView = { 
+/**
+ * Its hash: what `GET /kernels/SHA256.wasm` is asked for.
+ */
+id: string, 
+/**
+ * What people call it.
+ */
+name: string, 
+/**
+ * How it is called: `numbers`, `json` or `command`.
+ */
+form: string, 
+/**
+ * The type of a number that it gives: `i32`, `i64`, `f32` or `f64`. None of the other forms.
+ */
+result?: string, 
+/**
+ * Its parameters, in order. None where it takes any JSON.
+ */
+params: Array<KernelParamView>, 
+/**
+ * Whether it takes a job's data.
+ */
+takes_data: boolean, 
+/**
+ * Bytes of the module.
+ */
+bytes: number, 
+/**
+ * The SHA-256 of the module.
+ */
+sha256: string, 
+/**
+ * What the server did to it, or gives it nothing of, in sentences.
+ */
+notes: Array<string>, 
+/**
+ * Whether the server has brought it.
+ */
+example: boolean, };
 
 export type SampleView = { 
 /**

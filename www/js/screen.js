@@ -160,7 +160,7 @@ export class Screen {
     const { server } = this.#tab;
     showWords();
     if (!("bad" in server)) {
-      panel.showServer(server.url);
+      panel.showServer(server.url, server.takesLeases && !server.hasKernels);
     }
     if (this.#tab.isToAsk) {
       this.#other?.show();

@@ -8,9 +8,9 @@ const SOCKET_PATH = "/ws";
 const LOOPBACK = /^(localhost|.+\.localhost|127\.[\d.]+|\[::1\])\.?$/;
 
 /** `url` is the socket's address. `takesLeases` says whether it is a Tequio's, `isOwn` whether that is where
- * the page itself came from, and `isForeign` whether somebody else may run it: it is neither below the page's
+ * the page itself came from, `hasKernels` whether the page may fetch them there, and `isForeign` whether somebody else may run it: it is neither below the page's
  * own folder nor on this machine.
- * @typedef {{ url: string, takesLeases: boolean, isOwn: boolean, isForeign: boolean }} Server */
+ * @typedef {{ url: string, takesLeases: boolean, isOwn: boolean, hasKernels: boolean, isForeign: boolean }} Server */
 
 /**
  * The socket's address. `?server=` may be written with http or https, which names a Tequio's page by
@@ -39,6 +39,7 @@ export function serverUrl(page) {
     url: `${scheme}//${url.host}${path}${url.search}`,
     takesLeases: path.endsWith(SOCKET_PATH),
     isOwn: isSameHost && path === ownPath,
+    hasKernels: isSameHost,
     isForeign: !(isSameHost && path.startsWith(own.pathname)) && !LOOPBACK.test(url.hostname),
   };
 }

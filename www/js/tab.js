@@ -183,7 +183,8 @@ export class Tab {
     }
     const worker = this.server.takesLeases ? browserId(this.ofBrowser) : null;
     const { allowance } = this.lending;
-    return { type: "start", url: this.server.url, worker, tab: this.id, allowance };
+    const { url, hasKernels: kernels } = this.server;
+    return { type: "start", url, worker, tab: this.id, kernels, allowance };
   }
 
   /** @param {ToPage} message @param {number} now */

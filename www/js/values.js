@@ -5,6 +5,7 @@ import { ask, saidBy } from "./answer.js";
 import { axisText, countOf, digitsOf, finiteOf, histogram, isForLog, layOut, sizes, textOf } from "./distribution.js";
 import { cut, element, setText } from "./dom.js";
 import { whileVisible } from "./lifecycle.js";
+import { opName } from "./op-name.js";
 import { jobColour } from "./palette.js";
 import { Sampler, askSample } from "./sample.js";
 import { strings } from "./strings.js";
@@ -134,7 +135,7 @@ function draw() {
 function aboutOf({ id, op, block }) {
   const axes = Object.entries((detail?.id === id && detail.axes) || {});
   const parts = axes.map(([name, axis]) => `${name} = ${cut(axisText(axis), AXIS_CHARS_MAX)}`);
-  return [op, ...parts, block === 1 ? "" : strings.values.block(block)].filter(Boolean).join(" · ");
+  return [opName(op), ...parts, block === 1 ? "" : strings.values.block(block)].filter(Boolean).join(" · ");
 }
 
 /** @param {number | null} number */

@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
 import { CURRENT_SHOWN_MAX, OVER_SHOWN_MAX, ROWS_MAX, arrange } from "../js/job-order.js";
-import { AXIS_CHARS_MAX, tooLong } from "../js/new-job.js";
+import { AXIS_CHARS_MAX, tooLong } from "../js/new-job-fields.js";
 import { ANSWER_MS_MAX } from "../js/answer.js";
 import { TOKEN_KEY } from "../js/operator.js";
 import { LANGUAGES } from "../js/strings.js";
@@ -596,6 +596,7 @@ test("whoever types while the server starts with another token is told, and led 
   await page.keyboard.press("Enter");
   await isFocused(page, "#new-job-open, #new-name");
   await page.locator("#new-name").fill("half a na");
+  await page.locator("#new-job-total").getByText(/tasks/).waitFor();
   const { port } = server;
   await server.kill();
   await Server.start(t, { port, args: ["--operator-token", "another"] });
@@ -734,9 +735,9 @@ test("of many jobs at work those have a row that somebody looks at or works on, 
 });
 
 test("of axes that are too long to be sent the longest is wrong", () => {
-  const text = { initial: "1", factor: "2,".repeat(9000), times: "3".repeat(AXIS_CHARS_MAX) };
-  assert.deepEqual(Object.keys(tooLong(text).errors), ["factor"]);
-  assert.equal(tooLong(text).total, null);
+  const factor = "2,".repeat(9000);
+  const { errors, total } = tooLong([["initial", "1"], ["factor", factor], ["times", "3".repeat(AXIS_CHARS_MAX)]]);
+  assert.deepEqual([Object.keys(errors), total], [["factor"], null]);
 });
 
 test("what a removal means is said of no result, of one and of many", () => {

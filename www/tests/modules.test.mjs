@@ -298,7 +298,7 @@ test("a server is foreign if it is neither the page's own nor on this machine", 
 test("a server that was agreed to is remembered, whatever is said to it, and not for ever", () => {
   const keeper = shelf();
   /** @param {string} url */
-  const server = (url) => ({ url, takesLeases: true, isOwn: false, isForeign: true });
+  const server = (url) => ({ url, takesLeases: true, isOwn: false, hasKernels: false, isForeign: true });
   const lab = server("ws://lab.example/ws");
   assert.equal(isAgreed(lab, keeper), false);
   agree(lab, keeper);

@@ -14,7 +14,7 @@ import { Browser, ENDLESS, Server, numberIn, until } from "./support.mjs";
 
 /** What says a name, such as a job's, an address or a code, and is given no other number. */
 const NAMES =
-  /^(jobs\.(name|about|trouble\.\w+|question\.\w+\.text)|foreign\.\w+|workers\.name|workers\.details|stream\.(worker|left|slot|tasks)|values\.(sizes|bin|failed|size)|otherServer\.text|echo\.closed|chat\.(away|came|went)|newJob\.comma|join\.code|job|ops|several|taskOf|server|logged\.(task|result|disconnected)|broken|error\.\w+|throughput\.(between|chart|pointed))$/;
+  /^(jobs\.(name|about|trouble\.\w+|question\.\w+\.text)|foreign\.\w+|workers\.name|workers\.details|stream\.(worker|left|slot|tasks)|values\.(sizes|bin|failed|size)|otherServer\.text|echo\.closed|chat\.(away|came|went)|newJob\.comma|join\.code|job|kernel|ops|several|taskOf|server|logged\.(task|result|disconnected)|broken|error\.\w+|throughput\.(between|chart|pointed))$/;
 /** A number as it is to be. */
 const NUMBER = /^\d{1,3}(,\d{3})*(\.\d+)?$/;
 const PLACES = /[\d٠-٩](?:[\d.,'’   ]*\d)?/g;

@@ -153,6 +153,7 @@ test("the form asks for whatever the server's ops take", async (t) => {
   // The policy of the page forbids foreign scripts, axe's included.
   const page = await browser.open("about:blank", { locale: "en-US", bypassCSP: true }, async (page) => {
     await page.route("**/api/ops", (route) => (isAway ? route.abort() : route.fulfill({ json: ops })));
+    await page.route("**/api/kernels", (route) => route.fulfill({ json: [] }));
     await page.route("**/api/grid?*", (route) => {
       const query = new URL(route.request().url()).searchParams;
       asked.push(String(query));

@@ -4,6 +4,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
+import { KERNEL_WORDS } from "../js/kernel-words.js";
 import { LANGUAGES, languageOf } from "../js/strings.js";
 import { stringAt } from "../js/words.js";
 
@@ -30,6 +31,10 @@ test("all languages have the same words", () => {
   assert.deepEqual(words.filter((word) => word.endsWith("of nothing")), []);
   for (const [name, other] of Object.entries(others)) {
     assert.deepEqual(shape(other).sort(), words, name);
+  }
+  assert.deepEqual(Object.keys(KERNEL_WORDS), Object.keys(LANGUAGES));
+  for (const [name, other] of Object.entries(KERNEL_WORDS)) {
+    assert.deepEqual(shape(other).sort(), shape(KERNEL_WORDS.en).sort(), name);
   }
 });
 

@@ -55,6 +55,8 @@ test("tabs come back by themselves when the server is killed and started again",
   const browser = await Browser.start(t);
   const tabs = await Promise.all([1, 2, 3].map(() => browser.open(first.page)));
   await Promise.all(tabs.map((tab) => resultsSent(tab, 1)));
+  // The form is loaded last: of a file that is under way the browser would say that it cannot be had.
+  await Promise.all(tabs.map((tab) => tab.locator("#new-op option").first().waitFor({ state: "attached" })));
   await first.kill();
   await Promise.all(tabs.map((tab) => inState(tab, "waiting")));
 

@@ -1,14 +1,19 @@
 //! Ops, and axes as a person types them, checked before there is a job: for the page's form.
 
+use super::App;
 use super::api::Params;
 use super::error::ApiError;
-use super::jobs::unknown_op;
+use super::jobs::{blocking, unknown_op};
+use crate::kernels::params_of;
 use axum::Json;
-use tequio_protocol::api::{AxisView, ErrorDetail, GridView, OpView, ParamView};
+use axum::extract::State;
+use std::collections::BTreeMap;
+use tequio_protocol::api::{AxisView, ErrorDetail, GridView, KernelView, OpView, ParamView};
 use tequio_protocol::grid::{Axis, Grid, GridError};
 use tequio_protocol::limits::AXIS_BYTES_MAX;
 use tequio_protocol::number::Number;
-use tequio_protocol::op::{self, Kind, Op};
+use tequio_protocol::op::kernel::{KernelId, is_param_name};
+use tequio_protocol::op::{self, Kind, Op, PARAMS_MAX};
 use tequio_protocol::text::quote;
 
 /// The op that is meant where none is named, as in the days when there was one.
@@ -23,12 +28,23 @@ pub(super) async fn ops() -> Json<Vec<OpView>> {
     Json(op::ALL.iter().map(view).collect())
 }
 
-/// `GET /api/grid`
-pub(super) async fn check(Params(typed): Params<Typed>) -> Result<Json<GridView>, ApiError> {
+/// `GET /api/grid`: `op=NAME` and its axes; or `kernel=ID`, behind which everything is an axis, since a kernel's may
+/// have any names.
+pub(super) async fn check(
+    State(app): State<App>,
+    Params(typed): Params<Typed>,
+) -> Result<Json<GridView>, ApiError> {
+    if let Some((key, id)) = typed.first()
+        && key == "kernel"
+    {
+        let (id, kernels) = (id.clone(), app.kernels);
+        let kernel = blocking(move || kernels.find(&id)).await??;
+        return Ok(Json(kernel_view(&kernel, &typed[1..])));
+    }
     let name = typed.iter().find(|(key, _)| key == "op").map_or(FIRST_OP, |(_, name)| name);
     let op = op::named(name).ok_or_else(|| unknown_op(name))?;
     check_names(op, &typed)?;
-    Ok(Json(view(op, &typed)))
+    Ok(Json(op_view(op, &typed)))
 }
 
 /// What was typed so far: each axis by its name, and `op`.
@@ -50,13 +66,74 @@ fn check_names(op: &dyn Op, typed: &Typed) -> Result<(), ApiError> {
     Ok(())
 }
 
-fn view(op: &dyn Op, typed: &Typed) -> GridView {
-    let mut view = GridView { total: None, errors: Default::default(), axes: Default::default() };
-    let mut axes = Vec::new();
-    for param in op.params() {
+fn op_view(op: &dyn Op, typed: &Typed) -> GridView {
+    let params = op.params().iter().map(|param| {
         let given = typed.iter().find(|(name, _)| name == param.name);
-        let name = param.name.to_owned();
-        match axis(given.map_or("", |(_, text)| text), param.kind) {
+        (param.name, given.map_or("", |(_, text)| text), param.kind)
+    });
+    view(params)
+}
+
+/// What a job of a kernel would be. What is wrong with an axis's name is said of the axis, as what is wrong with
+/// its values is.
+fn kernel_view(kernel: &KernelView, typed: &[(String, String)]) -> GridView {
+    let names: Vec<String> = typed.iter().map(|(name, _)| name.clone()).collect();
+    let mut wrong = wrong_names(&names);
+    // It refuses names that are wrong.
+    let params = params_of(kernel, &names).unwrap_or_default();
+    if wrong.is_empty() {
+        let is_known = |name: &&String| params.iter().any(|(param, _)| param == *name);
+        wrong.extend(names.iter().filter(|name| !is_known(name)).map(|name| {
+            let said = format!("{} has no axis {}", kernel.name, quote(name));
+            (name.clone(), detail_of("unknown_axis", said))
+        }));
+    }
+    let axes = params.iter().map(|(name, of)| {
+        let given = typed.iter().find(|(typed, _)| typed == name);
+        (name.as_str(), given.map_or("", |(_, text)| text), of.kind())
+    });
+    let mut view = view(axes);
+    if !wrong.is_empty() {
+        return GridView { total: None, errors: wrong, ..view };
+    }
+    // With blocks of one task, since one is what it is tried with.
+    let id = crate::kernels::op_of(kernel, &names, 1, None);
+    view.op = id.ok().map(|id: KernelId| id.to_string());
+    view
+}
+
+/// What is wrong with the names of a kernel's axes.
+fn wrong_names(names: &[String]) -> BTreeMap<String, ErrorDetail> {
+    let mut wrong = BTreeMap::new();
+    for (place, name) in names.iter().enumerate() {
+        let (code, said) = if names[..place].contains(name) {
+            ("name_twice", format!("there are several axes {}", quote(name)))
+        } else if !is_param_name(name) {
+            let said = format!(
+                "{} is no name for a kernel's axis: letters, digits and _, and no digit in front",
+                quote(name)
+            );
+            ("bad_axis_name", said)
+        } else {
+            continue;
+        };
+        wrong.insert(name.clone(), detail_of(code, said));
+    }
+    if names.is_empty() || names.len() > PARAMS_MAX {
+        let said = format!("a kernel has 1 to {PARAMS_MAX} axes, not {}", names.len());
+        wrong.insert("grid".to_owned(), detail_of("other_axes", said));
+    }
+    wrong
+}
+
+/// What axes would be: of each its name, what was typed, and what its parameter takes.
+fn view<'a>(params: impl Iterator<Item = (&'a str, &'a str, Kind)>) -> GridView {
+    let mut view =
+        GridView { total: None, errors: BTreeMap::new(), axes: BTreeMap::new(), op: None };
+    let mut axes = Vec::new();
+    for (name, typed, kind) in params {
+        let name = name.to_owned();
+        match axis(typed, kind) {
             Ok(axis) => {
                 view.axes.insert(name.clone(), counted(&axis));
                 axes.push((name, axis));
@@ -66,7 +143,7 @@ fn view(op: &dyn Op, typed: &Typed) -> GridView {
             }
         }
     }
-    if view.errors.is_empty() {
+    if view.errors.is_empty() && !axes.is_empty() {
         match Grid::new(axes) {
             Ok(grid) => view.total = Some(grid.total()),
             Err(error) => {
@@ -78,12 +155,13 @@ fn view(op: &dyn Op, typed: &Typed) -> GridView {
 }
 
 fn counted(axis: &Axis) -> AxisView {
-    AxisView { count: axis.len(), last: Number(axis.value(axis.len() - 1)) }
+    let value = |index| Number(axis.value(index));
+    AxisView { count: axis.len(), first: value(0), last: value(axis.len() - 1) }
 }
 
 /// An axis for a parameter of this kind.
 fn axis(text: &str, kind: Kind) -> Result<Axis, ErrorDetail> {
-    let wrong = |code: &str, message: String| Err(ErrorDetail { code: code.to_owned(), message });
+    let wrong = |code: &str, message: String| Err(detail_of(code, message));
     if text.trim().is_empty() {
         let said = "nothing is given; an axis is 3, or 1,2,5, or 0..100, or 0..=1:0.25";
         return wrong("missing", said.to_owned());
@@ -98,16 +176,21 @@ fn axis(text: &str, kind: Kind) -> Result<Axis, ErrorDetail> {
 }
 
 fn detail(error: &GridError) -> ErrorDetail {
-    ErrorDetail { code: error.code().to_owned(), message: error.to_string() }
+    detail_of(error.code(), error.to_string())
+}
+
+fn detail_of(code: &str, message: String) -> ErrorDetail {
+    ErrorDetail { code: code.to_owned(), message }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tequio_protocol::api::KernelParamView;
 
     fn look(op: &str, typed: &[(&str, &str)]) -> GridView {
         let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
-        view(op::named(op).unwrap(), &typed.iter().map(owned).collect())
+        op_view(op::named(op).unwrap(), &typed.iter().map(owned).collect())
     }
 
     /// What is said of each field, by its code, and of the total.
@@ -185,6 +268,67 @@ mod tests {
         let wrong = look("collatz", &[("n", "0..5")]);
         assert_eq!((wrong.total, wrong.axes.len()), (None, 0));
         assert_eq!(wrong.errors["n"].code, "not_an_integer");
+    }
+
+    fn kernel(form: &str, params: &[(&str, &str)]) -> KernelView {
+        let param = |(name, kind): &(&str, &str)| KernelParamView {
+            name: (*name).to_owned(),
+            kind: (!kind.is_empty()).then(|| (*kind).to_owned()),
+            default: None,
+            help: None,
+        };
+        KernelView {
+            id: "a".repeat(64),
+            name: "one".to_owned(),
+            form: form.to_owned(),
+            result: (form == "numbers").then(|| "f64".to_owned()),
+            params: params.iter().map(param).collect(),
+            takes_data: false,
+            bytes: 1,
+            sha256: "a".repeat(64),
+            notes: Vec::new(),
+            example: false,
+        }
+    }
+
+    /// The total, and the codes of what is wrong.
+    fn said_of(kernel: &KernelView, typed: &[(&str, &str)]) -> (Option<u64>, Vec<String>) {
+        let owned = |(name, text): &(&str, &str)| ((*name).to_owned(), (*text).to_owned());
+        let view = kernel_view(kernel, &typed.iter().map(owned).collect::<Vec<_>>());
+        let wrong = view.errors.into_iter().map(|(name, error)| format!("{name} {}", error.code));
+        (view.total, wrong.collect())
+    }
+
+    #[test]
+    fn a_kernels_axes_are_checked_by_its_types_whatever_they_are_called() {
+        let nameless = kernel("numbers", &[("p1", "i32"), ("p2", "f64")]);
+        let right = [("op", "1..=3"), ("kernel", "0.5")];
+        assert_eq!(said_of(&nameless, &right), (Some(3), vec![]));
+        for (typed, wrong) in [
+            (&[("a", "0.5"), ("b", "")][..], &["a not_an_integer", "b missing"][..]),
+            (&[("a", "3e9"), ("b", "1")], &["a not_an_integer"]),
+            (&[("a", "1"), ("a", "2")], &["a name_twice"]),
+            (&[("1a", "1"), ("", "2")], &[" bad_axis_name", "1a bad_axis_name"]),
+            (&[("a", "1")], &["a unknown_axis"]),
+            (&[], &["grid other_axes"]),
+        ] {
+            assert_eq!(said_of(&nameless, typed).1, wrong, "{typed:?}");
+        }
+        let named = kernel("numbers", &[("n", "i64")]);
+        assert_eq!(said_of(&named, &[("n", "1..=9")]).0, Some(9));
+        let any = kernel("json", &[]);
+        assert_eq!(said_of(&any, &[("x", "1..=9"), ("y", "0,0.5")]).0, Some(18));
+        let nine: Vec<_> = ["a", "b", "c", "d", "e", "f", "g", "h", "i"].map(|n| (n, "1")).into();
+        assert_eq!(said_of(&any, &nine).1, ["grid other_axes"]);
+    }
+
+    #[test]
+    fn what_a_kernel_is_tried_as_is_said_with_its_axes() {
+        let any = kernel("json", &[]);
+        let typed = [("x".to_owned(), "2..5".to_owned())];
+        let view = kernel_view(&any, &typed);
+        assert_eq!(view.op, Some(format!("kernel:{}:1:json:x=f64", "a".repeat(64))));
+        assert_eq!(view.axes["x"].first, Number(2.0));
     }
 
     #[test]

@@ -26,6 +26,11 @@ export const en = {
   stopped: "Nothing is computed here until you press Start.",
   pausing: "What is ready within a second is sent; the rest goes back to the server.",
   finished: "Nothing more; this tab is about to stop.",
+  /** What a kernel is that is being computed. @param {string} name @param {number} bytes */
+  kernel: (name, bytes) =>
+    `${name} is WebAssembly of ${grouped(bytes)} bytes. It can compute and nothing else: no network, no files.`,
+  noKernels:
+    "Only built-in operations are computed here: a page may fetch the code of kernels from its own server alone. To compute kernels, open the page of this server.",
   speed: "Speed",
   lending: "What you lend",
   cores: "How many cores",
@@ -241,6 +246,13 @@ export const en = {
     /** @param {number} seconds */
     left: (seconds) => `about ${span(seconds).text} left`,
     waiting: "waiting for a worker",
+    /** Of one whose tasks are each computed by two. @param {number} tasks */
+    second: (tasks) => `${grouped(tasks)} waiting for a second worker`,
+    /** How much of what is recorded the server has computed too. @param {number} tasks @param {number} recorded */
+    audited: (tasks, recorded) => `audited ${percent(tasks, recorded)}`,
+    /** @param {import("../protocol.js").SlowBlock} slow @param {boolean} divisible */
+    slow: ({ first, tasks, seconds, times }, divisible) =>
+      `A block of tasks ${grouped(first)} to ${grouped(first + tasks - 1)} took ${span(seconds).text}, ${grouped(times)} times the usual${divisible ? "; a smaller block shares such tasks better" : ""}.`,
     /** Of one that waits for inputs. @param {number} recorded @param {number} total */
     progressOpen: (recorded, total) => `${grouped(recorded)} of ${grouped(total)} so far`,
     open: "waiting for more inputs",

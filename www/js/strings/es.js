@@ -26,6 +26,10 @@ export const es = {
   stopped: "Aquí no se calcula nada hasta que presiones Empezar.",
   pausing: "Lo que esté listo en un segundo se envía; lo demás regresa al servidor.",
   finished: "Nada más; esta pestaña va a parar.",
+  kernel: (name, bytes) =>
+    `${name} es WebAssembly de ${grouped(bytes)} bytes. Solo puede calcular: sin red, sin archivos.`,
+  noKernels:
+    "Aquí solo se calculan operaciones incluidas: una página puede pedir el código de kernels solo a su propio servidor. Para calcular kernels, abre la página de este servidor.",
   speed: "Velocidad",
   lending: "Lo que prestas",
   cores: "Cuántos núcleos",
@@ -213,6 +217,11 @@ export const es = {
       return `${count === 1 ? "falta" : "faltan"} como ${text}`;
     },
     waiting: "esperando a un trabajador",
+    second: (tasks) =>
+      `${grouped(tasks)} ${tasks === 1 ? "espera" : "esperan"} a un segundo trabajador`,
+    audited: (tasks, recorded) => `auditado ${percent(tasks, recorded)}`,
+    slow: ({ first, tasks, seconds, times }, divisible) =>
+      `Un bloque de las tareas ${grouped(first)} a ${grouped(first + tasks - 1)} tardó ${span(seconds).text}, ${grouped(times)} veces lo normal${divisible ? "; un bloque menor reparte mejor esas tareas" : ""}.`,
     progressOpen: (recorded, total) => `${grouped(recorded)} de ${grouped(total)} hasta ahora`,
     open: "esperando más entradas",
     close: "Cerrar",
