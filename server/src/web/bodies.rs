@@ -2,13 +2,14 @@
 //! made when the last was taken, and requests that have to come on. What either holds is counted.
 
 use super::crowd::{Crowd, no_room};
-use super::error::ApiError;
+use super::error::{ApiError, BODY_CUT_OFF};
 use super::line::{Line, Still};
 use crate::bounds::Held;
 use axum::BoxError;
 use axum::body::{Body, Bytes, HttpBody};
 use axum::extract::Request;
 use axum::response::{IntoResponse, Response};
+use http_body_util::{BodyExt, Collected, LengthLimitError, Limited};
 use hyper::body::{Frame, Incoming, SizeHint};
 use std::pin::Pin;
 use std::sync::Arc;
@@ -346,6 +347,26 @@ impl HttpBody for Asked {
         }
         hint
     }
+}
+
+/// All of a body that has at most so many bytes.
+pub(super) async fn whole(body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
+    let read = Limited::new(body, bytes_max).collect().await;
+    read.map(Collected::to_bytes).map_err(|error| {
+        if error.is::<LengthLimitError>() {
+            return ApiError::body_too_big(bytes_max);
+        }
+        match error.downcast::<axum::Error>() {
+            Ok(error) => broken(&error.into_inner()),
+            Err(error) => broken(&error),
+        }
+    })
+}
+
+/// What is said of a body that breaks off.
+pub(super) fn broken(error: &BoxError) -> ApiError {
+    let cut_off = || ApiError::bad(BODY_CUT_OFF, format!("The body was cut off: {error}."));
+    refusal(error).unwrap_or_else(cut_off)
 }
 
 /// 503, where a body was given up since there was no room for it; `None` where it broke off by itself.

@@ -209,6 +209,7 @@ mod tests {
     use super::*;
     use crate::metrics::Metrics;
     use crate::store::{MemoryStore, Store};
+    use tequio_protocol::check::Check;
 
     const DRAFT: JobId = JobId(1);
 
@@ -219,6 +220,7 @@ mod tests {
             priority: 0,
             grid: None,
             block: 1,
+            check: Check::Auto,
             submitted_at_ms: 0,
         }
     }

@@ -109,7 +109,12 @@ impl From<StoreError> for ApiError {
             StoreError::NoSuchJob(job) => ApiError::unknown_job(&job.to_string()),
             error if error.is_refusal() => {
                 let message = format!("{}.", capitalized(&error.to_string()));
-                ApiError::new(StatusCode::CONFLICT, "job_refuses", message)
+                let code = match error {
+                    StoreError::NameTaken { .. } => "name_taken",
+                    StoreError::KernelInUse { .. } => "kernel_in_use",
+                    _ => "job_refuses",
+                };
+                ApiError::new(StatusCode::CONFLICT, code, message)
             }
             StoreError::Damaged { job, .. } => {
                 let said = error.to_string();

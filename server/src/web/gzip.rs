@@ -9,6 +9,7 @@ use mime_guess::{Mime, mime};
 use std::collections::HashMap;
 use std::io::Write;
 use std::sync::{LazyLock, Mutex, PoisonError};
+use tequio_protocol::limits::GZIP_FAST_BYTES_MIN;
 
 /// What was compressed so far. A page has a dozen files; a debug binary, which reads them from disk,
 /// adds one for each change that it is asked for.
@@ -52,9 +53,11 @@ pub(super) fn compressed(hash: Hash, content: &[u8]) -> Option<Bytes> {
     files.entry(hash).or_insert_with(|| compress(content)).clone()
 }
 
-/// As `cargo xtask check` does when it weighs the page.
+/// As `cargo xtask check` does when it weighs the page. What is large is compressed quickly.
 pub(super) fn compress(content: &[u8]) -> Option<Bytes> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::best());
+    let is_large = content.len() >= GZIP_FAST_BYTES_MIN;
+    let level = if is_large { Compression::fast() } else { Compression::best() };
+    let mut encoder = GzEncoder::new(Vec::new(), level);
     encoder.write_all(content).ok()?;
     let gzip = encoder.finish().ok()?;
     (gzip.len() < content.len()).then(|| gzip.into())

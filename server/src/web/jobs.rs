@@ -3,6 +3,7 @@
 use super::App;
 use super::api::Params;
 use super::appends::Appended;
+use super::bodies;
 use super::drafts::{Addition, Drafts, Then, unknown_draft};
 use super::error::ApiError;
 use super::lines::Lines;
@@ -21,7 +22,7 @@ use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use std::sync::Arc;
 use tequio_protocol::api::{DraftView, JobRequest, JobView, RepairView};
-use tequio_protocol::grid::Grid;
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::JobId;
 use tequio_protocol::job_text::{self, Asked, JobError};
 use tequio_protocol::limits::{
@@ -29,7 +30,7 @@ use tequio_protocol::limits::{
 };
 use tequio_protocol::line;
 use tequio_protocol::op::kernel::{KernelId, KernelIdError, Sha256};
-use tequio_protocol::op::{self, Op, OpId};
+use tequio_protocol::op::{self, Inputs, Op, OpId};
 use tequio_protocol::reader::{Invalid, LineRun, Skipped, Start};
 use tequio_protocol::text::{printable, quote};
 use tequio_protocol::values::Values;
@@ -43,9 +44,9 @@ const SKIPPED_FIRST: HeaderName = HeaderName::from_static("tequio-skipped-first"
 /// Tasks in a block of an op that is built in: each stands for itself.
 const BLOCK: u64 = 1;
 
-/// Tasks in a block of a kernel whose inputs come as lines, where nothing is said: how long they take nobody knows
-/// before they are there, and to make an instance takes as long as many a task.
-const LINES_BLOCK: u64 = 16;
+/// Tasks in a block of a kernel at the most, where nothing is said and more inputs may follow: a block that is not full
+/// is not lent, and whoever sends lines one by one waits for it.
+const OPEN_BLOCK_MAX: u64 = 16;
 
 /// What the query of a submission of lines says.
 #[derive(Debug, Default, Deserialize)]
@@ -71,6 +72,9 @@ pub(super) struct Submission {
     block: Option<u64>,
     /// The hash of the data that a kernel is given.
     data: Option<String>,
+    /// How results are checked.
+    #[serde(default)]
+    check: Check,
 }
 
 /// What the query of further inputs says.
@@ -352,29 +356,23 @@ async fn control(
 }
 
 async fn submit_grid(app: &App, body: Body) -> Result<Response, ApiError> {
-    let bytes = axum::body::to_bytes(body, GRID_BYTES_MAX)
-        .await
-        .map_err(|_| ApiError::body_too_big(GRID_BYTES_MAX))?;
+    let bytes = bodies::whole(body, GRID_BYTES_MAX).await?;
     let (dispatcher, kernels) = (&app.dispatcher, app.kernels.clone());
     let read = blocking(move || read_grid_job(&kernels, &bytes)).await?;
-    let JobRequest { op, grid, name, priority, .. } = read.map_err(refused)?;
-    let id = dispatcher.submit(new_job(op, name, priority, Some(grid))?).await?;
+    let JobRequest { op, grid, name, priority, check, .. } = read.map_err(refused)?;
+    let job = NewJob { grid: Some(grid), check, ..new_job(op, name, priority)? };
+    let id = dispatcher.submit(job).await?;
     Ok(created(&view(dispatcher, id).await?))
 }
 
 /// Reads a job of a grid. The block of a kernel is measured where it is not said.
 fn read_grid_job(kernels: &Kernels, bytes: &[u8]) -> Result<JobRequest, JobError> {
-    let mut job = job_text::read_with(bytes, |asked| {
-        let block = asked.block.or(Some(1));
-        find_op(kernels, Asked { block, ..asked })
-    })?;
+    let mut job = job_text::read_with(bytes, |asked| find_op(kernels, asked))?;
     if job.block.is_none()
         && let Some(kernel) = job.op.known().and_then(|op| op.kernel())
     {
-        let block = measure_block(kernel.id(), &job.grid);
-        let op = OpId::new(&KernelId { block, ..kernel.id().clone() }.to_string());
-        op.adopt().ok_or_else(too_many_kernels)?;
-        job.op = op;
+        let block = measure_block(kernel.id(), Inputs::Grid(&job.grid), job.grid.total());
+        job.op = with_block(kernel.id(), block)?;
     }
     job.name = job.name.or_else(|| name_of(kernels, &job.op));
     Ok(job)
@@ -401,7 +399,8 @@ fn find_op(kernels: &Kernels, asked: Asked) -> Result<&'static dyn Op, JobError>
         }
         None => None,
     };
-    let block = asked.block.unwrap_or(LINES_BLOCK);
+    // It is measured once there are inputs.
+    let block = asked.block.unwrap_or(1);
     let id = op_of(&kernel, &asked.axes, block, data).map_err(said)?;
     OpId::new(&id.to_string()).adopt().ok_or_else(too_many_kernels)
 }
@@ -409,6 +408,36 @@ fn find_op(kernels: &Kernels, asked: Asked) -> Result<&'static dyn Op, JobError>
 /// What a job is called for its kernel, where nothing else is said.
 fn name_of(kernels: &Kernels, op: &OpId) -> Option<String> {
     Some(kernels.find(op.kernel()?).ok()?.name)
+}
+
+/// The kernel in blocks of another size.
+fn with_block(id: &KernelId, block: u64) -> Result<OpId, JobError> {
+    let op = OpId::new(&KernelId { block, ..id.clone() }.to_string());
+    op.adopt().ok_or_else(too_many_kernels)?;
+    Ok(op)
+}
+
+/// What a job of lines computes, once the first of its inputs are there: a kernel in blocks that are measured on these,
+/// unless their size is said. Of further ones nothing is known, so there are no larger blocks than would hold these.
+async fn op_for(
+    op: &'static dyn Op,
+    submission: &Submission,
+    first: &Values,
+) -> Result<OpId, ApiError> {
+    let Some(kernel) = op.kernel().filter(|_| submission.block.is_none()) else {
+        return Ok(op.into());
+    };
+    if first.is_empty() {
+        let block = if submission.more { OPEN_BLOCK_MAX } else { 1 };
+        return with_block(kernel.id(), block).map_err(refused);
+    }
+    let (is_open, first) = (submission.more, first.clone());
+    let measured = blocking(move || {
+        let inputs = Inputs::List { first: 0, inputs: &first };
+        let block = measure_block(kernel.id(), inputs, first.len() as u64);
+        with_block(kernel.id(), if is_open { block.min(OPEN_BLOCK_MAX) } else { block })
+    });
+    measured.await?.map_err(refused)
 }
 
 fn too_many_kernels() -> JobError {
@@ -440,7 +469,7 @@ async fn submit_lines(
     submission: Submission,
     body: Body,
 ) -> Result<Response, ApiError> {
-    let Submission { name, priority, skip_invalid, more, draft: stays_draft, line, .. } =
+    let Submission { priority, skip_invalid, more, draft: stays_draft, line, check, .. } =
         submission;
     let dispatcher = &app.dispatcher;
     if stays_draft {
@@ -449,22 +478,21 @@ async fn submit_lines(
     let invalid = if skip_invalid { Invalid::Skip } else { Invalid::Refuse };
     let start = Start { index: 0, line: line.unwrap_or(1) };
     let mut lines = Lines::new(op, body, BODY_BYTES_MAX, start, invalid);
-    let (id, kernels) = (OpId::from(op), app.kernels.clone());
-    let name = match name {
+    let mut block = lines.next_block().await?;
+    let id = op_for(op, &submission, &block.inputs).await?;
+    let (of, kernels) = (id.clone(), app.kernels.clone());
+    let name = match submission.name {
         Some(name) => Some(name),
-        None => blocking(move || name_of(&kernels, &id)).await?,
+        None => blocking(move || name_of(&kernels, &of)).await?,
     };
-    let job = new_job(op.into(), name, priority, None)?;
+    let job = NewJob { check, ..new_job(id, name, priority)? };
     let draft = Draft::create(dispatcher, job).await?;
     let mut total = 0;
-    loop {
-        let block = lines.next_block().await?;
-        if block.inputs.is_empty() {
-            break;
-        }
+    while !block.inputs.is_empty() {
         let count = block.inputs.len() as u64;
         dispatcher.append_inputs(draft.id, total, block.inputs, block.lines).await?;
         total += count;
+        block = lines.next_block().await?;
     }
     if stays_draft {
         let id = draft.keep_in(&app.drafts, total);
@@ -549,12 +577,8 @@ fn with_skipped(mut response: Response, skip_invalid: bool, skipped: &Skipped) -
     response
 }
 
-fn new_job(
-    op: OpId,
-    name: Option<String>,
-    priority: i32,
-    grid: Option<Grid>,
-) -> Result<NewJob, ApiError> {
+/// A job of inputs that are appended, which are checked as those are for which nothing is said.
+fn new_job(op: OpId, name: Option<String>, priority: i32) -> Result<NewJob, ApiError> {
     let name = name.unwrap_or_default();
     if name.chars().count() > JOB_NAME_CHARS_MAX {
         let message = format!("A name has at most {JOB_NAME_CHARS_MAX} characters.");
@@ -565,8 +589,9 @@ fn new_job(
         name: printable(&name, JOB_NAME_CHARS_MAX),
         op,
         priority,
-        grid,
+        grid: None,
         block,
+        check: Check::default(),
         submitted_at_ms: wall_clock::unix_ms(),
     })
 }

@@ -2,7 +2,7 @@
 
 use super::App;
 use super::api::Params;
-use super::bodies::Kind;
+use super::bodies::{self, Kind};
 use super::error::ApiError;
 use super::gzip;
 use super::jobs::blocking;
@@ -16,10 +16,10 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use tequio_kernel::{DATA_BYTES_MAX, MODULE_BYTES_MAX};
 use tequio_protocol::api::KernelView;
-use tequio_protocol::limits::BLOBS_KEPT;
+use tequio_protocol::limits::BLOBS_KEPT_BYTES;
 use tequio_protocol::op::kernel::Sha256;
 use tequio_protocol::text::quote;
 
@@ -52,7 +52,7 @@ pub(super) async fn add(
     Params(Addition { name }): Params<Addition>,
     body: Body,
 ) -> Result<(StatusCode, Json<KernelView>), ApiError> {
-    let module = read(body, MODULE_BYTES_MAX).await?;
+    let module = bodies::whole(body, MODULE_BYTES_MAX).await?;
     let added = run(app.kernels, move |kernels| kernels.add(&module, name)).await?;
     Ok((StatusCode::CREATED, Json(added)))
 }
@@ -71,7 +71,7 @@ pub(super) async fn add_data(
     State(app): State<App>,
     body: Body,
 ) -> Result<(StatusCode, Json<Value>), ApiError> {
-    let data = read(body, DATA_BYTES_MAX).await?;
+    let data = bodies::whole(body, DATA_BYTES_MAX).await?;
     let bytes = data.len();
     let sha256 = run(app.kernels, move |kernels| kernels.add_data(&data)).await?;
     Ok((StatusCode::CREATED, Json(json!({"sha256": sha256.as_str(), "bytes": bytes}))))
@@ -112,11 +112,11 @@ async fn blob(
     let blob = found.ok_or_else(unknown)?;
     let about = [(CONTENT_TYPE, kind), (CACHE_CONTROL, FOR_EVER), (VARY, "accept-encoding")];
     let shared = Extension(Kind::Shared);
-    Ok(match &blob.gzip {
-        Some(gzip) if gzip::is_accepted(headers) => {
-            (about, [(CONTENT_ENCODING, "gzip")], shared, gzip.clone()).into_response()
-        }
-        _ => (about, shared, blob.bytes.clone()).into_response(),
+    Ok(if blob.gzip.is_some() && gzip::is_accepted(headers) {
+        let gzip = Bytes::from_owner(Sent { blob, is_gzip: true });
+        (about, [(CONTENT_ENCODING, "gzip")], shared, gzip).into_response()
+    } else {
+        (about, shared, Bytes::from_owner(Sent { blob, is_gzip: false })).into_response()
     })
 }
 
@@ -126,40 +126,87 @@ pub(super) struct Blobs(Arc<Mutex<Handed>>);
 
 #[derive(Default)]
 struct Handed {
-    /// What somebody may still read.
-    known: BTreeMap<Sha256, Weak<Blob>>,
+    /// What somebody asks for, or still reads.
+    known: BTreeMap<Sha256, Weak<Place>>,
     /// What was asked for last, at the back.
     kept: VecDeque<Arc<Blob>>,
 }
 
+/// Where a blob is while anybody has it. Whoever asks while it is being read and compressed waits for that.
+type Place = Mutex<Weak<Blob>>;
+
 struct Blob {
-    bytes: Bytes,
+    bytes: Vec<u8>,
     /// In gzip, where that is smaller.
     gzip: Option<Bytes>,
+    /// So that others find it.
+    _place: Arc<Place>,
+}
+
+/// The body of an answer.
+struct Sent {
+    blob: Arc<Blob>,
+    is_gzip: bool,
+}
+
+impl AsRef<[u8]> for Sent {
+    fn as_ref(&self) -> &[u8] {
+        match &self.blob.gzip {
+            Some(gzip) if self.is_gzip => gzip,
+            _ => &self.blob.bytes,
+        }
+    }
+}
+
+impl Blob {
+    fn memory(&self) -> usize {
+        self.bytes.len() + self.gzip.as_ref().map_or(0, Bytes::len)
+    }
 }
 
 impl Blobs {
-    /// Those who ask meanwhile wait, so that nothing is read and compressed twice at once.
     fn get(&self, kernels: &Kernels, sha256: &Sha256) -> Result<Option<Arc<Blob>>, KernelError> {
-        let mut handed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let Handed { known, kept } = &mut *handed;
-        let blob = match known.get(sha256).and_then(Weak::upgrade) {
+        let place = self.place(sha256);
+        let mut there = lock(&place);
+        let blob = match there.upgrade() {
             Some(blob) => blob,
             None => {
                 let Some(bytes) = kernels.blob(sha256)? else { return Ok(None) };
                 let gzip = gzip::compress(&bytes);
-                Arc::new(Blob { bytes: bytes.into(), gzip })
+                let blob = Arc::new(Blob { bytes, gzip, _place: place.clone() });
+                *there = Arc::downgrade(&blob);
+                blob
             }
         };
-        kept.retain(|one| !Arc::ptr_eq(one, &blob));
-        kept.push_back(blob.clone());
-        if kept.len() > BLOBS_KEPT {
-            kept.pop_front();
-        }
-        known.retain(|_, blob| blob.strong_count() > 0);
-        known.insert(sha256.clone(), Arc::downgrade(&blob));
+        drop(there);
+        self.keep(&blob);
         Ok(Some(blob))
     }
+
+    fn place(&self, sha256: &Sha256) -> Arc<Place> {
+        let mut handed = lock(&self.0);
+        handed.known.retain(|_, place| place.strong_count() > 0);
+        if let Some(place) = handed.known.get(sha256).and_then(Weak::upgrade) {
+            return place;
+        }
+        let place = Arc::default();
+        handed.known.insert(sha256.clone(), Arc::downgrade(&place));
+        place
+    }
+
+    /// Keeps it for those who ask next, in the place of what was asked for longest ago.
+    fn keep(&self, blob: &Arc<Blob>) {
+        let mut handed = lock(&self.0);
+        handed.kept.retain(|one| !Arc::ptr_eq(one, blob));
+        handed.kept.push_back(blob.clone());
+        while handed.kept.iter().map(|blob| blob.memory()).sum::<usize>() > BLOBS_KEPT_BYTES {
+            handed.kept.pop_front();
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does what takes the disk, or time, where nobody else waits for it.
@@ -168,11 +215,6 @@ async fn run<T: Send + 'static>(
     what: impl FnOnce(&Kernels) -> Result<T, KernelError> + Send + 'static,
 ) -> Result<T, ApiError> {
     Ok(blocking(move || what(&kernels)).await??)
-}
-
-async fn read(body: Body, bytes_max: usize) -> Result<Bytes, ApiError> {
-    let read = axum::body::to_bytes(body, bytes_max).await;
-    read.map_err(|_| ApiError::body_too_big(bytes_max))
 }
 
 impl From<KernelError> for ApiError {

@@ -1,7 +1,7 @@
 //! Inputs as a body has them, read as it arrives.
 
 use super::bodies;
-use super::error::{ApiError, BODY_CUT_OFF};
+use super::error::ApiError;
 use axum::body::{Body, BodyDataStream};
 use futures_util::StreamExt;
 use tequio_protocol::limits::INPUTS_BLOCK;
@@ -47,14 +47,7 @@ impl Lines {
                     self.bytes_left = left.ok_or_else(|| ApiError::body_too_big(self.bytes_max))?;
                     self.reader.push(&bytes)
                 }
-                Some(Err(error)) => {
-                    let error = error.into_inner();
-                    if let Some(refusal) = bodies::refusal(&error) {
-                        return Err(refusal);
-                    }
-                    let message = format!("The body was cut off: {error}.");
-                    return Err(ApiError::bad(BODY_CUT_OFF, message));
-                }
+                Some(Err(error)) => return Err(bodies::broken(&error.into_inner())),
                 None => {
                     self.is_ended = true;
                     self.reader.end()

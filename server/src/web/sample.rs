@@ -153,6 +153,7 @@ mod tests {
     use super::*;
     use crate::store::{MemoryStore, NewJob, Recording};
     use std::ops::Range;
+    use tequio_protocol::check::Check;
     use tequio_protocol::grid::{Axis, Grid};
     use tequio_protocol::ids::WorkerId;
     use tequio_protocol::limits::JOB_TASKS_MAX;
@@ -170,6 +171,7 @@ mod tests {
             priority: 0,
             grid: Some(Grid::new(vec![("n".to_owned(), axis)]).unwrap()),
             block: 1,
+            check: Check::Auto,
             submitted_at_ms: 1,
         };
         let store = MemoryStore::new();
@@ -192,6 +194,7 @@ mod tests {
             worker: WorkerId(1),
             agent: String::new(),
             duration_ms: None,
+            audited: 0,
             recorded_at_ms: 1,
         };
         store.record(&[recording]).unwrap();

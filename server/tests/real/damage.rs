@@ -33,6 +33,7 @@ fn eights_recorded(job: JobId, first: u64, count: u64) -> Recording {
         worker: WorkerId(1),
         agent: "Test/1.0".to_owned(),
         duration_ms: None,
+        audited: 0,
         recorded_at_ms: 2,
     }
 }

@@ -107,14 +107,21 @@ async fn who_is_silent_the_longest_makes_way() {
 async fn a_body_that_does_not_come_on_is_given_up() {
     let server = server(Limits { body_patience: TIMEOUT, ..Limits::default() }).await;
     let address = server.address;
-    for lines in ["", "{\"initial\":1,\"factor\":2,\"times\":3}\n"] {
+    let lines = "{\"initial\":1,\"factor\":2,\"times\":3}\n";
+    for (path, begun) in [
+        ("/api/jobs?op=repeat_multiply", ""),
+        ("/api/jobs?op=repeat_multiply", lines),
+        ("/api/jobs", "{"),
+        ("/api/kernels?name=some", "\0asm"),
+        ("/api/data", "some"),
+    ] {
         let head = format!(
-            "POST /api/jobs?op=repeat_multiply HTTP/1.1\r\nHost: {address}\r\n\
-             Connection: close\r\nContent-Length: 5000\r\n\r\n{lines}"
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\n\
+             Connection: close\r\nContent-Length: 5000\r\n\r\n{begun}"
         );
         let mut stream = connect(address, &head).await;
         let answer = rest(&mut stream).await;
-        assert!(answer.contains("body_cut_off"), "{answer}");
+        assert!(answer.contains("body_cut_off"), "{path}: {answer}");
     }
     // A byte now and then is no body either.
     let head = format!(

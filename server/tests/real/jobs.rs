@@ -161,7 +161,9 @@ async fn a_job_reads_as_documented() {
     let answer = server.post("/api/jobs", body.to_string()).await;
     assert_eq!((answer.status, answer.header("location")), (201, Some("/api/jobs/1")));
     let fields = [
+        "audited",
         "block",
+        "check",
         "done",
         "eta_s",
         "failed",
@@ -174,6 +176,7 @@ async fn a_job_reads_as_documented() {
         "state",
         "submitted_at",
         "total",
+        "unconfirmed",
         "workers",
     ];
     let mut seen = answer.json();
@@ -191,7 +194,7 @@ async fn a_job_reads_as_documented() {
     assert!(submitted_at.ends_with('Z'), "{submitted_at}");
     let expected = json!({
         "id": 1, "name": "¿qué?\u{fffd}", "op": "repeat_multiply", "state": "running",
-        "open": false, "block": 1,
+        "open": false, "block": 1, "check": "auto", "audited": 0, "unconfirmed": 0,
         "total": 6, "done": 0, "failed": 0, "leased": 0, "workers": 0, "rate": 0.0,
         "eta_s": null,
     });

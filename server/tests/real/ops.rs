@@ -231,8 +231,8 @@ async fn the_server_tells_of_its_ops_and_looks_at_axes_of_each() {
     assert_eq!(serde_json::to_value(&collatz.params).unwrap(), of_collatz);
 
     let view = server.get("/api/grid?op=collatz&n=1..%3D100").await;
-    let expected =
-        json!({"total": 100, "errors": {}, "axes": {"n": {"count": 100, "last": 100.0}}});
+    let axis = json!({"count": 100, "first": 1.0, "last": 100.0});
+    let expected = json!({"total": 100, "errors": {}, "axes": {"n": axis}});
     assert_eq!(view, (200, expected));
     let view = server.get("/api/grid?n=0&op=collatz").await.1;
     assert_eq!(

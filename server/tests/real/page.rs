@@ -169,9 +169,9 @@ async fn axes_are_checked_as_they_are_typed() {
         (
             "initial=1,2&factor=0..%3D1:0.25&times=0..100",
             json!({"total": 1000, "errors": {}, "axes": {
-                "initial": {"count": 2, "last": 2.0},
-                "factor": {"count": 5, "last": 1.0},
-                "times": {"count": 100, "last": 99.0},
+                "initial": {"count": 2, "first": 1.0, "last": 2.0},
+                "factor": {"count": 5, "first": 0.0, "last": 1.0},
+                "times": {"count": 100, "first": 0.0, "last": 99.0},
             }}),
         ),
         (
@@ -192,9 +192,13 @@ async fn axes_are_checked_as_they_are_typed() {
                 "message": "the grid has 9007199254740991 × 2 × 1 tasks; \
                     a job may have 9007199254740991 (2^53 - 1)",
             }}, "axes": {
-                "initial": {"count": 9_007_199_254_740_991_u64, "last": 9_007_199_254_740_990_f64},
-                "factor": {"count": 2, "last": 2.0},
-                "times": {"count": 1, "last": 3.0},
+                "initial": {
+                    "count": 9_007_199_254_740_991_u64,
+                    "first": 0.0,
+                    "last": 9_007_199_254_740_990_f64,
+                },
+                "factor": {"count": 2, "first": 1.0, "last": 2.0},
+                "times": {"count": 1, "first": 3.0, "last": 3.0},
             }}),
         ),
         // What is right is counted, whatever the others are.
@@ -210,7 +214,7 @@ async fn axes_are_checked_as_they_are_typed() {
                     "message": "`0,25` has a comma, which parts the values of a list; \
                         a fraction is written with a point, as in 0.5",
                 },
-            }, "axes": {"times": {"count": 100, "last": 99.0}}}),
+            }, "axes": {"times": {"count": 100, "first": 0.0, "last": 99.0}}}),
         ),
     ] {
         assert_eq!(server.get(&format!("/api/grid?{query}")).await, (200, view), "{query}");

@@ -15,6 +15,7 @@ use tequio::native::{self, End};
 use tequio::store::{MemoryStore, NewJob, Recording, Store};
 use tequio::web::{self, Config, Limits, Page, Root, Who};
 use tequio_protocol::api::{JobView, WorkerView};
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::{JobId, WorkerId};
 use tequio_protocol::number::Number;
 use tequio_protocol::op::{self, OpId};
@@ -271,6 +272,7 @@ pub(crate) fn recording(job: JobId, first: u64, results: Values) -> Recording {
         worker: WorkerId(1),
         agent: String::new(),
         duration_ms: None,
+        audited: 0,
         recorded_at_ms: 1,
     }
 }
@@ -297,6 +299,7 @@ pub(crate) fn new_job(name: &str, op: &str, grid: Option<&str>) -> NewJob {
         priority: 0,
         grid: grid.map(|grid| serde_json::from_str(grid).unwrap()),
         block: 1,
+        check: Check::Auto,
         submitted_at_ms: 1,
     }
 }

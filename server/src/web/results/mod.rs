@@ -366,6 +366,7 @@ mod tests {
     use futures_util::TryStreamExt;
     use std::sync::Arc;
     use tequio_protocol::api::JobState;
+    use tequio_protocol::check::Check;
     use tequio_protocol::ids::WorkerId;
     use tequio_protocol::values::Values;
 
@@ -379,6 +380,7 @@ mod tests {
             priority: 0,
             grid: Some(grid),
             block: 1,
+            check: Check::Auto,
             submitted_at_ms: 0,
         };
         let id = store.submit(&job).unwrap();
@@ -396,6 +398,7 @@ mod tests {
             worker: WorkerId(1),
             agent: String::new(),
             duration_ms: None,
+            audited: 0,
             recorded_at_ms: 0,
         };
         store.record(&[recording]).unwrap();

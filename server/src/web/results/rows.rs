@@ -198,6 +198,7 @@ impl LineNumbers {
 mod tests {
     use super::*;
     use crate::store::{MemoryStore, NewJob, Recording};
+    use tequio_protocol::check::Check;
     use tequio_protocol::ids::WorkerId;
     use tequio_protocol::outcome::OutcomeRef;
 
@@ -206,7 +207,15 @@ mod tests {
         let store = MemoryStore::new();
         let grid = grid.map(|grid| serde_json::from_str(grid).unwrap());
         let (name, op) = (String::new(), OpId::new(op));
-        let job = NewJob { name, op, priority: 0, grid, block: 1, submitted_at_ms: 0 };
+        let job = NewJob {
+            name,
+            op,
+            priority: 0,
+            grid,
+            block: 1,
+            check: Check::Auto,
+            submitted_at_ms: 0,
+        };
         let id = store.create_job(&job).unwrap();
         if job.grid.is_none() {
             let inputs: Values = (1..=tasks.end).map(|n| format!(r#"{{"n":{n}}}"#)).collect();
@@ -221,6 +230,7 @@ mod tests {
                 worker: WorkerId(1),
                 agent: String::new(),
                 duration_ms: None,
+                audited: 0,
                 recorded_at_ms: 0,
             };
             store.record(&[recording]).unwrap();
