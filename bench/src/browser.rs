@@ -39,6 +39,12 @@ pub(crate) struct Browser {
     _profile: TempDir,
 }
 
+/// A tab of it.
+#[derive(Debug)]
+pub(crate) struct Tab {
+    session: String,
+}
+
 impl Browser {
     pub(crate) fn start(setting: &Setting) -> Result<Browser> {
         let profile = setting.folder()?;
@@ -66,14 +72,26 @@ impl Browser {
     }
 
     /// Opens a page in a tab that believes the machine to have so many cores.
-    pub(crate) fn open(&mut self, url: &str, cores: u32) -> Result<()> {
+    pub(crate) fn open(&mut self, url: &str, cores: u32) -> Result<Tab> {
         let tab = self.ask(None, "Target.createTarget", &json!({ "url": "about:blank" }))?;
         let target = json!({ "targetId": tab["targetId"], "flatten": true });
         let tab = self.ask(None, "Target.attachToTarget", &target)?;
         let session = tab["sessionId"].as_str().context("a tab that is asked has a session")?;
         let cores = json!({ "hardwareConcurrency": cores });
         self.ask(Some(session), "Emulation.setHardwareConcurrencyOverride", &cores)?;
-        self.ask(Some(session), "Page.navigate", &json!({ "url": url })).map(drop)
+        self.ask(Some(session), "Page.navigate", &json!({ "url": url }))?;
+        Ok(Tab { session: session.to_owned() })
+    }
+
+    /// What an expression comes to in a tab, once it does: within [`PATIENCE`].
+    pub(crate) fn evaluate(&mut self, tab: &Tab, expression: &str) -> Result<Value> {
+        let asked =
+            json!({ "expression": expression, "awaitPromise": true, "returnByValue": true });
+        let mut answer = self.ask(Some(&tab.session), "Runtime.evaluate", &asked)?;
+        if let Some(thrown) = answer.get("exceptionDetails") {
+            bail!("{expression}: {thrown}");
+        }
+        Ok(answer["result"]["value"].take())
     }
 
     fn ask(&mut self, session: Option<&str>, method: &str, params: &Value) -> Result<Value> {

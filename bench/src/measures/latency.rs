@@ -10,6 +10,7 @@ use futures_util::{SinkExt, StreamExt};
 use serde_json::{Value, json};
 use std::time::Instant;
 use tequio::store::{NewJob, Recording, SqliteStore, Store};
+use tequio_protocol::check::Check;
 use tequio_protocol::ids::WorkerId;
 use tequio_protocol::outcome::Outcome;
 use tokio_tungstenite::connect_async;
@@ -81,7 +82,15 @@ async fn bare(setting: &Setting) -> Result<Vec<f64>> {
         json!({"initial": 1.0000054, "factor": 1.00000043, "times": "0..1000000"}),
     )?;
     let (op, name) = (input::op().into(), String::new());
-    let job = NewJob { name, op, priority: 0, grid: Some(grid), block: 1, submitted_at_ms: 0 };
+    let job = NewJob {
+        name,
+        op,
+        priority: 0,
+        grid: Some(grid),
+        block: 1,
+        check: Check::Auto,
+        submitted_at_ms: 0,
+    };
     let job = store.create_job(&job)?;
     store.publish(job)?;
     let mut times = Vec::new();
@@ -97,6 +106,7 @@ async fn bare(setting: &Setting) -> Result<Vec<f64>> {
             worker: WorkerId(1),
             agent: "tequio-bench".to_owned(),
             duration_ms: Some(0.01),
+            audited: 0,
             recorded_at_ms: 0,
         }])?;
         times.push(began.elapsed().as_secs_f64() * 1000.0);

@@ -3,6 +3,7 @@
 mod ceiling;
 mod idle;
 mod judging;
+mod kernels;
 mod latency;
 mod lease;
 mod map;
@@ -12,6 +13,7 @@ mod recovery;
 mod scheduler;
 mod sizes;
 mod tab;
+mod tab_kernels;
 
 use crate::measure::Measure;
 use anyhow::{Result, bail};
@@ -22,6 +24,8 @@ const ALL: &[&Measure] = &[
     &plain::MEASURE,
     &tab::MEASURE,
     &map::MEASURE,
+    &kernels::MEASURE,
+    &tab_kernels::MEASURE,
     &latency::MEASURE,
     &scheduler::MEASURE,
     &sizes::MEASURE,

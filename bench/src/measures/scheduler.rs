@@ -9,6 +9,7 @@ use std::hint::black_box;
 use std::net::{IpAddr, Ipv4Addr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::Grid;
 use tequio_protocol::ids::{JobId, LeaseId, WorkerId};
 use tequio_protocol::limits::{LEASE_TARGET, LEASE_TASKS_MAX};
@@ -100,6 +101,7 @@ impl Lender {
             op: input::op(),
             total: tasks,
             block: 1,
+            check: Check::Auto,
             priority: 0,
             lease_tasks_max: LEASE_TASKS_MAX,
             is_open: false,

@@ -39,7 +39,7 @@ pub(super) const MEASURE: Measure = Measure {
 };
 
 /// What each part is measured for.
-const TIME: Duration = Duration::from_secs(4);
+pub(super) const TIME: Duration = Duration::from_secs(4);
 
 /// Tasks of the job whose inputs are sent: more than are done in [`TIME`].
 const INPUTS: u64 = 8_000_000;
@@ -48,7 +48,7 @@ const INPUTS: u64 = 8_000_000;
 const WARM: u64 = LEASE_TASKS * 512;
 
 /// What the page is told that the machine has. It leaves one to its person: that is one slot.
-const CORES: u32 = 2;
+pub(super) const CORES: u32 = 2;
 
 fn round(setting: &Setting) -> Result<Vec<Reading>> {
     let bare = bare(setting)?;
@@ -90,16 +90,17 @@ fn native(setting: &Setting) -> Result<f64> {
     let server = Server::start(setting)?;
     lease::submit_grid(&server)?;
     let _worker = server.work()?;
-    rate(&server)
+    rate(&server, WARM)
 }
 
 /// The rate of the server's first job with a tab of one slot, which begins as it is opened.
 fn in_tab(setting: &Setting, server: &Server) -> Result<f64> {
     let mut browser = Browser::start(setting)?;
     browser.open(&server.url, CORES)?;
-    rate(server)
+    rate(server, WARM)
 }
 
-fn rate(server: &Server) -> Result<f64> {
-    tokio::runtime::Runtime::new()?.block_on(server.rate(1, WARM, TIME))
+/// The rate of the server's first job once so many tasks are done.
+pub(super) fn rate(server: &Server, warm: u64) -> Result<f64> {
+    tokio::runtime::Runtime::new()?.block_on(server.rate(1, warm, TIME))
 }

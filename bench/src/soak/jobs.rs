@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tequio_protocol::api::{JobRequest, JobState, JobView};
+use tequio_protocol::check::Check;
 use tequio_protocol::grid::{Axis, Grid};
 use tequio_protocol::ids::JobId;
 use tequio_protocol::number::Number;
@@ -211,7 +212,9 @@ impl Work {
             Work::Grid(grid) => {
                 let grid = grid.clone();
                 let op = input::op().into();
-                let job = JobRequest { op, grid, name: None, priority, block: None, data: None };
+                let check = Check::Auto;
+                let job =
+                    JobRequest { op, grid, name: None, priority, block: None, data: None, check };
                 api.client.post(to).json(&job)
             }
             Work::List { .. } => {
