@@ -183,7 +183,7 @@ test("a server that has no echo is told of, and the tab works for it all the sam
   const lost = await other.open(`${server.page}?auto=0&server=${refusing.url}`);
   await unfold(lost);
   await lost.locator("#echo-again").waitFor();
-  assert.match((await lost.locator("#echo-state-text").textContent()) ?? "", /^(Closed: 1006|No connection)/);
+  await lost.locator("#echo-state-text").filter({ hasText: /^(Closed: 1006|No connection)/ }).waitFor();
   await other.close(NO_CONNECTION);
 });
 
