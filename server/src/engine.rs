@@ -1,10 +1,11 @@
 //! Kernels computed in this program: to audit claims, and in `tequio work`. The first engine of the build does it, and
 //! another decides what is doubted, where the build has one.
 
+use crate::lock::lock;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use std::thread::LocalKey;
 use std::time::{Duration, Instant};
 use tequio_kernel::host::{self, Fault, Instance, Program};
@@ -155,10 +156,6 @@ fn keep<K, T>(kept: &mut VecDeque<(K, T)>, key: K, value: T) {
     if kept.len() > KERNELS_KEPT {
         kept.pop_front();
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A block that is being computed.

@@ -29,6 +29,7 @@ pub mod engine;
 pub mod files;
 pub mod handler;
 pub mod kernels;
+mod lock;
 pub mod metrics;
 pub mod native;
 mod outbox;

@@ -2,9 +2,10 @@
 //! together so many. Where all have too many, the ones are given up that are the furthest behind: their
 //! first message waits the longest.
 
+use crate::lock::lock;
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use tokio::sync::Notify;
 
 /// A place in a queue, and what it has to spare.
@@ -273,11 +274,6 @@ impl Drop for Counted {
     fn drop(&mut self) {
         self.all.fetch_sub(self.bytes, Ordering::Relaxed);
     }
-}
-
-/// Whoever panicked while it held one left at worst one message in it.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -237,6 +237,15 @@ pub struct NewJob {
     pub submitted_at_ms: u64,
 }
 
+#[cfg(test)]
+impl NewJob {
+    /// A job of which nothing else is said, for unit tests.
+    pub(crate) fn of(op: OpId, grid: Option<Grid>) -> NewJob {
+        let (name, check) = (String::new(), Check::default());
+        NewJob { name, op, priority: 0, grid, block: 1, check, submitted_at_ms: 0 }
+    }
+}
+
 /// A kernel as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredKernel {

@@ -532,23 +532,14 @@ impl Store for SqliteStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tequio_protocol::check::Check;
     use tequio_protocol::op::OpId;
 
     #[test]
     fn inputs_are_read_while_all_others_read_results() {
         let dir = tempfile::tempdir().unwrap();
         let store = SqliteStore::open(dir.path()).unwrap();
-        let (name, op) = (String::new(), OpId::new("collatz"));
-        let job = NewJob {
-            name,
-            op,
-            priority: 0,
-            grid: None,
-            block: 1,
-            check: Check::Auto,
-            submitted_at_ms: 0,
-        };
+        let op = OpId::new("collatz");
+        let job = NewJob::of(op, None);
         let id = store.create_job(&job).unwrap();
         let inputs = [r#"{"n":3}"#].into_iter().collect();
         store.append_inputs(id, 0, &inputs).unwrap();

@@ -7,6 +7,7 @@ use super::error::ApiError;
 use super::gzip;
 use super::jobs::blocking;
 use crate::kernels::{KernelError, Kernels};
+use crate::lock::lock;
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, VARY};
@@ -16,7 +17,7 @@ use axum::{Extension, Json};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, Weak};
 use tequio_kernel::{DATA_BYTES_MAX, MODULE_BYTES_MAX};
 use tequio_protocol::api::KernelView;
 use tequio_protocol::limits::BLOBS_KEPT_BYTES;
@@ -203,10 +204,6 @@ impl Blobs {
             handed.kept.pop_front();
         }
     }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Does what takes the disk, or time, where nobody else waits for it.

@@ -153,7 +153,6 @@ mod tests {
     use super::*;
     use crate::store::{MemoryStore, NewJob, Recording};
     use std::ops::Range;
-    use tequio_protocol::check::Check;
     use tequio_protocol::grid::{Axis, Grid};
     use tequio_protocol::ids::WorkerId;
     use tequio_protocol::limits::JOB_TASKS_MAX;
@@ -165,15 +164,8 @@ mod tests {
     /// A store with a job of so many tasks.
     fn store_with(total: u64) -> (MemoryStore, JobId) {
         let axis = Axis::range(1.0, 1.0, total).unwrap();
-        let job = NewJob {
-            name: String::new(),
-            op: OpId::new("collatz"),
-            priority: 0,
-            grid: Some(Grid::new(vec![("n".to_owned(), axis)]).unwrap()),
-            block: 1,
-            check: Check::Auto,
-            submitted_at_ms: 1,
-        };
+        let grid = Grid::new(vec![("n".to_owned(), axis)]).unwrap();
+        let job = NewJob::of(OpId::new("collatz"), Some(grid));
         let store = MemoryStore::new();
         let id = store.create_job(&job).unwrap();
         store.publish(id).unwrap();

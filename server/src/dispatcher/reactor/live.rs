@@ -182,7 +182,6 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::store::{NewJob, StoredJob};
     use tequio_protocol::api::{JobState, WorkerKind};
-    use tequio_protocol::check::Check;
     use tequio_protocol::message::{Hello, PROTOCOL, WorkerMessage};
     use tequio_protocol::op::OpId;
 
@@ -196,18 +195,10 @@ mod tests {
 
     fn add_job(reactor: &mut Reactor, id: u64) {
         let grid = serde_json::from_str(r#"{"initial":1,"factor":1,"times":1}"#).ok();
-        let (name, op) = (String::new(), OpId::new("repeat_multiply"));
+        let op = OpId::new("repeat_multiply");
         let job = StoredJob {
             id: JobId(id),
-            job: NewJob {
-                name,
-                op,
-                priority: 0,
-                grid,
-                block: 1,
-                check: Check::Auto,
-                submitted_at_ms: 0,
-            },
+            job: NewJob::of(op, grid),
             total: 1,
             is_open: false,
             appended_at_ms: 0,

@@ -78,7 +78,6 @@ mod tests {
     use crate::metrics::Metrics;
     use crate::store::{NewJob, StoredJob};
     use tequio_protocol::api::JobState;
-    use tequio_protocol::check::Check;
     use tequio_protocol::op::OpId;
 
     const JOB: JobId = JobId(1);
@@ -91,16 +90,8 @@ mod tests {
     /// An open job of three tasks, last appended to so long before the server starts.
     fn open_job(ago: Duration) -> StoredJob {
         let submitted_at_ms = at(Duration::ZERO).unix_ms - ago.as_millis() as u64;
-        let (name, op) = (String::new(), OpId::new("repeat_multiply"));
-        let job = NewJob {
-            name,
-            op,
-            priority: 0,
-            grid: None,
-            block: 1,
-            check: Check::Auto,
-            submitted_at_ms,
-        };
+        let op = OpId::new("repeat_multiply");
+        let job = NewJob { submitted_at_ms, ..NewJob::of(op, None) };
         StoredJob::new(JOB, job, 3, true)
     }
 

@@ -1,11 +1,12 @@
 //! Rooms and who is in them. No clock and no I/O: what is sent to a member is put into its outbox.
 
+use crate::lock::lock;
 use crate::outbox::{Bounds, Counted, Inlet, Outbox, Outboxes, Waits};
 use crate::wall_clock::rfc3339;
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use tequio_protocol::chat::ChatEvent;
 use tequio_protocol::limits::{
     CHAT_HISTORIES_BYTES_MAX, CHAT_HISTORY_BYTES_MAX, CHAT_HISTORY_MAX, CHAT_NAME_CHARS_MAX,
@@ -434,11 +435,6 @@ struct News {
     json: Arc<Message>,
     /// None where members who did not ask for JSON are not told.
     text: Option<Arc<Message>>,
-}
-
-/// Whoever panicked while it held a room left at worst one message untold.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -366,7 +366,6 @@ mod tests {
     use futures_util::TryStreamExt;
     use std::sync::Arc;
     use tequio_protocol::api::JobState;
-    use tequio_protocol::check::Check;
     use tequio_protocol::ids::WorkerId;
     use tequio_protocol::values::Values;
 
@@ -374,15 +373,7 @@ mod tests {
     fn store_with(recorded: &[Range<u64>]) -> (Arc<MemoryStore>, JobId) {
         let store = MemoryStore::new();
         let grid = serde_json::from_str(r#"{"initial":"0..100","factor":2,"times":3}"#).unwrap();
-        let job = NewJob {
-            name: String::new(),
-            op: OpId::new("repeat_multiply"),
-            priority: 0,
-            grid: Some(grid),
-            block: 1,
-            check: Check::Auto,
-            submitted_at_ms: 0,
-        };
+        let job = NewJob::of(OpId::new("repeat_multiply"), Some(grid));
         let id = store.submit(&job).unwrap();
         let store = Arc::new(store);
         recorded.iter().for_each(|range| record(&store, id, range.clone()));

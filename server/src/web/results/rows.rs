@@ -198,7 +198,6 @@ impl LineNumbers {
 mod tests {
     use super::*;
     use crate::store::{MemoryStore, NewJob, Recording};
-    use tequio_protocol::check::Check;
     use tequio_protocol::ids::WorkerId;
     use tequio_protocol::outcome::OutcomeRef;
 
@@ -206,16 +205,8 @@ mod tests {
     fn store_with(op: &str, grid: Option<&str>, tasks: Range<u64>) -> (MemoryStore, JobId) {
         let store = MemoryStore::new();
         let grid = grid.map(|grid| serde_json::from_str(grid).unwrap());
-        let (name, op) = (String::new(), OpId::new(op));
-        let job = NewJob {
-            name,
-            op,
-            priority: 0,
-            grid,
-            block: 1,
-            check: Check::Auto,
-            submitted_at_ms: 0,
-        };
+        let op = OpId::new(op);
+        let job = NewJob::of(op, grid);
         let id = store.create_job(&job).unwrap();
         if job.grid.is_none() {
             let inputs: Values = (1..=tasks.end).map(|n| format!(r#"{{"n":{n}}}"#)).collect();

@@ -247,7 +247,6 @@ mod tests {
     use super::super::rows::LineNumbers;
     use super::*;
     use crate::store::{MemoryStore, NewJob, Run, Store};
-    use tequio_protocol::check::Check;
     use tequio_protocol::ids::JobId;
     use tequio_protocol::op::OpId;
     use tequio_protocol::reader::LineRun;
@@ -340,16 +339,8 @@ mod tests {
     fn with_inputs(op: &str, grid: Option<&str>, inputs: &[&str]) -> (Source, Rows) {
         let store = MemoryStore::new();
         let grid = grid.map(|grid| serde_json::from_str(grid).unwrap());
-        let (name, op) = (String::new(), OpId::new(op));
-        let job = NewJob {
-            name,
-            op,
-            priority: 0,
-            grid,
-            block: 1,
-            check: Check::Auto,
-            submitted_at_ms: 0,
-        };
+        let op = OpId::new(op);
+        let job = NewJob::of(op, grid);
         let id = store.create_job(&job).unwrap();
         store.publish(id).unwrap();
         let source = Source::open(&store, id, job.grid.is_some(), Some(&job.op)).unwrap();
